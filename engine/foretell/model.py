@@ -1,0 +1,196 @@
+"""`train`, and `Model`: a fitted recipe with its task and schema, ready to forecast."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from foretell.errors import ForetellError, nearest
+from foretell.forecast import Forecast
+from foretell.panel import Panel, Schema
+from foretell.recipe import Predictor, Recipe, make_recipe
+from foretell.task import DEFAULT_LEVELS, Run, Task, check_levels
+
+if TYPE_CHECKING:
+    from foretell.dataset import Dataset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Model:
+    """A fitted recipe: what it was asked, the columns and vocabularies it knows, and its predictor."""
+
+    recipe: Recipe
+    task: Task
+    schema: Schema
+    predictor: Predictor = field(repr=False)
+    floor: float | None  # no forecast lies below: 0 where no training target was negative, else None
+    fit_seconds: float
+    fingerprint: str = ""  # of the training data, sha256
+    scores: Mapping[str, float] = field(default_factory=dict)  # of a backtest, when `save` was given them
+    panel: Panel | None = field(default=None, repr=False)  # the training data; None after `load`
+
+    def predict(
+        self,
+        data: Dataset | None = None,
+        *,
+        items: Sequence[str | Sequence[object]] | None = None,
+        levels: Sequence[float] | None = None,
+    ) -> Forecast:
+        """Forecast what comes after the end of `data` (default: the training data).
+
+        `items` picks some of them: an item_id, or a tuple of item_id and dimensions; an item_id alone means all that
+        carry it. `levels` may be any, not only those of the training.
+        """
+        panel = self._panel_of(data)
+        if items is not None:
+            panel = panel.take(find_items(panel.keys, items))
+        return self.forecast(panel, levels=levels)
+
+    def forecast(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
+        """Forecast every item of a panel of this model's schema from its origin on, checked and within bounds."""
+        wanted = self.task.levels if levels is None else check_levels(levels)
+        panel.check_horizon(self.task.horizon)
+        forecast = self.predictor.predict(panel, levels=wanted)
+        _check(self.recipe.name, forecast, panel, self.task.horizon, wanted)
+        return forecast.within(panel, floor=self.floor)
+
+    def save(self, folder: str | Path, *, scores: Mapping[str, float] | None = None) -> None:
+        """Write the model to `folder`, replacing a model that stands there; `scores` are kept beside it.
+
+        A crash leaves the old model or the new one. Raises ForetellError when `folder` holds anything but a model.
+        """
+        from foretell.artifact import write_model
+
+        write_model(self, Path(folder), scores=self.scores if scores is None else scores)
+
+    def _panel_of(self, data: Dataset | None) -> Panel:
+        if data is not None:
+            return check_dataset(data).encode(self.schema)
+        if self.panel is None:
+            raise ForetellError(
+                "a loaded model holds no data: give it the history to forecast from, model.predict(data), with data ="
+                " foretell.Dataset(...)"
+            )
+        return self.panel
+
+
+def fit_model(recipe: Recipe, panel: Panel, task: Task, run: Run, *, fingerprint: str = "") -> Model:
+    """Train `recipe` on what lies before each item's origin; the one place where recipes are trained."""
+    longest = int(panel.stop.max(initial=0))
+    if longest < task.horizon:
+        raise ForetellError(
+            f"the horizon is {task.horizon} steps, but the longest history has {longest}. Give more history, or ask for"
+            f" a horizon of at most {longest}."
+        )
+    began = time.perf_counter()
+    predictor = recipe.fit(panel, task, run)
+    return Model(
+        recipe=recipe, task=task, schema=panel.schema, predictor=predictor, floor=_floor(panel),
+        fit_seconds=time.perf_counter() - began, fingerprint=fingerprint, panel=panel,
+    )  # fmt: skip
+
+
+def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
+    data: Dataset,
+    *,
+    recipe: str | Recipe = "mqrnn",
+    horizon: int,
+    levels: Sequence[float] = DEFAULT_LEVELS,
+    settings: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    precision: Literal["auto", "float32", "bf16"] = "auto",
+    threads: int | None = None,
+    processes: int | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = False,
+) -> Model:
+    """Train a recipe on all of `data` and return the model.
+
+    `settings` are hyperparameters of a recipe given by name. `out` is a folder for checkpoints, from which
+    `resume=True` goes on after an interruption; without it nothing is written. `model.save` keeps the model.
+    """
+    task = Task(horizon, tuple(check_levels(levels)))
+    chosen = make_recipe(recipe, settings) if isinstance(recipe, str) else recipe
+    if settings and not isinstance(recipe, str):
+        raise ForetellError(f"settings go with a recipe's name: change {recipe.name}'s own fields instead")
+    run = Run(
+        seed=seed, device=device, precision=precision, threads=threads, processes=processes,
+        out=None if out is None else Path(out), resume=resume, progress=progress,
+    )  # fmt: skip
+    data = check_dataset(data)
+    return fit_model(chosen, data.panel, task, run, fingerprint=data.fingerprint)
+
+
+def load(folder: str | Path, *, device: str = "auto") -> Model:
+    """The model that `Model.save` wrote to `folder`; raises ForetellError when it is damaged or from a newer foretell."""
+    from foretell.artifact import read_model
+
+    return read_model(Path(folder), Run(device=device))
+
+
+def check_dataset(data: Dataset) -> Dataset:
+    """`data` itself; raises ForetellError when it is something else, such as a bare table."""
+    from foretell.dataset import Dataset
+
+    if not isinstance(data, Dataset):
+        raise ForetellError(
+            f"data must be a foretell.Dataset, got {type(data).__name__}. Wrap your tables: foretell.Dataset(target,"
+            ' related=..., items=..., freq="D")'
+        )
+    return data
+
+
+def find_items(keys: pd.DataFrame, items: Sequence[str | Sequence[object]]) -> NDArray[np.int64]:
+    """The positions in `keys` of `items`, in that order; raises ForetellError with the nearest name for an absent one."""
+    if isinstance(items, str) or len(items) == 0:
+        raise ForetellError(f"items must be a list with at least one item's name, got {items!r}")
+    columns = [keys[column].astype(str).to_numpy() for column in keys.columns]
+    return np.unique_values(np.concatenate([_find_item(columns, item) for item in items]))
+
+
+def _find_item(columns: list[NDArray[Any]], item: str | Sequence[object]) -> NDArray[np.int64]:
+    wanted = [item] if isinstance(item, str) or not isinstance(item, Sequence) else list(item)
+    if len(wanted) > len(columns):
+        raise ForetellError(f"item {item!r} has {len(wanted)} parts, but an item's key has {len(columns)}")
+    match = np.ones(len(columns[0]), bool)
+    for column, part in zip(columns, wanted, strict=False):
+        match &= column == str(part)
+        if not match.any():
+            name = " / ".join(map(str, wanted))
+            raise ForetellError(f"no item {name!r} in the data.{nearest(str(part), column)}")
+    return np.flatnonzero(match)
+
+
+def _floor(panel: Panel) -> float | None:
+    """0 when no target before its origin is negative, else None."""
+    edges = np.zeros(len(panel.target) + 1, np.int8)
+    np.add.at(edges, panel.offsets[:-1], 1)
+    np.subtract.at(edges, panel.offsets[:-1] + panel.stop, 1)
+    history = np.cumsum(edges, dtype=np.int8)[:-1] > 0
+    return None if bool(np.any((panel.target < 0) & history)) else 0.0
+
+
+def _check(recipe: str, forecast: Forecast, panel: Panel, horizon: int, levels: tuple[float, ...]) -> None:
+    """Raises ForetellError when a recipe did not return what it was asked for, naming the first item."""
+    wanted = [len(panel), horizon, len(levels)]
+    if list(forecast.quantiles.shape) != wanted or forecast.levels != levels:
+        raise ForetellError(
+            f"{recipe} must forecast quantiles of shape [N={wanted[0]}, H={wanted[1]}, Q={wanted[2]}] at levels"
+            f" {list(levels)}, got {list(forecast.quantiles.shape)} at {list(forecast.levels)}"
+        )
+    finite = np.isfinite(forecast.mean).all(axis=1) & np.isfinite(forecast.quantiles).all(axis=(1, 2))
+    if not finite.all():
+        first = int(np.flatnonzero(~finite)[0])
+        raise ForetellError(
+            f"{recipe} made a forecast that is not a finite number for {int((~finite).sum())} of {len(panel)} items,"
+            f" first for item {panel.names[first]!r}. Look at its history with foretell.check, or try another recipe."
+        )
