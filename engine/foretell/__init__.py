@@ -7,7 +7,9 @@ model.predict().to_frame()
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -55,3 +57,15 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+class _Package(ModuleType):
+    """This package: `foretell.backtest` is the function whether or not the module of that name was imported before."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # The import system binds a submodule to its package under its own name, which three functions share.
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
