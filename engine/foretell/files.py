@@ -1,0 +1,168 @@
+"""Writing files whole or not at all: to a temporary name beside the target, then renamed."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foretell.errors import ForetellError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_EXCHANGE = 2  # Linux' RENAME_EXCHANGE: two names swap in one step
+_HERE = -100  # AT_FDCWD
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """A temporary name to write a file to; it takes the place of `path` on success and vanishes on failure."""
+    path = Path(path)
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = _beside(path)
+        try:
+            yield temporary
+            _flush(temporary)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Write `data`, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text` as UTF-8 with plain line ends, whole or not at all."""
+    write_bytes(path, text.encode())
+
+
+def write_frame(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write a table to a .csv or .parquet file, whole or not at all; raises ForetellError for other endings."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".csv", ".parquet"):
+        raise ForetellError(f"a table is written as .csv or .parquet, got {str(path)!r}")
+    with replacing(path) as temporary:
+        if suffix == ".csv":
+            frame.to_csv(temporary, index=False, lineterminator="\n")
+        else:
+            frame.to_parquet(temporary, index=False, compression="zstd")
+
+
+@contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """A temporary folder to fill; on success it stands at `path` in one step, on failure nothing is left of it.
+
+    What an older folder at `path` holds under other names is kept; nothing but files of the same names is replaced.
+    """
+    path = Path(path).resolve()
+    if path.exists() and not path.is_dir():
+        raise ForetellError(f"{path} is a file; a folder is needed there. Name another one.")
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = _beside(path)
+        temporary.mkdir()
+        try:
+            yield temporary
+            for file in temporary.rglob("*"):
+                _flush(file)
+            _put(temporary, path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def staged(folder: str | Path) -> Iterator[Path]:
+    """A temporary folder inside `folder` (made if need be) for files that move up together once all are written."""
+    folder = Path(folder)
+    with _explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = _beside(folder / "files")
+        temporary.mkdir()
+        try:
+            yield temporary
+            files = sorted(temporary.iterdir())
+            for file in files:
+                _flush(file)
+            for file in files:
+                os.replace(file, folder / file.name)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def ensure_writable(folder: str | Path) -> None:
+    """Raises ForetellError unless files can be written in `folder`, or in the folder that it would be made in.
+
+    Leaves no trace: to be called before long work whose result goes there.
+    """
+    folder = Path(folder)
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    with _explained(folder):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            trial = _beside(folder / "trial")
+            trial.touch()
+            trial.unlink()
+        finally:
+            for parent in missing:
+                if parent.is_dir():
+                    parent.rmdir()
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+
+
+def _put(new: Path, path: Path) -> None:
+    """Move the folder `new` to `path`; what only the folder that stood there held moves along."""
+    if not path.exists() or not any(path.iterdir()):
+        if path.exists() and os.name == "nt":
+            path.rmdir()  # Windows does not rename onto an empty folder, POSIX does
+        os.replace(new, path)
+        return
+    _exchange(new, path)
+    old = new  # the names have changed places
+    for entry in old.iterdir():
+        if not (path / entry.name).exists():
+            os.replace(entry, path / entry.name)
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """Two folders swap names: in one step on Linux, in three elsewhere."""
+    if sys.platform == "linux":
+        swap = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+        if swap is not None and swap(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0:
+            return
+    spare = _beside(other)
+    os.replace(other, spare)
+    os.replace(one, other)
+    os.replace(spare, one)
+
+
+def _flush(path: Path) -> None:
+    """Bring a file's bytes to the disk, so that a power cut after the rename finds them there."""
+    if path.is_file():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """An OSError inside becomes a ForetellError that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ForetellError(
+            f"cannot write to {str(path)!r}: {reason}. Name a place that can be written."
+        ) from error
