@@ -1,0 +1,80 @@
+"""Training checkpoints without pickle: one safetensors file whose metadata holds the rest as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io.checkpoint_io import CheckpointIO
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from foretell.errors import ForetellError
+
+_TENSOR = "\0tensor"  # marks the place of a tensor in the JSON; no key of a checkpoint begins so
+
+
+class SafetensorsIO(CheckpointIO):  # type: ignore[misc]  # lightning has no types mypy --strict accepts
+    """Lightning's checkpoints as safetensors and JSON, marked with what they belong to, replaced atomically."""
+
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: object = None) -> None:
+        tensors: dict[str, torch.Tensor] = {}
+        tree = _flatten(checkpoint, tensors)
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.name}.{os.getpid()}")
+        save_file(tensors, partial, metadata={"tag": self.tag, "tree": json.dumps(tree)})
+        os.replace(partial, target)
+
+    def load_checkpoint(self, path: Any, map_location: object = None, weights_only: bool | None = None) -> dict[str, Any]:
+        with _opened(Path(path)) as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no iterator of its own
+            tree = json.loads(file.metadata()["tree"])
+        loaded: dict[str, Any] = _unflatten(tree, tensors)
+        return loaded
+
+    def remove_checkpoint(self, path: Any) -> None:
+        Path(path).unlink(missing_ok=True)
+
+
+def tagged(path: Path) -> str:
+    """What the checkpoint at `path` says that it belongs to; ForetellError when it cannot be read."""
+    with _opened(path) as file:
+        return str((file.metadata() or {}).get("tag", ""))
+
+
+def _opened(path: Path) -> Any:
+    try:
+        return safe_open(path, framework="pt")
+    except (SafetensorError, OSError) as error:
+        raise ForetellError(f"the checkpoint {path} is damaged ({error}). Train without resume.") from error
+
+
+def _flatten(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
+    """JSON with a marker for each tensor. Dictionaries become lists of pairs: their keys may be integers."""
+    if isinstance(value, torch.Tensor):
+        name = str(len(tensors))
+        tensors[name] = value.detach().cpu().contiguous().clone()
+        return {_TENSOR: name}
+    if isinstance(value, dict):
+        return {"d": [[key, _flatten(item, tensors)] for key, item in value.items()]}
+    if isinstance(value, (list, tuple)):
+        return {"l": [_flatten(item, tensors) for item in value]}
+    assert value is None or isinstance(value, (bool, int, float, str)), f"a checkpoint holds a {type(value).__name__}"
+    return value
+
+
+def _unflatten(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if _TENSOR in value:
+        return tensors[value[_TENSOR]]
+    if "d" in value:
+        return {key: _unflatten(item, tensors) for key, item in value["d"]}
+    return [_unflatten(item, tensors) for item in value["l"]]

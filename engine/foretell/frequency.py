@@ -1,0 +1,259 @@
+"""The time grid: pandas-style alias strings in, integer ordinals inside, timestamps out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foretell.errors import ForetellError
+
+Unit = Literal["min", "h", "D", "B", "W", "M", "Q", "Y", "step"]
+Ordinals = NDArray[np.int64]
+
+_WEEKDAYS: Final = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+_MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_SPELLINGS: Final[dict[str, tuple[Unit, Literal["start", "end"]]]] = {
+    "min": ("min", "start"), "T": ("min", "start"), "h": ("h", "start"), "H": ("h", "start"),
+    "D": ("D", "start"), "B": ("B", "start"), "W": ("W", "start"),
+    "MS": ("M", "start"), "ME": ("M", "end"), "M": ("M", "end"),
+    "QS": ("Q", "start"), "QE": ("Q", "end"), "Q": ("Q", "end"),
+    "YS": ("Y", "start"), "AS": ("Y", "start"), "YE": ("Y", "end"), "Y": ("Y", "end"), "A": ("Y", "end"),
+}  # fmt: skip
+_MINUTES: Final[dict[Unit, int]] = {"min": 1, "h": 60}
+_MONTHS_IN: Final[dict[Unit, int]] = {"M": 1, "Q": 3, "Y": 12}
+_MONDAY: Final = 3  # 1970-01-01 was a Thursday: three days into its week
+_DAY_US: Final = 86_400_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Frequency:
+    """A regular grid of time; step k of it is the ordinal k.
+
+    An ordinal counts steps from the first one at or after 1970-01-01. A timestamp inside a step belongs to that step
+    (floored): a Tuesday of `W-FRI` belongs to the Friday before it. `unit="step"` is plain integer time.
+    """
+
+    unit: Unit
+    multiple: int = 1
+    anchor: int = 0  # weekday (0 = Monday) of W; first month (0 = January) of Q and Y
+    phase: int = (
+        0  # for multiples of a day and more: the base step that ordinal 0 begins at, modulo `multiple`
+    )
+    stamp: Literal["start", "end"] = "start"  # M, Q, Y: which day of the period its timestamp is
+
+    @classmethod
+    def parse(cls, alias: str | Frequency) -> Frequency:
+        """The frequency that a pandas alias names (`D`, `15min`, `W-FRI`, `QS-FEB`, ...; `1` is integer time).
+
+        Raises ForetellError for anything else.
+        """
+        if isinstance(alias, Frequency):
+            return alias
+        text = str(alias).strip()
+        if text == "1":
+            return cls("step")
+        match = re.fullmatch(r"(\d*)([A-Za-z]+)(?:-([A-Za-z]{3}))?", text)
+        if match is None or match[2] not in _SPELLINGS or match[1] == "0":
+            raise _unknown(alias)
+        unit, stamp = _SPELLINGS[match[2]]
+        return cls(unit, int(match[1] or 1), _anchor(alias, unit, stamp, match[3]), 0, stamp)
+
+    @property
+    def alias(self) -> str:
+        """The alias that `parse` reads back to this frequency (its phase apart)."""
+        if self.unit == "step":
+            return "1"
+        name = {"M": "M", "Q": "Q", "Y": "Y"}.get(self.unit, self.unit)
+        if self.unit in _MONTHS_IN:
+            name += "S" if self.stamp == "start" else "E"
+        suffix = ""
+        if self.unit == "W":
+            suffix = f"-{_WEEKDAYS[self.anchor]}"
+        elif self.unit in ("Q", "Y"):
+            suffix = f"-{_MONTHS[(self.anchor if self.stamp == 'start' else self.anchor - 1) % 12]}"
+        return f"{self.multiple if self.multiple > 1 else ''}{name}{suffix}"
+
+    def aligned(self, first: np.datetime64) -> Frequency:
+        """This frequency with its multiples counted from `first` (2W data begin in an odd or an even week)."""
+        if self.multiple == 1 or self.unit in ("min", "h", "step"):
+            return self
+        base = replace(self, multiple=1, phase=0).ordinals(np.asarray([first]))[0]
+        return replace(self, phase=int(base % self.multiple))
+
+    def ordinals(self, timestamps: NDArray[Any]) -> Ordinals:
+        """The ordinals of `timestamps`, a datetime64 array (integers when `unit` is "step"), of the same shape."""
+        if self.unit == "step":
+            return np.asarray(timestamps, dtype=np.int64)
+        moments = np.asarray(timestamps, dtype="datetime64[us]")
+        if self.unit in _MINUTES:
+            return moments.astype(np.int64) // (_MINUTES[self.unit] * 60_000_000 * self.multiple)
+        if self.unit in _MONTHS_IN:
+            base = (moments.astype("datetime64[M]").astype(np.int64) - self.anchor) // _MONTHS_IN[self.unit]
+        else:
+            base = self._days_to_base(moments.astype(np.int64) // _DAY_US)
+        return (base - self.phase) // self.multiple
+
+    def timestamps(self, ordinals: NDArray[Any]) -> NDArray[Any]:
+        """The timestamps of `ordinals`, datetime64[ns] (the integers themselves when `unit` is "step")."""
+        steps = np.asarray(ordinals, dtype=np.int64)
+        if self.unit == "step":
+            return steps
+        if self.unit in _MINUTES:
+            return (
+                (steps * (_MINUTES[self.unit] * self.multiple))
+                .astype("datetime64[m]")
+                .astype("datetime64[ns]")
+            )
+        base = steps * self.multiple + self.phase
+        if self.unit in _MONTHS_IN:
+            width = _MONTHS_IN[self.unit]
+            if self.stamp == "end":
+                after = ((base + self.multiple) * width + self.anchor).astype("datetime64[M]")
+                return (after.astype("datetime64[D]") - 1).astype("datetime64[ns]")
+            return (base * width + self.anchor).astype("datetime64[M]").astype("datetime64[ns]")
+        return self._base_to_days(base).astype("datetime64[D]").astype("datetime64[ns]")
+
+    def sql(self, column: str) -> str:
+        """A DuckDB expression of the ordinal (BIGINT) of the TIMESTAMP or integer `column`, equal to `ordinals`."""
+        if self.unit == "step":
+            return f"CAST({column} AS BIGINT)"
+        if self.unit in _MINUTES:
+            return f"CAST(floor(epoch_us({column}) / {_MINUTES[self.unit] * 60_000_000 * self.multiple}.0) AS BIGINT)"
+        days = f"CAST(floor(epoch_us({column}) / {_DAY_US}.0) AS BIGINT)"
+        if self.unit in _MONTHS_IN:
+            months = f"((year({column}) - 1970) * 12 + month({column}) - 1)"
+            base = f"floor(({months} - {self.anchor}) / {_MONTHS_IN[self.unit]}.0)"
+        elif self.unit == "W":
+            base = f"floor(({days} + {_MONDAY - self.anchor}) / 7.0)"
+        elif self.unit == "B":
+            week = f"floor(({days} + {_MONDAY}) / 7.0)"
+            base = f"({week} * 5 + least({days} + {_MONDAY} - {week} * 7, 4))"
+        else:
+            base = days
+        return f"CAST(floor(({base} - {self.phase}) / {self.multiple}.0) AS BIGINT)"
+
+    def ordinal(self, moment: object) -> int:
+        """The ordinal of one moment: a date string, a timestamp, or an integer when time is integer."""
+        import pandas as pd
+
+        if self.unit == "step":
+            return int(str(moment))
+        try:
+            return int(self.ordinals(np.asarray([pd.Timestamp(moment).to_datetime64()]))[0])  # type: ignore[arg-type]
+        except (ValueError, TypeError) as error:
+            raise ForetellError(
+                f"{moment!r} is no date. Write it as 2024-12-31 or 2024-12-31 18:00."
+            ) from error
+
+    @property
+    def seasons(self) -> tuple[int, ...]:
+        """Usual seasonal periods in steps, the first one first to mind; (1,) when there is none."""
+        minutes = _MINUTES.get(self.unit, 0) * self.multiple
+        if minutes:
+            return tuple(
+                cycle // minutes for cycle in (1440, 10080) if cycle % minutes == 0 and cycle > minutes
+            ) or (1,)
+        period = {"D": 7, "B": 5, "W": 52, "M": 12, "Q": 4}.get(self.unit, 1)
+        return (period // self.multiple,) if period % self.multiple == 0 else (1,)
+
+    @property
+    def year(self) -> int | None:
+        """Steps in about a year, in whole weeks where there are weeks (364 for days); None where it is one or less."""
+        minutes = _MINUTES.get(self.unit, 0)
+        steps = {"D": 364, "B": 260, "W": 52, "M": 12, "Q": 4}.get(self.unit, 0)
+        steps = (524_160 // minutes if minutes else steps) // self.multiple
+        return steps if steps > 1 else None
+
+    def calendar_names(self) -> tuple[str, ...]:
+        """The names of the columns of `calendar`."""
+        return tuple(_calendar(self, np.zeros(0, np.int64)))
+
+    def calendar(self, ordinals: Ordinals) -> NDArray[np.float32]:
+        """Calendar features of `ordinals` [L] -> [L, F], each about in [-1, 1]; F = 0 for integer time and years."""
+        columns = list(_calendar(self, ordinals).values())
+        return (
+            np.stack(columns, axis=-1).astype(np.float32)
+            if columns
+            else np.zeros((len(ordinals), 0), np.float32)
+        )
+
+    def _days_to_base(self, days: Ordinals) -> Ordinals:
+        if self.unit == "W":
+            return (days + _MONDAY - self.anchor) // 7
+        if self.unit == "B":
+            week, weekday = np.divmod(days + _MONDAY, 7)
+            return week * 5 + np.minimum(weekday, 4)
+        return days
+
+    def _base_to_days(self, base: Ordinals) -> Ordinals:
+        if self.unit == "W":
+            return base * 7 - _MONDAY + self.anchor
+        if self.unit == "B":
+            week, weekday = np.divmod(base, 5)
+            return week * 7 + weekday - _MONDAY
+        return base
+
+
+def _anchor(alias: object, unit: Unit, stamp: str, suffix: str | None) -> int:
+    if unit == "W":
+        day = (suffix or "SUN").upper()
+        if day not in _WEEKDAYS:
+            raise _unknown(alias)
+        return _WEEKDAYS.index(day)
+    if suffix is not None and (unit not in ("Q", "Y") or suffix.upper() not in _MONTHS):
+        raise _unknown(alias)
+    if unit not in ("Q", "Y"):
+        return 0
+    month = _MONTHS.index(suffix.upper()) if suffix else (0 if stamp == "start" else 11)
+    return (month if stamp == "start" else month + 1) % _MONTHS_IN[unit]
+
+
+def _unknown(alias: object) -> ForetellError:
+    return ForetellError(
+        f"frequency must be one of min, h, D, B, W, MS, ME, QS, QE, YS, YE with an optional multiple and anchor"
+        f" (15min, W-FRI, QS-FEB), or 1 for integer time, got {alias!r}"
+    )
+
+
+def _calendar(frequency: Frequency, ordinals: Ordinals) -> dict[str, NDArray[np.float64]]:
+    """The calendar features by name; which ones is decided by the unit alone."""
+    unit = frequency.unit
+    if unit in ("step", "Y"):
+        return {}
+    stamps = frequency.timestamps(ordinals).astype("datetime64[m]")
+    days = stamps.astype("datetime64[D]")
+    months = stamps.astype("datetime64[M]")
+    columns: dict[str, NDArray[np.float64]] = {}
+    if unit in ("min", "h"):
+        columns |= _harmonics("day", (stamps - days).astype(np.int64) / 1440.0, 4)
+    if unit in ("min", "h", "D", "B"):
+        weekday = (days.astype(np.int64) + _MONDAY) % 7
+        columns |= {f"weekday={d}": (weekday == d).astype(np.float64) for d in range(7 if unit != "B" else 5)}
+    if unit in ("D", "B"):
+        last = ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)
+        through = (days - months.astype("datetime64[D]")).astype(np.int64) / np.maximum(last - 1, 1)
+        december = (months.astype(np.int64) % 12 == 11) * np.minimum(through * 1.25, 1.0)
+        columns |= {"month": through * 2 - 1, "december": december} | _harmonics("month", through, 1)
+    if unit in ("M", "Q"):
+        month = months.astype(np.int64) % 12
+        columns |= {f"month={m + 1}": (month == m).astype(np.float64) for m in range(12)}
+    else:
+        years = days.astype("datetime64[Y]").astype("datetime64[D]")
+        columns |= _harmonics("year", (days - years).astype(np.int64) / 365.25, 3 if unit == "W" else 2)
+    return columns
+
+
+def _harmonics(name: str, turns: NDArray[np.float64], order: int) -> dict[str, NDArray[np.float64]]:
+    angle = 2 * np.pi * turns
+    return {
+        f"{wave.__name__}{k} of {name}": wave(k * angle)
+        for k in range(1, order + 1)
+        for wave in (np.sin, np.cos)
+    }
+
+
+assert set(get_args(Unit)) >= set(_MONTHS_IN) | set(_MINUTES)

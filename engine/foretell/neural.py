@@ -1,0 +1,217 @@
+"""What the neural recipes share: from a panel to a trained network, and from a network to a forecast."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from foretell.errors import ForetellError
+from foretell.forecast import Forecast
+from foretell.panel import Panel, Schema
+from foretell.recipe import Recipe, State, settings_of
+from foretell.scaling import StaticScale
+from foretell.task import Run, Task
+from foretell.training import Batch, Schedule, Work, fit_network, pick_device, seeded
+from foretell.windows import Moments, Windows
+
+logger = logging.getLogger(__name__)
+
+VALIDATION_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+VALIDATION_ITEMS = 1000  # at most so many are forecast at each validation
+PREDICTION_BATCH = 256  # items forecast at a time
+LARGEST_EMBEDDING = 16
+
+
+class NeuralRecipe(Recipe, Protocol):
+    """A recipe whose model is one torch network; `fit_neural` and `Fitted` do the rest."""
+
+    @property
+    def batch_size(self) -> int: ...
+
+    @property
+    def learning_rate(self) -> float: ...
+
+    @property
+    def max_steps(self) -> int | None: ...
+
+    @property
+    def patience(self) -> int: ...
+
+    def resolved(self, panel: Panel, task: Task) -> NeuralRecipe:
+        """This recipe with every default that depends on the data worked out."""
+        ...
+
+    def sizes(self, windows: Windows, task: Task) -> dict[str, Any]:
+        """All that the network's shape depends on besides the hyperparameters, as JSON."""
+        ...
+
+    def network(self, sizes: dict[str, Any]) -> nn.Module:
+        """An untrained network."""
+        ...
+
+    def batch(self, windows: Windows, scale: Tensor, sizes: dict[str, Any], generator: torch.Generator) -> Batch:
+        """A training batch at random origins; `scale` [N, 2] is the mean and deviation of items without history."""
+        ...
+
+    def loss(self, network: nn.Module, batch: Any) -> Tensor: ...
+
+    def forecast(
+        self, network: nn.Module, windows: Windows, scale: Tensor, items: Tensor, levels: tuple[float, ...], seed: int
+    ) -> tuple[Tensor, Tensor]:
+        """Quantiles [B, H, Q] and mean [B, H] of `items` [B] from their origins on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A trained network with all it needs to forecast any panel of its schema."""
+
+    recipe: NeuralRecipe  # resolved
+    network: nn.Module
+    sizes: dict[str, Any]
+    moments: Moments
+    scale: StaticScale
+    task: Task
+    run: Run
+
+    def predict(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
+        """Forecast each item from its origin on, a chunk of items at a time."""
+        wanted = tuple(levels or self.task.levels)
+        device = pick_device(self.run.device)
+        network = self.network.to(device).eval()
+        windows = Windows(panel, self.moments, horizon=self.task.horizon, device=device)
+        scale = torch.from_numpy(self.scale.predict(panel)).to(device)
+        quantiles = np.empty((len(panel), self.task.horizon, len(wanted)), np.float32)
+        mean = np.empty((len(panel), self.task.horizon), np.float32)
+        with seeded(self.run), torch.inference_mode():
+            for first in range(0, len(panel), PREDICTION_BATCH):
+                items = torch.arange(first, min(first + PREDICTION_BATCH, len(panel)), device=device)
+                chunk = self.recipe.forecast(network, windows, scale, items, wanted, self.run.seed)
+                quantiles[first : first + len(items)], mean[first : first + len(items)] = (t.cpu() for t in chunk)
+        return Forecast.build(panel, wanted, quantiles, mean)
+
+    def state(self) -> State:
+        """The resolved hyperparameters and sizes as JSON; weights, moments and scales as arrays."""
+        weights = {f"network.{name}": value.cpu().numpy() for name, value in self.network.state_dict().items()}
+        facts = {"settings": settings_of(self.recipe), "sizes": self.sizes, "seed": self.run.seed}
+        return facts, {**weights, **self.moments.arrays(), **self.scale.arrays()}
+
+    @classmethod
+    def load(cls, recipe: NeuralRecipe, task: Task, state: State, run: Run) -> Fitted:
+        """The predictor whose `state` this is; raises ForetellError when the weights do not fit the network."""
+        facts, arrays = state
+        resolved = replace(recipe, **facts["settings"])  # type: ignore[type-var]  # recipes are dataclasses
+        network = resolved.network(facts["sizes"])
+        weights = {name[8:]: torch.from_numpy(np.array(a)) for name, a in arrays.items() if name.startswith("network.")}
+        try:
+            network.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ForetellError(f"the weights do not fit a network of {recipe.name}: {error}") from error
+        run = replace(run, seed=facts["seed"])
+        return cls(resolved, network, facts["sizes"], Moments.of_arrays(arrays), StaticScale.of_arrays(arrays), task, run)
+
+
+def fit_neural(recipe: NeuralRecipe, panel: Panel, task: Task, run: Run) -> Fitted:
+    """Train a neural recipe on what lies before each item's origin."""
+    if not (panel.stop > 0).any():
+        raise ForetellError(f"{recipe.name} needs at least one item with history to learn from")
+    recipe = recipe.resolved(panel, task)
+    device = pick_device(run.device)
+    moments, static_scale = Moments.of(panel), StaticScale.fit(panel)
+    windows = Windows(panel, moments, horizon=task.horizon, device=device)
+    held = windows.before(task.horizon)
+    scale = torch.from_numpy(static_scale.predict(panel)).to(device)
+    sizes = recipe.sizes(windows, task)
+    with seeded(run):
+        network = recipe.network(sizes).to(device)
+    fitted = Fitted(recipe, network, sizes, moments, static_scale, task, run)
+    can_hold = can_validate(panel, task)
+
+    def batch(step: int, final: bool) -> Batch:
+        generator = torch.Generator().manual_seed(_mix(run.seed, step))
+        return recipe.batch(windows if final or not can_hold else held, scale, sizes, generator)
+
+    work = Work(
+        network=network,
+        batch=batch,
+        loss=lambda batch: recipe.loss(network, batch),
+        validate=_validation(fitted, windows, held, scale) if can_hold else None,
+        names=panel.names,
+        tag=_tag(recipe, sizes, panel),
+    )
+    assert recipe.max_steps is not None
+    schedule = Schedule(recipe.max_steps, recipe.learning_rate, recipe.patience)
+    progress = fit_network(work, schedule, run)
+    logger.info("%s: %d steps, best validation wQL %.4f at %d", recipe.name, progress.step, progress.best_score, progress.best_step)
+    return fitted
+
+
+def can_validate(panel: Panel, task: Task) -> bool:
+    """Whether holding the last window out leaves most items something to learn from: two horizons of history."""
+    stop = panel.stop[panel.stop > 0]
+    return bool(np.median(stop) >= 3 * task.horizon)
+
+
+def default_steps(panel: Panel) -> int:
+    """Gradient steps by the amount of data: they grow with the square root of the number of observations."""
+    observed = int(panel.stop.sum())
+    return int(np.clip(3.5 * np.sqrt(observed), 500, 6000))
+
+
+def seasonal_lags(schema: Schema, *, repeats: int) -> list[tuple[int, int]]:
+    """(season, repeat) pairs: the value `repeat` seasons before the latest one of that phase known at a fork."""
+    pairs = [(season, repeat) for season in schema.seasons for repeat in range(repeats)]
+    year = schema.frequency.year
+    if year is not None and year not in schema.seasons and year <= 366:
+        pairs.append((year, 0))
+    return pairs
+
+
+def embedding_size(cardinality: int) -> int:
+    """A common rule of thumb: half the number of codes, within bounds."""
+    return min(LARGEST_EMBEDDING, (cardinality + 1) // 2)
+
+
+def _validation(fitted: Fitted, windows: Windows, held: Windows, scale: Tensor) -> Callable[[], float]:
+    """wQL of the held-out window, over a fixed sample of the items that have history before it."""
+    horizon, device = fitted.task.horizon, windows.device
+    candidates = np.flatnonzero(held.panel.stop > 0)
+    chosen = np.random.default_rng(fitted.run.seed).permutation(candidates)[:VALIDATION_ITEMS]
+    items = torch.from_numpy(np.sort(chosen)).to(device)
+    ordinals = held.origin[items][:, None] + torch.arange(horizon, device=device)
+    actual, observed = windows.target(items, ordinals)
+    levels = torch.tensor(VALIDATION_LEVELS, device=device)
+
+    def score() -> float:
+        losses = []
+        for chunk in torch.arange(len(items), device=device).split(PREDICTION_BATCH):
+            quantiles, _ = fitted.recipe.forecast(
+                fitted.network, held, scale, items[chunk], VALIDATION_LEVELS, fitted.run.seed
+            )
+            error = actual[chunk][..., None] - quantiles
+            losses.append((torch.maximum(levels * error, (levels - 1) * error) * observed[chunk][..., None]).sum())
+        total = 2 * torch.stack(losses).sum() / len(levels)
+        return float(total / actual.abs().sum().clamp(min=1e-12))
+
+    return score
+
+
+def _mix(seed: int, step: int) -> int:
+    """One generator seed for a training step, the same in every process."""
+    return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _tag(recipe: NeuralRecipe, sizes: dict[str, Any], panel: Panel) -> str:
+    """What makes two training runs the same: recipe, hyperparameters, shapes and the amount of data."""
+    facts = [recipe.name, settings_of(recipe), sizes, len(panel), int(panel.stop.sum()), int(panel.origin.max(initial=0))]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+

@@ -1,0 +1,181 @@
+"""What a recipe is, where recipes come from, and how their hyperparameters are read."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from importlib.metadata import entry_points
+from typing import (
+    Any,
+    ClassVar,
+    Literal,
+    Protocol,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    runtime_checkable,
+)
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foretell.errors import ForetellError, nearest
+from foretell.forecast import Forecast
+from foretell.panel import Panel, Schema
+from foretell.task import Run, Task
+
+GROUP = "foretell.recipes"
+State = tuple[dict[str, Any], dict[str, NDArray[Any]]]  # JSON, arrays
+
+
+@runtime_checkable
+class Predictor(Protocol):
+    """A fitted recipe: a forecast for every item of any panel of the schema it was fitted on."""
+
+    def predict(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
+        """Forecast each item from its origin on, at `levels` (default: the task's)."""
+        ...
+
+    def state(self) -> State:
+        """All that `Recipe.load` needs, as JSON and arrays."""
+        ...
+
+
+@runtime_checkable
+class Recipe(Protocol):
+    """A way to forecast: a frozen dataclass whose fields are its hyperparameters."""
+
+    name: ClassVar[str]
+
+    def fit(self, panel: Panel, task: Task, run: Run) -> Predictor:
+        """Train on what lies before each item's origin."""
+        ...
+
+    def load(self, schema: Schema, task: Task, state: State, run: Run) -> Predictor:
+        """The predictor whose `state` this is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hyperparameter:
+    """One field of a recipe: what it is called, takes, is by default and means."""
+
+    name: str
+    kind: Any
+    default: Any
+    meaning: str
+
+
+@cache
+def _registered() -> dict[str, Any]:
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def recipe_names() -> tuple[str, ...]:
+    """The names of all installed recipes."""
+    return tuple(sorted(_registered()))
+
+
+def recipe_class(name: str) -> type[Recipe]:
+    """The recipe registered under `name`; raises ForetellError with the nearest name when there is none."""
+    if name not in _registered():
+        known = recipe_names()
+        raise ForetellError(f"no recipe {name!r}.{nearest(name, known)} There are: {', '.join(known)}")
+    loaded: type[Recipe] = _registered()[name].load()
+    return loaded
+
+
+def make_recipe(name: str, settings: Mapping[str, Any] | None = None) -> Recipe:
+    """The recipe `name` with `settings` (values, or text as the command line has it) in place of its defaults."""
+    build = recipe_class(name)
+    known = {parameter.name: parameter for parameter in hyperparameters(build)}
+    values = {}
+    for key, value in (settings or {}).items():
+        if key not in known:
+            raise ForetellError(
+                f"{name} has no hyperparameter {key!r}.{nearest(key, known)} It has: {', '.join(sorted(known))}"
+            )
+        values[key] = _read(f"{name}.{key}", known[key].kind, value)
+    return build(**values)
+
+
+def as_recipe(recipe: str | Recipe) -> Recipe:
+    """A recipe as it is, or by its name."""
+    return make_recipe(recipe) if isinstance(recipe, str) else recipe
+
+
+def settings_of(recipe: Recipe) -> dict[str, Any]:
+    """The hyperparameters of a recipe as plain values."""
+    return {parameter.name: getattr(recipe, parameter.name) for parameter in hyperparameters(type(recipe))}
+
+
+def hyperparameters(recipe: type[Recipe]) -> list[Hyperparameter]:
+    """The fields of a recipe in order, each with the comment that stands beside it."""
+    meanings, hints = _comments(recipe), get_type_hints(recipe)
+    return [
+        Hyperparameter(
+            f.name,
+            hints[f.name],
+            f.default_factory() if f.default_factory is not MISSING else f.default,
+            meanings.get(f.name, ""),
+        )
+        for f in fields(recipe)  # type: ignore[arg-type]  # a Protocol cannot say that it is a dataclass
+    ]
+
+
+def _comments(recipe: type) -> dict[str, str]:
+    try:
+        lines = inspect.getsource(recipe).splitlines()
+    except OSError:  # a class typed at the prompt has no source
+        return {}
+    pairs = (re.match(r"\s+(\w+):[^#]*#\s*(.*)$", line) for line in lines)
+    return {match[1]: match[2] for match in pairs if match}
+
+
+def _read(where: str, kind: Any, value: Any) -> Any:
+    """`value` as `kind`; text is read as the command line writes it."""
+    if get_origin(kind) in (Union, types.UnionType):
+        options = get_args(kind)
+        if value is None or (isinstance(value, str) and value.lower() == "none" and type(None) in options):
+            return None
+        kind = next(option for option in options if option is not type(None))
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            raise _refused(where, " or ".join(map(repr, get_args(kind))), value)
+        return value
+    base = get_origin(kind) or kind
+    return _convert(where, base, value)
+
+
+def _convert(where: str, base: Any, value: Any) -> Any:
+    if base is bool:
+        if isinstance(value, bool) or str(value).lower() in ("true", "false"):
+            return value if isinstance(value, bool) else str(value).lower() == "true"
+        raise _refused(where, "true or false", value)
+    if base is str:
+        return str(value)
+    try:
+        parsed = ast.literal_eval(value) if isinstance(value, str) else value
+    except (ValueError, SyntaxError) as error:
+        raise _refused(where, base.__name__, value) from error
+    if base is tuple:
+        return tuple(parsed) if isinstance(parsed, (tuple, list)) else (parsed,)
+    if (
+        isinstance(parsed, bool)
+        or not isinstance(parsed, (int, float))
+        or (base is int and parsed != int(parsed))
+    ):
+        raise _refused(where, "a whole number" if base is int else "a number", value)
+    if not np.isfinite(parsed):
+        raise _refused(where, "a finite number", value)
+    return base(parsed)
+
+
+def _refused(where: str, expected: str, value: object) -> ForetellError:
+    return ForetellError(f"{where} must be {expected}, got {value!r}")

@@ -1,0 +1,110 @@
+"""The location and scale of a window's target, and a guess at both for items that have no history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from foretell.panel import Array, Panel
+
+_FLOOR = 1e-4  # of the panel's typical deviation: below it a series counts as constant
+_MOST_DUMMIES = 100  # categories with more codes than this say little about a new item
+
+
+def window_scale(values: Tensor, observed: Tensor, fallback: Tensor) -> Tensor:
+    """Mean and standard deviation of the observed `values` [B, L] of each window: [B, 2].
+
+    Windows with nothing observed take theirs from `fallback` [B, 2]. The deviation is shrunk towards the fallback's, and
+    never below a hundredth of it: one or two steps say little of a spread, and a constant must not divide by zero.
+    """
+    count = observed.sum(-1)
+    mean = (values * observed).sum(-1) / count.clamp(min=1)
+    square = ((values - mean[:, None]) ** 2 * observed).sum(-1)
+    typical = fallback[:, 1] * (mean.abs() / fallback[:, 0].abs().clamp(min=1e-12)).clamp(0.01, 100)
+    deviation = torch.sqrt((square + typical**2) / (count + 1))
+    mean = torch.where(count > 0, mean, fallback[:, 0])
+    deviation = torch.where(count > 0, deviation, fallback[:, 1])
+    return torch.stack([mean, torch.maximum(deviation, 1e-3 * typical)], dim=-1)
+
+
+@dataclass(frozen=True, slots=True)
+class StaticScale:
+    """A ridge regression of each item's mean and deviation on its statics, in units of the panel's typical ones."""
+
+    weights: NDArray[np.float64]  # [D + 1, 2], on the design of `_design`, the constant last
+    unit: NDArray[np.float64]  # [2] typical absolute mean and deviation
+    moments: NDArray[np.float64]  # [2, R] mean and deviation of the real statics
+
+    @classmethod
+    def fit(cls, panel: Panel, *, penalty: float = 1.0) -> StaticScale:
+        """Learn from the history (open steps only) of every item that has one."""
+        means, deviations, count = history_moments(panel)
+        seen = count > 0
+        unit = np.array([_typical(np.abs(means[seen])), _typical(deviations[seen & (count > 1)])])
+        real = panel.static_real.astype(np.float64)
+        moments = np.stack([_nan_mean(real), np.maximum(_nan_deviation(real), 1e-9)])
+        wanted = np.stack([np.arcsinh(means / unit[0]), np.log(np.maximum(deviations, 1e-3 * unit[1]) / unit[1])], axis=1)
+        design = _design(panel, moments)
+        x, y = design[seen], wanted[seen]
+        ridge = penalty * np.eye(design.shape[1])
+        ridge[-1, -1] = 1e-9
+        return cls(np.linalg.solve(x.T @ x + ridge, x.T @ y), unit, moments)
+
+    def predict(self, panel: Panel) -> Array:
+        """[N, 2] mean and deviation that the statics of each item suggest."""
+        location, spread = np.clip(_design(panel, self.moments) @ self.weights, -8, 8).T
+        return np.stack([np.sinh(location) * self.unit[0], np.exp(spread) * self.unit[1]], axis=1).astype(np.float32)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What `of_arrays` reads back."""
+        return {"scale.weights": self.weights, "scale.unit": self.unit, "scale.moments": self.moments}
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> StaticScale:
+        return cls(arrays["scale.weights"], arrays["scale.unit"], arrays["scale.moments"])
+
+
+def history_moments(panel: Panel) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """[N] mean, deviation and number of the observed, open steps of each item before its origin."""
+    n, lengths = len(panel), panel.lengths
+    owner = np.repeat(np.arange(n), lengths)
+    step = np.arange(len(panel.target)) - np.repeat(panel.offsets[:-1], lengths)
+    seen = (step < panel.stop[owner]) & ~np.isnan(panel.target)
+    if panel.schema.open is not None:
+        seen &= panel.known[np.arange(len(step)) + owner * panel.future, panel.schema.known.index(panel.schema.open)] != 0
+    who, what = owner[seen], panel.target[seen].astype(np.float64)
+    count = np.bincount(who, minlength=n)
+    mean = np.bincount(who, what, minlength=n) / np.maximum(count, 1)
+    square = np.bincount(who, (what - mean[who]) ** 2, minlength=n)
+    return mean, np.sqrt(square / np.maximum(count, 1)), count
+
+
+def _design(panel: Panel, moments: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[N, D + 1]: standardised real statics (0 where missing), a 0/1 column a category, and a constant."""
+    real = np.nan_to_num((panel.static_real - moments[0]) / moments[1]).clip(-5, 5)
+    codes = [
+        (panel.static_cat[:, c, None] == np.arange(1, size)).astype(np.float64)
+        for c, size in enumerate(panel.schema.cardinalities)
+        if size <= _MOST_DUMMIES
+    ]
+    return np.concatenate([real, *codes, np.ones((len(panel), 1))], axis=1)
+
+
+def _typical(values: NDArray[np.float64]) -> float:
+    positive = values[values > 0]
+    return float(np.median(positive)) if len(positive) else 1.0
+
+
+def _nan_mean(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    count = np.maximum((~np.isnan(columns)).sum(0), 1)
+    return np.asarray(np.nansum(columns, axis=0) / count)
+
+
+def _nan_deviation(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.sqrt(_nan_mean((columns - _nan_mean(columns)) ** 2))

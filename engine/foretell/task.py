@@ -1,0 +1,57 @@
+"""What is asked (`Task`) and how it is carried out (`Run`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from foretell.errors import ForetellError
+
+DEFAULT_LEVELS = (0.1, 0.5, 0.9)
+
+
+def check_levels(levels: Sequence[float]) -> tuple[float, ...]:
+    """`levels` sorted and without repeats; raises ForetellError unless each lies strictly between 0 and 1."""
+    if isinstance(levels, (str, bytes)) or not isinstance(levels, Sequence) or len(levels) == 0:
+        raise ForetellError(
+            f"levels must be a list of numbers between 0 and 1, such as [0.1, 0.5, 0.9], got {levels!r}"
+        )
+    for level in levels:
+        if not isinstance(level, (int, float)) or not 0 < level < 1:
+            raise ForetellError(
+                f"levels must lie strictly between 0 and 1, got {level!r}. The median is 0.5, not 50."
+            )
+    return tuple(sorted({round(float(level), 6) for level in levels}))
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is asked: quantiles at `levels` for each of the `horizon` steps after the origin."""
+
+    horizon: int
+    levels: tuple[float, ...] = DEFAULT_LEVELS
+
+    def __post_init__(self) -> None:
+        if isinstance(self.horizon, bool) or not isinstance(self.horizon, int) or self.horizon < 1:
+            raise ForetellError(f"horizon must be a whole number of steps, at least 1, got {self.horizon!r}")
+        object.__setattr__(self, "levels", check_levels(self.levels))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How it is carried out; nothing here changes what a model means."""
+
+    seed: int = 0
+    device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
+    precision: Literal["auto", "float32", "bf16"] = "auto"
+    threads: int | None = None  # of torch; default: torch's own choice
+    processes: int | None = None  # of the one-model-a-series recipes; default: one a core
+    out: Path | None = None  # where checkpoints and logs go; None writes nothing
+    resume: bool = False  # go on from the checkpoint in `out`
+    progress: bool = False  # draw a progress bar (the command line does)
+
+    def __post_init__(self) -> None:
+        if self.resume and self.out is None:
+            raise ForetellError("resume needs the folder that the interrupted run wrote to: give out=")

@@ -1,0 +1,227 @@
+"""Index arithmetic: (item, origin) pairs in, batches of tensors out; no Python per series, no copy of the panel."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from foretell.panel import Array, Panel
+
+CLIP = 5.0  # standardised covariates stay within this many deviations: one typing error must not drown the rest
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """How covariates become network inputs: mean and deviation of each column, (0, 1) for a 0/1 column."""
+
+    known: Array  # [2, K]
+    past: Array  # [2, P]
+    static: Array  # [2, R]
+
+    @classmethod
+    def of(cls, panel: Panel) -> Moments:
+        """The moments of a panel's covariates; past ones from before each item's origin only."""
+        visible = panel.stop[_owner(panel.offsets)] > _step(panel.offsets)
+        return cls(_moments(panel.known), _moments(panel.past, visible), _moments(panel.static_real))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What `of_arrays` reads back."""
+        return {"moments.known": self.known, "moments.past": self.past, "moments.static": self.static}
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Moments:
+        return cls(arrays["moments.known"], arrays["moments.past"], arrays["moments.static"])
+
+
+class Windows:
+    """A panel as tensors on a device, read at (item, ordinal) pairs.
+
+    The target and the past covariates read as not observed at and beyond each item's origin, and where it is closed.
+    """
+
+    def __init__(self, panel: Panel, moments: Moments, *, horizon: int, device: torch.device | str = "cpu") -> None:
+        self.panel = panel
+        self.device = torch.device(device)
+        place = lambda array: _tensor(array).to(self.device)  # noqa: E731  # the one line that moves data
+        self._target, self._known, self._past = place(panel.target), place(panel.known), place(panel.past)
+        self.start, self.origin = place(panel.start), place(panel.origin)
+        self._first, self._lengths = place(panel.offsets[:-1]), place(panel.lengths)
+        self._moments = {name: place(array) for name, array in moments.arrays().items()}
+        self._real = {"known": _real(moments.known), "past": _real(moments.past)}
+        self._item_moments = {
+            "known": place(_item_means(panel.known, panel.offsets + np.arange(len(panel) + 1) * panel.future)),
+            "past": place(_item_means(panel.past, panel.offsets, panel.stop)),
+        }
+        self.static_real = _standard(place(panel.static_real), self._moments["moments.static"])  # [N, R]
+        self.static_cat = place(panel.static_cat).long()  # [N, C]
+        self._calendar_from, self._calendar = self._calendar_table(horizon)
+        self._open = None if panel.schema.open is None else panel.schema.known.index(panel.schema.open)
+
+    def before(self, steps: int) -> Windows:
+        """The same tensors read from origins `steps` earlier: what is held out of a training history to validate on."""
+        earlier = copy.copy(self)
+        earlier.panel = replace(self.panel, origin=self.panel.origin - steps)
+        earlier.origin = self.origin - steps
+        return earlier
+
+    @property
+    def covariate_size(self) -> int:
+        """F: columns of `covariates`."""
+        return self._known.shape[1] + len(self._real["known"]) + self._calendar.shape[1]
+
+    @property
+    def past_size(self) -> int:
+        """columns of `past`."""
+        return 2 * self._past.shape[1] + len(self._real["past"])
+
+    def target(self, items: Tensor, ordinals: Tensor) -> tuple[Tensor, Tensor]:
+        """The target of `items` [B] at `ordinals` [B, ...] and whether it was observed; 0 where it was not."""
+        items = _align(items, ordinals)
+        step = ordinals - self.start[items]
+        inside = (step >= 0) & (ordinals < self.origin[items]) & (step < self._lengths[items])
+        if len(self._target) == 0:
+            return torch.zeros(ordinals.shape, device=self.device), inside
+        values = self._target[torch.where(inside, self._first[items] + step, 0)]
+        observed = inside & ~torch.isnan(values) & self.is_open(items, ordinals)
+        return torch.where(observed, values, 0.0), observed
+
+    def is_open(self, items: Tensor, ordinals: Tensor) -> Tensor:
+        """Whether `items` can sell at `ordinals` (same shape after alignment); True where nothing says otherwise."""
+        if self._open is None:
+            return torch.ones_like(ordinals, dtype=torch.bool)
+        index, inside = self._known_index(_align(items, ordinals), ordinals)
+        return ~(inside & (self._known[index, self._open] == 0))
+
+    def covariates(self, items: Tensor, ordinals: Tensor) -> Tensor:
+        """Known covariates (standardised over all items and, numbers, over the item too) and calendar: [B, L, F]."""
+        calendar = self._calendar[(ordinals - self._calendar_from).clamp(0, len(self._calendar) - 1)]
+        if self._known.shape[1] == 0:
+            return calendar
+        index, inside = self._known_index(_align(items, ordinals), ordinals)
+        raw = torch.where(inside[..., None], self._known[index], torch.nan)
+        return torch.cat([*self._scaled("known", raw, items), calendar], dim=-1)
+
+    def past(self, items: Tensor, ordinals: Tensor) -> Tensor:
+        """Past covariates (standardised likewise) and whether each was observed: [B, L, past_size]."""
+        if self._past.shape[1] == 0:
+            return torch.zeros((*ordinals.shape, 0), device=self.device)
+        step = ordinals - self.start[items][:, None]
+        inside = (step >= 0) & (ordinals < self.origin[items][:, None]) & (step < self._lengths[items][:, None])
+        index = torch.where(inside, self._first[items][:, None] + step, 0)
+        raw = torch.where(inside[..., None], self._past[index], torch.nan)
+        return torch.cat([*self._scaled("past", raw, items), (~torch.isnan(raw)).float()], dim=-1)
+
+    def _scaled(self, name: str, raw: Tensor, items: Tensor) -> list[Tensor]:
+        """Standardised columns over all items, then the numeric ones over the item alone."""
+        columns = self._real[name]
+        parts = [_standard(raw, self._moments[f"moments.{name}"])]
+        if len(columns):
+            own = self._item_moments[name][items][:, :, None, columns]  # [B, 2, 1, columns]
+            parts.append(_standard(raw[..., columns], own.transpose(0, 1)))
+        return parts
+
+    def _known_index(self, items: Tensor, ordinals: Tensor) -> tuple[Tensor, Tensor]:
+        step = ordinals - self.start[items]
+        inside = (step >= 0) & (step < self._lengths[items] + self.panel.future)
+        if len(self._known) == 0:
+            inside = torch.zeros_like(inside)
+        return torch.where(inside, self._first[items] + items * self.panel.future + step, 0), inside
+
+    def _calendar_table(self, horizon: int) -> tuple[int, Tensor]:
+        """Calendar features of every ordinal that a window may touch: one small table, never stored per item."""
+        panel = self.panel
+        if len(panel) == 0:
+            return 0, torch.zeros((1, len(panel.frequency.calendar_names())), device=self.device)
+        first = int(min(panel.start.min(), panel.origin.min()))
+        last = int(max((panel.start + panel.lengths).max(), panel.origin.max())) + horizon + panel.future
+        return first, _tensor(panel.frequency.calendar(np.arange(first, last + 1))).to(self.device)
+
+
+def training_spans(panel: Panel) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """[N] ordinals of the first and last origin an item can train from: one observed step on either side; empty if last < first."""
+    return panel.start + 1, panel.start + panel.stop - 1
+
+
+def sample_windows(
+    spans: tuple[NDArray[np.int64], NDArray[np.int64]], count: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """`count` random (item, origin) pairs, [count] each.
+
+    An item is drawn with the square root of its number of origins: a few long series and many short ones are both
+    covered. Its origin is uniform.
+    """
+    first, last = spans
+    room = np.maximum(last - first + 1, 0)
+    weights = torch.from_numpy(np.cumsum(np.sqrt(room)))
+    draws = torch.rand(2, count, generator=generator, dtype=torch.float64)
+    items = torch.searchsorted(weights, draws[0] * weights[-1], right=True).clamp(max=len(room) - 1)
+    origins = torch.from_numpy(first)[items] + (draws[1] * torch.from_numpy(room)[items]).long()
+    return items, origins
+
+
+def _align(items: Tensor, ordinals: Tensor) -> Tensor:
+    return items.reshape(items.shape + (1,) * (ordinals.dim() - items.dim()))
+
+
+def _standard(values: Tensor, moments: Tensor) -> Tensor:
+    """(values - mean) / deviation, clipped; 0 where missing. `moments` begins with the axis (mean, deviation)."""
+    return torch.nan_to_num((values - moments[0]) / moments[1], nan=0.0).clamp(-CLIP, CLIP)
+
+
+def _moments(columns: Array, rows: NDArray[np.bool_] | None = None) -> Array:
+    """[rows, columns] -> [2, columns]: mean and deviation, (0, 1) for columns of nothing but 0 and 1."""
+    result = np.stack([np.zeros(columns.shape[1]), np.ones(columns.shape[1])]).astype(np.float32)
+    for index in range(columns.shape[1]):
+        column = columns[:, index] if rows is None else columns[rows, index]
+        column = column[~np.isnan(column)]
+        if len(column) == 0 or np.isin(column, (0, 1)).all():
+            continue
+        deviation = float(column.std(dtype=np.float64))
+        result[:, index] = float(column.mean(dtype=np.float64)), deviation if deviation > 0 else 1.0
+    return result
+
+
+def _real(moments: Array) -> list[int]:
+    """The columns that are numbers rather than 0/1 flags."""
+    return [int(index) for index in np.flatnonzero((moments[0] != 0) | (moments[1] != 1))]
+
+
+def _item_means(columns: Array, offsets: NDArray[np.int64], stop: NDArray[np.int64] | None = None) -> Array:
+    """[rows, columns] -> [N, 2, columns]: mean and deviation of each item's own values; (0, 1) where it has none."""
+    n = len(offsets) - 1
+    result = np.zeros((n, 2, columns.shape[1]), np.float32)
+    result[:, 1] = 1
+    owner = _owner(offsets)
+    visible = np.ones(len(columns), bool) if stop is None else _step(offsets) < stop[owner]
+    for index in range(columns.shape[1]):
+        values = columns[:, index]
+        seen = visible & ~np.isnan(values)
+        who, what = owner[seen], values[seen].astype(np.float64)
+        count = np.maximum(np.bincount(who, minlength=n), 1)
+        mean = np.bincount(who, what, minlength=n) / count
+        spread = np.sqrt(np.bincount(who, (what - mean[who]) ** 2, minlength=n) / count)
+        result[:, 0, index], result[:, 1, index] = mean, np.where(spread > 1e-6 * np.abs(mean), spread, 1.0)
+    return result
+
+
+def _owner(offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+
+
+def _step(offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.arange(int(offsets[-1])) - np.repeat(offsets[:-1], np.diff(offsets))
+
+
+def _tensor(array: NDArray[Any]) -> Tensor:
+    """The array as a tensor over the same memory; panels may be read-only, and nothing here writes."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(np.ascontiguousarray(array))
