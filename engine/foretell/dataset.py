@@ -1,0 +1,207 @@
+"""`Dataset`: the three tables of a forecasting problem, read onto a panel."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, Final, get_args
+
+import numpy as np
+import pandas as pd
+
+from foretell.errors import ForetellError, nearest
+from foretell.filling import parse_rule
+from foretell.findings import Finding
+from foretell.frequency import Frequency
+from foretell.ingest import Options, ingest
+from foretell.layout import METHODS
+from foretell.panel import Ends, Panel, Schema
+
+
+class Dataset:
+    """Three tables - target series, related series, item metadata - on one regular grid.
+
+    Each table is a pandas, polars or Arrow table, the path of a CSV or Parquet file, a folder of such files or a glob;
+    `related` may be a list of tables with different keys. A related table is keyed by what it has of the item's key
+    (item_id and `dimensions`), else of the metadata's columns (a region), else by time alone.
+
+    The tables are read when the data set is made; ForetellError says what is wrong with them.
+    """
+
+    def __init__(  # noqa: PLR0913  # every argument is one decision about the data, named by the user
+        self,
+        target: object,
+        related: object = None,
+        items: object = None,
+        *,
+        freq: str | Frequency,  # D, W-MON, MS, 15min, ...; 1 is integer time
+        item_id: str | None = None,  # column names; default: the usual ones are recognised
+        timestamp: str | None = None,
+        target_column: str | None = None,
+        dimensions: Sequence[str] = (),  # further columns of the key
+        known: Sequence[str] = (),  # related columns that are known ahead
+        past: Sequence[str] = (),  # related columns that are known only when they have happened
+        open: str | None = None,  # a known 0/1 column: where it is 0 the item cannot sell
+        season: int
+        | Sequence[int]
+        | None = None,  # seasonal period in steps, one or several; default: the frequency's
+        ends: Ends = "last",  # all series end at the target's last timestamp, or each at its own ("own")
+        aggregation: Mapping[str, str] | None = None,  # column -> sum, mean, median, min, max, first, last
+        filling: Mapping[str, Mapping[str, Any]]
+        | None = None,  # column -> place -> method; a number is a value
+        strict: bool = False,  # timestamps off the frequency are an error
+        schema: Schema | None = None,  # a model's: its columns and categories are reproduced
+    ) -> None:
+        self._target = target
+        self._related: tuple[object, ...] = _tables(related)
+        self._items = items
+        self.options: Final = _options(
+            frequency=Frequency.parse(freq), item_id=item_id, timestamp=timestamp, target=target_column,
+            dimensions=_names("dimensions", dimensions), known=_names("known", known), past=_names("past", past),
+            open=open, seasons=season, ends=ends, aggregation=aggregation, filling=filling, strict=strict,
+        )  # fmt: skip
+        options = self.options if schema is None else _following(self.options, schema)
+        self._read = ingest(target, self._related, items, options)
+
+    @property
+    def panel(self) -> Panel:
+        """All series on one grid."""
+        return self._read.panel
+
+    @property
+    def schema(self) -> Schema:
+        """What the panel's columns mean."""
+        return self._read.panel.schema
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What reading the tables found and decided."""
+        return self._read.findings
+
+    def encode(self, schema: Schema) -> Panel:
+        """These tables with another schema's columns and categories (a model's); what it has not seen is unknown.
+
+        Raises ForetellError when a column that the schema needs is not there.
+        """
+        if schema == self.schema:
+            return self.panel
+        return ingest(self._target, self._related, self._items, _following(self.options, schema)).panel
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A sha256 over keys, times and values, in hex: equal for equal data."""
+        panel, digest = self.panel, hashlib.sha256()
+        for column in panel.keys:
+            digest.update("\x1f".join(panel.keys[column]).encode() + b"\x1e")
+        for array in (
+            panel.start, panel.offsets, panel.target, panel.known, panel.past, panel.static_real, panel.static_cat,
+        ):  # fmt: skip
+            digest.update(f"{array.dtype}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+    def __repr__(self) -> str:
+        panel = self.panel
+        return (
+            f"Dataset({len(panel)} items, {len(panel.target):,} steps of {panel.frequency.alias},"
+            f" known={list(panel.schema.known)}, past={list(panel.schema.past)})"
+        )
+
+
+def make_future_frame(data: Dataset, horizon: int) -> pd.DataFrame:
+    """The rows of known covariates that a forecast needs: each item's next `horizon` steps, the columns to be filled in.
+
+    The columns are called as in the target table, so that the frame can be appended to a related table.
+    """
+    if horizon < 1:
+        raise ForetellError(f"horizon must be a whole number of steps, at least 1, got {horizon!r}")
+    panel, names = data.panel, data._read.names
+    frame = panel.keys.loc[panel.keys.index.repeat(horizon)].reset_index(drop=True)
+    frame = frame.rename(columns=dict(names.key))
+    steps = panel.origin[:, None] + np.arange(horizon)
+    frame[names.timestamp] = panel.frequency.timestamps(steps.ravel())
+    for column, role in panel.schema.roles.items():
+        if role == "known":
+            frame[column] = np.nan
+    return frame
+
+
+def _tables(related: object) -> tuple[object, ...]:
+    if related is None:
+        return ()
+    return tuple(related) if isinstance(related, (list, tuple)) else (related,)
+
+
+def _names(argument: str, names: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise ForetellError(f"{argument} must be a list of column names, got {names!r}")
+    return tuple(dict.fromkeys(names))
+
+
+def _options(**given: Any) -> Options:
+    given["seasons"] = _seasons(given["seasons"], given["frequency"])
+    if given["ends"] not in get_args(Ends):
+        raise ForetellError(f"ends must be 'last' or 'own', got {given['ends']!r}")
+    both = set(given["known"]) & set(given["past"])
+    if both:
+        raise ForetellError(
+            f"column {min(both)!r} is declared both known and past. Keep it in one of the two."
+        )
+    if given["open"] is not None and given["open"] in given["past"]:
+        raise ForetellError(
+            f"the open column {given['open']!r} must be known ahead, but it is declared past."
+        )
+    given["aggregation"] = _aggregation(given["aggregation"] or {})
+    given["filling"] = _filling(given["filling"] or {}, given["target"])
+    return Options(**given)
+
+
+def _seasons(season: int | Sequence[int] | None, frequency: Frequency) -> tuple[int, ...]:
+    if season is None:
+        return frequency.seasons
+    seasons = (season,) if isinstance(season, int) else tuple(season)
+    for period in seasons or (0,):
+        if isinstance(period, bool) or not isinstance(period, (int, np.integer)) or period < 1:
+            raise ForetellError(
+                f"season must be a whole number of steps, at least 1, or a list of such, got {season!r}"
+            )
+    return tuple(int(period) for period in seasons)
+
+
+def _aggregation(asked: Mapping[str, str]) -> dict[str, str]:
+    for column, method in asked.items():
+        if method not in METHODS:
+            raise ForetellError(
+                f"aggregation of {column!r}: no method {method!r}.{nearest(str(method), METHODS)}"
+                f" There are: {', '.join(METHODS)}."
+            )
+    return dict(asked)
+
+
+def _filling(asked: Mapping[str, Any], target: str | None) -> dict[str, Any]:
+    """The rules; the target's under that name and checked. (The others wait until it is known what they fill.)"""
+    rules = {("target" if column == target else column): rule for column, rule in asked.items()}
+    if "target" in rules:
+        rules["target"] = parse_rule("target", rules["target"], "target")
+    return rules
+
+
+def _following(options: Options, schema: Schema) -> Options:
+    """The options with everything that a model's schema fixes."""
+    mine, its = replace(options.frequency, phase=0), replace(schema.frequency, phase=0)
+    if mine != its:
+        raise ForetellError(
+            f"the model was trained at frequency {schema.frequency.alias!r}, these data are read at"
+            f" {options.frequency.alias!r}. Give freq={schema.frequency.alias!r}."
+        )
+    if schema.key[1:] != options.dimensions:
+        raise ForetellError(
+            f"the model's items are keyed by {', '.join(schema.key)}, these data by"
+            f" {', '.join(('item_id', *options.dimensions))}. Give dimensions={list(schema.key[1:])}."
+        )
+    return replace(
+        options, frequency=schema.frequency, seasons=schema.seasons, ends=schema.ends, filling=schema.filling,
+        open=schema.open, schema=schema,
+    )  # fmt: skip

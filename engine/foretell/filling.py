@@ -1,0 +1,282 @@
+"""Fills gaps by place and method, with what lies before a gap only (known covariates may also look ahead)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foretell.errors import ForetellError, nearest
+from foretell.layout import Layout
+from foretell.panel import Array, Panel
+
+Place = Literal["front", "middle", "back", "future"]
+Method = Literal["zero", "nan", "value", "previous", "mean", "median", "min", "max", "next", "linear"]
+Role = Literal["target", "past", "known"]
+Rule = Mapping[str, Any]  # place -> method, or place -> {"value": number}
+
+WINDOW: Final = 64  # observed entries before a gap that its statistics are taken over
+UNFILLED, COUNTS, GUESSED = (
+    0,
+    1,
+    2,
+)  # codes of `Panel.filled`: as read; zero or a value (scored); anything else
+_STATISTICS: Final = {"mean": np.nanmean, "median": np.nanmedian, "min": np.nanmin, "max": np.nanmax}
+_CONSTANT: Final = ("zero", "nan", "value")
+_AHEAD: Final = ("next", "linear")
+_PLACES: Final[dict[Role, tuple[str, ...]]] = {
+    "target": ("front", "middle", "back"), "past": ("front", "middle", "back"), "known": get_args(Place),
+}  # fmt: skip
+
+
+def parse_rule(column: str, rule: object, role: Role, *, text: bool = False) -> dict[str, Any]:
+    """The rule of one column as it is stored: place -> method, or {"value": x}; a bare number is short for the latter.
+
+    Raises ForetellError for a place or method that there is not, or that the column cannot have.
+    """
+    if not isinstance(rule, Mapping):
+        raise ForetellError(
+            f"filling of {column!r} must say place and method, such as {{'middle': 'zero'}}, got {rule!r}"
+        )
+    return {place: _parse_method(column, str(place), method, role, text) for place, method in rule.items()}
+
+
+def _parse_method(column: str, place: str, method: object, role: Role, text: bool) -> Any:
+    if place not in _PLACES[role]:
+        raise ForetellError(
+            f"filling of {column!r} has no place {place!r}.{nearest(place, _PLACES[role])}"
+            f" A {role} column has: {', '.join(_PLACES[role])}."
+        )
+    if isinstance(method, Mapping) and set(method) == {"value"}:
+        method = method["value"]
+        if isinstance(method, str) and text:
+            return {"value": method}
+    if isinstance(method, (int, float)) and not isinstance(method, bool) and not text and np.isfinite(method):
+        return {"value": float(method)}
+    allowed = _methods(place, role, text)
+    if not isinstance(method, str) or method not in allowed or method == "value":
+        example = "{'value': 'none'}" if text else "3.5 or {'value': 3.5}"
+        raise ForetellError(
+            f"filling of {column!r}, {place}: no method {method!r} there.{nearest(str(method), allowed)}"
+            f" There are: {', '.join(allowed)} (a value is given as {example})."
+        )
+    return method
+
+
+def _methods(place: str, role: Role, text: bool) -> list[str]:
+    """The methods that make sense: nothing lies before the front, and only known covariates may look ahead."""
+    methods = [m for m in get_args(Method) if role == "known" or m not in _AHEAD]
+    if place == "front":
+        methods = [m for m in methods if m in (*_CONSTANT, "next")]
+    if text:
+        methods = [m for m in methods if m in (*_CONSTANT, "previous", "next")]
+    return methods
+
+
+def fills(rule: Rule | None, place: str) -> bool:
+    """Whether a rule puts something into the gaps of a place."""
+    return bool(rule) and rule.get(place, "nan") != "nan"  # type: ignore[union-attr]  # bool(None) is False
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """How many steps were not observed, by place, and in how many series."""
+
+    steps: dict[str, int]  # place -> steps
+    series: int
+
+    @property
+    def total(self) -> int:
+        return sum(self.steps.values())
+
+
+def fill(
+    values: Array, layout: Layout, *, rule: Rule | None, future: int = 0
+) -> tuple[NDArray[np.uint8], Gaps]:
+    """Fill `values` [layout.cells] in place; returns the code of each cell, and the gaps that were there.
+
+    The last `future` steps of each run lie beyond its series' end.
+    """
+    codes = np.zeros(layout.cells, np.uint8)
+    steps = dict.fromkeys(get_args(Place), 0)
+    series = 0
+    for first, last in layout.chunks():
+        cells = slice(layout.offsets[first], layout.offsets[last])
+        part = values[cells]
+        if not np.isnan(part).any():
+            continue
+        found = _find(part, layout, (first, last), future)
+        for place in steps:
+            steps[place] += int(np.count_nonzero(found.places == _CODES[place]))
+        series += found.series
+        if rule and any(fills(rule, place) for place in rule):
+            codes[cells] = _fill_chunk(part, found, rule)
+    return codes, Gaps(steps, series)
+
+
+_CODES: Final = {"front": 0, "middle": 1, "back": 2, "future": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class _Missing:
+    """The missing cells of a chunk, and the observed cells around each."""
+
+    at: NDArray[np.int64]  # [M] cells
+    before: NDArray[np.int64]  # [M] the last observed cell before; -1 for none
+    after: NDArray[np.int64]  # [M] the first observed cell after; -1 for none
+    places: NDArray[np.int8]  # [M]
+    observed: NDArray[np.int64]  # [O] all observed cells, in order
+    head: NDArray[np.int64]  # [M] the first cell of the run
+    series: int
+
+
+def _find(values: Array, layout: Layout, runs: tuple[int, int], future: int) -> _Missing:
+    missing = np.isnan(values)
+    at, observed = np.flatnonzero(missing), np.flatnonzero(~missing)
+    edges = layout.offsets[runs[0] : runs[1] + 1] - layout.offsets[runs[0]]
+    run = np.searchsorted(edges, at, side="right") - 1
+    head, tail = edges[run], edges[run + 1]
+    rank = np.searchsorted(observed, at)
+    padded = np.concatenate([np.full(1, -1), observed, np.full(1, len(values))])
+    before, after = padded[rank], padded[rank + 1]
+    before, after = np.where(before >= head, before, -1), np.where(after < tail, after, -1)
+    places = np.where(after < 0, _CODES["back"], _CODES["middle"])
+    places = np.where(before < 0, _CODES["front"], places)
+    places = np.where(at >= tail - future, _CODES["future"], places)
+    return _Missing(at, before, after, places.astype(np.int8), observed, head, len(np.unique(run)))
+
+
+def _fill_chunk(values: Array, found: _Missing, rule: Rule) -> NDArray[np.uint8]:
+    codes = np.zeros(len(values), np.uint8)
+    source = values.copy()  # so that one place's filling is never another's evidence
+    for place, method in rule.items():
+        chosen = np.flatnonzero(found.places == _CODES[place])
+        if len(chosen) == 0 or method == "nan":
+            continue
+        put = _estimate(source, found, chosen, method)
+        cells = found.at[chosen]
+        values[cells] = put
+        constant = method == "zero" or isinstance(method, Mapping)
+        codes[cells] = np.where(np.isnan(put), UNFILLED, COUNTS if constant else GUESSED)
+    return codes
+
+
+def _estimate(values: Array, found: _Missing, chosen: NDArray[np.int64], method: Any) -> Array:
+    if method == "zero" or isinstance(method, Mapping):
+        constant = 0.0 if method == "zero" else method["value"]
+        return np.full(len(chosen), constant, np.float32)
+    before, after, at = found.before[chosen], found.after[chosen], found.at[chosen]
+    if method == "previous":
+        return _look_up(values, before)
+    if method == "next":
+        return _look_up(values, after)
+    if method == "linear":
+        low, high = _look_up(values, before), _look_up(values, after)
+        share = (at - before) / np.maximum(after - before, 1)
+        return (low + (high - low) * share.astype(np.float32)).astype(np.float32)
+    return _statistic(values, found, chosen, method)
+
+
+def _look_up(values: Array, cells: NDArray[np.int64]) -> Array:
+    return np.where(cells >= 0, values[np.maximum(cells, 0)], np.float32(np.nan)).astype(np.float32)
+
+
+def _statistic(values: Array, found: _Missing, chosen: NDArray[np.int64], method: str) -> Array:
+    """One number a gap, over the `WINDOW` observed entries before it."""
+    out = np.full(len(chosen), np.nan, np.float32)
+    there = np.flatnonzero(found.before[chosen] >= 0)
+    gaps, which = np.unique(found.before[chosen][there], return_inverse=True)
+    heads = np.zeros(len(gaps), np.int64)
+    heads[which] = found.head[chosen][there]
+    rank = np.searchsorted(found.observed, gaps)
+    results = np.empty(len(gaps), np.float64)
+    block = 1 << 15
+    for first in range(0, len(gaps), block):
+        mine = slice(first, first + block)
+        entries = rank[mine, None] - np.arange(WINDOW)
+        cells = found.observed[np.maximum(entries, 0)]
+        inside = (entries >= 0) & (cells >= heads[mine, None])
+        results[mine] = _STATISTICS[method](
+            np.where(inside, values[cells].astype(np.float64), np.nan), axis=1
+        )
+    out[there] = results[which]
+    return out
+
+
+def refilled(panel: Panel) -> Panel:
+    """`panel` with its gaps filled as they looked at its origin: one that reaches the origin is a gap at the back.
+
+    A series of which nothing was observed before its origin has nothing filled there either: it was not known yet.
+    """
+    if panel.filled is None and panel.past_filled is None:
+        return panel
+    layout = Layout(panel.start, panel.offsets)
+    target, filled = panel.target, panel.filled
+    if filled is not None:
+        rule = panel.schema.filling.get("target", {})
+        target, filled = _refill(panel.target, filled, panel, layout, rule)
+    past, past_filled = panel.past, panel.past_filled
+    if past_filled is not None:
+        past, past_filled = _refill_past(panel, past_filled, layout)
+    return replace(panel, target=target, filled=filled, past=past, past_filled=past_filled)
+
+
+def _refill(
+    values: Array, codes: NDArray[np.uint8], panel: Panel, layout: Layout, rule: Rule
+) -> tuple[Array, NDArray[np.uint8]]:
+    raw = np.where(codes == UNFILLED, values, np.float32(np.nan)).astype(np.float32)
+    full = raw.copy()
+    new, _ = fill(full, layout, rule=rule)
+    # A second filling of what lies before the origin alone; the steps from the origin on keep the first one.
+    for first, last in layout.chunks():
+        run, step = layout.expand(first, last)
+        cells = layout.offsets[first] + np.arange(len(step))
+        history = cells[step < panel.stop[run]]
+        stood = Layout.of(layout.start[first:last], panel.stop[first:last])
+        then = raw[history]
+        unseen = ~_any_observed(then, stood)
+        then_codes, _ = fill(then, stood, rule=rule)
+        owner = np.repeat(unseen, stood.lengths)
+        full[history] = np.where(owner, np.float32(np.nan), then)
+        new[history] = np.where(owner, UNFILLED, then_codes)
+    return full, new
+
+
+def _any_observed(values: Array, layout: Layout) -> NDArray[np.bool_]:
+    """[N] whether a run has an observed step."""
+    seen = np.concatenate([np.zeros(1, np.int64), np.cumsum(~np.isnan(values))])
+    return np.asarray(seen[layout.offsets[1:]] > seen[layout.offsets[:-1]])
+
+
+def _refill_past(panel: Panel, codes: NDArray[np.uint8], layout: Layout) -> tuple[Array, NDArray[np.uint8]]:
+    past, codes = panel.past.copy(), codes.copy()
+    for position, name in enumerate(panel.schema.past):
+        rule = column_rule(panel, name)
+        if rule:
+            past[:, position], codes[:, position] = _refill(
+                np.ascontiguousarray(past[:, position]), codes[:, position], panel, layout, rule
+            )
+    for position, name in enumerate(panel.schema.past):
+        source = name.removesuffix(" is missing")
+        if source != name and source in panel.schema.past:
+            past[:, position] = np.isnan(past[:, panel.schema.past.index(source)])
+    return past, codes
+
+
+def column_rule(panel: Panel, name: str) -> dict[str, Any]:
+    """The filling rule of a column of the panel: a 0/1 column of a text has that text's, in zeros and ones."""
+    schema = panel.schema
+    source = next((s for s in schema.vocabularies if name.startswith(f"{s}=")), None)
+    if source is None or name in schema.filling:
+        return dict(schema.filling.get(name, {}))
+    word = name.removeprefix(f"{source}=")
+    rule = {}
+    for place, method in schema.filling.get(source, {}).items():
+        if isinstance(method, Mapping):
+            other = word == "other" and method["value"] not in schema.vocabularies[source]
+            method = {"value": float(word == method["value"] or other)}
+        rule[place] = method
+    return rule

@@ -1,0 +1,48 @@
+"""`Finding`: one thing that reading or checking the data brought to light."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Literal
+
+_LOG = logging.getLogger(__name__)
+
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found or decided, and how often."""
+
+    severity: Severity  # error: a run would fail; warning: look at it; note: how the data were read
+    code: str  # a word that programs can look for: gaps, cold_start, known, ...
+    message: str
+    count: int = 0  # rows, steps, items or columns concerned, as the message says
+
+
+class Findings:
+    """A growing list of findings; each is logged at INFO as it comes in."""
+
+    def __init__(self) -> None:
+        self._found: list[Finding] = []
+
+    def note(self, code: str, message: str, count: int = 0) -> None:
+        """Record how something was read."""
+        self._add(Finding("note", code, message, count))
+
+    def warn(self, code: str, message: str, count: int = 0) -> None:
+        """Record something to look at."""
+        self._add(Finding("warning", code, message, count))
+
+    def error(self, code: str, message: str, count: int = 0) -> None:
+        """Record something that a run would fail on."""
+        self._add(Finding("error", code, message, count))
+
+    def all(self) -> tuple[Finding, ...]:
+        """Everything so far, in order."""
+        return tuple(self._found)
+
+    def _add(self, finding: Finding) -> None:
+        _LOG.info("%s: %s", finding.code, finding.message)
+        self._found.append(finding)

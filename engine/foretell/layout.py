@@ -1,0 +1,210 @@
+"""`Layout`: where each series stands in a flat array; and pass two, which streams rows to their places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from foretell.errors import ForetellError
+from foretell.findings import Findings
+from foretell.panel import Array
+from foretell.rows import Rows, spell_key, spell_moment
+from foretell.sources import Store, literals
+
+CHUNK: Final = (
+    1 << 22
+)  # cells that one vectorised step works on: bounds its temporary arrays to some hundred MB
+_LARGEST: Final = 1 << 36  # cells; more than any machine holds, so a wrong date is behind it
+
+METHODS: Final[dict[str, str]] = {
+    "sum": "sum({0})", "mean": "avg({0})", "median": "median({0})", "min": "min({0})", "max": "max({0})",
+    "first": "arg_min({0}, moment)", "last": "arg_max({0}, moment)",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """N runs of steps, end to end: run i begins at ordinal start[i] and occupies offsets[i] .. offsets[i + 1]."""
+
+    start: NDArray[np.int64]  # [N]
+    offsets: NDArray[np.int64]  # [N + 1]
+
+    @classmethod
+    def of(cls, start: NDArray[np.int64], lengths: NDArray[np.int64]) -> Layout:
+        """The layout of runs of these lengths."""
+        return cls(start, np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]))
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        return np.diff(self.offsets)
+
+    @property
+    def cells(self) -> int:
+        return int(self.offsets[-1])
+
+    def reaching(self, future: int) -> Layout:
+        """The layout with every run `future` steps longer."""
+        return Layout.of(self.start, self.lengths + future)
+
+    def chunks(self) -> Iterator[tuple[int, int]]:
+        """Ranges of runs that hold about `CHUNK` cells each (one run at least)."""
+        first = 0
+        while first < len(self.start):
+            last = int(np.searchsorted(self.offsets, self.offsets[first] + CHUNK, side="right")) - 1
+            last = min(max(last, first + 1), len(self.start))
+            yield first, last
+            first = last
+
+    def expand(self, first: int, last: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The run and the step within it of every cell of the runs first .. last."""
+        lengths = self.lengths[first:last]
+        run = np.repeat(np.arange(first, last), lengths)
+        cells = np.arange(self.offsets[first], self.offsets[last])
+        return run, cells - self.offsets[run]
+
+
+def allocate(cells: int) -> Array:
+    """A grid of `cells` steps that nothing was observed in; the one place where grids are made."""
+    if cells > _LARGEST:
+        raise ForetellError(
+            f"the grid would have {cells:,} steps. Look for a wrong date in the target, or a frequency that is too fine."
+        )
+    try:
+        return np.full(cells, np.nan, np.float32)
+    except MemoryError as error:
+        raise ForetellError(f"no memory for a grid of {cells:,} steps. Use a coarser frequency.") from error
+
+
+def place(
+    store: Store,
+    rows: Rows,
+    columns: Sequence[str],
+    *,
+    keys: pd.DataFrame,
+    layout: Layout,
+    vocabularies: Mapping[str, Sequence[str]],
+    findings: Findings,
+) -> dict[str, Array]:
+    """Pass two: every row of `columns` to its cell. Text becomes codes: 0 for none, 1 .. by vocabulary, then "other".
+
+    Rows of other keys, and of steps outside the layout, are passed over. Several rows of one step are aggregated, or
+    refused where they have the same timestamp and no aggregation was asked for.
+    """
+    _register_places(store, keys, layout)
+    join = " AND ".join(f"r.{part} = p.{part}" for part in rows.keys) or "true"
+    source = f"{rows.view} r JOIN places p ON {join} WHERE r.step BETWEEN p.first AND p.last"
+    values = [_encoded(rows, column, vocabularies.get(column)) for column in columns]
+    picked = ", ".join(f"{value.format(f'r.{rows.value(c)}')} AS c{i}" for i, (c, value) in enumerate(zip(columns, values, strict=True)))  # fmt: skip
+    query = f"SELECT p.base + r.step AS cell{', ' if columns else ''}{picked} FROM {source}"
+    grids, placed, hit = _scatter(store, query, len(columns), layout.cells)
+    if placed != hit:
+        joined = _aggregated(store, rows, columns, source=source, values=values, findings=findings)
+        grids, _, _ = _scatter(store, joined, len(columns), layout.cells)
+    return dict(zip(columns, grids, strict=True))
+
+
+def _register_places(store: Store, keys: pd.DataFrame, layout: Layout) -> None:
+    """The table `places` in DuckDB: by key, the range of steps laid out, and cell = base + step."""
+    import pyarrow as pa
+
+    columns: dict[str, Any] = {
+        f"k{i}": pa.array(keys[name], pa.string()) for i, name in enumerate(keys.columns)
+    }
+    columns |= {
+        "base": layout.offsets[:-1] - layout.start,
+        "first": layout.start,
+        "last": layout.start + layout.lengths - 1,
+    }
+    store.register("places", pa.table(columns))
+
+
+def _encoded(rows: Rows, column: str, vocabulary: Sequence[str] | None) -> str:
+    """SQL, with {0} for the value, of what goes into the grid."""
+    if column not in rows.texts:
+        return "coalesce({0}, 'NaN'::DOUBLE)"
+    words = literals(list(vocabulary or ())).replace("{", "{{").replace("}", "}}")
+    other = len(vocabulary or ()) + 1
+    return f"CASE WHEN {{0}} IS NULL THEN 0.0 ELSE CAST(coalesce(nullif(list_position({words}, {{0}}), 0), {other}) AS DOUBLE) END"
+
+
+def _scatter(store: Store, query: str, columns: int, cells: int) -> tuple[list[Array], int, int]:
+    """The grids that `query` (cell, c0, c1, ...) fills, how many rows it placed, and how many cells they hit."""
+    grids = [allocate(cells) for _ in range(columns)]
+    hit = np.zeros(cells, bool)
+    placed = 0
+    with np.errstate(over="ignore"):  # beyond float32 becomes infinite, which the caller looks for
+        for batch in store.batches(query):
+            cell = batch.column(0).to_numpy()
+            hit[cell] = True
+            placed += len(cell)
+            for i, grid in enumerate(grids):
+                grid[cell] = batch.column(i + 1).to_numpy()
+    return grids, placed, int(np.count_nonzero(hit))
+
+
+def _aggregated(
+    store: Store,
+    rows: Rows,
+    columns: Sequence[str],
+    *,
+    source: str,
+    values: Sequence[str],
+    findings: Findings,
+) -> str:
+    """The query that makes one row of each step. Raises ForetellError for rows that are there twice, unless allowed."""
+    moments = f"SELECT count(*) AS n, count(DISTINCT r.moment) AS m FROM {source} GROUP BY p.base + r.step"
+    crowded, twice = store.rows(
+        f"SELECT count(*) FILTER (WHERE n > 1), count(*) FILTER (WHERE m < n) FROM ({moments})"
+    )[0]
+    if twice and not rows.allowed:
+        raise _twice(store, rows, source)
+    ways = [rows.aggregation.get(column, "last" if column in rows.texts else "mean") for column in columns]
+    findings.note(
+        "aggregated",
+        f"{crowded:,} steps hold several rows of {rows.table.label}: made one by "
+        + ", ".join(f"{way} ({column})" for column, way in zip(columns, ways, strict=True)),
+        crowded,
+    )
+    inner = ", ".join(f"r.{rows.value(c)} AS c{i}" for i, c in enumerate(columns))
+    outer = ", ".join(
+        f"{value.format(METHODS[way].format(f'c{i}'))} AS c{i}"
+        for i, (value, way) in enumerate(zip(values, ways, strict=True))
+    )
+    return (
+        f"SELECT cell, {outer} FROM (SELECT p.base + r.step AS cell, r.moment AS moment, {inner} FROM {source})"
+        f" GROUP BY cell"
+    )
+
+
+def _twice(store: Store, rows: Rows, source: str) -> ForetellError:
+    parts = [*(f"r.{part}" for part in rows.keys), "r.moment"]
+    listed = ", ".join(parts)
+    found = store.rows(
+        f"SELECT {listed}, count(*) FROM {source} GROUP BY {listed} HAVING count(*) > 1 ORDER BY {listed} LIMIT 1"
+    )[0]
+    where = spell_key(rows.key, found[: len(rows.key)])
+    return ForetellError(
+        f"{where + ': ' if where else ''}{found[-1]} rows at {spell_moment(found[-2])} in {rows.table.label}, expected one."
+        f" Remove the extra ones, or say how to join them: aggregation={{{rows.columns[0]!r}: 'sum'}}."
+    )
+
+
+def spread(
+    grids: Mapping[str, Array], *, groups: Layout, group: NDArray[np.int64], layout: Layout
+) -> dict[str, Array]:
+    """Grids laid out by `groups` as grids of items: item i reads those of group[i], nothing where that is -1."""
+    out = {name: allocate(layout.cells) for name in grids}
+    for first, last in layout.chunks():
+        item, step = layout.expand(first, last)
+        owner = group[item]
+        within = layout.start[item] + step - groups.start[owner]
+        there = (owner >= 0) & (within >= 0) & (within < groups.lengths[owner])
+        index = (groups.offsets[owner] + within)[there]
+        for name, grid in grids.items():
+            out[name][layout.offsets[first] : layout.offsets[last]][there] = grid[index]
+    return out

@@ -1,0 +1,188 @@
+"""The rows of a table with their key, step and values, and what one pass of grouping tells about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from foretell.errors import ForetellError
+from foretell.frequency import Frequency
+from foretell.sources import Store, Table, quoted
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A DuckDB view of a table: k0, k1, ... (its key as text), moment, step (the ordinal), v0, v1, ... (its values).
+
+    A number is a DOUBLE, NULL where it is missing; a text is a VARCHAR.
+    """
+
+    table: Table
+    view: str
+    key: Mapping[str, str]  # name of each part of the key -> column of the table
+    timestamp: str
+    columns: tuple[str, ...]  # the columns behind v0, v1, ...
+    texts: frozenset[str]  # those of `columns` that are text
+    aggregation: Mapping[str, str] = field(
+        default_factory=dict
+    )  # column -> how rows within one step become one
+    allowed: bool = False  # several rows of one key and timestamp are aggregated as well
+
+    def value(self, column: str) -> str:
+        """The name of a column's values in the view."""
+        return f"v{self.columns.index(column)}"
+
+    @property
+    def keys(self) -> list[str]:
+        """The names of the key's parts in the view."""
+        return [f"k{i}" for i in range(len(self.key))]
+
+
+def read_rows(
+    store: Store,
+    table: Table,
+    *,
+    key: Mapping[str, str],
+    timestamp: str,
+    frequency: Frequency,
+    columns: Sequence[str],
+    texts: Sequence[str] = (),
+    aggregation: Mapping[str, str] | None = None,
+) -> Rows:
+    """The `Rows` of `table`; `aggregation` says how the rows within one step become one."""
+    parts = [f"{table.text(column)} AS k{i}" for i, column in enumerate(key.values())]
+    parts.append(f"{table.moment(timestamp, frequency)} AS moment")
+    parts.append(f"CAST({quoted(timestamp)} AS VARCHAR) AS written")
+    for i, column in enumerate(columns):
+        parts.append(f"{table.text(column) if column in texts else table.number(column)} AS v{i}")
+        misspelt = None if column in texts else table.misspelt(column)
+        if misspelt is not None:
+            parts += [f"{misspelt} AS wrong{i}", f"{quoted(column)} AS spelt{i}"]
+    view = table.view.replace("raw_", "rows_")
+    inner = f"SELECT {', '.join(parts)} FROM {table.view}"
+    store.execute(
+        f"CREATE OR REPLACE VIEW {view} AS SELECT *, {frequency.sql('moment')} AS step FROM ({inner})"
+    )
+    return Rows(
+        table=table,
+        view=view,
+        key=dict(key),
+        timestamp=timestamp,
+        columns=tuple(columns),
+        texts=frozenset(texts),
+        aggregation=aggregation or {},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """What pass one found: one entry a key."""
+
+    keys: pd.DataFrame  # [G], a column a part of the key, as text
+    rows: NDArray[np.int64]  # [G]
+    final: NDArray[np.int64]  # [G] the last step that has a row
+    first: NDArray[np.int64]  # [G, C] the first step with a value of each column; -1 where `seen` is 0
+    last: NDArray[np.int64]  # [G, C] the last one (for text the last row)
+    seen: NDArray[np.int64]  # [G, C] how many values
+
+
+def find_spans(store: Store, rows: Rows) -> Spans:
+    """Pass one: group by key. Raises ForetellError for rows without key or time, and for text among numbers."""
+    parts = [
+        *rows.keys,
+        "count(*) AS n",
+        "max(step) AS final",
+        "count(*) FILTER (WHERE step IS NULL) AS undated",
+    ]
+    for i, column in enumerate(rows.columns):
+        there = "" if column in rows.texts else f" FILTER (WHERE v{i} IS NOT NULL)"
+        parts += [f"min(step){there} AS first{i}", f"max(step){there} AS last{i}"]
+        parts.append(f"count({'*' if column in rows.texts else f'v{i}'}) AS seen{i}")
+        if _may_be_wrong(rows, column):
+            parts.append(f"count(*) FILTER (WHERE wrong{i}) AS wrong{i}")
+    group = f" GROUP BY {', '.join(rows.keys)}" if rows.key else ""
+    found = store.frame(f"SELECT {', '.join(parts)} FROM {rows.view}{group}")
+    if not rows.key and found["n"].sum() == 0:
+        found = found.iloc[:0]
+    _refuse(store, rows, found)
+
+    def matrix(name: str) -> NDArray[np.int64]:
+        columns = [_whole(found[f"{name}{i}"]) for i in range(len(rows.columns))]
+        return np.stack(columns, axis=1) if columns else np.zeros((len(found), 0), np.int64)
+
+    keys = found[rows.keys].set_axis(list(rows.key), axis=1).astype(object)
+    return Spans(
+        keys, _whole(found["n"]), _whole(found["final"]), matrix("first"), matrix("last"), matrix("seen")
+    )
+
+
+def _whole(column: pd.Series[Any]) -> NDArray[np.int64]:
+    return column.fillna(-1).to_numpy(dtype=np.int64)
+
+
+def _may_be_wrong(rows: Rows, column: str) -> bool:
+    return column not in rows.texts and rows.table.misspelt(column) is not None
+
+
+def _refuse(store: Store, rows: Rows, found: pd.DataFrame) -> None:
+    """Raise for the first row that has no key, no time, or a text where a number belongs."""
+    undated = int(found["undated"].sum())
+    if undated:
+        raise _undated(store, rows, undated)
+    for part, column in zip(rows.keys, rows.key.values(), strict=True):
+        nameless = found[part].isna()
+        if nameless.any():
+            raise ForetellError(
+                f"{rows.table.label}: {int(found['n'][nameless].sum())} rows have no {column!r}."
+                f" Every row needs one: fill it in or drop these rows."
+            )
+    for i, column in enumerate(rows.columns):
+        if _may_be_wrong(rows, column) and found[f"wrong{i}"].sum():
+            where, value = first_row(store, rows, f"wrong{i}", f"spelt{i}")
+            raise ForetellError(
+                f"{where}: {column!r} must be a number, got {value!r}"
+                f" ({int(found[f'wrong{i}'].sum())} such rows in {rows.table.label})."
+                f" Correct it, or leave it empty where nothing was observed."
+            )
+
+
+def _undated(store: Store, rows: Rows, count: int) -> ForetellError:
+    where, written = first_row(store, rows, "step IS NULL", "written", dated=False)
+    got = "is empty" if written is None else f"{written!r} does not parse"
+    kind = (
+        "a whole number" if rows.table.kinds[rows.timestamp] == "number" else "2024-12-31 or 2024-12-31 18:00"
+    )
+    return ForetellError(
+        f"{where}: {rows.timestamp!r} {got} ({count} such rows in {rows.table.label}). Write it as {kind}."
+    )
+
+
+def first_row(store: Store, rows: Rows, condition: str, value: str, *, dated: bool = True) -> tuple[str, Any]:
+    """The first row (by key, then time) where `condition` holds: "item 'a' at 2024-01-01", and its `value`."""
+    keys = [*rows.keys, "moment"] if dated else [*rows.keys, "written"]
+    found = store.rows(
+        f"SELECT {', '.join(keys)}, {value} FROM {rows.view} WHERE {condition} ORDER BY {', '.join(keys)} LIMIT 1"
+    )[0]
+    where = spell_key(rows.key, found[: len(rows.key)])
+    if dated:
+        where = f"{where} at {spell_moment(found[-2])}".strip()
+    return where or rows.table.label, found[-1]
+
+
+def spell_key(key: Mapping[str, str] | Sequence[str], values: Sequence[object]) -> str:
+    """A key for a message: item 'a' / 'north'; a region of its own name where the key is not the item's."""
+    names = list(key)
+    if not names:
+        return ""
+    what = "item" if names[0] == "item_id" else names[0]
+    return f"{what} {' / '.join(str(value) for value in values)!r}"
+
+
+def spell_moment(moment: object) -> str:
+    """A timestamp for a message, without a time of day where it is midnight."""
+    return str(moment).removesuffix(" 00:00:00")
