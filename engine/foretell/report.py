@@ -1,0 +1,326 @@
+"""`Report`: what a backtest found; its tables, and the folder it is saved as."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from foretell.errors import ForetellError, nearest
+from foretell.files import staged
+from foretell.findings import Finding
+from foretell.forecast import Forecast, level_name
+from foretell.metrics import Floats, Scores, observed_steps, score, score_columns, seasonal_error
+from foretell.panel import Array, Panel
+
+_LOG = logging.getLogger(__name__)
+
+_ROWS = 1 << 20  # of forecasts.parquet held at a time
+
+
+def spoken_date(moment: Any) -> str:
+    """A timestamp as short as it says all: 2024-03-01, or 2024-03-01 06:00."""
+    if not isinstance(moment, np.datetime64):
+        return str(moment)
+    text = str(moment.astype("datetime64[m]"))
+    return text[:10] if text.endswith("T00:00") else text.replace("T", " ")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """One origin of a backtest: the data as they stood there, and the truth that followed."""
+
+    number: int  # 1 is the earliest
+    panel: Panel
+    actual: Array  # [N, H], NaN where not observed
+    seasonal_error: Floats  # [N]
+    has_history: NDArray[np.bool_]  # [N] observed at least once before the origin
+
+    @classmethod
+    def at(cls, number: int, panel: Panel, actual: Array) -> Window:
+        """The window that begins at the origins of `panel`."""
+        return cls(number, panel, actual, seasonal_error(panel), observed_steps(panel) > 0)
+
+    @property
+    def origin(self) -> Any:
+        """The timestamp (an integer for integer time) of the first step to forecast; of the earliest one, where items differ."""
+        return self.panel.frequency.timestamps(self.panel.origin.min(keepdims=True))[0]
+
+    @property
+    def day(self) -> str:
+        """`origin` in words."""
+        return spoken_date(self.origin)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """One recipe's forecast of one window, and its scores."""
+
+    recipe: str
+    window: Window
+    forecast: Forecast
+    scores: Scores  # `pooled` and `steps` of the items with history, `items` of all
+    new_items: Scores | None = None  # of the items without history, where there are any
+    fit_seconds: float = np.nan
+    predict_seconds: float = np.nan
+
+    @classmethod
+    def of(
+        cls,
+        recipe: str,
+        window: Window,
+        forecast: Forecast,
+        *,
+        median: NDArray[Any] | None = None,  # [N, H], what MASE judges where level 0.5 is not there
+        seconds: tuple[float, float] = (np.nan, np.nan),  # fitting, predicting
+    ) -> Outcome:
+        """`forecast` scored on the truth of `window`; items without history are scored apart."""
+        old, new = np.flatnonzero(window.has_history), np.flatnonzero(~window.has_history)
+        scores = _score(window, forecast, median, old)
+        if len(new) == 0:
+            return cls(recipe, window, forecast, scores, None, *seconds)
+        apart = _score(window, forecast, median, new)
+        items = {name: np.empty(len(forecast)) for name in scores.items}
+        for name, column in items.items():
+            column[old], column[new] = scores.items[name], apart.items[name]
+        return cls(recipe, window, forecast, Scores(scores.pooled, items, scores.steps), apart, *seconds)
+
+
+def _score(
+    window: Window, forecast: Forecast, median: NDArray[Any] | None, items: NDArray[np.int64]
+) -> Scores:
+    some: Any = items if len(items) < len(forecast) else slice(None)  # a slice copies nothing
+    return score(
+        window.actual[some], forecast.mean[some], forecast.quantiles[some], forecast.levels,
+        window.seasonal_error[some], median=None if median is None else median[some],
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcomes of a backtest: scores as tables, forecasts, and what was found in the data."""
+
+    outcomes: tuple[Outcome, ...] = field(repr=False)  # each recipe in each window
+    settings: Mapping[str, Any] = field(
+        default_factory=dict, repr=False
+    )  # JSON: what was asked, and of which data
+    findings: tuple[Finding, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.outcomes:
+            raise ForetellError("there is nothing to report: no recipe made a forecast")
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The levels of the forecasts."""
+        return self.outcomes[0].forecast.levels
+
+    @property
+    def horizon(self) -> int:
+        """Steps of each forecast."""
+        return self.outcomes[0].forecast.horizon
+
+    @property
+    def recipes(self) -> list[str]:
+        """The recipes, best wQL first."""
+        return list(self.leaderboard["recipe"])
+
+    @property
+    def windows(self) -> list[Window]:
+        """The windows, earliest first."""
+        return list({outcome.window.number: outcome.window for outcome in self.outcomes}.values())
+
+    @cached_property
+    def leaderboard(self) -> pd.DataFrame:
+        """A row a recipe, best wQL first: the unweighted mean of each score over the windows where it is defined.
+
+        Items without history are not in it (see `new_items`). Seconds and fallbacks are sums over the windows.
+        """
+        rows = [
+            {
+                "recipe": recipe,
+                **_mean_over_windows([outcome.scores.pooled for outcome in outcomes]),
+                "fit_seconds": sum(outcome.fit_seconds for outcome in outcomes),
+                "predict_seconds": sum(outcome.predict_seconds for outcome in outcomes),
+                "fallbacks": sum(int(outcome.forecast.fallbacks.sum()) for outcome in outcomes),
+            }
+            for recipe, outcomes in self._by_recipe.items()
+        ]
+        return pd.DataFrame(rows).sort_values("wQL", kind="stable", ignore_index=True)
+
+    @cached_property
+    def new_items(self) -> pd.DataFrame:
+        """As `leaderboard`, for the items without history at their origin; no rows when there are none."""
+        rows = []
+        for recipe in self.recipes:
+            scores = [o.new_items for o in self._by_recipe[recipe] if o.new_items is not None]
+            if scores:
+                count = sum(int(np.isfinite(each.items["RMSE"]).sum()) for each in scores)
+                rows.append(
+                    {"recipe": recipe, "items": count, **_mean_over_windows([s.pooled for s in scores])}
+                )
+        return pd.DataFrame(rows, columns=["recipe", "items", *score_columns(self.levels)]).sort_values(
+            "wQL", kind="stable", ignore_index=True
+        )
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """A row a recipe and window: the scores pooled over the window's items with history."""
+        rows = [{**_place(o), **o.scores.pooled} for o in self._in_order]
+        return pd.DataFrame(rows)
+
+    @cached_property
+    def steps(self) -> pd.DataFrame:
+        """A row a recipe, window and step ahead (1 is the origin): scores pooled over the items with history."""
+        frames = []
+        for outcome in self._in_order:
+            frame = pd.DataFrame({"step": np.arange(1, self.horizon + 1), **outcome.scores.steps})
+            frames.append(_prefixed(frame, _place(outcome)))
+        return pd.concat(frames, ignore_index=True)
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """A row a recipe, window and item; `has_history` is False where the item was new at the origin."""
+        frames, frequency = [], self.outcomes[0].forecast.schema.frequency
+        for outcome in self._in_order:
+            frame = outcome.forecast.keys.reset_index(drop=True)
+            frame = frame.assign(has_history=outcome.window.has_history, **outcome.scores.items)
+            origin = frequency.timestamps(outcome.forecast.origin)
+            frames.append(_prefixed(frame, {**_place(outcome), "origin": origin}))
+        return pd.concat(frames, ignore_index=True)
+
+    @property
+    def forecasts(self) -> pd.DataFrame:
+        """A row a recipe, window, item and step: the key, timestamp, actual, mean, p10, ...; built anew at each call."""
+        return pd.concat(self.forecast_frames(), ignore_index=True)
+
+    def forecast_frames(self, rows: int = _ROWS) -> Iterator[pd.DataFrame]:
+        """`forecasts` in pieces of about `rows` rows."""
+        items = max(rows // self.horizon, 1)
+        for outcome in self._in_order:
+            for first in range(0, len(outcome.forecast), items):
+                yield _forecast_frame(outcome, slice(first, first + items))
+
+    def forecast(self, recipe: str | None = None, *, window: int | None = None) -> Forecast:
+        """A recipe's forecast (default: the best one's) of a window (default: the last one)."""
+        return self.outcome(recipe, window=window).forecast
+
+    def outcome(self, recipe: str | None = None, *, window: int | None = None) -> Outcome:
+        """A recipe's outcome (default: the best one's) in a window (default: the last one)."""
+        name = self.recipes[0] if recipe is None else recipe
+        if name not in self._by_recipe:
+            raise ForetellError(
+                f"no recipe {name!r} in this report.{nearest(name, self.recipes)} It has: {', '.join(self.recipes)}"
+            )
+        found = {o.window.number: o for o in self._by_recipe[name]}
+        number = max(found) if window is None else window
+        if number not in found:
+            raise ForetellError(f"no window {number} in this report: it has {', '.join(map(str, found))}")
+        return found[number]
+
+    def save(self, folder: str | Path) -> None:
+        """Write leaderboard.csv, metrics.csv, forecasts.parquet, report.html and run.json: all of them or none."""
+        from foretell.page import render
+
+        with staged(folder) as place:
+            self.leaderboard.to_csv(place / "leaderboard.csv", index=False, lineterminator="\n")
+            self.metrics.to_csv(place / "metrics.csv", index=False, lineterminator="\n")
+            self._write_forecasts(place / "forecasts.parquet")
+            (place / "report.html").write_text(render(self), encoding="utf-8")
+            (place / "run.json").write_bytes(_json(self.to_json()))
+        _LOG.info("report written to %s", folder)
+
+    def to_json(self) -> dict[str, Any]:
+        """What run.json holds: settings, versions, machine, findings, scores a window, and times."""
+        from foretell.surroundings import machine, versions
+
+        return {
+            "settings": dict(self.settings),
+            "versions": versions(),
+            "machine": machine(),
+            "findings": [asdict(finding) for finding in self.findings],
+            "leaderboard": self.leaderboard.to_dict("records"),
+            "new_items": self.new_items.to_dict("records"),
+            "windows": [
+                {
+                    **_place(o), "origin": o.window.day, "items": len(o.forecast),
+                    "new_items": int((~o.window.has_history).sum()), "fit_seconds": o.fit_seconds,
+                    "predict_seconds": o.predict_seconds, "fallbacks": int(o.forecast.fallbacks.sum()),
+                    "scores": o.scores.pooled,
+                }
+                for o in self._in_order
+            ],
+        }  # fmt: skip
+
+    @cached_property
+    def _by_recipe(self) -> dict[str, list[Outcome]]:
+        grouped: dict[str, list[Outcome]] = {}
+        for outcome in sorted(self.outcomes, key=lambda o: o.window.number):
+            grouped.setdefault(outcome.recipe, []).append(outcome)
+        return grouped
+
+    @property
+    def _in_order(self) -> list[Outcome]:
+        return [outcome for recipe in self.recipes for outcome in self._by_recipe[recipe]]
+
+    def _write_forecasts(self, path: Path) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        frames = self.forecast_frames()
+        first = pa.Table.from_pandas(next(frames), preserve_index=False)
+        with pq.ParquetWriter(path, first.schema, compression="zstd") as writer:
+            writer.write_table(first)
+            for frame in frames:
+                writer.write_table(pa.Table.from_pandas(frame, schema=first.schema, preserve_index=False))
+
+
+def _mean_over_windows(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The unweighted mean of each score over the windows in which it is defined; NaN where it is in none."""
+    table = np.array([list(each.values()) for each in scores], np.float64)
+    defined = ~np.isnan(table)
+    total, count = np.where(defined, table, 0).sum(axis=0), defined.sum(axis=0)
+    means = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return dict(zip(scores[0], means.tolist(), strict=True))
+
+
+def _place(outcome: Outcome) -> dict[str, Any]:
+    return {"recipe": outcome.recipe, "window": outcome.window.number, "origin": outcome.window.origin}
+
+
+def _prefixed(frame: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
+    for position, (name, value) in enumerate(values.items()):
+        frame.insert(position, name, value)
+    return frame
+
+
+def _forecast_frame(outcome: Outcome, items: slice) -> pd.DataFrame:
+    forecast, horizon = outcome.forecast, outcome.forecast.horizon
+    frequency, origin = forecast.schema.frequency, forecast.origin[items]
+    keys = forecast.keys.iloc[items]
+    columns = {
+        "recipe": outcome.recipe,
+        "window": outcome.window.number,
+        "origin": np.repeat(frequency.timestamps(origin), horizon),
+        **{name: np.repeat(keys[name].to_numpy(), horizon) for name in keys.columns},
+        forecast.schema.timestamp: frequency.timestamps((origin[:, None] + np.arange(horizon)).ravel()),
+        "actual": outcome.window.actual[items].ravel(),
+        "mean": forecast.mean[items].ravel(),
+    }
+    for q, level in enumerate(forecast.levels):
+        columns[level_name(level)] = forecast.quantiles[items, :, q].ravel()
+    return pd.DataFrame(columns)
+
+
+def _json(state: Mapping[str, Any]) -> bytes:
+    import orjson
+
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+    return orjson.dumps(state, default=str, option=options) + b"\n"
