@@ -1,0 +1,398 @@
+"""The command line: one function a command, each one call into the library."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import shutil
+import sys
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from typer import Argument, Option
+
+from foretell.errors import ForetellError
+from foretell.options import (
+    CommonOptions,
+    DataOptions,
+    RecipeOptions,
+    RunOptions,
+    TaskOptions,
+    WindowOptions,
+    grouped,
+    level_list,
+    names,
+    nested,
+    pairs,
+    whole_numbers,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from foretell.dataset import Dataset
+    from foretell.findings import Finding
+    from foretell.panel import Schema
+    from foretell.report import Report
+
+T = TypeVar("T")
+FINDINGS_SHOWN = 8
+
+app = typer.Typer(
+    name="foretell",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # a bug shows Python's own traceback
+    help="Self-hosted probabilistic demand forecasting: three tables in, quantiles, scores and a report out.",
+)
+Sales = Annotated[
+    list[str], Argument(metavar="SALES", help="The target table: CSV or Parquet files, or globs.")
+]
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """Register a function of option groups as a command."""
+    app.command()(grouped(function))
+    return function
+
+
+@command
+def backtest(
+    sales: Sales,
+    data: DataOptions,
+    task: TaskOptions,
+    windows: WindowOptions,
+    recipes: RecipeOptions,
+    run: RunOptions,
+    common: CommonOptions,
+    out: Annotated[
+        Path | None, Option(metavar="FOLDER", help="Where the report goes; default: nowhere.")
+    ] = None,
+) -> None:
+    """Forecast windows of the past with each recipe (default: with all) and score the forecasts."""
+    from foretell.backtest import backtest as run_backtest
+    from foretell.backtest import name_recipes
+    from foretell.files import ensure_writable
+    from foretell.recipe import recipe_names
+
+    _start(common)
+    chosen = name_recipes(
+        [name for text in recipes.recipe for name in names(text)] or recipe_names(),
+        nested("--set", recipes.set),
+    )
+    horizon, levels = _horizon(task.horizon), level_list(task.levels)
+    cutoffs = names(windows.cutoffs) or None
+    if out is not None:
+        ensure_writable(out)
+    report = run_backtest(
+        _dataset(sales, data), horizon=horizon, recipes=chosen, levels=levels, windows=windows.windows,
+        stride=windows.stride, cutoffs=cutoffs, refit=windows.refit, out=out, progress=_interactive(),
+        on_step=_say_step, **asdict(run),
+    )  # fmt: skip
+    _show_report(report, out)
+
+
+@command
+def train(
+    sales: Sales,
+    data: DataOptions,
+    task: TaskOptions,
+    recipes: RecipeOptions,
+    run: RunOptions,
+    common: CommonOptions,
+    out: Annotated[
+        Path | None, Option(metavar="FOLDER", help="Where the model goes; a model there is replaced.")
+    ] = None,
+    resume: Annotated[bool, Option("--resume", help="Go on from an interrupted training in --out.")] = False,
+) -> None:
+    """Train one recipe (default: mqrnn) on all of the data and save the model."""
+    from foretell.artifact import TRAINING, check_replaceable
+    from foretell.backtest import name_recipes
+    from foretell.files import ensure_writable
+    from foretell.model import train as run_train
+
+    _start(common)
+    asked = [name for text in recipes.recipe for name in names(text)] or ["mqrnn"]
+    if len(asked) > 1:
+        raise ForetellError(
+            f"train takes one --recipe, got {', '.join(asked)}. Compare several with backtest."
+        )
+    (recipe,) = name_recipes(asked, nested("--set", recipes.set)).values()
+    horizon, levels = _horizon(task.horizon), level_list(task.levels)
+    folder = _required("--out", out, "the folder that the model goes to")
+    check_replaceable(folder)
+    ensure_writable(folder)
+    model = run_train(
+        _dataset(sales, data), recipe=recipe, horizon=horizon, levels=levels, out=folder / TRAINING, resume=resume,
+        progress=_interactive(), **asdict(run),
+    )  # fmt: skip
+    model.save(folder)
+    shutil.rmtree(folder / TRAINING, ignore_errors=True)  # its checkpoints have served
+    _say(f"trained {recipe.name} in {model.fit_seconds:.1f} s; the model is in {folder}")
+
+
+@command
+def predict(
+    model: Annotated[Path, Argument(metavar="MODEL", help="A folder that `foretell train` wrote.")],
+    sales: Sales,
+    data: DataOptions,
+    common: CommonOptions,
+    levels: Annotated[str | None, Option(metavar="LEVELS", help="Default: those of the training.")] = None,
+    only: Annotated[str | None, Option(metavar="ITEMS", help="Forecast these items alone.")] = None,
+    device: Annotated[str, Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    out: Annotated[
+        Path | None, Option(metavar="FILE", help="A .csv or .parquet file; default: CSV to standard output.")
+    ] = None,
+) -> None:
+    """Forecast what comes after the end of the data, with a trained model."""
+    from foretell.files import ensure_writable
+    from foretell.model import load
+
+    _start(common)
+    if out is not None:
+        if out.suffix.lower() not in (".csv", ".parquet"):
+            raise ForetellError(f"--out must end in .csv or .parquet, got {str(out)!r}")
+        ensure_writable(out.parent)
+    wanted = None if levels is None else level_list(levels)
+    trained = load(model, device=device)
+    forecast = trained.predict(
+        _dataset(sales, data, trained.schema), items=names(only) or None, levels=wanted
+    )
+    if out is None:
+        forecast.to_frame().to_csv(sys.stdout, index=False, lineterminator="\n")
+    else:
+        forecast.save(out)
+        _say(f"forecast {len(forecast)} items, {forecast.horizon} steps each: {out}")
+
+
+@command
+def check(
+    sales: Sales,
+    data: DataOptions,
+    common: CommonOptions,
+    horizon: Annotated[
+        int | None, Option(metavar="STEPS", help="Check that known columns reach so far.")
+    ] = None,
+) -> None:
+    """Say what is wrong with the data, before anything is trained."""
+    from foretell.check import check as run_check
+
+    _start(common)
+    findings = _gravest_first(run_check(_dataset(sales, data, quiet=True), horizon=horizon))
+    table = _table("severity", "code", "count", "meaning")
+    for finding in findings:
+        table.add_row(finding.severity, finding.code, str(finding.count), finding.message)
+    _console().print(table)
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if errors:
+        raise ForetellError(f"{len(errors)} of the findings must be put right, first: {errors[0].message}")
+
+
+@command
+def recipes(
+    name: Annotated[list[str] | None, Argument(metavar="NAME", help="Default: all recipes.")] = None,
+) -> None:
+    """Show the recipes and their hyperparameters."""
+    from foretell.recipe import hyperparameters, recipe_class, recipe_names
+
+    for each in name or recipe_names():
+        kind = recipe_class(each)
+        console = _console()
+        console.print(f"\n[bold]{each}[/bold]  {_first_line(kind)}", highlight=False)
+        table = _table("hyperparameter", "default", "meaning")
+        for parameter in hyperparameters(kind):
+            table.add_row(parameter.name, str(parameter.default), parameter.meaning)
+        console.print(table)
+
+
+@command
+def demo(
+    run: RunOptions,
+    common: CommonOptions,
+    out: Annotated[Path, Option(metavar="FOLDER", help="Where the report goes.")] = Path("foretell-demo"),
+) -> None:
+    """Back-test the sample data (daily sales of 200 items) with every recipe."""
+    from foretell.backtest import backtest as run_backtest
+    from foretell.dataset import Dataset
+    from foretell.files import ensure_writable
+    from foretell.recipe import recipe_names
+
+    _start(common)
+    ensure_writable(out)
+    with as_file(files("foretell") / "sample") as installed:
+        # A wheel carries the sample inside the package; an editable install has it beside the source.
+        sample = installed if installed.is_dir() else Path(__file__).parents[2] / "data" / "retail"
+        data = Dataset(
+            sample / "sales.csv", related=[sample / "related.csv", sample / "calendar.csv"],
+            items=sample / "items.csv", freq="D", known=["open", "before_holiday", "weeks_to_christmas"],
+            past=["price"], open="open",
+        )  # fmt: skip
+        _show_data(data)
+    report = run_backtest(
+        data,
+        horizon=28,
+        recipes=recipe_names(),
+        out=out,
+        progress=_interactive(),
+        on_step=_say_step,
+        **asdict(run),
+    )
+    _show_report(report, out)
+
+
+def main() -> None:
+    """The entry point `foretell`."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # upstream libraries' notices to programmers
+    app()
+
+
+def _start(common: CommonOptions) -> None:
+    if common.verbose:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr)
+
+
+def _dataset(
+    sales: list[str], options: DataOptions, schema: Schema | None = None, *, quiet: bool = False
+) -> Dataset:
+    """The tables that the options name; where they are silent, as the tables of the model with `schema` were read."""
+    from foretell.dataset import Dataset
+
+    freq = options.freq or (schema.frequency if schema else None)
+    data = Dataset(
+        sales if len(sales) > 1 else sales[0],
+        related=options.related or None,
+        items=options.items,
+        freq=_required("--freq", freq, "the frequency of the data, such as D, W-FRI, MS, h or 15min"),
+        item_id=options.id or (schema.key[0] if schema else None),
+        timestamp=options.timestamp or (schema.timestamp if schema else None),
+        target_column=options.target or (schema.target if schema else None),
+        dimensions=names(options.dimensions) or (schema.key[1:] if schema else ()),
+        known=names(options.known) or _with_role(schema, "known"),
+        past=names(options.past) or _with_role(schema, "past"),
+        open=options.open or (schema.open if schema else None),
+        season=whole_numbers("--season", options.season) or (schema.seasons if schema else None),
+        ends=options.ends or (schema.ends if schema else "last"),
+        aggregation=pairs("--aggregation", options.aggregation) or None,
+        filling=_filling(options.filling) or (schema.filling if schema else None),
+        strict=options.strict,
+    )
+    if not quiet:
+        _show_data(data)
+    return data
+
+
+def _with_role(schema: Schema | None, role: str) -> list[str]:
+    return [column for column, has in schema.roles.items() if has == role] if schema else []
+
+
+def _filling(texts: Iterable[str]) -> dict[str, dict[str, float | str]]:
+    """`target.middle=zero` as the library wants it; a number stands for itself."""
+    return {
+        column: {place: _number(method) for place, method in places.items()}
+        for column, places in nested("--filling", texts, last=True).items()
+    }
+
+
+def _number(text: str) -> float | str:
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return text if number != number else number  # `nan` is a method
+
+
+def _horizon(horizon: int | None) -> int:
+    from foretell.task import Task
+
+    return Task(_required("--horizon", horizon, "the number of steps to forecast")).horizon
+
+
+def _required(option: str, value: T | None, meaning: str) -> T:
+    if value is None:
+        raise ForetellError(f"{option} is missing: {meaning}. Give it on the command line or in --config.")
+    return value
+
+
+def _show_data(data: Dataset) -> None:
+    """What was taken as what, and the gravest findings; `foretell check` shows them all."""
+    roles: dict[str, list[str]] = {}
+    for column, role in data.schema.roles.items():
+        roles.setdefault(role, []).append(column)
+    meanings = {"known": "known ahead", "past": "past only", "static": "metadata"}
+    parts = [f"{meaning}: {', '.join(roles[role])}" for role, meaning in meanings.items() if role in roles]
+    _say(f"{len(data.panel)} items; " + ("; ".join(parts) or "no related series, no metadata"))
+    shown = _gravest_first(data.findings)
+    for finding in shown[:FINDINGS_SHOWN]:
+        _say(f"{finding.severity}: {finding.message}")
+    if len(shown) > FINDINGS_SHOWN:
+        _say(f"and {len(shown) - FINDINGS_SHOWN} more findings: foretell check shows them all")
+
+
+def _gravest_first(findings: Iterable[Finding]) -> list[Finding]:
+    order = ("error", "warning", "note")
+    return sorted(findings, key=lambda finding: order.index(finding.severity))
+
+
+def _show_report(report: Report, out: Path | None) -> None:
+    _console().print(_leaderboard(report.leaderboard))
+    if out is None:
+        _say("nothing was written: --out names a folder for the report, the forecasts and all scores")
+    else:
+        _say(f"in {out}: {', '.join(sorted(path.name for path in out.iterdir() if path.is_file()))}")
+
+
+def _leaderboard(board: pd.DataFrame) -> Table:
+    """The main columns, within 100 characters; leaderboard.csv has them all."""
+    intervals = [column for column in board.columns if column.startswith("interval[")]
+    scores = ["wQL", "RMSE", "WAPE", "MAPE", "MASE", *intervals[-1:]]
+    columns = ["recipe", *scores, "fit_seconds", "predict_seconds", "fallbacks"]
+    table = _table(*(name.replace("_seconds", " s") for name in columns))
+    for row in board[columns].itertuples(index=False):
+        name, *values, fit, predicting, fallbacks = row
+        table.add_row(str(name), *map(_score, values), f"{fit:.1f}", f"{predicting:.1f}", str(fallbacks))
+    return table
+
+
+def _score(value: float) -> str:
+    """Four figures; a score that is not defined is a dash."""
+    return f"{value:.4g}" if value == value else "-"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1))
+    for position, column in enumerate(columns):
+        table.add_column(column, justify="left" if position == 0 or column == "meaning" else "right")
+    return table
+
+
+def _console() -> Console:
+    """Standard output; 100 columns where it is no terminal."""
+    return Console() if sys.stdout.isatty() else Console(width=100)
+
+
+def _interactive() -> bool:
+    return sys.stderr.isatty()
+
+
+def _say(message: str) -> None:
+    """What accompanies a result goes to standard error, so that the result can be piped on."""
+    typer.echo(message, err=True)
+
+
+def _say_step(what: str, done: int, total: int) -> None:
+    _say(f"[{done}/{total}] {what}")
+
+
+def _first_line(kind: type) -> str:
+    """The first line of a recipe's module, which names the paper."""
+    text = inspect.getdoc(sys.modules[kind.__module__]) or inspect.getdoc(kind) or ""
+    return text.partition("\n")[0]
