@@ -19,8 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from typer import Argument, Option
 
-from foretell.errors import ForetellError
-from foretell.options import (
+from foretell.arguments import (
     CommonOptions,
     DataOptions,
     RecipeOptions,
@@ -34,6 +33,7 @@ from foretell.options import (
     pairs,
     whole_numbers,
 )
+from foretell.errors import ForetellError
 
 if TYPE_CHECKING:
     import pandas as pd
