@@ -1,120 +1,110 @@
-"""Related tables: whom a row concerns, which columns are known ahead, and their values on the panel's grid."""
+"""Known and past covariates: which columns they are, and their values on the panel's grid."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from foretell.errors import ForetellError, nearest
-from foretell.filling import Gaps, Rule, fill, fills
+from foretell.errors import ForetellError
+from foretell.filling import Gaps, Rule, fill, fills, parse_rule
 from foretell.findings import Findings
-from foretell.layout import Layout, place, spread
-from foretell.panel import Array, Schema
-from foretell.rows import Rows, Spans, first_row
+from foretell.layout import Layout, allocate, place, spread
+from foretell.panel import Array
+from foretell.reader import Reader
+from foretell.related import Joined
+from foretell.rows import Rows, first_row
 from foretell.sources import Store
-from foretell.statics import MISSING_SUFFIX, match
+from foretell.statics import MISSING_SUFFIX
 
 COMMONEST: Final = 32  # values of a text column that get a column of their own
+OTHER: Final = "other"  # the column of all its other values
 _FUTURE_AT_LEAST: Final = 64  # steps that a filling of the future reaches where a year is shorter
-
-
-@dataclass(frozen=True, slots=True)
-class Related:
-    """A related table after pass one."""
-
-    rows: Rows
-    spans: Spans
-    item_keyed: bool  # its key is the items' whole key: every row concerns one item
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Which columns the panel takes from the related tables, and how."""
 
-    roles: dict[str, str]  # source column -> known, past
-    vocabularies: dict[str, tuple[str, ...]]  # of the text columns
+    roles: Mapping[str, str]  # source column -> known, past
+    vocabularies: Mapping[str, tuple[str, ...]]  # of the text columns
     open: str | None
     rules: Mapping[str, Rule]
 
 
-def group_of(related: Related, items: pd.DataFrame) -> NDArray[np.int64]:
-    """[N] which group of the table concerns each of `items` (their keys and metadata as text); -1 for none."""
-    return match(items, related.spans.keys)
+def make_plan(reader: Reader, tables: Sequence[Joined], layout: Layout) -> Plan:
+    """The plan for these tables: a model's, or made from what was declared and what the data have."""
+    options, schema = reader.options, reader.schema
+    if schema is not None:
+        texts = {c: words for c, words in schema.vocabularies.items() if c not in schema.static_cat}
+        roles = {c: role for c, role in schema.roles.items() if role != "static"}
+        return Plan(roles, texts, schema.open, schema.filling)
+    roles = _choose_roles(reader, tables, layout.start + layout.lengths)
+    texts = {
+        c: _vocabulary(reader.store, t.rows, c) for t in tables for c in t.rows.columns if c in t.rows.texts
+    }
+    rules = {
+        c: parse_rule(c, rule, "known" if roles[c] == "known" else "past", text=c in texts)
+        for c, rule in options.filling.items()
+        if c in roles
+    }
+    return Plan(roles, texts, options.open, rules)
 
 
-def reach(related: Related, column: str, group: NDArray[np.int64]) -> NDArray[np.int64]:
-    """[N] the last ordinal that a column has a value at for each item; very early where it has none."""
-    position = related.rows.columns.index(column)
-    never = np.iinfo(np.int64).min // 2
-    seen = related.spans.seen[:, position] > 0
-    last = np.where(seen, related.spans.last[:, position], never)
-    return np.where(group >= 0, last[group], never) if len(last) else np.full(len(group), never)
+def _choose_roles(reader: Reader, tables: Sequence[Joined], end: NDArray[np.int64]) -> dict[str, str]:
+    """Each column as known or past: as declared, otherwise known if it goes on after the target's end for every item.
 
-
-def choose_roles(
-    tables: Sequence[Related],
-    groups: Sequence[NDArray[np.int64]],
-    end: NDArray[np.int64],  # [N] ordinal after each item's last step
-    *,
-    known: Sequence[str],
-    past: Sequence[str],
-    filled_ahead: Sequence[str],
-    findings: Findings,
-) -> dict[str, str]:
-    """Each column as known or past: as declared, otherwise known if it goes on after the target's end for every item."""
-    roles: dict[str, str] = {}
-    for table, group in zip(tables, groups, strict=True):
+    A column with a filling of the future goes on by that.
+    """
+    options, roles = reader.options, {}
+    for table in tables:
         for column in table.rows.columns:
-            if column in roles:
-                raise ForetellError(f"column {column!r} is in two related tables. Rename one of them.")
-            if column in known or column in past:
-                roles[column] = "known" if column in known else "past"
-                continue
-            ahead = bool((reach(table, column, group) >= end).all()) or column in filled_ahead
-            roles[column] = "known" if ahead else "past"
-            reason = "has values after the target's end for every item" if ahead else "ends with the target"
-            findings.note(
-                roles[column], f"{column!r} counts as {roles[column]}: not declared, and it {reason}"
-            )
+            if column in (*options.known, options.open):
+                roles[column] = "known"
+            elif column in options.past:
+                roles[column] = "past"
+            else:
+                ahead = bool((table.reach(column) >= end).all()) or _filled_ahead(options.filling.get(column))
+                roles[column] = "known" if ahead else "past"
+                why = "goes on after the target's end for every item" if ahead else "does not go on after the target's end for every item"  # fmt: skip
+                reader.findings.note(
+                    roles[column], f"{column!r} counts as {roles[column]}: not declared, and it {why}"
+                )
     return roles
 
 
-def future_steps(
-    tables: Sequence[Related],
-    groups: Sequence[NDArray[np.int64]],
-    layout: Layout,
-    *,
-    plan: Plan,
-    year: int | None,
-) -> int:
+def _filled_ahead(rule: object) -> bool:
+    return isinstance(rule, Mapping) and fills(rule, "future")
+
+
+def _vocabulary(store: Store, rows: Rows, column: str) -> tuple[str, ...]:
+    """The commonest values of a text column, by name; a value spelt "other" joins the others."""
+    value = rows.value(column)
+    found = store.rows(
+        f"SELECT {value}, count(*) AS n FROM {rows.view} WHERE {value} <> '{OTHER}'"
+        f" GROUP BY {value} ORDER BY n DESC, {value} LIMIT {COMMONEST}"
+    )
+    return tuple(sorted(str(row[0]) for row in found))
+
+
+def future_steps(tables: Sequence[Joined], layout: Layout, *, plan: Plan, year: int | None) -> int:
     """How far the known covariates are stored past each item's end: as far as any goes, or is filled.
 
     Never farther than the longest series is long: no horizon is.
     """
     end = layout.start + layout.lengths
     farthest = 0
-    for table, group in zip(tables, groups, strict=True):
+    for table in tables:
         for column in table.rows.columns:
             if plan.roles.get(column) == "known":
-                farthest = max(farthest, int((reach(table, column, group) - end).max(initial=-1)) + 1)
+                farthest = max(farthest, int((table.reach(column) - end).max(initial=-1)) + 1)
                 if fills(plan.rules.get(column), "future"):
                     farthest = max(farthest, year or 0, _FUTURE_AT_LEAST)
     return min(farthest, int(layout.lengths.max(initial=0)))
-
-
-def vocabulary(store: Store, rows: Rows, column: str) -> tuple[str, ...]:
-    """The commonest values of a text column, by name; a value spelt "other" joins the others."""
-    value = rows.value(column)
-    found = store.rows(
-        f"SELECT {value}, count(*) AS n FROM {rows.view} WHERE {value} <> 'other'"
-        f" GROUP BY {value} ORDER BY n DESC, {value} LIMIT {COMMONEST}"
-    )
-    return tuple(sorted(str(row[0]) for row in found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,60 +113,118 @@ class Column:
 
     name: str
     values: Array  # [cells]
-    codes: NDArray[np.uint8] | None  # [cells] how each was filled; None where nothing was asked for
+    codes: NDArray[np.uint8] | None  # [cells] how each was filled; None where nothing was
     words: tuple[str, ...] | None  # the vocabulary of a text
-    gaps: Gaps
+    names: tuple[str, ...]  # under which it stands in the panel
+
+    def put(self, name: str) -> Array:
+        """[cells] what stands in the panel under one of `names`."""
+        if self.words is not None:
+            hot = (self.values == self.names.index(name) + 1).astype(np.float32)
+            return np.where(np.isnan(self.values), np.float32(np.nan), hot)
+        return self.values if name == self.name else np.isnan(self.values).astype(np.float32)
 
 
-def place_columns(
-    store: Store,
-    table: Related,
-    columns: Sequence[str],
+@dataclass(frozen=True, slots=True)
+class Covariates:
+    """The columns of one role, on the grid."""
+
+    values: Array  # [cells, columns]
+    names: tuple[str, ...]
+    filled: NDArray[np.uint8] | None  # [cells, columns] codes; None where nothing was filled
+
+
+def read_covariates(
+    reader: Reader,
+    tables: Sequence[Joined],
+    role: Literal["known", "past"],
     *,
     keys: pd.DataFrame,
-    group: NDArray[np.int64],
     layout: Layout,
     future: int,
     plan: Plan,
-    findings: Findings,
+) -> Covariates:
+    """Pass two over the related tables: the columns of one role on `layout` and `future` steps beyond it."""
+    grid = layout.reaching(future)
+    columns = [
+        column
+        for table in tables
+        for column in _place_columns(reader, table, role, keys=keys, grid=grid, future=future, plan=plan)
+    ]
+    names = tuple(name for column in columns for name in column.names)
+    if reader.schema is not None:
+        names = reader.schema.known if role == "known" else reader.schema.past
+    values = allocate(grid.cells * len(names)).reshape(grid.cells, len(names))
+    some = any(column.codes is not None for column in columns)
+    filled = np.zeros(values.shape, np.uint8) if some else None
+    for column in columns:
+        for name in column.names:
+            values[:, names.index(name)] = column.put(name)
+            if filled is not None and column.codes is not None:
+                filled[:, names.index(name)] = column.codes
+    return Covariates(values, names, filled)
+
+
+def _place_columns(
+    reader: Reader,
+    table: Joined,
+    role: str,
+    *,
+    keys: pd.DataFrame,
+    grid: Layout,
+    future: int,
+    plan: Plan,
 ) -> Iterator[Column]:
-    """The `columns` of a related table on `layout` (whose last `future` steps lie beyond the series), gaps filled."""
-    options = {"vocabularies": plan.vocabularies, "findings": findings}
+    wanted = [c for c in table.rows.columns if plan.roles.get(c) == role]
+    if not wanted:
+        return
+    values = _on_grid(reader, table, wanted, keys=keys, grid=grid, plan=plan)
+    for name in wanted:
+        yield _finish(reader, table.rows, name, values=values.pop(name), grid=grid, future=future, plan=plan)
+
+
+def _on_grid(
+    reader: Reader, table: Joined, columns: Sequence[str], *, keys: pd.DataFrame, grid: Layout, plan: Plan
+) -> dict[str, Array]:
+    """The columns as numbers and codes; a table with a coarser key is laid out by that first, then spread to the items."""
+    store, findings, texts = reader.store, reader.findings, plan.vocabularies
     if table.item_keyed:
-        grids = place(store, table.rows, columns, keys=keys, layout=layout, **options)  # type: ignore[arg-type]  # two named ones
-    else:
-        lot, mine = _group_layout(group, layout, len(table.spans.keys))
-        few = table.spans.keys.iloc[lot]
-        raw = place(store, table.rows, columns, keys=few, layout=mine, **options)  # type: ignore[arg-type]  # as above
-        position = np.full(len(table.spans.keys) + 1, -1, np.int64)  # the last entry answers for group -1
-        position[lot] = np.arange(len(lot))
-        grids = spread(raw, groups=mine, group=position[group], layout=layout)
-    for name in columns:
-        yield _finish(store, table.rows, name, grids.pop(name), layout, future, plan)
-
-
-def _group_layout(group: NDArray[np.int64], layout: Layout, count: int) -> tuple[NDArray[np.int64], Layout]:
-    """The groups that concern an item, and a layout for them over all steps that any item has."""
-    used = np.unique(group[group >= 0])
-    ends = layout.start + layout.lengths
-    first, last = int(layout.start.min()), int(ends.max())
-    size = np.full(len(used), max(last - first, 0), np.int64)
-    return used, Layout.of(np.full(len(used), first, np.int64), size)
+        return place(
+            store, table.rows, columns, keys=keys, layout=grid, vocabularies=texts, findings=findings
+        )
+    used, group = np.unique(table.group, return_inverse=True)
+    if used.size and used[0] < 0:
+        used, group = used[1:], group - 1
+    first, last = int(grid.start.min()), int((grid.start + grid.lengths).max())
+    coarse = Layout.of(np.full(len(used), first, np.int64), np.full(len(used), last - first, np.int64))
+    some = table.spans.keys.iloc[used]
+    raw = place(store, table.rows, columns, keys=some, layout=coarse, vocabularies=texts, findings=findings)
+    return spread(raw, groups=coarse, group=group, layout=grid)
 
 
 def _finish(
-    store: Store, rows: Rows, name: str, values: Array, layout: Layout, future: int, plan: Plan
+    reader: Reader, rows: Rows, name: str, *, values: Array, grid: Layout, future: int, plan: Plan
 ) -> Column:
+    """Check a column's values, fill their gaps, and say under which names they stand in the panel."""
     words = plan.vocabularies.get(name) if name in rows.texts else None
     rule: dict[str, Any] = dict(plan.rules.get(name, {}))
-    if words is None:
-        _refuse_infinity(store, rows, name, values)
-        if name == plan.open:
-            _refuse_halves(store, rows, name, values)
+    if words is not None:
+        rule = {where: _coded(method, words) for where, method in rule.items()}
+    elif np.isinf(values).any():
+        raise infinite(reader.store, rows, name)
+    elif name == plan.open and ((values != 0) & (values != 1) & ~np.isnan(values)).any():
+        value = rows.value(name)
+        where, got = first_row(reader.store, rows, f"{value} NOT IN (0, 1)", value)
+        raise ForetellError(f"{where}: the open column {name!r} must be 0 or 1, got {got:g}.")
+    codes, gaps = fill(values, grid, rule=rule, future=future)
+    report_gaps(reader.findings, name, gaps, plan.rules.get(name))
+    if words is not None:
+        names: tuple[str, ...] = (*(f"{name}={word}" for word in words), f"{name}={OTHER}")
+    elif _needs_indicator(reader, name, values, grid, future):
+        names = (name, name + MISSING_SUFFIX)
     else:
-        rule = {place: _coded(method, words) for place, method in rule.items()}
-    codes, gaps = fill(values, layout, rule=rule, future=future)
-    return Column(name, values, codes if codes.any() else None, words, gaps)
+        names = (name,)
+    return Column(name, values, codes if codes.any() else None, words, names)
 
 
 def _coded(method: Any, words: tuple[str, ...]) -> Any:
@@ -186,89 +234,54 @@ def _coded(method: Any, words: tuple[str, ...]) -> Any:
     return {"value": float(words.index(word) + 1 if word in words else len(words) + 1)}
 
 
-def _refuse_infinity(store: Store, rows: Rows, name: str, values: Array) -> None:
-    if np.isinf(values).any():
-        limit = float(np.finfo(np.float32).max)
-        where, value = first_row(store, rows, f"abs({rows.value(name)}) > {limit!r}", rows.value(name))
-        raise ForetellError(
-            f"{where}: {name!r} must be a finite number (below 3.4e38), got {value}. Correct it, or leave it empty."
-        )
+def infinite(store: Store, rows: Rows, name: str) -> ForetellError:
+    """The error for a value that float32 cannot hold, naming the first."""
+    value = rows.value(name)
+    beyond = f"abs({value}) > {float(np.finfo(np.float32).max)!r}"
+    if not store.rows(f"SELECT count(*) FROM {rows.view} WHERE {beyond}")[0][0]:
+        return ForetellError(f"{name!r}: a sum over one step goes beyond 3.4e38. Scale the column down.")
+    where, got = first_row(store, rows, beyond, value)
+    return ForetellError(
+        f"{where}: {name!r} must be a finite number (below 3.4e38), got {got}."
+        f" Correct it, or leave it empty where nothing was observed."
+    )
 
 
-def _refuse_halves(store: Store, rows: Rows, name: str, values: Array) -> None:
-    if ((values != 0) & (values != 1) & ~np.isnan(values)).any():
-        value = rows.value(name)
-        where, got = first_row(store, rows, f"{value} NOT IN (0, 1)", value)
-        raise ForetellError(f"{where}: the open column {name!r} must be 0 or 1, got {got:g}.")
+def _needs_indicator(reader: Reader, name: str, values: Array, grid: Layout, future: int) -> bool:
+    """Whether a number is missing somewhere (a model's schema knows).
 
-
-def names_of(column: Column, *, future: int, layout: Layout, schema_names: Sequence[str] | None) -> list[str]:
-    """The names under which a column stands in the panel.
-
-    A number with missing values gets an indicator. Beyond a series' end a column may simply stop: that is no gap.
+    Beyond a series' end a column may simply stop: that is no gap, unless an item has no value at all.
     """
-    if column.words is not None:
-        return [*(f"{column.name}={word}" for word in column.words), f"{column.name}=other"]
-    indicator = column.name + MISSING_SUFFIX
-    if schema_names is not None:
-        return [column.name, indicator] if indicator in schema_names else [column.name]
-    return [column.name, indicator] if _has_holes(column.values, layout, future) else [column.name]
-
-
-def _has_holes(values: Array, layout: Layout, future: int) -> bool:
-    """Whether a step within a series' own grid, or all steps of an item, are missing."""
-    for first, last in layout.chunks():
-        missing = np.isnan(values[layout.offsets[first] : layout.offsets[last]])
+    if reader.schema is not None:
+        return name + MISSING_SUFFIX in (*reader.schema.known, *reader.schema.past)
+    for first, last in grid.chunks():
+        missing = np.isnan(values[grid.offsets[first] : grid.offsets[last]])
         if not missing.any():
             continue
-        run, step = layout.expand(first, last)
-        own = step < layout.lengths[run] - future
-        if (missing & own).any():
+        run, step = grid.expand(first, last)
+        if (missing & (step < grid.lengths[run] - future)).any():
             return True
         present = np.bincount(run[~missing] - first, minlength=last - first)
-        if ((present == 0) & (layout.lengths[first:last] > 0)).any():
+        if ((present == 0) & (grid.lengths[first:last] > 0)).any():
             return True
     return False
 
 
-def write_column(column: Column, matrix: Array, names: Sequence[str]) -> None:
-    """Put a column into `matrix` [cells, len(names)] under each of its names."""
-    for position, name in enumerate(names):
-        if column.words is not None:
-            parts = [f"{column.name}={word}" for word in column.words]
-            if name in parts or name == f"{column.name}=other":
-                code = parts.index(name) + 1 if name in parts else len(parts) + 1
-                hot = (column.values == code).astype(np.float32)
-                matrix[:, position] = np.where(np.isnan(column.values), np.float32(np.nan), hot)
-        elif name == column.name:
-            matrix[:, position] = column.values
-        elif name == column.name + MISSING_SUFFIX:
-            matrix[:, position] = np.isnan(column.values)
-
-
-def check_declared(
-    tables: Sequence[Related], target_columns: Sequence[str], declared: Mapping[str, Sequence[str]]
-) -> None:
-    """Raises ForetellError for a declared column that no related table has."""
-    have = [column for table in tables for column in table.rows.columns]
-    for argument, names in declared.items():
-        for name in names:
-            if name not in have:
-                hint = (
-                    " It is in the target table: give that as related= too."
-                    if name in target_columns
-                    else nearest(name, have)
-                )
-                listed = f"They have: {', '.join(have)}." if have else "None was given."
-                raise ForetellError(f"{argument} column {name!r} is in no related table.{hint} {listed}")
-
-
-def check_schema(tables: Sequence[Related], schema: Schema) -> None:
-    """Raises ForetellError for a column of a model that no related table has."""
-    have = {column for table in tables for column in table.rows.columns}
-    for column, role in schema.roles.items():
-        if role in ("known", "past") and column not in have:
-            raise ForetellError(
-                f"the model was trained with the {role} column {column!r}, which no related table has."
-                f"{nearest(column, have)} Give it as it was given in training."
+def report_gaps(findings: Findings, column: str, gaps: Gaps, rule: Rule | None) -> None:
+    """Note how many steps of a column are missing, where, and how they are read."""
+    if gaps.total == 0:
+        return
+    parts = []
+    for where, steps in gaps.steps.items():
+        method = (rule or {}).get(where, "nan")
+        if isinstance(method, Mapping):
+            method = f"the value {method['value']}"
+        if steps:
+            parts.append(
+                f"{steps:,} {where} ({'not observed' if method == 'nan' else f'filled by {method}'})"
             )
+    findings.note(
+        "gaps",
+        f"{column}: {gaps.total:,} missing steps in {gaps.series:,} series: {', '.join(parts)}",
+        gaps.total,
+    )

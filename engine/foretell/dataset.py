@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from foretell.errors import ForetellError, nearest
-from foretell.filling import parse_rule
+from foretell.errors import ForetellError
 from foretell.findings import Finding
 from foretell.frequency import Frequency
-from foretell.ingest import Options, ingest
-from foretell.layout import METHODS
+from foretell.ingest import ingest
+from foretell.options import following, parse_options
 from foretell.panel import Ends, Panel, Schema
 
 
@@ -57,12 +55,12 @@ class Dataset:
         self._target = target
         self._related: tuple[object, ...] = _tables(related)
         self._items = items
-        self.options: Final = _options(
+        self.options: Final = parse_options(
             frequency=Frequency.parse(freq), item_id=item_id, timestamp=timestamp, target=target_column,
-            dimensions=_names("dimensions", dimensions), known=_names("known", known), past=_names("past", past),
-            open=open, seasons=season, ends=ends, aggregation=aggregation, filling=filling, strict=strict,
+            dimensions=dimensions, known=known, past=past, open=open, seasons=season, ends=ends,
+            aggregation=aggregation, filling=filling, strict=strict,
         )  # fmt: skip
-        options = self.options if schema is None else _following(self.options, schema)
+        options = self.options if schema is None else following(self.options, schema)
         self._read = ingest(target, self._related, items, options)
 
     @property
@@ -87,7 +85,7 @@ class Dataset:
         """
         if schema == self.schema:
             return self.panel
-        return ingest(self._target, self._related, self._items, _following(self.options, schema)).panel
+        return ingest(self._target, self._related, self._items, following(self.options, schema)).panel
 
     @cached_property
     def fingerprint(self) -> str:
@@ -132,76 +130,3 @@ def _tables(related: object) -> tuple[object, ...]:
     if related is None:
         return ()
     return tuple(related) if isinstance(related, (list, tuple)) else (related,)
-
-
-def _names(argument: str, names: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
-        raise ForetellError(f"{argument} must be a list of column names, got {names!r}")
-    return tuple(dict.fromkeys(names))
-
-
-def _options(**given: Any) -> Options:
-    given["seasons"] = _seasons(given["seasons"], given["frequency"])
-    if given["ends"] not in get_args(Ends):
-        raise ForetellError(f"ends must be 'last' or 'own', got {given['ends']!r}")
-    both = set(given["known"]) & set(given["past"])
-    if both:
-        raise ForetellError(
-            f"column {min(both)!r} is declared both known and past. Keep it in one of the two."
-        )
-    if given["open"] is not None and given["open"] in given["past"]:
-        raise ForetellError(
-            f"the open column {given['open']!r} must be known ahead, but it is declared past."
-        )
-    given["aggregation"] = _aggregation(given["aggregation"] or {})
-    given["filling"] = _filling(given["filling"] or {}, given["target"])
-    return Options(**given)
-
-
-def _seasons(season: int | Sequence[int] | None, frequency: Frequency) -> tuple[int, ...]:
-    if season is None:
-        return frequency.seasons
-    seasons = (season,) if isinstance(season, int) else tuple(season)
-    for period in seasons or (0,):
-        if isinstance(period, bool) or not isinstance(period, (int, np.integer)) or period < 1:
-            raise ForetellError(
-                f"season must be a whole number of steps, at least 1, or a list of such, got {season!r}"
-            )
-    return tuple(int(period) for period in seasons)
-
-
-def _aggregation(asked: Mapping[str, str]) -> dict[str, str]:
-    for column, method in asked.items():
-        if method not in METHODS:
-            raise ForetellError(
-                f"aggregation of {column!r}: no method {method!r}.{nearest(str(method), METHODS)}"
-                f" There are: {', '.join(METHODS)}."
-            )
-    return dict(asked)
-
-
-def _filling(asked: Mapping[str, Any], target: str | None) -> dict[str, Any]:
-    """The rules; the target's under that name and checked. (The others wait until it is known what they fill.)"""
-    rules = {("target" if column == target else column): rule for column, rule in asked.items()}
-    if "target" in rules:
-        rules["target"] = parse_rule("target", rules["target"], "target")
-    return rules
-
-
-def _following(options: Options, schema: Schema) -> Options:
-    """The options with everything that a model's schema fixes."""
-    mine, its = replace(options.frequency, phase=0), replace(schema.frequency, phase=0)
-    if mine != its:
-        raise ForetellError(
-            f"the model was trained at frequency {schema.frequency.alias!r}, these data are read at"
-            f" {options.frequency.alias!r}. Give freq={schema.frequency.alias!r}."
-        )
-    if schema.key[1:] != options.dimensions:
-        raise ForetellError(
-            f"the model's items are keyed by {', '.join(schema.key)}, these data by"
-            f" {', '.join(('item_id', *options.dimensions))}. Give dimensions={list(schema.key[1:])}."
-        )
-    return replace(
-        options, frequency=schema.frequency, seasons=schema.seasons, ends=schema.ends, filling=schema.filling,
-        open=schema.open, schema=schema,
-    )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, get_args
 
@@ -24,7 +24,12 @@ UNFILLED, COUNTS, GUESSED = (
     1,
     2,
 )  # codes of `Panel.filled`: as read; zero or a value (scored); anything else
-_STATISTICS: Final = {"mean": np.nanmean, "median": np.nanmedian, "min": np.nanmin, "max": np.nanmax}
+_STATISTICS: Final[dict[str, Callable[..., Any]]] = {
+    "mean": np.nanmean,
+    "median": np.nanmedian,
+    "min": np.nanmin,
+    "max": np.nanmax,
+}
 _CONSTANT: Final = ("zero", "nan", "value")
 _AHEAD: Final = ("next", "linear")
 _PLACES: Final[dict[Role, tuple[str, ...]]] = {
@@ -181,7 +186,8 @@ def _estimate(values: Array, found: _Missing, chosen: NDArray[np.int64], method:
 
 
 def _look_up(values: Array, cells: NDArray[np.int64]) -> Array:
-    return np.where(cells >= 0, values[np.maximum(cells, 0)], np.float32(np.nan)).astype(np.float32)
+    found: Array = np.where(cells >= 0, values[np.maximum(cells, 0)], np.float32(np.nan))
+    return found
 
 
 def _statistic(values: Array, found: _Missing, chosen: NDArray[np.int64], method: str) -> Array:
@@ -199,9 +205,8 @@ def _statistic(values: Array, found: _Missing, chosen: NDArray[np.int64], method
         entries = rank[mine, None] - np.arange(WINDOW)
         cells = found.observed[np.maximum(entries, 0)]
         inside = (entries >= 0) & (cells >= heads[mine, None])
-        results[mine] = _STATISTICS[method](
-            np.where(inside, values[cells].astype(np.float64), np.nan), axis=1
-        )
+        observed = np.where(inside, values[cells].astype(np.float64), np.nan)
+        results[mine] = _STATISTICS[method](observed, axis=1)
     out[there] = results[which]
     return out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,18 +14,12 @@ from numpy.typing import NDArray
 from foretell.errors import ForetellError
 from foretell.findings import Findings
 from foretell.panel import Array
-from foretell.rows import Rows, spell_key, spell_moment
+from foretell.rows import METHODS, Rows, spell_key, spell_moment
 from foretell.sources import Store, literals
 
 CHUNK: Final = (
     1 << 22
 )  # cells that one vectorised step works on: bounds its temporary arrays to some hundred MB
-_LARGEST: Final = 1 << 36  # cells; more than any machine holds, so a wrong date is behind it
-
-METHODS: Final[dict[str, str]] = {
-    "sum": "sum({0})", "mean": "avg({0})", "median": "median({0})", "min": "min({0})", "max": "max({0})",
-    "first": "arg_min({0}, moment)", "last": "arg_max({0}, moment)",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +65,24 @@ class Layout:
 
 def allocate(cells: int) -> Array:
     """A grid of `cells` steps that nothing was observed in; the one place where grids are made."""
-    if cells > _LARGEST:
+    return np.full(cells, np.nan, np.float32)
+
+
+def check_size(cells: int, longest: str) -> None:
+    """Raises ForetellError when a grid of so many steps does not fit into memory; `longest` says where to look."""
+    if cells * 4 > _memory():
         raise ForetellError(
-            f"the grid would have {cells:,} steps. Look for a wrong date in the target, or a frequency that is too fine."
+            f"the grid would have {cells:,} steps, more than this machine's memory holds: {longest}."
+            f" Look for a wrong date there, or choose a coarser frequency."
         )
-    try:
-        return np.full(cells, np.nan, np.float32)
-    except MemoryError as error:
-        raise ForetellError(f"no memory for a grid of {cells:,} steps. Use a coarser frequency.") from error
+
+
+def _memory() -> int:
+    """Bytes of memory that the machine has; 64 GiB where it does not say."""
+    names = getattr(os, "sysconf_names", {})
+    if "SC_PAGE_SIZE" in names and "SC_PHYS_PAGES" in names:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return 1 << 36
 
 
 def place(
@@ -188,9 +193,14 @@ def _twice(store: Store, rows: Rows, source: str) -> ForetellError:
         f"SELECT {listed}, count(*) FROM {source} GROUP BY {listed} HAVING count(*) > 1 ORDER BY {listed} LIMIT 1"
     )[0]
     where = spell_key(rows.key, found[: len(rows.key)])
+    unkeyed = (
+        ""
+        if where
+        else " The table has no item_id: if its rows concern single items, name that column item_id."
+    )
     return ForetellError(
         f"{where + ': ' if where else ''}{found[-1]} rows at {spell_moment(found[-2])} in {rows.table.label}, expected one."
-        f" Remove the extra ones, or say how to join them: aggregation={{{rows.columns[0]!r}: 'sum'}}."
+        f" Remove the extra ones, or say how to join them: aggregation={{{rows.columns[0]!r}: 'sum'}}.{unkeyed}"
     )
 
 

@@ -1,309 +1,111 @@
-"""The command line's options: each declared once, in groups, and readable from a TOML file."""
+"""`Options`: how a data set's tables are to be read, checked as far as that goes without the data."""
 
 from __future__ import annotations
 
-import inspect
-import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
-from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, get_args
 
-import typer
-from typer import Option
+import numpy as np
 
 from foretell.errors import ForetellError, nearest
-from foretell.task import DEFAULT_LEVELS, check_levels
-
-Precision = Literal["auto", "float32", "bf16"]
-
-
-def read_config(context: typer.Context, path: Path | None) -> Path | None:
-    """Make what the TOML file at `path` says the defaults of the command's other options."""
-    if path is not None:
-        with user_errors():
-            context.default_map = _config_values(context, path)
-    return path
+from foretell.filling import parse_rule
+from foretell.frequency import Frequency
+from foretell.panel import Ends, Schema
+from foretell.rows import METHODS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataOptions:
-    """The three tables and how they are read."""
+class Options:
+    """How the tables are to be read; see `Dataset` for what each means."""
 
-    related: Annotated[
-        list[str], Option(metavar="FILE", help="Related series; repeat for several tables.")
-    ] = field(default_factory=list)
-    items: Annotated[str | None, Option(metavar="FILE", help="Item metadata, one row an item.")] = None
-    freq: Annotated[
-        str | None,
-        Option(metavar="ALIAS", help="Frequency: D, W-FRI, MS, h, 15min, ...; 1 for integer time."),
-    ] = None
-    known: Annotated[str | None, Option(metavar="COLUMNS", help="Related columns known ahead.")] = None
-    past: Annotated[str | None, Option(metavar="COLUMNS", help="Related columns not known ahead.")] = None
-    open: Annotated[
-        str | None, Option(metavar="COLUMN", help="A known 0/1 column: 0 where nothing can sell.")
-    ] = None
-    dimensions: Annotated[
-        str | None, Option(metavar="COLUMNS", help="Columns that make the key, besides the item.")
-    ] = None
-    id: Annotated[str | None, Option(metavar="COLUMN", help="The item's column, if not item_id.")] = None
-    timestamp: Annotated[
-        str | None, Option(metavar="COLUMN", help="The time's column, if not timestamp.")
-    ] = None
-    target: Annotated[str | None, Option(metavar="COLUMN", help="The target's column, if not target.")] = None
-    season: Annotated[
-        str | None, Option(metavar="STEPS", help="Seasonal periods, if not the usual ones.")
-    ] = None
-    ends: Annotated[
-        Literal["last", "own"] | None,
-        Option(help="Do all series end at the last timestamp (the default), or each at its own?"),
-    ] = None
-    filling: Annotated[
-        list[str],
-        Option(metavar="COLUMN.PLACE=METHOD", help="Fill gaps, e.g. target.middle=zero; repeat."),
-    ] = field(default_factory=list)
-    aggregation: Annotated[
-        list[str],
-        Option(metavar="COLUMN=METHOD", help="Aggregate repeated rows, e.g. target=sum; repeat."),
-    ] = field(default_factory=list)
-    strict: Annotated[bool, Option("--strict", help="Timestamps off the frequency are an error.")] = False
+    frequency: Frequency
+    item_id: str | None = None
+    timestamp: str | None = None
+    target: str | None = None
+    dimensions: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    past: tuple[str, ...] = ()
+    open: str | None = None
+    seasons: tuple[int, ...] = (1,)
+    ends: Ends = "last"
+    aggregation: Mapping[str, str] = field(default_factory=dict)
+    filling: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # the target's under "target"
+    strict: bool = False
+    schema: Schema | None = None  # a model's: its columns and vocabularies are reproduced
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskOptions:
-    """What is asked."""
-
-    horizon: Annotated[int | None, Option(metavar="STEPS", help="Steps to forecast.")] = None
-    levels: Annotated[str, Option(metavar="LEVELS", help="Quantile levels between 0 and 1.")] = ",".join(
-        map(str, DEFAULT_LEVELS)
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WindowOptions:
-    """Where a backtest's windows lie."""
-
-    windows: Annotated[int, Option(help="Windows, the last ending with the data.")] = 1
-    stride: Annotated[
-        int | None, Option(metavar="STEPS", help="From one origin to the next; default: the horizon.")
-    ] = None
-    cutoffs: Annotated[str | None, Option(metavar="DATES", help="The origins themselves, instead.")] = None
-    refit: Annotated[
-        Literal["never", "every"],
-        Option(help="Train once, before the earliest origin, or in every window."),
-    ] = "never"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecipeOptions:
-    """Which recipe, and its hyperparameters."""
-
-    recipe: Annotated[
-        list[str], Option(metavar="NAME", help="A recipe (see `foretell recipes`); repeat for several.")
-    ] = field(default_factory=list)
-    set: Annotated[
-        list[str],
-        Option(metavar="RECIPE.NAME=VALUE", help="A hyperparameter, e.g. mqrnn.hidden_size=96; repeat."),
-    ] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """How it is carried out."""
-
-    seed: Annotated[int, Option(help="Everything random comes from it.")] = 0
-    device: Annotated[str, Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto"
-    precision: Annotated[Precision, Option(help="Of the networks' arithmetic.")] = "auto"
-    threads: Annotated[int | None, Option(min=1, help="Of torch; default: its own choice.")] = None
-    processes: Annotated[
-        int | None, Option(min=1, help="Of the one-model-a-series recipes; default: one a core.")
-    ] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommonOptions:
-    """What every command that reads data takes."""
-
-    config: Annotated[
-        Path | None,
-        Option(
-            is_eager=True, callback=read_config, metavar="FILE",
-            help="A TOML file whose keys are options; the command line wins."
-        ),
-    ] = None  # fmt: skip
-    verbose: Annotated[bool, Option("--verbose", "-v", help="Show the log.")] = False
-
-
-def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """`command` with each parameter that is a dataclass replaced by its fields, as typer wants them.
-
-    What a user can put right ends it with a message and exit status 2.
-    """
-    hints = get_type_hints(command, include_extras=True)
-    groups: dict[str, Any] = {name: kind for name, kind in hints.items() if is_dataclass(kind)}
-    parameters = []
-    for parameter in inspect.signature(command).parameters.values():
-        if parameter.name in groups:
-            parameters += _parameters(groups[parameter.name])
-        else:
-            parameters.append(
-                parameter.replace(annotation=hints[parameter.name], kind=inspect.Parameter.KEYWORD_ONLY)
-            )
-
-    def flat(**values: Any) -> None:
-        packed = {
-            name: kind(**{f.name: values.pop(f.name) for f in fields(kind)}) for name, kind in groups.items()
-        }
-        with user_errors():
-            command(**values, **packed)
-
-    flat.__name__, flat.__doc__, flat.__module__ = command.__name__, command.__doc__, command.__module__
-    flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # functions take it, stubs do not say
-    flat.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return flat
-
-
-@contextmanager
-def user_errors() -> Iterator[None]:
-    """A ForetellError or OSError inside ends the program with its message and exit status 2, Ctrl-C with 130."""
-    try:
-        yield
-    except BrokenPipeError:  # the reader of our output has seen enough; typer ends quietly
-        raise
-    except (ForetellError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from error
-    except KeyboardInterrupt as error:
-        typer.echo("interrupted", err=True)
-        raise typer.Exit(130) from error
-
-
-def _parameters(group: Any) -> list[inspect.Parameter]:
-    hints = get_type_hints(group, include_extras=True)
-    parameters = []
-    for option in fields(group):
-        hints[option.name].__metadata__[0].rich_help_panel = group.__name__.removesuffix("Options")
-        default = option.default if option.default_factory is MISSING else option.default_factory()
-        parameters.append(
-            inspect.Parameter(
-                option.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hints[option.name]
-            )
-        )
-    return parameters
-
-
-def names(text: str | None) -> list[str]:
-    """A comma-separated list of names."""
-    return [part.strip() for part in text.split(",") if part.strip()] if text else []
-
-
-def numbers(option: str, text: str | None) -> list[float]:
-    """A comma-separated list of numbers; raises ForetellError naming the option and the part that is none."""
-    values = []
-    for part in names(text):
-        try:
-            values.append(float(part))
-        except ValueError as error:
-            raise ForetellError(f"{option} takes numbers separated by commas, got {part!r}") from error
-    return values
-
-
-def level_list(text: str) -> tuple[float, ...]:
-    """The levels of `--levels`."""
-    return check_levels(numbers("--levels", text))
-
-
-def whole_numbers(option: str, text: str | None) -> list[int]:
-    """A comma-separated list of whole numbers."""
-    values = numbers(option, text)
-    strange = [value for value in values if not value.is_integer()]
-    if strange:
-        raise ForetellError(f"{option} takes whole numbers, got {strange[0]}")
-    return [int(value) for value in values]
-
-
-def pairs(option: str, texts: Iterable[str]) -> dict[str, str]:
-    """`name=value` texts as a dictionary; raises ForetellError for a text without its `=`."""
-    values = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip():
-            raise ForetellError(f"{option} takes NAME=VALUE, got {text!r}")
-        values[name.strip()] = value.strip()
-    return values
-
-
-def nested(option: str, texts: Iterable[str], *, last: bool = False) -> dict[str, dict[str, str]]:
-    """`outer.inner=value` texts as a dictionary of dictionaries; `last` splits at the last dot, not the first."""
-    values: dict[str, dict[str, str]] = {}
-    for name, value in pairs(option, texts).items():
-        outer, dot, inner = name.rpartition(".") if last else name.partition(".")
-        if not dot or not outer or not inner:
-            raise ForetellError(f"{option} takes two names joined by a dot before '=', got {name!r}")
-        values.setdefault(outer, {})[inner] = value
-    return values
-
-
-def _config_values(context: typer.Context, path: Path) -> dict[str, Any]:
-    """Parameter name -> value, for the command at hand; raises ForetellError for a key that no command has."""
-    table = _read_toml(path)
-    mine = _keys(context.command)
-    everyones = {key for command in _commands(context) for key in _keys(command)}
-    values = {}
-    for key, value in table.items():
-        plain = key.replace("-", "_")
-        if plain not in everyones:
-            raise ForetellError(f"{path} has the key {key!r}, which is no option.{nearest(plain, everyones)}")
-        if plain in mine:  # one file serves all commands: what another command takes is passed over
-            values[mine[plain].name] = _value(f"{path}: {key}", mine[plain], value)
-    return values
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ForetellError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:  # TOML's own and UTF-8's
-        raise ForetellError(f"{path} is no TOML: {error}") from error
-
-
-def _commands(context: typer.Context) -> list[Any]:
-    parent = context.parent
-    return [context.command] if parent is None else list(getattr(parent.command, "commands", {}).values())
-
-
-def _keys(command: Any) -> dict[str, Any]:
-    """TOML key -> parameter: an option's long name, with underscores; an argument's name."""
-    keys = {}
-    for parameter in command.params:
-        long = [name[2:].replace("-", "_") for name in parameter.opts if name.startswith("--")]
-        for key in long or [parameter.name]:
-            keys[key] = parameter
-    return {key: parameter for key, parameter in keys.items() if key not in ("help", "config")}
-
-
-def _value(where: str, parameter: Any, value: Any) -> Any:
-    """A TOML value as the command line would have it: lists joined by commas, tables as NAME=VALUE."""
-    many = getattr(parameter, "multiple", False) or parameter.nargs == -1
-    if isinstance(value, Mapping):
-        if not many:
-            raise ForetellError(f"{where} takes one value, got a table")
-        return [f"{name}={text}" for name, text in _flat(value)]
-    if isinstance(value, bool) != getattr(parameter, "is_flag", False):
+def parse_options(**given: Any) -> Options:
+    """The options a user gave; raises ForetellError for those that contradict each other or are spelt wrongly."""
+    for argument in ("dimensions", "known", "past"):
+        given[argument] = _names(argument, given[argument])
+    if given["ends"] not in get_args(Ends):
+        raise ForetellError(f"ends must be 'last' or 'own', got {given['ends']!r}")
+    both = set(given["known"]) & set(given["past"])
+    if both:
         raise ForetellError(
-            f"{where} {'takes no' if isinstance(value, bool) else 'must be'} true or false, got {value!r}"
+            f"column {min(both)!r} is declared both known and past. Keep it in one of the two."
         )
-    if isinstance(value, bool):
-        return value
-    parts = [str(part) for part in value] if isinstance(value, list) else [str(value)]
-    return parts if many else ",".join(parts)
+    if given["open"] is not None and given["open"] in given["past"]:
+        raise ForetellError(
+            f"the open column {given['open']!r} must be known ahead, but it is declared past."
+        )
+    given["seasons"] = _seasons(given["seasons"], given["frequency"])
+    given["aggregation"] = _aggregation(given["aggregation"] or {})
+    given["filling"] = _filling(given["filling"] or {}, given["target"])
+    return Options(**given)
 
 
-def _flat(table: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    for name, value in table.items():
-        if isinstance(value, Mapping):
-            yield from ((f"{name}.{inner}", text) for inner, text in _flat(value))
-        else:
-            yield name, str(value)
+def following(options: Options, schema: Schema) -> Options:
+    """The options with everything that a model's schema fixes; raises ForetellError where the two do not fit."""
+    mine, its = replace(options.frequency, phase=0), replace(schema.frequency, phase=0)
+    if mine != its:
+        raise ForetellError(
+            f"the model was trained at frequency {schema.frequency.alias!r}, these data are read at"
+            f" {options.frequency.alias!r}. Give freq={schema.frequency.alias!r}."
+        )
+    if schema.key[1:] != options.dimensions:
+        raise ForetellError(
+            f"the model's items are keyed by {', '.join(schema.key)}, these data by"
+            f" {', '.join(('item_id', *options.dimensions))}. Give dimensions={list(schema.key[1:])}."
+        )
+    return replace(
+        options, frequency=schema.frequency, seasons=schema.seasons, ends=schema.ends, filling=schema.filling,
+        open=schema.open, schema=schema,
+    )  # fmt: skip
+
+
+def _names(argument: str, names: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise ForetellError(f"{argument} must be a list of column names, got {names!r}")
+    return tuple(dict.fromkeys(names))
+
+
+def _seasons(season: int | Sequence[int] | None, frequency: Frequency) -> tuple[int, ...]:
+    if season is None:
+        return frequency.seasons
+    seasons = tuple(season) if isinstance(season, Sequence) else (season,)
+    for period in seasons or (0,):
+        if isinstance(period, bool) or not isinstance(period, (int, np.integer)) or period < 1:
+            raise ForetellError(
+                f"season must be a whole number of steps, at least 1, or a list of such, got {season!r}"
+            )
+    return tuple(int(period) for period in seasons)
+
+
+def _aggregation(asked: Mapping[str, str]) -> dict[str, str]:
+    for column, method in asked.items():
+        if method not in METHODS:
+            raise ForetellError(
+                f"aggregation of {column!r}: no method {method!r}.{nearest(str(method), METHODS)}"
+                f" There are: {', '.join(METHODS)}."
+            )
+    return dict(asked)
+
+
+def _filling(asked: Mapping[str, Any], target: str | None) -> dict[str, Any]:
+    """The rules; the target's checked, the others wait until it is known what kind of column they fill."""
+    rules = {("target" if column == target else column): rule for column, rule in asked.items()}
+    if "target" in rules:
+        rules["target"] = parse_rule("target", rules["target"], "target")
+    return rules

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,12 @@ from numpy.typing import NDArray
 from foretell.errors import ForetellError
 from foretell.frequency import Frequency
 from foretell.sources import Store, Table, quoted
+
+# how the rows within one step become one, as SQL
+METHODS: Final[dict[str, str]] = {
+    "sum": "sum({0})", "mean": "avg({0})", "median": "median({0})", "min": "min({0})", "max": "max({0})",
+    "first": "arg_min({0}, moment)", "last": "arg_max({0}, moment)",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,8 @@ def find_spans(store: Store, rows: Rows) -> Spans:
         columns = [_whole(found[f"{name}{i}"]) for i in range(len(rows.columns))]
         return np.stack(columns, axis=1) if columns else np.zeros((len(found), 0), np.int64)
 
+    if not len(found):
+        raise ForetellError(f"{rows.table.label} has no rows.")
     keys = found[rows.keys].set_axis(list(rows.key), axis=1).astype(object)
     return Spans(
         keys, _whole(found["n"]), _whole(found["final"]), matrix("first"), matrix("last"), matrix("seen")

@@ -286,7 +286,7 @@ def _kind(dtype: str) -> Kind:
         return "text"
     if dtype.startswith(("TIMESTAMP", "DATE")):
         return "time"
-    if dtype.startswith(_NUMBERS + ('"NULL"', "NULL", "USMALLINT", "UTINYINT", "UHUGEINT", "BIGNUM")):
+    if dtype.startswith((*_NUMBERS, '"NULL"', "NULL", "USMALLINT", "UTINYINT", "UHUGEINT", "BIGNUM")):
         return "other" if dtype.endswith("]") else "number"
     return "other"
 
@@ -319,6 +319,8 @@ def _from_pandas(frame: pd.DataFrame, name: str) -> Any:
     columns = {}
     for column in frame.columns:
         values = frame[column]
+        if isinstance(values.dtype, pd.PeriodDtype):
+            values = values.dt.start_time
         try:
             columns[column] = pa.Array.from_pandas(values)
         except (pa.ArrowInvalid, pa.ArrowTypeError):  # an object column of several types: its text decides

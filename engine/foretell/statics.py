@@ -155,7 +155,12 @@ def encode_statics(
     cat_names = tuple(vocabularies) if schema is None else schema.static_cat
     cat = np.zeros((len(keys), len(cat_names)), np.int32)
     for c, name in enumerate(cat_names):
-        codes = pd.Index(vocabularies[name]).get_indexer(metadata.texts[name]).astype(np.int32) + 1
+        codes = (
+            pd.Index(vocabularies[name], dtype=object)
+            .get_indexer(pd.Index(metadata.texts[name], dtype=object))
+            .astype(np.int32)
+            + 1
+        )
         cat[:, c] = np.where(row >= 0, codes[row], 0)
     real = _real(metadata, row, schema)
     roles = dict.fromkeys((*metadata.numbers, *cat_names), "static")
