@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from foretell.panel import Array, Panel
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _FLOOR = 1e-4  # of the panel's typical deviation: below it a series counts as constant
 _MOST_DUMMIES = 100  # categories with more codes than this say little about a new item
@@ -23,6 +24,8 @@ def window_scale(values: Tensor, observed: Tensor, fallback: Tensor) -> Tensor:
     Windows with nothing observed take theirs from `fallback` [B, 2]. The deviation is shrunk towards the fallback's, and
     never below a hundredth of it: one or two steps say little of a spread, and a constant must not divide by zero.
     """
+    import torch  # here alone: the recipes without a network use the rest of this file
+
     count = observed.sum(-1)
     mean = (values * observed).sum(-1) / count.clamp(min=1)
     square = ((values - mean[:, None]) ** 2 * observed).sum(-1)
@@ -37,7 +40,7 @@ def window_scale(values: Tensor, observed: Tensor, fallback: Tensor) -> Tensor:
 class StaticScale:
     """A ridge regression of each item's mean and deviation on its statics, in units of the panel's typical ones."""
 
-    weights: NDArray[np.float64]  # [D + 1, 2], on the design of `_design`, the constant last
+    weights: NDArray[np.float64]  # [D + 1, 2], on the design of `static_design`, the constant last
     unit: NDArray[np.float64]  # [2] typical absolute mean and deviation
     moments: NDArray[np.float64]  # [2, R] mean and deviation of the real statics
 
@@ -50,7 +53,7 @@ class StaticScale:
         real = panel.static_real.astype(np.float64)
         moments = np.stack([_nan_mean(real), np.maximum(_nan_deviation(real), 1e-9)])
         wanted = np.stack([np.arcsinh(means / unit[0]), np.log(np.maximum(deviations, 1e-3 * unit[1]) / unit[1])], axis=1)
-        design = _design(panel, moments)
+        design = static_design(panel, moments)
         x, y = design[seen], wanted[seen]
         ridge = penalty * np.eye(design.shape[1])
         ridge[-1, -1] = 1e-9
@@ -58,7 +61,7 @@ class StaticScale:
 
     def predict(self, panel: Panel) -> Array:
         """[N, 2] mean and deviation that the statics of each item suggest."""
-        location, spread = np.clip(_design(panel, self.moments) @ self.weights, -8, 8).T
+        location, spread = np.clip(static_design(panel, self.moments) @ self.weights, -8, 8).T
         return np.stack([np.sinh(location) * self.unit[0], np.exp(spread) * self.unit[1]], axis=1).astype(np.float32)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -85,7 +88,7 @@ def history_moments(panel: Panel) -> tuple[NDArray[np.float64], NDArray[np.float
     return mean, np.sqrt(square / np.maximum(count, 1)), count
 
 
-def _design(panel: Panel, moments: NDArray[np.float64]) -> NDArray[np.float64]:
+def static_design(panel: Panel, moments: NDArray[np.float64]) -> NDArray[np.float64]:
     """[N, D + 1]: standardised real statics (0 where missing), a 0/1 column a category, and a constant."""
     real = np.nan_to_num((panel.static_real - moments[0]) / moments[1]).clip(-5, 5)
     codes = [
