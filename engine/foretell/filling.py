@@ -181,7 +181,8 @@ def _estimate(values: Array, found: _Missing, chosen: NDArray[np.int64], method:
     if method == "linear":
         low, high = _look_up(values, before), _look_up(values, after)
         share = (at - before) / np.maximum(after - before, 1)
-        return (low + (high - low) * share.astype(np.float32)).astype(np.float32)
+        between: Array = low + (high - low) * share.astype(np.float32)
+        return between
     return _statistic(values, found, chosen, method)
 
 

@@ -121,7 +121,8 @@ class Panel:
     @property
     def stop(self) -> NDArray[np.int64]:
         """[N] steps of each series before its origin; 0 for an item with no history there."""
-        return np.clip(self.origin - self.start, 0, self.lengths)
+        stop: NDArray[np.int64] = np.clip(self.origin - self.start, 0, self.lengths)
+        return stop
 
     @property
     def season(self) -> int:
@@ -246,7 +247,8 @@ def _runs(begin: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.in
     """begin[0] .. begin[0] + lengths[0] - 1, begin[1] .. and so on, in one array."""
     total = int(lengths.sum())
     ends = np.cumsum(lengths)
-    return np.arange(total) + np.repeat(begin - (ends - lengths), lengths)
+    cells: NDArray[np.int64] = np.arange(total) + np.repeat(begin - (ends - lengths), lengths)
+    return cells
 
 
 def _date(moment: object) -> str:

@@ -170,6 +170,7 @@ def _with_metadata(keys: pd.DataFrame, metadata: Metadata | None, tables: Sequen
     if not needed or metadata is None:
         return keys
     row = match(keys, metadata.keys)
-    # an entry more, None, answers for the row -1 of an item without metadata
-    extra = {name: np.append(metadata.texts[name].to_numpy(object), None)[row] for name in needed}
-    return keys.assign(**extra)
+    rows = (
+        metadata.texts[list(needed)].take(np.maximum(row, 0)).where((row >= 0)[:, None], None)
+    )  # -1: no metadata
+    return keys.assign(**{name: rows[name].to_numpy(object) for name in needed})
