@@ -61,7 +61,9 @@ class DataOptions:
     ] = None
     filling: Annotated[
         list[str],
-        Option(metavar="COLUMN.PLACE=METHOD", help="Fill gaps, e.g. target.middle=zero; repeat."),
+        Option(
+            metavar="COLUMN.PLACE=METHOD", help="Fill gaps: target.middle=zero, price.future=3.5; repeat."
+        ),
     ] = field(default_factory=list)
     aggregation: Annotated[
         list[str],
@@ -234,11 +236,11 @@ def pairs(option: str, texts: Iterable[str]) -> dict[str, str]:
     return values
 
 
-def nested(option: str, texts: Iterable[str], *, last: bool = False) -> dict[str, dict[str, str]]:
-    """`outer.inner=value` texts as a dictionary of dictionaries; `last` splits at the last dot, not the first."""
+def nested(option: str, texts: Iterable[str]) -> dict[str, dict[str, str]]:
+    """`outer.inner=value` texts as a dictionary of dictionaries."""
     values: dict[str, dict[str, str]] = {}
     for name, value in pairs(option, texts).items():
-        outer, dot, inner = name.rpartition(".") if last else name.partition(".")
+        outer, dot, inner = name.partition(".")
         if not dot or not outer or not inner:
             raise ForetellError(f"{option} takes two names joined by a dot before '=', got {name!r}")
         values.setdefault(outer, {})[inner] = value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import math
 import shutil
 import sys
 import warnings
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -263,43 +264,49 @@ def _start(common: CommonOptions) -> None:
 def _dataset(
     sales: list[str], options: DataOptions, schema: Schema | None = None, *, quiet: bool = False
 ) -> Dataset:
-    """The tables that the options name; where they are silent, as the tables of the model with `schema` were read."""
+    """The tables that the options name; with a model's `schema`, read as those it was trained on."""
     from foretell.dataset import Dataset
 
-    freq = options.freq or (schema.frequency if schema else None)
     data = Dataset(
         sales if len(sales) > 1 else sales[0],
-        related=options.related or None,
+        related=options.related,
         items=options.items,
-        freq=_required("--freq", freq, "the frequency of the data, such as D, W-FRI, MS, h or 15min"),
-        item_id=options.id or (schema.key[0] if schema else None),
-        timestamp=options.timestamp or (schema.timestamp if schema else None),
-        target_column=options.target or (schema.target if schema else None),
+        freq=_required(
+            "--freq",
+            options.freq or (schema.frequency.alias if schema else None),
+            "the frequency of the data, such as D, W-FRI, MS, h or 15min",
+        ),
+        item_id=options.id,
+        timestamp=options.timestamp,
+        target_column=options.target,
         dimensions=names(options.dimensions) or (schema.key[1:] if schema else ()),
-        known=names(options.known) or _with_role(schema, "known"),
-        past=names(options.past) or _with_role(schema, "past"),
-        open=options.open or (schema.open if schema else None),
-        season=whole_numbers("--season", options.season) or (schema.seasons if schema else None),
-        ends=options.ends or (schema.ends if schema else "last"),
-        aggregation=pairs("--aggregation", options.aggregation) or None,
-        filling=_filling(options.filling) or (schema.filling if schema else None),
+        known=names(options.known),
+        past=names(options.past),
+        open=options.open,
+        season=whole_numbers("--season", options.season) or None,
+        ends=options.ends or "last",
+        aggregation=pairs("--aggregation", options.aggregation),
+        filling=_filling(options.filling),
         strict=options.strict,
+        schema=schema,
     )
     if not quiet:
         _show_data(data)
     return data
 
 
-def _with_role(schema: Schema | None, role: str) -> list[str]:
-    return [column for column, has in schema.roles.items() if has == role] if schema else []
-
-
-def _filling(texts: Iterable[str]) -> dict[str, dict[str, float | str]]:
-    """`target.middle=zero` as the library wants it; a number stands for itself."""
-    return {
-        column: {place: _number(method) for place, method in places.items()}
-        for column, places in nested("--filling", texts, last=True).items()
-    }
+def _filling(texts: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """`price.future=previous` as the library wants it; `price.future=3.5` and `tag.future.value=none` give a value."""
+    rules: dict[str, dict[str, Any]] = {}
+    for name, method in pairs("--filling", texts).items():
+        column, dot, place = name.removesuffix(".value").rpartition(".")
+        if not dot or not column:
+            raise ForetellError(
+                f"--filling takes COLUMN.PLACE=METHOD, such as target.middle=zero, got {name!r}"
+            )
+        value = _number(method)
+        rules.setdefault(column, {})[place] = {"value": value} if name.endswith(".value") else value
+    return rules
 
 
 def _number(text: str) -> float | str:
@@ -307,7 +314,7 @@ def _number(text: str) -> float | str:
         number = float(text)
     except ValueError:
         return text
-    return text if number != number else number  # `nan` is a method
+    return text if math.isnan(number) else number  # nan is a method
 
 
 def _horizon(horizon: int | None) -> int:
@@ -364,11 +371,11 @@ def _leaderboard(board: pd.DataFrame) -> Table:
 
 def _score(value: float) -> str:
     """Four figures; a score that is not defined is a dash."""
-    return f"{value:.4g}" if value == value else "-"
+    return "-" if math.isnan(value) else f"{value:.4g}"
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1))
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), collapse_padding=True, pad_edge=False)
     for position, column in enumerate(columns):
         table.add_column(column, justify="left" if position == 0 or column == "meaning" else "right")
     return table
