@@ -154,7 +154,8 @@ def find_items(keys: pd.DataFrame, items: Sequence[str | Sequence[object]]) -> N
     if isinstance(items, str) or len(items) == 0:
         raise ForetellError(f"items must be a list with at least one item's name, got {items!r}")
     columns = [keys[column].astype(str).to_numpy() for column in keys.columns]
-    return np.unique_values(np.concatenate([_find_item(columns, item) for item in items]))
+    positions = np.concatenate([_find_item(columns, item) for item in items])
+    return np.array(list(dict.fromkeys(positions.tolist())), np.int64)  # each once
 
 
 def _find_item(columns: list[NDArray[Any]], item: str | Sequence[object]) -> NDArray[np.int64]:

@@ -1,0 +1,17 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data sets (FORETELL_DATA, else ../shared/data beside the repository); skips where there is none."""
+    folder = Path(os.environ.get("FORETELL_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("the real data are not here: set FORETELL_DATA")
+    return folder

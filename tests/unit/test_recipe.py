@@ -1,0 +1,95 @@
+"""The registry of recipes, and how hyperparameters are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import pytest
+from foretell import recipe as registry
+from foretell.errors import ForetellError
+from foretell.recipe import (
+    Hyperparameter,
+    as_recipe,
+    hyperparameters,
+    make_recipe,
+    recipe_class,
+    recipe_names,
+    settings_of,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Toy:
+    name: ClassVar[str] = "toy"
+    size: int = 4  # width of it
+    rate: float | None = None  # how fast; default: worked out
+    kind: Literal["mean", "std"] = "mean"  # which one
+    lags: tuple[int, ...] = (1, 2)  # steps back
+    quiet: bool = False  # whether it says nothing
+
+    def fit(self, panel: Any, task: Any, run: Any) -> Any: ...
+
+    def load(self, schema: Any, task: Any, state: Any, run: Any) -> Any: ...
+
+
+@pytest.fixture(autouse=True)
+def _toy_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = {**registry._registered(), "toy": type("Point", (), {"load": staticmethod(lambda: Toy)})}
+    monkeypatch.setattr(registry, "_registered", lambda: points)
+
+
+def test_the_first_recipes_are_registered() -> None:
+    assert {"arima", "deepar", "ets", "mqrnn", "seasonal_naive"} <= set(recipe_names())
+
+
+def test_a_hyperparameter_has_its_default_and_the_comment_beside_it() -> None:
+    assert hyperparameters(Toy)[1] == Hyperparameter(
+        "rate", float | None, None, "how fast; default: worked out"
+    )
+
+
+def test_settings_are_read_from_text_as_the_command_line_has_it() -> None:
+    text = {"size": "8", "rate": "1e-3", "kind": "std", "lags": "(7, 14)", "quiet": "true"}
+    assert make_recipe("toy", text) == Toy(size=8, rate=1e-3, kind="std", lags=(7, 14), quiet=True)
+
+
+def test_settings_survive_json_and_text() -> None:
+    toy = Toy(size=8, lags=(3,))
+    assert make_recipe("toy", {**settings_of(toy), "lags": [3]}) == toy
+    assert make_recipe("toy", {key: str(value) for key, value in settings_of(toy).items()}) == toy
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ({"size": "4.5"}, "toy.size must be a whole number, got '4.5'"),
+        ({"size": "many"}, "toy.size must be int, got 'many'"),
+        ({"size": True}, "toy.size must be a whole number, got True"),
+        ({"rate": "inf"}, "toy.rate must be float, got 'inf'"),
+        ({"rate": 1e999}, "toy.rate must be a finite number"),
+        ({"kind": "median"}, "toy.kind must be 'mean' or 'std', got 'median'"),
+        ({"quiet": "1"}, "toy.quiet must be true or false, got '1'"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused(setting: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ForetellError, match=expected):
+        make_recipe("toy", setting)
+
+
+def test_an_unknown_recipe_offers_the_nearest_name() -> None:
+    with pytest.raises(ForetellError, match=r"no recipe 'mqrn'\. Did you mean 'mqrnn'\?"):
+        recipe_class("mqrn")
+
+
+def test_an_unknown_hyperparameter_offers_the_nearest_name_and_all_there_are() -> None:
+    with pytest.raises(
+        ForetellError, match=r"no hyperparameter 'siez'\. Did you mean 'size'\? It has: kind, lags"
+    ):
+        make_recipe("toy", {"siez": 3})
+
+
+def test_a_recipe_object_stands_for_itself() -> None:
+    toy = Toy(size=1)
+    assert as_recipe(toy) is toy
+    assert as_recipe("toy") == Toy()
