@@ -140,14 +140,13 @@ class Frequency:
         """The ordinal of one moment: a date string, a timestamp, or an integer when time is integer."""
         import pandas as pd
 
-        if self.unit == "step":
-            return int(str(moment))
         try:
+            if self.unit == "step":
+                return int(str(moment))
             return int(self.ordinals(np.asarray([pd.Timestamp(moment).to_datetime64()]))[0])  # type: ignore[arg-type]
         except (ValueError, TypeError) as error:
-            raise ForetellError(
-                f"{moment!r} is no date. Write it as 2024-12-31 or 2024-12-31 18:00."
-            ) from error
+            spelt = "a whole number" if self.unit == "step" else "2024-12-31 or 2024-12-31 18:00"
+            raise ForetellError(f"{moment!r} is no point in time. Write it as {spelt}.") from error
 
     @property
     def seasons(self) -> tuple[int, ...]:

@@ -87,12 +87,9 @@ def _lead(report: Report) -> str:
         other = float(board.loc[board["recipe"] == naive, "wQL"].iloc[0])
         text += f", {100 * (1 - wql / other):.0f} % below {escape(naive)}&rsquo;s {_number(other, 4)}"
     days = [window.day for window in report.windows]
-    span = f"from {days[0]}" if len(days) == 1 else f"from {days[0]} to {days[-1]}"
-    return (
-        f"{text}. The forecasts begin {span}."
-        if len(days) > 1
-        else f"{text}. The forecasts begin on {days[0]}."
-    )
+    if len(days) > 3:
+        return f"{text}. The {len(days)} windows begin between {days[0]} and {days[-1]}."
+    return f"{text}. The {'windows begin' if len(days) > 1 else 'window begins'} on {' and '.join(days)}."
 
 
 def _leaderboard(report: Report) -> str:
@@ -100,7 +97,7 @@ def _leaderboard(report: Report) -> str:
     columns = [
         _Column("wQL", "wQL", ratio, lowest, bar=True),
         _Column("WAPE", "WAPE", ratio, lowest),
-        _Column("RMSE", "RMSE", _adaptive, lowest, unit=_target(report)),
+        _Column("RMSE", "RMSE", _adaptive, lowest),
         _Column("MAPE", "MAPE", ratio, lowest),
         _Column("sMAPE", "sMAPE", ratio, lowest),
         _Column("MASE", "MASE", _fixed(3), lowest),
@@ -141,12 +138,13 @@ def _by_level(report: Report) -> str:
         )
         for name, (low, high) in central_intervals(levels).items()
     ]  # fmt: skip
-    tables = [wql, [*covered, *inside]] if len(levels) > 4 else [[*wql, *covered, *inside]]
+    tables = [wql, covered, inside] if len(levels) > 4 else [[*wql, *covered, *inside]]
     note = (
         "Of calibrated quantiles, p10 has 10 % of the actuals at or below it, and p10 to p90 has 80 % inside."
     )
     return _section(
-        "By level", "".join(_table(report.leaderboard, columns, report) for columns in tables) + _note(note)
+        "By level",
+        "".join(_table(report.leaderboard, columns, report) for columns in tables if columns) + _note(note),
     )
 
 
@@ -157,7 +155,8 @@ def _by_window(report: Report) -> str:
     frame = wide.rename(columns=str).reset_index()
     columns = [_Column(str(w.number), w.day, _fixed(4), min, group="wQL by origin") for w in report.windows]
     table = _table(frame, columns, report) if len(columns) <= 10 else ""
-    return _section("By window", _picture(plots.figure_windows(report), "wQL by window") + table)
+    picture = _picture(plots.figure_windows(report), "wQL by window") if len(columns) > 2 else ""
+    return _section("By window", picture + table)
 
 
 def _new_items(report: Report) -> str:
@@ -168,7 +167,7 @@ def _new_items(report: Report) -> str:
         _Column("items", "Items", _fixed(0)),
         _Column("wQL", "wQL", _fixed(4), min, bar=True),
         _Column("WAPE", "WAPE", _fixed(4), min),
-        _Column("RMSE", "RMSE", _adaptive, min, unit=_target(report)),
+        _Column("RMSE", "RMSE", _adaptive, min),
         _Column("sMAPE", "sMAPE", _fixed(4), min),
     ]
     note = "Items that had no observed value before the origin. They are scored here, and nowhere else."
@@ -189,7 +188,7 @@ def _examples(report: Report) -> str:
         "The last window: the best, the median and the worst item by the wQL of the best recipe, each recipe on the same"
         " scale. Black is what happened, grey what came before; the line is the median, the shade the central intervals."
     )
-    return _section("Forecasts", _legend(report) + "".join(parts) + _note(note)) if parts else ""
+    return _section("Forecasts", "".join(parts) + _note(note)) if parts else ""
 
 
 def _errors(report: Report) -> str:
@@ -200,9 +199,9 @@ def _errors(report: Report) -> str:
 
 
 def _shape(report: Report) -> str:
-    closed = ", without the steps at which an item was closed" if report.settings.get("open") else ""
+    closed = ", without the steps at which an item was closed," if report.settings.get("open") else ""
     left = f"<h2>Calibration</h2>{_picture(plots.figure_calibration(report), 'calibration')}" + _note(
-        f"Above the diagonal, quantiles are too high; below it, too low{closed}."
+        f"Above the dashed line, quantiles are too high; below it, too low. Counted{closed} over all windows."
     )
     right = (
         f"<h2>Error by step ahead</h2>{_picture(plots.figure_steps(report), 'wQL by step ahead')}"
@@ -213,7 +212,7 @@ def _shape(report: Report) -> str:
 
 def _findings(report: Report) -> str:
     rows = [
-        f'<li class="{escape(f.severity)}"><span>{escape(f.severity)}</span>{escape(f.message)}</li>\n'
+        f'<li class="is-{escape(f.severity)}"><span>{escape(f.severity)}</span>{escape(f.message)}</li>\n'
         for f in sorted(report.findings, key=lambda f: ("error", "warning", "note").index(f.severity))
     ]
     body = f'<ul class="findings">\n{"".join(rows)}</ul>\n' if rows else _note("Nothing out of the ordinary.")
@@ -276,7 +275,6 @@ class _Column:
     title: str
     text: Callable[[float], str]
     best: Callable[[Iterable[float]], float] | None = None  # which of its values stands out
-    unit: str = ""
     group: str = ""
     bar: bool = False  # a bar behind the number
 
@@ -290,7 +288,7 @@ def _table(frame: pd.DataFrame, columns: Sequence[_Column], report: Report) -> s
         rows.append(
             f"<tr><th>{_swatch(record['recipe'], report)}{escape(str(record['recipe']))}</th>{cells}</tr>\n"
         )
-    heads = "".join(f"<th>{escape(c.title)}{_unit(c)}</th>" for c in columns)
+    heads = "".join(f"<th>{escape(c.title)}</th>" for c in columns)
     return (
         f'<div class="scroll"><table>\n<thead>{_group_row(columns)}<tr><th>Recipe</th>{heads}</tr></thead>\n'
         f"<tbody>\n{''.join(rows)}</tbody>\n</table></div>\n"
@@ -315,7 +313,7 @@ def _cell(value: float, column: _Column, best: float | None, largest: float) -> 
     style = ""
     if column.bar and math.isfinite(value) and largest > 0:
         classes.append("bar")
-        style = f' style="--share:{100 * value / largest:.1f}%"'
+        style = f' style="--share:{100 * value / largest:.1f}"'
     kind = f' class="{" ".join(classes)}"' if classes else ""
     return f"<td{kind}{style}>{column.text(value) if math.isfinite(value) else _ABSENT}</td>"
 
@@ -327,10 +325,6 @@ def _best(values: pd.Series[float], column: _Column) -> float | None:
 
 def _nearest(wanted: float) -> Callable[[Iterable[float]], float]:
     return lambda values: min(values, key=lambda value: abs(value - wanted))
-
-
-def _unit(column: _Column) -> str:
-    return f' <span class="quiet">{escape(column.unit)}</span>' if column.unit else ""
 
 
 def _swatch(recipe: str, report: Report) -> str:
@@ -398,7 +392,9 @@ def _percent(value: float) -> str:
 def _seconds(value: float) -> str:
     if value >= 3600:
         return f"{value / 3600:.1f} h"
-    return f"{value / 60:.1f} min" if value >= 100 else f"{value:.1f} s"
+    if value >= 100:
+        return f"{value / 60:.1f} min"
+    return f"{value:.1f} s" if value >= 1 else f"{value:.2f} s"
 
 
 def _plain(value: Any) -> str:
@@ -409,7 +405,3 @@ def _plain(value: Any) -> str:
 
 def _count(number: int, word: str) -> str:
     return f"{number:,} {word}{'' if number == 1 else 's'}"
-
-
-def _target(report: Report) -> str:
-    return report.outcomes[0].forecast.schema.target

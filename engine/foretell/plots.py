@@ -97,13 +97,12 @@ def figure_item(report: Report, item: int, *, columns: int = 3) -> Figure:
     recipes, colour = report.recipes, colours(report.recipes)
     rows, across = -(-len(recipes) // columns), min(columns, len(recipes))
     figure = Figure(figsize=(11, 2.35 * rows + 0.1), layout="constrained")
-    grid = figure.subplots(rows, across, sharex=True, sharey=True, squeeze=False)
+    grid = _grid(figure, rows, across)
     for axes, recipe in zip(grid.flat, recipes, strict=False):
         outcome = report.outcome(recipe)
         draw_history(axes, outcome.forecast, item, actual=outcome.window.actual[item])
         draw_fan(axes, outcome.forecast, item, colour=colour[recipe])
-        score = outcome.scores.items["wQL"][item]
-        axes.set_title(f"{recipe}   wQL {score:.3f}", loc="left", fontsize=9.5, color=INK)
+        _titles(axes, recipe, f"wQL {outcome.scores.items['wQL'][item]:.3f}")
         _time_axis(axes, outcome.forecast)
     outcomes = [report.outcome(recipe) for recipe in recipes]
     _value_axis(grid[0, 0], [o.forecast for o in outcomes], item, actual=outcomes[0].window.actual[item])
@@ -121,7 +120,7 @@ def figure_errors(report: Report, *, columns: int = 3) -> Figure:
     edges = np.linspace(-reach, reach, 42)
     rows, across = -(-len(recipes) // columns), min(columns, len(recipes))
     figure = Figure(figsize=(11, 2.1 * rows + 0.3), layout="constrained")
-    grid = figure.subplots(rows, across, sharex=True, sharey=True, squeeze=False)
+    grid = _grid(figure, rows, across)
     for axes, recipe in zip(grid.flat, recipes, strict=False):
         values = errors[recipe]
         shares = np.histogram(np.clip(values, -reach, reach), edges)[0] / max(len(values), 1)
@@ -130,7 +129,7 @@ def figure_errors(report: Report, *, columns: int = 3) -> Figure:
         )
         axes.axvline(0, color=INK, lw=0.9)
         bias = float(values.mean()) if len(values) else np.nan
-        axes.set_title(f"{recipe}   mean error {_signed(bias)}", loc="left", fontsize=9.5, color=INK)
+        _titles(axes, recipe, f"mean error {_signed(bias)}")
         axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:.0f} %"))
         _plain(axes)
     target = report.outcomes[0].forecast.schema.target
@@ -145,29 +144,27 @@ def figure_calibration(report: Report) -> Figure:
     figure = Figure(figsize=(5.4, 4.3), layout="constrained")
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color=MUTED, lw=1, ls=(0, (4, 3)))
-    axes.annotate(
-        "calibrated", (0.5, 0.5), (0, 4), textcoords="offset points", rotation=45, rotation_mode="anchor",
-        transform_rotates_text=True, color=MUTED, fontsize=8.5, ha="center",
-    )  # fmt: skip
     for k, (recipe, colour) in enumerate(colours(report.recipes).items()):
         shares = np.mean([_calibration(o) for o in report.outcomes if o.recipe == recipe], axis=0)
         axes.plot(report.levels, shares, color=colour, **_line(k))
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="level", ylabel="share of actuals at or below")
     axes.set_aspect("equal")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:.0f} %"))
     _plain(axes)
     return figure
 
 
 def figure_steps(report: Report) -> Figure:
-    """wQL by step ahead, a line a recipe: the mean over windows."""
+    """wQL by step ahead, a line a recipe: the mean over windows; steps at which nothing was sold have none."""
     figure = Figure(figsize=(5.4, 4.3), layout="constrained")
     axes = figure.add_subplot()
     for k, (recipe, colour) in enumerate(colours(report.recipes).items()):
-        rows = report.steps[report.steps["recipe"] == recipe]
+        rows = report.steps[(report.steps["recipe"] == recipe) & report.steps["WAPE"].notna()]
         curve = rows.groupby("step")["wQL"].mean()
         axes.plot(curve.index, curve, color=colour, **_line(k, every=max(len(curve) // 12, 1)))
     axes.set(xlabel=f"steps ahead ({step_unit(report)})", ylabel="wQL")
     axes.set_ylim(bottom=0)
+    axes.set_xlim(left=1 - 0.02 * report.horizon)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _plain(axes)
     return figure
@@ -277,17 +274,31 @@ def _value_axis(
     axes: Axes, forecasts: Sequence[Forecast], position: int, *, actual: NDArray[Any] | None = None
 ) -> None:
     """Room for what was observed and for the fans, but a runaway fan is cut off; from zero where nothing is negative."""
-    seen = _recent(forecasts[0], position)[1]
-    seen = seen if actual is None else np.concatenate([seen, actual])
-    seen = seen[~np.isnan(seen)]
+    past = _recent(forecasts[0], position)[1]
+    past = past[~np.isnan(past)]
+    seen = past if actual is None else np.concatenate([past, actual[~np.isnan(actual)]])
     fans = np.concatenate([forecast.quantiles[position].ravel() for forecast in forecasts])
     low, high = float(fans.min()), float(fans.max())
     if len(seen):
         span = float(np.ptp(seen)) or max(abs(float(seen[0])), 1.0)
-        low = min(max(low, float(seen.min()) - 1.5 * span), float(seen.min()))
-        high = max(min(high, float(seen.max()) + 1.5 * span), float(seen.max()))
+        usual = (
+            [*np.quantile(past, [0.03, 0.97]), *seen[len(past) :]] if len(past) else seen
+        )  # a lone spike may leave
+        low = min(max(low, float(seen.min()) - 1.5 * span), float(min(usual)))
+        high = max(min(high, float(seen.max()) + 1.5 * span), float(max(usual)))
     margin = 0.06 * ((high - low) or 1.0)
     axes.set_ylim(0 if low >= 0 else low - margin, high + margin)
+
+
+def _grid(figure: Figure, rows: int, columns: int) -> NDArray[Any]:
+    """[rows, columns] axes on one scale."""
+    figure.get_layout_engine().set(wspace=0.05, hspace=0.06)  # type: ignore[union-attr, call-arg]  # a constrained one
+    return np.asarray(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False))
+
+
+def _titles(axes: Axes, left: str, right: str) -> None:
+    axes.set_title(left, loc="left", fontsize=9.5, color=INK, fontweight="bold")
+    axes.set_title(right, loc="right", fontsize=9, color=MUTED)
 
 
 def _drop_unused(grid: NDArray[Any], used: int) -> None:

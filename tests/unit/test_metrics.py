@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from foretell.metrics import score
 from foretell.panel import Panel, Schema
 
 NINE = tuple(round(0.1 * k, 1) for k in range(1, 10))
-DATA = Path(os.environ.get("FORETELL_DATA", Path(__file__).parents[3] / "shared" / "data"))
 NAN = np.nan
 
 
@@ -270,10 +268,9 @@ def test_item_blocks_cover_every_item_once() -> None:
         assert all(one.stop == other.start for one, other in pairwise(blocks))
 
 
-@pytest.mark.skipif(not (DATA / "m4_hourly").is_dir(), reason="the real data are not here")
-def test_seasonal_naive_as_a_point_forecast_scores_as_published_on_m4_hourly() -> None:
-    train = pd.read_parquet(DATA / "m4_hourly" / "hourly_train.parquet").sort_values(["item_id", "t"])
-    test = pd.read_parquet(DATA / "m4_hourly" / "hourly_test.parquet").sort_values(["item_id", "h"])
+def test_seasonal_naive_as_a_point_forecast_scores_as_published_on_m4_hourly(real_data: Path) -> None:
+    train = pd.read_parquet(real_data / "m4_hourly" / "hourly_train.parquet").sort_values(["item_id", "t"])
+    test = pd.read_parquet(real_data / "m4_hourly" / "hourly_test.parquet").sort_values(["item_id", "h"])
     panel = panel_of(
         [list(values) for _, values in train.groupby("item_id", observed=True)["target"]], season=24
     )
@@ -283,5 +280,5 @@ def test_seasonal_naive_as_a_point_forecast_scores_as_published_on_m4_hourly() -
     got = score(actual, naive, quantiles, NINE, metrics.seasonal_error(panel)).pooled
     assert round(got["wQL"], 4) == 0.0483
     assert round(got["MASE"], 3) == 1.193
-    official = pd.read_parquet(DATA / "m4_hourly" / "official_scores.parquet").set_index("method")
+    official = pd.read_parquet(real_data / "m4_hourly" / "official_scores.parquet").set_index("method")
     assert 100 * got["sMAPE"] == pytest.approx(official.loc["sNaive", "sMAPE_Hourly"], abs=1e-3)
