@@ -54,6 +54,8 @@ def read_rows(forecasts: object, data: Dataset, item_id: str | None, timestamp: 
     frequency, names = data.panel.frequency, data._read.names
     with Store() as store:
         table = open_table(store, forecasts, name="forecast")
+        if store.rows(f"SELECT count(*) FROM {table.view}")[0][0] == 0:
+            raise ForetellError(f"{table.label} has no rows")
         key = {
             column: table.require(
                 item_id if k == 0 else None,
@@ -89,8 +91,6 @@ def read_rows(forecasts: object, data: Dataset, item_id: str | None, timestamp: 
 
 
 def _check_read(frame: pd.DataFrame, table: Table, moment: str, origin: str | None) -> None:
-    if frame.empty:
-        raise ForetellError(f"{table.label} has no rows")
     for name, column in (("ordinal", moment), *((("origin", origin),) if origin else ())):
         missing = np.flatnonzero(frame[name].isna())
         if len(missing):

@@ -231,5 +231,5 @@ def test_integer_time_has_integer_origins() -> None:
     report = backtest(Dataset(table, freq="1", season=1), horizon=2, recipes=[Last()], cutoffs=[9])
     assert report.forecasts["timestamp"].tolist() == [9, 10]
     assert report.forecasts["actual"].tolist() == [5.0, 6.0]
-    with pytest.raises(ForetellError, match="'soon' is no point in time. Write it as a whole number"):
+    with pytest.raises(ForetellError, match=r"'soon' is no point in time\. Write it as a whole number"):
         backtest(Dataset(table, freq="1", season=1), horizon=2, recipes=[Last()], cutoffs=["soon"])
