@@ -9,6 +9,7 @@ import shutil
 import sys
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import asdict
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 FINDINGS_SHOWN = 8
+TEXTS = ("code", "default", "meaning")  # columns of tables that are flush left
 
 app = typer.Typer(
     name="foretell",
@@ -175,6 +177,29 @@ def predict(
 
 
 @command
+def evaluate(
+    forecasts: Annotated[
+        str,
+        Argument(
+            metavar="FORECASTS", help="Forecast table: item, timestamp, mean, p10, ... as CSV or Parquet."
+        ),
+    ],
+    sales: Sales,
+    data: DataOptions,
+    common: CommonOptions,
+    out: Annotated[
+        Path | None, Option(metavar="FOLDER", help="Where the report goes; default: nowhere.")
+    ] = None,
+) -> None:
+    """Score anybody's forecasts on the actuals of the data, as backtest scores its own."""
+    from foretell.evaluate import evaluate as run_evaluate
+
+    _start(common)
+    report = run_evaluate(forecasts, _dataset(sales, data), out=out)
+    _show_report(report, out)
+
+
+@command
 def check(
     sales: Sales,
     data: DataOptions,
@@ -188,9 +213,9 @@ def check(
 
     _start(common)
     findings = _gravest_first(run_check(_dataset(sales, data, quiet=True), horizon=horizon))
-    table = _table("severity", "code", "count", "meaning")
+    table = _table("severity", "code", "meaning")
     for finding in findings:
-        table.add_row(finding.severity, finding.code, str(finding.count), finding.message)
+        table.add_row(finding.severity, finding.code, finding.message)
     _console().print(table)
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
@@ -222,31 +247,35 @@ def demo(
 ) -> None:
     """Back-test the sample data (daily sales of 200 items) with every recipe."""
     from foretell.backtest import backtest as run_backtest
-    from foretell.dataset import Dataset
     from foretell.files import ensure_writable
     from foretell.recipe import recipe_names
 
     _start(common)
     ensure_writable(out)
-    with as_file(files("foretell") / "sample") as installed:
+    data = sample_data()
+    _show_data(data)
+    report = run_backtest(
+        data, horizon=28, recipes=recipe_names(), out=out, progress=_interactive(), on_step=_say_step, **asdict(run)
+    )  # fmt: skip
+    _show_report(report, out)
+
+
+def sample_data() -> Dataset:
+    """The retail sample, with its columns declared as its README explains them."""
+    from foretell.dataset import Dataset
+
+    installed = files("foretell") / "sample"
+    with (
+        as_file(installed)
+        if installed.is_dir()
+        else nullcontext(Path(__file__).parents[2] / "data/retail") as sample
+    ):
         # A wheel carries the sample inside the package; an editable install has it beside the source.
-        sample = installed if installed.is_dir() else Path(__file__).parents[2] / "data" / "retail"
-        data = Dataset(
+        return Dataset(
             sample / "sales.csv", related=[sample / "related.csv", sample / "calendar.csv"],
             items=sample / "items.csv", freq="D", known=["open", "before_holiday", "weeks_to_christmas"],
             past=["price"], open="open",
         )  # fmt: skip
-        _show_data(data)
-    report = run_backtest(
-        data,
-        horizon=28,
-        recipes=recipe_names(),
-        out=out,
-        progress=_interactive(),
-        on_step=_say_step,
-        **asdict(run),
-    )
-    _show_report(report, out)
 
 
 def main() -> None:
@@ -365,7 +394,8 @@ def _leaderboard(board: pd.DataFrame) -> Table:
     table = _table(*(name.replace("_seconds", " s") for name in columns))
     for row in board[columns].itertuples(index=False):
         name, *values, fit, predicting, fallbacks = row
-        table.add_row(str(name), *map(_score, values), f"{fit:.1f}", f"{predicting:.1f}", str(fallbacks))
+        seconds = ("-" if math.isnan(value) else f"{value:.1f}" for value in (fit, predicting))
+        table.add_row(str(name), *map(_score, values), *seconds, str(fallbacks))
     return table
 
 
@@ -377,7 +407,7 @@ def _score(value: float) -> str:
 def _table(*columns: str) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), collapse_padding=True, pad_edge=False)
     for position, column in enumerate(columns):
-        table.add_column(column, justify="left" if position == 0 or column == "meaning" else "right")
+        table.add_column(column, justify="left" if position == 0 or column in TEXTS else "right")
     return table
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pytest
@@ -93,3 +96,18 @@ def test_a_recipe_object_stands_for_itself() -> None:
     toy = Toy(size=1)
     assert as_recipe(toy) is toy
     assert as_recipe("toy") == Toy()
+
+
+def test_the_recipe_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (code,) = (
+        block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "class Flat" in block
+    )
+    (tmp_path / "flat_of_the_readme.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    flat = importlib.import_module("flat_of_the_readme").Flat(steps=3)
+    days = pd.date_range("2024-01-01", periods=9)
+    sales = pd.DataFrame({"item_id": "a", "timestamp": days, "target": [9, 9, 9, 9, 9, 1, 2, 3, 4]})
+    report = foretell.backtest(foretell.Dataset(sales, freq="D"), horizon=2, recipes=[flat])
+    assert report.leaderboard["recipe"].tolist() == ["flat"]
+    assert report.leaderboard["RMSE"].iloc[0] == pytest.approx(0.5**0.5)  # mean(9, 1, 2) = 4 for 3 and 4

@@ -1,0 +1,288 @@
+"""The command line: what it writes, and what it says when something is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from foretell.cli import app
+from typer.testing import CliRunner
+
+RECIPE = "seasonal_naive"
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs `foretell ...` in a folder with three small tables."""
+    monkeypatch.chdir(tmp_path)
+    days = pd.date_range("2024-01-01", periods=40)
+    sales = pd.concat(
+        [pd.DataFrame({"item_id": i, "timestamp": days, "target": np.arange(40) % 7}) for i in "ab"]
+    )
+    ahead = pd.DataFrame({"timestamp": pd.date_range("2024-01-01", periods=50), "promo": np.arange(50) % 2})
+    sales.to_csv("sales.csv", index=False)
+    ahead.to_csv("ahead.csv", index=False)
+    pd.DataFrame({"item_id": ["a", "b"], "family": ["bag", "mug"]}).to_csv("items.csv", index=False)
+    return lambda *words: CliRunner().invoke(app, [str(word) for word in words])
+
+
+TABLES = ("sales.csv", "--related", "ahead.csv", "--items", "items.csv", "--freq", "D", "--known", "promo")
+
+
+def refused(result: Any, *said: str) -> None:
+    """Exit status 2, one message on standard error, no traceback, nothing written."""
+    assert result.exit_code == 2, result.output
+    assert result.stderr.count("error: ") == 1
+    assert "Traceback" not in result.output
+    for words in said:
+        assert words in result.stderr
+    assert sorted(path.name for path in Path().iterdir() if path.suffix != ".toml") == [
+        "ahead.csv",
+        "items.csv",
+        "sales.csv",
+    ]
+
+
+def test_backtest_prints_the_leaderboard_and_writes_all_files(run: Run) -> None:
+    result = run(
+        "backtest", *TABLES, "--horizon", 7, "--recipe", RECIPE, "--windows", 2, "--out", "runs/first"
+    )
+    assert result.exit_code == 0, result.output
+    assert RECIPE in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 100
+    assert "known ahead: promo" in result.stderr
+    wanted = {"leaderboard.csv", "metrics.csv", "forecasts.parquet", "report.html", "run.json"}
+    assert {path.name for path in Path("runs/first").iterdir()} == wanted
+
+
+def test_backtest_without_out_writes_nothing(run: Run) -> None:
+    before = set(Path().iterdir())
+    assert run("backtest", *TABLES, "--horizon", 7, "--recipe", RECIPE).exit_code == 0
+    assert set(Path().iterdir()) == before
+
+
+def test_train_then_predict_forecasts_what_comes_after_the_data(run: Run) -> None:
+    trained = run(
+        "train", *TABLES, "--horizon", 7, "--recipe", RECIPE, "--levels", "0.2,0.8", "--out", "model"
+    )
+    assert trained.exit_code == 0, trained.output
+    assert sorted(path.name for path in Path("model").iterdir()) == ["manifest.json", "weights.safetensors"]
+    # The model knows its frequency, columns and roles: --freq and --known need not be said again.
+    result = run("predict", "model", *TABLES[:5], "--out", "forecast.csv")
+    assert result.exit_code == 0, result.output
+    forecast = pd.read_csv("forecast.csv")
+    assert list(forecast.columns) == ["item_id", "timestamp", "mean", "p20", "p80"]
+    assert forecast["timestamp"].min() == "2024-02-10"
+    assert len(forecast) == 14
+
+
+def test_predict_without_out_is_a_csv_to_pipe_on(run: Run) -> None:
+    run("train", *TABLES, "--horizon", 3, "--recipe", RECIPE, "--out", "model")
+    result = run("predict", "model", *TABLES[:5], "--only", "b", "--levels", "0.975")
+    assert result.stdout.splitlines()[0] == "item_id,timestamp,mean,p97.5"
+    assert [line[:12] for line in result.stdout.splitlines()[1:]] == [
+        "b,2024-02-10",
+        "b,2024-02-11",
+        "b,2024-02-12",
+    ]
+
+
+def test_train_replaces_the_model_that_stands_there(run: Run) -> None:
+    run("train", *TABLES, "--horizon", 3, "--recipe", RECIPE, "--out", "model")
+    assert run("train", *TABLES, "--horizon", 5, "--recipe", RECIPE, "--out", "model").exit_code == 0
+    assert len(run("predict", "model", *TABLES[:5]).stdout.splitlines()) == 11
+
+
+def test_evaluate_gives_the_scores_that_backtest_gave(run: Run) -> None:
+    run("backtest", *TABLES, "--horizon", 7, "--recipe", RECIPE, "--out", "runs")
+    result = run("evaluate", "runs/forecasts.parquet", "sales.csv", "--freq", "D", "--out", "again")
+    assert result.exit_code == 0, result.output
+    first, again = pd.read_csv("runs/leaderboard.csv"), pd.read_csv("again/leaderboard.csv")
+    columns = ["recipe", "wQL", "RMSE", "WAPE", "MAPE", "MASE", "interval[0.8]"]
+    pd.testing.assert_frame_equal(
+        first[columns], again[columns], rtol=1e-5
+    )  # forecasts are stored as float32
+
+
+def test_check_shows_what_was_found_and_fails_on_what_a_run_would_fail_on(run: Run) -> None:
+    fine = run("check", *TABLES, "--horizon", 10)
+    assert fine.exit_code == 0
+    assert "2 items" in fine.stdout
+    refused(
+        run("check", *TABLES, "--horizon", 11), "'promo' ends 2024-02-19, but the horizon reaches 2024-02-20"
+    )
+
+
+def test_recipes_shows_each_hyperparameter_with_its_meaning(run: Run) -> None:
+    result = run("recipes", "mqrnn")
+    assert result.exit_code == 0
+    assert "Wen et al. 2017" in result.stdout
+    assert "hidden_size" in result.stdout
+    assert "LSTM width" in result.stdout
+
+
+def test_every_option_may_stand_in_a_file_and_the_command_line_wins(run: Run) -> None:
+    Path("forecast.toml").write_text(
+        f'sales = "sales.csv"\nrelated = ["ahead.csv"]\nitems = "items.csv"\nfreq = "D"\nknown = ["promo"]\nhorizon = 7\n'
+        f'recipe = "{RECIPE}"\nlevels = [0.25, 0.75]\nstrict = true\nwindows = 2\n'
+        '[filling.target]\nmiddle = "zero"\n[aggregation]\ntarget = "sum"\n'
+    )
+    result = run("train", "--config", "forecast.toml", "--out", "model", "--horizon", "4")
+    assert result.exit_code == 0, result.output
+    lines = run("predict", "--config", "forecast.toml", "model").stdout.splitlines()
+    assert lines[0] == "item_id,timestamp,mean,p25,p75"
+    assert len(lines) == 1 + 2 * 4
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("horizn = 7", "the key 'horizn', which is no option. Did you mean 'horizon'?"),
+        ("horizon = 7\nhorizon = 8", "forecast.toml is no TOML"),
+        ("strict = 1", "strict must be true or false, got 1"),
+        ("freq = true", "freq takes no true or false"),
+        ("[horizon]\nx = 1", "horizon takes one value, got a table"),
+    ],
+)
+def test_a_file_of_options_that_cannot_be_right_is_refused(run: Run, text: str, said: str) -> None:
+    Path("forecast.toml").write_text(text)
+    refused(run("backtest", "sales.csv", "--config", "forecast.toml"), said)
+
+
+def test_a_missing_file_of_options_is_named(run: Run) -> None:
+    refused(run("train", "sales.csv", "--config", "nowhere.toml"), "nowhere.toml cannot be read")
+
+
+def backtest_with(**options: object) -> list[object]:
+    """The words of a backtest in which some options are other than in the good one."""
+    good = {
+        "related": "ahead.csv",
+        "items": "items.csv",
+        "freq": "D",
+        "known": "promo",
+        "horizon": 7,
+        "recipe": RECIPE,
+    }
+    chosen = {**good, **options}
+    return [word for name, value in chosen.items() if value is not None for word in (f"--{name}", value)]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"horizon": None}, "--horizon is missing"),
+        ({"freq": None}, "--freq is missing"),
+        ({"freq": "fortnightly"}, "got 'fortnightly'"),
+        ({"horizon": 0}, "horizon must be a whole number of steps, at least 1, got 0"),
+        ({"horizon": 41}, "the longest history has 40"),
+        ({"levels": "0.5,1.5"}, "levels must lie strictly between 0 and 1, got 1.5"),
+        ({"levels": "p50"}, "--levels takes numbers separated by commas, got 'p50'"),
+        ({"recipe": "seasonal_nave"}, "Did you mean 'seasonal_naive'?"),
+        ({"set": f"{RECIPE}.sesons=7"}, f"{RECIPE} has no hyperparameter 'sesons'"),
+        (
+            {"set": "mqrnn.hidden_size=7"},
+            "settings are given for 'mqrnn', which is not among the recipes named",
+        ),
+        ({"set": "hidden_size=7"}, "--set takes two names joined by a dot before '=', got 'hidden_size'"),
+        ({"set": "mqrnn.hidden_size"}, "--set takes NAME=VALUE"),
+        ({"windows": 9}, "Ask for at most 5 windows"),
+        ({"cutoffs": "2024-01-15,soon"}, "'soon' is no date"),
+        ({"cutoffs": "2025-01-15"}, "cutoff '2025-01-15'"),
+        ({"season": "7,half"}, "--season takes numbers separated by commas, got 'half'"),
+        ({"known": "promotion"}, "promotion"),
+        ({"related": "prices.csv"}, "prices.csv"),
+        ({"target": "units"}, "units"),
+        ({"filling": "target=zero"}, "--filling takes COLUMN.PLACE=METHOD"),
+        ({"filling": "target.midle=zero"}, "Did you mean 'middle'?"),
+        ({"aggregation": "target=avg"}, "no method 'avg'"),
+        ({"out": "sales.csv"}, "sales.csv"),
+        ({"out": "/proc/nothing/report"}, "cannot write to '/proc/nothing/report'"),
+    ],
+)
+def test_what_a_user_can_get_wrong_is_named_before_anything_is_written(
+    run: Run, options: dict[str, object], said: str
+) -> None:
+    refused(run("backtest", "sales.csv", *backtest_with(**options)), said)
+
+
+def test_a_missing_sales_file_is_named(run: Run) -> None:
+    refused(run("backtest", "sold.csv", *backtest_with()), "sold.csv")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("timestamp", "2024-13-45", "2024-13-45"),
+        ("target", "many", "many"),
+        ("target", "inf", "inf"),
+        ("timestamp", "2024-01-01", "2024-01-01"),  # a second row for that day
+    ],
+)
+def test_a_bad_cell_is_named(run: Run, column: str, value: str, said: str) -> None:
+    sales = pd.read_csv("sales.csv", dtype=str)
+    sales.loc[3, column] = value
+    sales.to_csv("sales.csv", index=False)
+    refused(
+        run("train", *TABLES, "--horizon", 7, "--recipe", RECIPE, "--out", "model"),
+        said,
+        "'a'" if "-01-" in value else "",
+    )
+
+
+def test_a_timestamp_off_the_frequency_is_an_error_when_strict(run: Run) -> None:
+    sales = pd.read_csv("sales.csv", dtype=str)
+    sales.loc[3, "timestamp"] = "2024-01-04 10:30"
+    sales.to_csv("sales.csv", index=False)
+    refused(run("backtest", "sales.csv", *backtest_with(), "--strict"), "2024-01-04 10:30")
+    assert run("backtest", "sales.csv", *backtest_with()).exit_code == 0
+
+
+def test_a_known_column_that_ends_before_the_horizon_is_named_at_predict_but_not_at_train(run: Run) -> None:
+    run("train", *TABLES, "--horizon", 12, "--recipe", RECIPE, "--out", "model")
+    result = run("predict", "model", *TABLES[:5], "--out", "forecast.csv")
+    assert result.exit_code == 2
+    assert (
+        "item 'a': related column 'promo' ends 2024-02-19, but the horizon reaches 2024-02-21"
+        in result.stderr
+    )
+    assert not Path("forecast.csv").exists()
+
+
+@pytest.mark.parametrize("out", [None, "sales.csv", "/proc/nothing/model"])
+def test_train_finds_out_before_training_that_it_cannot_write(
+    run: Run, out: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foretell.model.train", lambda *_, **__: pytest.fail("it trained"))
+    where = [] if out is None else ["--out", out]
+    refused(run("train", *TABLES, "--horizon", 7, "--recipe", RECIPE, *where), out or "--out is missing")
+
+
+def test_predict_names_a_bad_model_item_or_ending(run: Run) -> None:
+    refused(run("predict", "nowhere", "sales.csv"), "no model folder nowhere")
+    run("train", *TABLES, "--horizon", 3, "--recipe", RECIPE, "--out", "model")
+    assert "no item 'c'" in run("predict", "model", *TABLES[:5], "--only", "a,c").stderr
+    assert "must end in .csv or .parquet" in run("predict", "model", *TABLES[:5], "--out", "x.xlsx").stderr
+
+
+def test_an_interruption_is_short_and_exits_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("foretell.backtest.fit_model", interrupted)
+    result = run("backtest", "sales.csv", *backtest_with())
+    assert result.exit_code == 130
+    assert result.stderr.splitlines()[-1] == "interrupted"
+
+
+def test_the_sample_is_found_and_its_known_columns_reach_through_the_horizon(run: Run) -> None:
+    from foretell.cli import sample_data
+
+    panel = sample_data().panel
+    panel.check_horizon(28)
+    assert len(panel) == 200
+    assert panel.schema.open == "open"
