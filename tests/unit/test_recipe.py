@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import foretell
+import pandas as pd
 import pytest
 from foretell import recipe as registry
 from foretell.errors import ForetellError
