@@ -65,9 +65,9 @@ class NeuralRecipe(Recipe, Protocol):
     def loss(self, network: nn.Module, batch: Any) -> Tensor: ...
 
     def forecast(
-        self, network: nn.Module, windows: Windows, scale: Tensor, items: Tensor, levels: tuple[float, ...], seed: int
+        self, network: nn.Module, windows: Windows, scale: Tensor, items: Tensor, levels: tuple[float, ...], seed: int | None
     ) -> tuple[Tensor, Tensor]:
-        """Quantiles [B, H, Q] and mean [B, H] of `items` [B] from their origins on."""
+        """Quantiles [B, H, Q] and mean [B, H] of `items` [B] from their origins on; no seed: a quick look, to validate."""
         ...
 
 
@@ -195,7 +195,7 @@ def _validation(fitted: Fitted, windows: Windows, held: Windows, scale: Tensor) 
         losses = []
         for chunk in torch.arange(len(items), device=device).split(PREDICTION_BATCH):
             quantiles, _ = fitted.recipe.forecast(
-                fitted.network, held, scale, items[chunk], VALIDATION_LEVELS, fitted.run.seed
+                fitted.network, held, scale, items[chunk], VALIDATION_LEVELS, None
             )
             error = actual[chunk][..., None] - quantiles
             losses.append((torch.maximum(levels * error, (levels - 1) * error) * observed[chunk][..., None]).sum())

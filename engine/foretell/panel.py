@@ -146,7 +146,7 @@ class Panel:
         (Where gaps are filled by place, those that cross the origin are filled anew, as gaps at the back.)
         """
         moved = replace(self, origin=self.start + self.lengths - steps_before_end)
-        if self.filled is None:
+        if self.filled is None and self.past_filled is None:
             return moved
         from foretell.filling import refilled
 

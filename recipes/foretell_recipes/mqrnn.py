@@ -72,6 +72,7 @@ class MQRNN:
             "past": windows.past_size,
             "static_real": windows.static_real.shape[1],
             "cardinalities": list(schema.cardinalities),
+            "seasons": list(schema.seasons),
             "lags": [list(pair) for pair in seasonal_lags(schema, repeats=4)],
             "levels": sorted({*QUANTILE_LEVELS, *task.levels}),
         }
@@ -112,7 +113,7 @@ class MQRNN:
         return ((2 * pinball + 0.1 * square) * weight).sum() / weight.sum().clamp(min=1)
 
     def forecast(
-        self, network: Network, windows: Windows, scale: Tensor, items: Tensor, levels: tuple[float, ...], seed: int
+        self, network: Network, windows: Windows, scale: Tensor, items: Tensor, levels: tuple[float, ...], seed: int | None
     ) -> tuple[Tensor, Tensor]:
         """Quantiles [B, H, Q] and mean [B, H] of `items` [B] from their origins on."""
         forks = torch.full((len(items), 1), self.window_length, device=windows.device)
@@ -147,6 +148,7 @@ class MQRNN:
             static_real=windows.static_real[items],
             static_cat=windows.static_cat[items],
             moments=moments,
+            season_errors=_season_errors(standard, visible & (steps < forks[:, :1]), sizes["seasons"]),
             forks=forks,
             lags=((lags - location[..., None, None]) / deviation[..., None, None]).clamp(-20, 20) * lagged,
             lagged=lagged,
@@ -177,6 +179,7 @@ class Window(NamedTuple):
     static_real: Tensor  # [B, R]
     static_cat: Tensor  # [B, S]
     moments: Tensor  # [B, 2] mean and deviation
+    season_errors: Tensor  # [B, seasons] mean change from one season to the next, standardised
     forks: Tensor  # [B, F] the step of the window that the fork's forecast begins with
     lags: Tensor  # [B, F, H, L] standardised, 0 where not observed
     lagged: Tensor  # [B, F, H, L]
@@ -196,7 +199,8 @@ class Network(nn.Module):
         self.register_buffer("levels", torch.tensor(sizes["levels"]))
         width, lags = recipe.hidden_size, len(sizes["lags"])
         self.embeddings = nn.ModuleList(nn.Embedding(n, embedding_size(n)) for n in sizes["cardinalities"])
-        static = sizes["static_real"] + sum(embedding_size(n) for n in sizes["cardinalities"]) + 1
+        seasons = len(sizes["seasons"])
+        static = sizes["static_real"] + sum(embedding_size(n) for n in sizes["cardinalities"]) + 1 + seasons
         self.static = nn.Linear(static, width)
         self.neighbours = nn.Conv1d(max(sizes["covariates"], 1), width // 2, 5, padding=2)
         step = sizes["covariates"] + width // 2
@@ -212,13 +216,14 @@ class Network(nn.Module):
         self.local = nn.Sequential(
             nn.GELU(), nn.Dropout(recipe.dropout), nn.Linear(width, width), nn.GELU(), nn.Linear(width, len(self.levels) + 1)
         )
-        self.lag_weights = nn.Parameter(torch.zeros(lags))
+        self.lag_weights = nn.Linear(seasons, lags)
 
     def forward(self, batch: Window) -> tuple[Tensor, Tensor]:
         """Standardised quantiles [B, F, H, Q] (they may cross) and mean [B, F, H]."""
         codes = [embed(batch.static_cat[:, c]) for c, embed in enumerate(self.embeddings)]
         coldness = (batch.visible.sum(1, keepdim=True) == 0).float()
-        static_BE = torch.tanh(self.static(torch.cat([batch.static_real, *codes, coldness], dim=-1)))
+        regularity = batch.season_errors.log()
+        static_BE = torch.tanh(self.static(torch.cat([batch.static_real, *codes, coldness, regularity], dim=-1)))
         step_BTE = self._steps(batch.covariates)
         states_BTE, _ = self.encoder(self._encoder_input(batch, step_BTE), self._initial(static_BE))
         rows = torch.arange(len(static_BE), device=static_BE.device)[:, None]
@@ -233,9 +238,10 @@ class Network(nn.Module):
             + self.from_step(step_BTE)[rows[..., None], ahead_BFH]
             + self.from_lags(torch.cat([batch.lags, lagged], dim=-1))
         )
-        weights = torch.softmax(self.lag_weights, 0) * lagged
+        weights = torch.softmax(self.lag_weights(regularity), -1)[:, None, None] * lagged
         base_BFH = (batch.lags * weights).sum(-1) / weights.sum(-1).clamp(min=1e-6)
-        out = self.local(hidden_BFHE) + base_BFH[..., None]
+        unit = batch.season_errors.min(-1).values[:, None, None, None]
+        out = base_BFH[..., None] + unit * self.local(hidden_BFHE)
         return out[..., :-1], out[..., -1]
 
     def _steps(self, covariates: Tensor) -> Tensor:
@@ -252,6 +258,20 @@ class Network(nn.Module):
         """The LSTM begins from what the statics say of the item."""
         state = static.expand(self.encoder.num_layers, *static.shape).contiguous()
         return state, torch.zeros_like(state)
+
+
+def _season_errors(values: Tensor, visible: Tensor, seasons: list[int]) -> Tensor:
+    """[B, seasons] mean absolute change over each season of `values` [B, T], 1 where no pair of steps is visible.
+
+    A series that hardly changes from one season to the next needs forecasts as fine as that; this is their unit.
+    """
+    errors = []
+    for season in seasons:
+        pairs = visible[:, season:] & visible[:, : values.shape[1] - season]
+        change = (values[:, season:] - values[:, : values.shape[1] - season]).abs() * pairs
+        count = pairs.sum(-1)
+        errors.append(torch.where(count > 0, change.sum(-1) / count.clamp(min=1), 1.0))
+    return torch.stack(errors, dim=-1).clamp(0.01, 3.0)
 
 
 def between_levels(quantiles: Tensor, have: Tensor, want: tuple[float, ...]) -> Tensor:

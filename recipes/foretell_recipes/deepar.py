@@ -1,0 +1,262 @@
+"""DeepAR: an autoregressive recurrent network with a parametric likelihood (Salinas et al. 2020, arXiv:1704.04110).
+
+The network is GluonTS' own (`gluonts.torch.model.deepar.module.DeepARModel`) with its embeddings, LSTM and distributions. Its
+inputs are gathered by our windows, standardised by the context that was observed, and its paths are drawn with noise
+that belongs to the item, step and path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+import torch
+from gluonts.torch.distributions import NegativeBinomialOutput, StudentTOutput
+from gluonts.torch.model.deepar.module import DeepARModel
+from torch import Tensor, nn
+
+from foretell.neural import Fitted, default_steps, embedding_size, fit_neural
+from foretell.noise import Noise, item_codes
+from foretell.panel import Panel, Schema
+from foretell.recipe import State
+from foretell.scaling import history_moments, window_scale
+from foretell.task import Run, Task
+from foretell.windows import Windows, sample_windows, training_spans
+
+# Axes in names: B window, S path, T step, L lag, Q level.
+
+Likelihood = Literal["student_t", "negative_binomial"]
+LARGEST_COUNT = 50.0  # items that typically sell more than this a step are as good as continuous
+QUICK_SAMPLES = 32  # paths for each item when training validates
+ROWS_AT_ONCE = 40_000  # paths unrolled side by side: a few hundred MB at the default width
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeepAR:
+    """Sample paths from an autoregressive LSTM with a likelihood (Salinas et al. 2020), on GluonTS' network."""
+
+    name: ClassVar[str] = "deepar"
+    context_length: int | None = None  # steps unrolled before the origin; default: the horizon or the longest season
+    hidden_size: int = 64  # LSTM width
+    num_layers: int = 2  # LSTM layers
+    dropout: float = 0.1  # between LSTM layers
+    batch_size: int = 64  # windows a step
+    learning_rate: float = 3e-3  # highest rate of the schedule
+    max_steps: int | None = None  # gradient steps; default: grows with the square root of the number of observations
+    patience: int = 6  # validations without a better score before the learning rate is annealed
+    likelihood: Likelihood | None = None  # default: negative_binomial for small counts, else student_t
+    num_samples: int = 200  # paths drawn for each item
+    cold_share: float = 0.1  # share of training windows whose history is hidden or cut short, as a new item's is
+
+    def fit(self, panel: Panel, task: Task, run: Run) -> Fitted:
+        """Train on what lies before each item's origin."""
+        return fit_neural(self, panel, task, run)
+
+    def load(self, schema: Schema, task: Task, state: State, run: Run) -> Fitted:
+        """The predictor whose `state` this is."""
+        return Fitted.load(self, task, state, run)
+
+    def resolved(self, panel: Panel, task: Task) -> DeepAR:
+        """This recipe with every default that depends on the data worked out."""
+        history = max(2, int(panel.stop.max(initial=1)))
+        context = self.context_length or min(max(task.horizon, min(max(panel.schema.seasons), 3 * task.horizon), 8), history)
+        return replace(
+            self,
+            context_length=context,
+            max_steps=self.max_steps or default_steps(panel),
+            likelihood=self.likelihood or likelihood_of(panel),
+        )
+
+    def sizes(self, windows: Windows, task: Task) -> dict[str, Any]:
+        """All that the network's shape depends on besides the hyperparameters, as JSON."""
+        schema = windows.panel.schema
+        assert self.context_length is not None
+        return {
+            "horizon": task.horizon,
+            "covariates": windows.covariate_size,
+            "static_real": windows.static_real.shape[1],
+            "cardinalities": list(schema.cardinalities),
+            "lags": lags_of(schema, int(windows.panel.stop.max(initial=1))),
+        }
+
+    def network(self, sizes: dict[str, Any]) -> DeepARModel:
+        """An untrained network."""
+        cardinalities = sizes["cardinalities"] or [1]
+        assert self.context_length is not None
+        return DeepARModel(
+            freq="D",  # only names default lags, and ours are given
+            context_length=self.context_length,
+            prediction_length=sizes["horizon"],
+            num_feat_dynamic_real=sizes["covariates"] + len(sizes["lags"]),
+            num_feat_static_real=sizes["static_real"] + 1,
+            num_feat_static_cat=len(cardinalities),
+            cardinality=cardinalities,
+            embedding_dimension=[embedding_size(n) for n in cardinalities],
+            num_layers=self.num_layers,
+            hidden_size=self.hidden_size,
+            dropout_rate=self.dropout,
+            distr_output=_output(self.likelihood),
+            lags_seq=sizes["lags"],
+            scaling=False,
+        )
+
+    def batch(self, windows: Windows, scale: Tensor, sizes: dict[str, Any], generator: torch.Generator) -> Window:
+        """Windows of a context and a horizon around random origins."""
+        items, origins = sample_windows(training_spans(windows.panel), self.batch_size, generator)
+        draws = torch.rand(2, self.batch_size, generator=generator)
+        assert self.context_length is not None
+        cut = (self.context_length * 2 * draws[1]).long() - self.context_length
+        hidden = torch.where(draws[0] < self.cold_share, cut.clamp(max=0), torch.full_like(cut, NOTHING_HIDDEN))
+        placed = (t.to(windows.device) for t in (items, origins, hidden))
+        return self._window(windows, scale, sizes, *placed, ahead=sizes["horizon"])
+
+    def loss(self, network: DeepARModel, batch: Window) -> Tensor:
+        """Negative log-likelihood of every observed step of context and horizon, in standardised units."""
+        static = _static(network, batch)
+        inputs = torch.cat([batch.lags, static[:, None].expand(-1, batch.steps.shape[1], -1), batch.steps], dim=-1)
+        output, _ = network.rnn(inputs)
+        lost = -_distribution(network, network.param_proj(output), batch.moments[:, None]).log_prob(batch.truth)
+        return (lost * batch.trained).sum() / batch.trained.sum().clamp(min=1)
+
+    def forecast(
+        self, network: DeepARModel, windows: Windows, scale: Tensor, items: Tensor, levels: tuple[float, ...], seed: int | None
+    ) -> tuple[Tensor, Tensor]:
+        """Quantiles [B, H, Q] and mean [B, H] of `items` [B] from their origins on, over sampled paths."""
+        codes = item_codes(windows.panel.keys).to(windows.device)
+        lag_list = [lag + 1 for lag in network.lags_seq]
+        sizes = {"horizon": network.prediction_length, "lags": lag_list}
+        wanted = torch.tensor(levels, device=windows.device)
+        paths_count = self.num_samples if seed is not None else min(self.num_samples, QUICK_SAMPLES)
+        parts = []
+        for chunk in items.split(max(1, ROWS_AT_ONCE // paths_count)):
+            nothing = torch.full_like(chunk, NOTHING_HIDDEN)
+            batch = self._window(windows, scale, sizes, chunk, windows.origin[chunk], nothing, ahead=network.prediction_length)
+            paths = _unroll(network, batch, lag_list, Noise(seed or 0, codes[chunk], paths_count))
+            parts.append((torch.quantile(paths, wanted, dim=1).movedim(0, -1), paths.mean(1)))
+        quantiles, means = zip(*parts, strict=True)
+        return torch.cat(quantiles), torch.cat(means)
+
+    def _window(
+        self, windows: Windows, scale: Tensor, sizes: dict[str, Any], items: Tensor, origins: Tensor, hidden: Tensor, *, ahead: int
+    ) -> Window:
+        """Gather the context before `origins` [B] and `ahead` steps after; steps before origin + `hidden` are not observed."""
+        assert self.context_length is not None
+        device, context = windows.device, self.context_length
+        steps = torch.arange(-context, ahead, device=device)
+        ordinals = origins[:, None] + steps
+        values, observed = windows.target(items, ordinals)
+        visible = observed[:, :context] & (steps[:context] >= hidden[:, None])
+        moments = window_scale(values[:, :context], visible, scale[items])
+        if self.likelihood == "negative_binomial":
+            moments = torch.stack([torch.zeros_like(moments[:, 0]), (moments[:, 0] + 0.05 * moments[:, 1]).clamp(min=1e-6)], -1)
+        back = steps[:, None] - torch.tensor(sizes["lags"], device=device)  # [T, L]
+        lagged, known = windows.target(items, origins[:, None, None] + back)
+        known = known & (back >= hidden[:, None, None])
+        location, deviation = moments[:, 0, None], moments[:, 1, None]
+        lags = ((lagged - location[..., None]) / deviation[..., None]).clamp(-20, 20) * known
+        return Window(
+            items=items,
+            lags=lags,
+            steps=torch.cat([windows.covariates(items, ordinals), known.float()], dim=-1),
+            static_real=windows.static_real[items],
+            static_cat=windows.static_cat[items],
+            cold=1 - visible.any(1, keepdim=True).float(),
+            moments=moments,
+            truth=values,
+            trained=observed & (steps > -context),
+        )
+
+
+NOTHING_HIDDEN = -(1 << 40)  # before every series' start
+
+
+class Window(NamedTuple):
+    """A batch: B windows of T steps, the context and then the horizon."""
+
+    items: Tensor  # [B]
+    lags: Tensor  # [B, T, L] standardised, 0 where not observed
+    steps: Tensor  # [B, T, F] covariates, calendar, and whether each lag was observed
+    static_real: Tensor  # [B, R]
+    static_cat: Tensor  # [B, C]
+    cold: Tensor  # [B, 1] 1 where nothing of the context was observed
+    moments: Tensor  # [B, 2] location and scale
+    truth: Tensor  # [B, T] as it is
+    trained: Tensor  # [B, T] steps that take part in the loss
+
+
+def likelihood_of(panel: Panel) -> Likelihood:
+    """Negative binomial where the history holds nothing but counts that are typically small, else Student's t."""
+    step = np.arange(len(panel.target)) - np.repeat(panel.offsets[:-1], panel.lengths)
+    seen = panel.target[step < np.repeat(panel.stop, panel.lengths)]
+    seen = seen[~np.isnan(seen)]
+    counts = bool((seen >= 0).all() and (seen == np.round(seen)).all())
+    means, _, count = history_moments(panel)
+    return "negative_binomial" if counts and np.median(means[count > 0]) < LARGEST_COUNT else "student_t"
+
+
+def lags_of(schema: Schema, history: int) -> list[int]:
+    """The last steps, and the same phase of recent seasons with its neighbours; only what a history can hold."""
+    lags = {1, 2, 3}
+    for season in schema.seasons:
+        lags |= {repeat * season + near for repeat in (1, 2, 3) for near in (-1, 0, 1)}
+    if schema.frequency.year is not None and schema.frequency.year <= 366:
+        lags |= {schema.frequency.year}
+    return sorted(lag for lag in lags if 1 <= lag <= max(history, 3))
+
+
+def _output(likelihood: Likelihood | None) -> Any:
+    return NegativeBinomialOutput() if likelihood == "negative_binomial" else StudentTOutput()
+
+
+def _static(network: DeepARModel, batch: Window) -> Tensor:
+    codes = batch.static_cat if batch.static_cat.shape[1] else batch.static_cat.new_zeros((len(batch.items), 1))
+    size = (batch.moments[:, 1:] / (batch.moments[:, :1].abs() + batch.moments[:, 1:])).log()
+    return torch.cat([network.embedder(codes), batch.static_real, batch.cold, size], dim=-1)
+
+
+def _distribution(network: DeepARModel, params: tuple[Tensor, ...], moments: Tensor) -> Any:
+    """The likelihood in the target's own units; `moments` [..., 2] are location and scale."""
+    if isinstance(network.distr_output, NegativeBinomialOutput):
+        count, logits = params
+        return network.distr_output.distribution((count, logits.clone()), scale=moments[..., 1])
+    return network.distr_output.distribution(params, loc=moments[..., 0], scale=moments[..., 1])
+
+
+def _draw(network: DeepARModel, params: tuple[Tensor, ...], noise: Noise, step: int, scale: Tensor) -> Tensor:
+    """[B, S] draws, standardised; `scale` [B, 1] is a count's unit."""
+    if isinstance(network.distr_output, NegativeBinomialOutput):
+        count, logits = params
+        count = count.clamp(min=1e-3)
+        return noise.negative_binomial(count * torch.exp(logits.clamp(max=12)) * scale, count, step) / scale
+    df, location, spread = params
+    return location + spread * noise.student(df, step)
+
+
+def _unroll(network: DeepARModel, batch: Window, lags: list[int], noise: Noise) -> Tensor:
+    """Draw S paths of each item over the horizon: [B, S, H].
+
+    The context is read once for all paths. A lag that reaches behind the origin is the same for all of them and was
+    gathered with the window; one that does not comes from the path itself.
+    """
+    context, horizon = network.context_length, network.prediction_length
+    static = _static(network, batch)
+    inputs = torch.cat([batch.lags, static[:, None].expand(-1, batch.steps.shape[1], -1), batch.steps], dim=-1)
+    output, state = network.rnn(inputs[:, : context + 1])
+    params = tuple(p[:, -1, None] for p in network.param_proj(output))
+    location, scale = batch.moments[:, :1], batch.moments[:, 1:]
+    paths_count = noise.uniform(0, 0).shape[1]
+    paths = inputs.new_empty((len(batch.items), paths_count, horizon))
+    paths[..., 0] = _draw(network, tuple(p.expand(-1, paths_count) for p in params), noise, 0, scale)
+    state = tuple(s.repeat_interleave(paths_count, dim=1) for s in state)
+    seen = len(lags) + static.shape[-1] + batch.steps.shape[-1] - len(lags)  # where "was it observed" begins
+    for k in range(1, horizon):
+        row = inputs[:, context + k, None].repeat(1, paths_count, 1)
+        for index, lag in enumerate(lags):
+            if lag <= k:
+                row[..., index] = paths[..., k - lag].clamp(-20, 20)
+                row[..., seen + index] = 1
+        output, state = network.rnn(row.flatten(0, 1)[:, None], state)
+        params = tuple(p[:, 0].unflatten(0, (len(row), paths_count)) for p in network.param_proj(output))
+        paths[..., k] = _draw(network, params, noise, k, scale)
+    return location[..., None] + scale[..., None] * paths
