@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from foretell.report import Report
 
+_COSTS = ("fit_seconds", "predict_seconds", "fallbacks")  # which nobody knows of a table that was handed in
 _ABSENT = "\N{EN DASH}"
 _FONT = "ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
@@ -105,9 +106,11 @@ def _leaderboard(report: Report) -> str:
         _Column("predict_seconds", "Forecasting", _seconds, lowest),
         _Column("fallbacks", "Fallbacks", _fixed(0)),
     ]
+    costs = bool(report.leaderboard["fit_seconds"].notna().any())
+    columns = [c for c in columns if costs or c.name not in _COSTS]
     windows = len(report.windows)
     note = "Lower is better. " + (
-        f"Scores are pooled over items within a window, then averaged over the {windows} windows; times are sums."
+        f"Scores are pooled over items within a window, then averaged over the {windows} windows{'; times are sums' if costs else ''}."
         if windows > 1
         else "Scores are pooled over all items and steps of the window."
     )
@@ -186,7 +189,7 @@ def _examples(report: Report) -> str:
         )
     note = (
         "The last window: the best, the median and the worst item by the wQL of the best recipe, each recipe on the same"
-        " scale. Black is what happened, grey what came before; the line is the median, the shade the central intervals."
+        " scale. Black is what happened, grey what came before; the line is the median, the shade the central intervals. Spikes far beyond all else are cut off."
     )
     return _section("Forecasts", "".join(parts) + _note(note)) if parts else ""
 
@@ -366,7 +369,8 @@ def _picture(figure: Figure, description: str) -> str:
     svg = re.sub(r"'DejaVu Sans'[^;\"]*", _FONT, svg[svg.index("<svg") :])
     svg = re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', r"<svg \1", svg, count=1)
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    return f'<figure role="img" aria-label="{escape(description)}">{svg}</figure>\n'
+    wide = ' class="wide"' if figure.get_figwidth() > 8 else ""
+    return f'<figure{wide} role="img" aria-label="{escape(description)}">{svg}</figure>\n'
 
 
 # Words and numbers

@@ -47,7 +47,10 @@ def plot_forecast(forecast: Forecast, position: int, *, axes: Axes | None = None
     _value_axis(axes, [forecast], position)
     axes.set_title(_name(forecast, position), loc="left", fontsize=10, color=INK)
     axes.set_ylabel(forecast.schema.target, color=MUTED, fontsize=9)
-    axes.legend(frameon=False, fontsize=8, loc="upper left", ncols=3)
+    axes.legend(
+        frameon=False, fontsize=8, labelcolor=MUTED, ncols=4, loc="lower right", bbox_to_anchor=(1, 1), borderpad=0,
+        handlelength=1.4, columnspacing=1.2,
+    )  # fmt: skip
     return axes
 
 
@@ -266,26 +269,35 @@ def _time_axis(axes: Axes, forecast: Forecast) -> None:
         return
     locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    formatter = ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]
+    formatter = ConciseDateFormatter(  # type: ignore[no-untyped-call]
+        locator, show_offset=False,
+        formats=["%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%H:%M"],  # of ticks that are years, months, days, hours, ...
+        zero_formats=["", "%Y", "%d %b", "%d %b", "%H:%M", "%H:%M"],  # of the first one within the next larger unit
+    )  # fmt: skip
     axes.xaxis.set_major_formatter(formatter)
 
 
 def _value_axis(
     axes: Axes, forecasts: Sequence[Forecast], position: int, *, actual: NDArray[Any] | None = None
 ) -> None:
-    """Room for what was observed and for the fans, but a runaway fan is cut off; from zero where nothing is negative."""
+    """Room for what was observed and for the fans, but spikes and fans far beyond all else are cut off.
+
+    From zero where nothing is negative.
+    """
     past = _recent(forecasts[0], position)[1]
-    past = past[~np.isnan(past)]
-    seen = past if actual is None else np.concatenate([past, actual[~np.isnan(actual)]])
+    truth = past[:0] if actual is None else actual
+    seen = np.concatenate([past, truth])
     fans = np.concatenate([forecast.quantiles[position].ravel() for forecast in forecasts])
     low, high = float(fans.min()), float(fans.max())
-    if len(seen):
-        span = float(np.ptp(seen)) or max(abs(float(seen[0])), 1.0)
-        usual = (
-            [*np.quantile(past, [0.03, 0.97]), *seen[len(past) :]] if len(past) else seen
-        )  # a lone spike may leave
-        low = min(max(low, float(seen.min()) - 1.5 * span), float(min(usual)))
-        high = max(min(high, float(seen.max()) + 1.5 * span), float(max(usual)))
+    if not np.isnan(seen).all():
+        ends = np.array([np.nanmin(seen), np.nanmax(seen)])
+        span = float(np.ptp(ends)) or max(abs(float(ends[0])), 1.0)
+        low, high = max(low, float(ends[0]) - 1.5 * span), min(high, float(ends[1]) + 1.5 * span)
+        usual = np.append(np.nanquantile(seen, [0.03, 0.97]), truth[~np.isnan(truth)])
+        low, high = min(low, float(usual.min())), max(high, float(usual.max()))
+        slack = 0.6 * (high - low)
+        low = low if ends[0] < low - slack else min(low, float(ends[0]))
+        high = high if ends[1] > high + slack else max(high, float(ends[1]))
     margin = 0.06 * ((high - low) or 1.0)
     axes.set_ylim(0 if low >= 0 else low - margin, high + margin)
 
