@@ -113,7 +113,7 @@ class Column:
 
     name: str
     values: Array  # [cells]
-    codes: NDArray[np.uint8] | None  # [cells] how each was filled; None where nothing was
+    codes: NDArray[np.uint8] | None  # [cells] how each was filled; None where nothing was asked for
     words: tuple[str, ...] | None  # the vocabulary of a text
     names: tuple[str, ...]  # under which it stands in the panel
 
@@ -131,7 +131,7 @@ class Covariates:
 
     values: Array  # [cells, columns]
     names: tuple[str, ...]
-    filled: NDArray[np.uint8] | None  # [cells, columns] codes; None where nothing was filled
+    filled: NDArray[np.uint8] | None  # [cells, columns] codes of past ones; None where nothing was asked for
 
 
 def read_covariates(
@@ -155,7 +155,7 @@ def read_covariates(
     if reader.schema is not None:
         names = reader.schema.known if role == "known" else reader.schema.past
     values = allocate(grid.cells * len(names)).reshape(grid.cells, len(names))
-    some = any(column.codes is not None for column in columns)
+    some = role == "past" and any(column.codes is not None for column in columns)
     filled = np.zeros(values.shape, np.uint8) if some else None
     for column in columns:
         for name in column.names:
@@ -224,7 +224,7 @@ def _finish(
         names = (name, name + MISSING_SUFFIX)
     else:
         names = (name,)
-    return Column(name, values, codes if codes.any() else None, words, names)
+    return Column(name, values, codes if rule else None, words, names)
 
 
 def _coded(method: Any, words: tuple[str, ...]) -> Any:
