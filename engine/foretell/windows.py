@@ -51,7 +51,11 @@ class Windows:
         self.panel = panel
         self.device = torch.device(device)
         place = lambda array: _tensor(array).to(self.device)  # noqa: E731  # the one line that moves data
-        self._target, self._known, self._past = place(panel.target), place(panel.known), place(panel.past)
+        self._target, self._known, self._past = (
+            # New items alone have no step to gather from: one that is not observed stands in.
+            place(array if len(array) else np.full((1, *array.shape[1:]), np.nan, np.float32))
+            for array in (panel.target, panel.known, panel.past)
+        )
         self.start, self.origin = place(panel.start), place(panel.origin)
         self._first, self._lengths = place(panel.offsets[:-1]), place(panel.lengths)
         self._moments = {name: place(array) for name, array in moments.arrays().items()}
@@ -87,8 +91,6 @@ class Windows:
         items = _align(items, ordinals)
         step = ordinals - self.start[items]
         inside = (step >= 0) & (ordinals < self.origin[items]) & (step < self._lengths[items])
-        if len(self._target) == 0:
-            return torch.zeros(ordinals.shape, device=self.device), inside
         values = self._target[torch.where(inside, self._first[items] + step, 0)]
         observed = inside & ~torch.isnan(values) & self.is_open(items, ordinals)
         return torch.where(observed, values, 0.0), observed
@@ -131,8 +133,6 @@ class Windows:
     def _known_index(self, items: Tensor, ordinals: Tensor) -> tuple[Tensor, Tensor]:
         step = ordinals - self.start[items]
         inside = (step >= 0) & (step < self._lengths[items] + self.panel.future)
-        if len(self._known) == 0:
-            inside = torch.zeros_like(inside)
         return torch.where(inside, self._first[items] + items * self.panel.future + step, 0), inside
 
     def _calendar_table(self, horizon: int) -> tuple[int, Tensor]:
