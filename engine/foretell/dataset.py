@@ -21,8 +21,8 @@ from foretell.panel import Ends, Panel, Schema
 class Dataset:
     """Three tables - target series, related series, item metadata - on one regular grid.
 
-    Each table is a pandas, polars or Arrow table, the path of a CSV or Parquet file, a folder of such files or a glob;
-    `related` may be a list of tables with different keys. A related table is keyed by what it has of the item's key
+    Each table is a pandas, polars or Arrow table, the path of a CSV or Parquet file, a folder of such files, a glob, or (for
+    the target) a list of paths; `related` may be a list of tables with different keys. A related table is keyed by what it has of the item's key
     (item_id and `dimensions`), else of the metadata's columns (a region), else by time alone.
 
     The tables are read when the data set is made; ForetellError says what is wrong with them.
@@ -52,16 +52,16 @@ class Dataset:
         strict: bool = False,  # timestamps off the frequency are an error
         schema: Schema | None = None,  # a model's: its columns and categories are reproduced
     ) -> None:
-        self._target = target
-        self._related: tuple[object, ...] = _tables(related)
-        self._items = items
+        self._target = _kept(target)
+        self._related = tuple(_kept(table) for table in _tables(related))
+        self._items = _kept(items)
         self.options: Final = parse_options(
             frequency=Frequency.parse(freq), item_id=item_id, timestamp=timestamp, target=target_column,
             dimensions=dimensions, known=known, past=past, open=open, seasons=season, ends=ends,
             aggregation=aggregation, filling=filling, strict=strict,
         )  # fmt: skip
         options = self.options if schema is None else following(self.options, schema)
-        self._read = ingest(target, self._related, items, options)
+        self._read = ingest(self._target, self._related, self._items, options)
 
     @property
     def panel(self) -> Panel:
@@ -130,3 +130,8 @@ def _tables(related: object) -> tuple[object, ...]:
     if related is None:
         return ()
     return tuple(related) if isinstance(related, (list, tuple)) else (related,)
+
+
+def _kept(source: Any) -> object:
+    """`source` so that it can be read again: an Arrow stream is read to its end and kept."""
+    return source.read_all() if hasattr(source, "read_next_batch") else source

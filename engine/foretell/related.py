@@ -105,7 +105,7 @@ def check_columns(reader: Reader, tables: Sequence[Related], target: Table) -> N
     """Raises ForetellError for a column that an option or a model names and that is not there."""
     have = [column for table in tables for column in table.rows.columns]
     if reader.schema is not None:
-        _check_schema(have, reader.schema)
+        _check_schema(have, [column for table in tables for column in table.rows.table.kinds], reader.schema)
         return
     twice = sorted({column for column in have if have.count(column) > 1})
     if twice:
@@ -135,12 +135,12 @@ def _undeclared(argument: str, name: str, have: Sequence[str], target: Table) ->
     return ForetellError(f"{argument} column {name!r} is in no related table.{hint} {listed}")
 
 
-def _check_schema(have: Sequence[str], schema: Schema) -> None:
+def _check_schema(have: Sequence[str], given: Sequence[str], schema: Schema) -> None:
     for column, role in schema.roles.items():
         if role in ("known", "past") and column not in have:
             raise ForetellError(
                 f"the model was trained with the {role} column {column!r}, which no related table has."
-                f"{nearest(column, have)} Give it as it was given in training."
+                f"{nearest(column, given)} Give it as it was given in training."
             )
 
 
