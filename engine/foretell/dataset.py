@@ -21,9 +21,9 @@ from foretell.panel import Ends, Panel, Schema
 class Dataset:
     """Three tables - target series, related series, item metadata - on one regular grid.
 
-    Each table is a pandas, polars or Arrow table, the path of a CSV or Parquet file, a folder of such files, a glob, or (for
-    the target) a list of paths; `related` may be a list of tables with different keys. A related table is keyed by what it has of the item's key
-    (item_id and `dimensions`), else of the metadata's columns (a region), else by time alone.
+    Each table is a pandas, polars or Arrow table, the path of a CSV or Parquet file, a folder of such files or a glob; the
+    target may be a list of paths, and `related` a list of tables with different keys. A related table is keyed by what it
+    has of the item's key (item_id and `dimensions`), else of the metadata's columns (a region), else by time alone.
 
     The tables are read when the data set is made; ForetellError says what is wrong with them.
     """

@@ -223,18 +223,20 @@ def _spoken(kind: Kind) -> str:
 
 
 def open_table(store: Store, source: object, *, name: str) -> Table:
-    """`source` - a frame (pandas, polars, Arrow), a path or a glob - as a table that messages call `name`."""
+    """`source` - a frame (pandas, polars, Arrow), a path, a glob or a list of paths - as a table that messages call `name`."""
     view = f"raw_{name.strip(']').replace('[', '_')}"
-    if isinstance(source, (str, os.PathLike)):
-        return _open_files(store, os.fspath(source), view, name)
+    parts = source if isinstance(source, (list, tuple)) else [source]
+    paths = [os.fspath(part) for part in parts if isinstance(part, (str, os.PathLike))]
+    if paths and len(paths) == len(parts):
+        return _open_files(store, paths, view, name)
     store.register(view, _as_arrow(source, name))
     return _typed_table(store, f"the {name} table", view)
 
 
-def _open_files(store: Store, pattern: str, view: str, name: str) -> Table:
-    paths = _matching(pattern, name)
+def _open_files(store: Store, patterns: Sequence[str], view: str, name: str) -> Table:
+    paths = _matching(patterns, name)
     files = literals(paths)
-    label = f"the {name} table ({os.path.basename(pattern.rstrip('/'))})"
+    label = f"the {name} table ({os.path.basename(patterns[0].rstrip('/'))}{', ...' if len(patterns) > 1 else ''})"
     if paths[0].lower().endswith(_PARQUET):
         store.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet({files}, union_by_name = true)")
         return _typed_table(store, label, view)
@@ -256,22 +258,28 @@ def _typed_table(store: Store, label: str, view: str) -> Table:
     return Table(label, view, kinds, textual, frozenset(c for c in kinds if dtypes[c] in ("FLOAT", "DOUBLE")))
 
 
-def _matching(pattern: str, name: str) -> list[str]:
+def _matching(patterns: Sequence[str], name: str) -> list[str]:
+    """The files that `patterns` stand for; all of one kind."""
+    paths = [path for pattern in patterns for path in _files_of(pattern, name)]
+    endings = {_PARQUET if p.lower().endswith(_PARQUET) else _CSV for p in paths}
+    odd = next((p for p in paths if not p.lower().endswith(_PARQUET + _CSV)), None)
+    if odd is not None or len(endings) > 1:
+        raise ForetellError(
+            f"{name}: {odd or patterns[-1]!r} must be CSV ({', '.join(_CSV[:3])}) or Parquet ({_PARQUET[0]}), not both."
+        )
+    return paths
+
+
+def _files_of(pattern: str, name: str) -> list[str]:
     if Path(pattern).is_file():
-        paths = [pattern]
-    elif Path(pattern).is_dir():
+        return [pattern]
+    if Path(pattern).is_dir():
         paths = sorted(str(p) for p in Path(pattern).rglob("*") if p.name.lower().endswith(_PARQUET + _CSV))
     else:
         paths = sorted(p for p in glob.glob(pattern, recursive=True) if Path(p).is_file())
     if not paths:
         what = "no file matches" if glob.has_magic(pattern) or Path(pattern).is_dir() else "no such file:"
         raise ForetellError(f"{name}: {what} {pattern!r}. Give a CSV or Parquet file, or a glob of them.")
-    endings = {_PARQUET if p.lower().endswith(_PARQUET) else _CSV for p in paths}
-    odd = next((p for p in paths if not p.lower().endswith(_PARQUET + _CSV)), None)
-    if odd is not None or len(endings) > 1:
-        raise ForetellError(
-            f"{name}: {odd or pattern!r} must be CSV ({', '.join(_CSV[:3])}) or Parquet ({_PARQUET[0]}), not both."
-        )
     return paths
 
 

