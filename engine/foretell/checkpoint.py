@@ -32,7 +32,9 @@ class SafetensorsIO(CheckpointIO):  # type: ignore[misc]  # lightning has no typ
         save_file(tensors, partial, metadata={"tag": self.tag, "tree": json.dumps(tree)})
         os.replace(partial, target)
 
-    def load_checkpoint(self, path: Any, map_location: object = None, weights_only: bool | None = None) -> dict[str, Any]:
+    def load_checkpoint(
+        self, path: Any, map_location: object = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
         with _opened(Path(path)) as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no iterator of its own
             tree = json.loads(file.metadata()["tree"])
@@ -66,7 +68,9 @@ def _flatten(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
         return {"d": [[key, _flatten(item, tensors)] for key, item in value.items()]}
     if isinstance(value, (list, tuple)):
         return {"l": [_flatten(item, tensors) for item in value]}
-    assert value is None or isinstance(value, (bool, int, float, str)), f"a checkpoint holds a {type(value).__name__}"
+    assert value is None or isinstance(value, (bool, int, float, str)), (
+        f"a checkpoint holds a {type(value).__name__}"
+    )
     return value
 
 

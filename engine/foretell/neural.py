@@ -46,6 +46,11 @@ class NeuralRecipe(Recipe, Protocol):
     @property
     def patience(self) -> int: ...
 
+    @property
+    def window_length(self) -> int:
+        """Steps before an origin that the network reads; asked of a resolved recipe only."""
+        ...
+
     def resolved(self, panel: Panel, task: Task) -> NeuralRecipe:
         """This recipe with every default that depends on the data worked out."""
         ...
@@ -58,14 +63,22 @@ class NeuralRecipe(Recipe, Protocol):
         """An untrained network."""
         ...
 
-    def batch(self, windows: Windows, scale: Tensor, sizes: dict[str, Any], generator: torch.Generator) -> Batch:
+    def batch(
+        self, windows: Windows, scale: Tensor, sizes: dict[str, Any], generator: torch.Generator
+    ) -> Batch:
         """A training batch at random origins; `scale` [N, 2] is the mean and deviation of items without history."""
         ...
 
     def loss(self, network: nn.Module, batch: Any) -> Tensor: ...
 
     def forecast(
-        self, network: nn.Module, windows: Windows, scale: Tensor, items: Tensor, levels: tuple[float, ...], seed: int | None
+        self,
+        network: nn.Module,
+        windows: Windows,
+        scale: Tensor,
+        items: Tensor,
+        levels: tuple[float, ...],
+        seed: int | None,
     ) -> tuple[Tensor, Tensor]:
         """Quantiles [B, H, Q] and mean [B, H] of `items` [B] from their origins on; no seed: a quick look, to validate."""
         ...
@@ -88,7 +101,7 @@ class Fitted:
         wanted = tuple(levels or self.task.levels)
         device = pick_device(self.run.device)
         network = self.network.to(device).eval()
-        windows = Windows(panel, self.moments, horizon=self.task.horizon, device=device)
+        windows = windows_of(self.recipe, panel, self.moments, self.task, device)
         scale = torch.from_numpy(self.scale.predict(panel)).to(device)
         quantiles = np.empty((len(panel), self.task.horizon, len(wanted)), np.float32)
         mean = np.empty((len(panel), self.task.horizon), np.float32)
@@ -96,12 +109,16 @@ class Fitted:
             for first in range(0, len(panel), PREDICTION_BATCH):
                 items = torch.arange(first, min(first + PREDICTION_BATCH, len(panel)), device=device)
                 chunk = self.recipe.forecast(network, windows, scale, items, wanted, self.run.seed)
-                quantiles[first : first + len(items)], mean[first : first + len(items)] = (t.cpu() for t in chunk)
+                quantiles[first : first + len(items)], mean[first : first + len(items)] = (
+                    t.cpu() for t in chunk
+                )
         return Forecast.build(panel, wanted, quantiles, mean)
 
     def state(self) -> State:
         """The resolved hyperparameters and sizes as JSON; weights, moments and scales as arrays."""
-        weights = {f"network.{name}": value.cpu().numpy() for name, value in self.network.state_dict().items()}
+        weights = {
+            f"network.{name}": value.cpu().numpy() for name, value in self.network.state_dict().items()
+        }
         facts = {"settings": settings_of(self.recipe), "sizes": self.sizes, "seed": self.run.seed}
         return facts, {**weights, **self.moments.arrays(), **self.scale.arrays()}
 
@@ -111,13 +128,25 @@ class Fitted:
         facts, arrays = state
         resolved = replace(recipe, **facts["settings"])  # type: ignore[type-var]  # recipes are dataclasses
         network = resolved.network(facts["sizes"])
-        weights = {name[8:]: torch.from_numpy(np.array(a)) for name, a in arrays.items() if name.startswith("network.")}
+        weights = {
+            name[8:]: torch.from_numpy(np.array(a))
+            for name, a in arrays.items()
+            if name.startswith("network.")
+        }
         try:
             network.load_state_dict(weights)
         except RuntimeError as error:
             raise ForetellError(f"the weights do not fit a network of {recipe.name}: {error}") from error
         run = replace(run, seed=facts["seed"])
-        return cls(resolved, network, facts["sizes"], Moments.of_arrays(arrays), StaticScale.of_arrays(arrays), task, run)
+        return cls(
+            resolved,
+            network,
+            facts["sizes"],
+            Moments.of_arrays(arrays),
+            StaticScale.of_arrays(arrays),
+            task,
+            run,
+        )
 
 
 def fit_neural(recipe: NeuralRecipe, panel: Panel, task: Task, run: Run) -> Fitted:
@@ -127,7 +156,7 @@ def fit_neural(recipe: NeuralRecipe, panel: Panel, task: Task, run: Run) -> Fitt
     recipe = recipe.resolved(panel, task)
     device = pick_device(run.device)
     moments, static_scale = Moments.of(panel), StaticScale.fit(panel)
-    windows = Windows(panel, moments, horizon=task.horizon, device=device)
+    windows = windows_of(recipe, panel, moments, task, device)
     held = windows.before(task.horizon)
     scale = torch.from_numpy(static_scale.predict(panel)).to(device)
     sizes = recipe.sizes(windows, task)
@@ -151,8 +180,21 @@ def fit_neural(recipe: NeuralRecipe, panel: Panel, task: Task, run: Run) -> Fitt
     assert recipe.max_steps is not None
     schedule = Schedule(recipe.max_steps, recipe.learning_rate, recipe.patience)
     progress = fit_network(work, schedule, run)
-    logger.info("%s: %d steps, best validation wQL %.4f at %d", recipe.name, progress.step, progress.best_score, progress.best_step)
+    logger.info(
+        "%s: %d steps, best validation wQL %.4f at %d",
+        recipe.name,
+        progress.step,
+        progress.best_score,
+        progress.best_step,
+    )
     return fitted
+
+
+def windows_of(
+    recipe: NeuralRecipe, panel: Panel, moments: Moments, task: Task, device: torch.device
+) -> Windows:
+    """The panel as a recipe reads it."""
+    return Windows(panel, moments, horizon=task.horizon, context=recipe.window_length, device=device)
 
 
 def can_validate(panel: Panel, task: Task) -> bool:
@@ -198,7 +240,9 @@ def _validation(fitted: Fitted, windows: Windows, held: Windows, scale: Tensor) 
                 fitted.network, held, scale, items[chunk], VALIDATION_LEVELS, None
             )
             error = actual[chunk][..., None] - quantiles
-            losses.append((torch.maximum(levels * error, (levels - 1) * error) * observed[chunk][..., None]).sum())
+            losses.append(
+                (torch.maximum(levels * error, (levels - 1) * error) * observed[chunk][..., None]).sum()
+            )
         total = 2 * torch.stack(losses).sum() / len(levels)
         return float(total / actual.abs().sum().clamp(min=1e-12))
 
@@ -212,6 +256,12 @@ def _mix(seed: int, step: int) -> int:
 
 def _tag(recipe: NeuralRecipe, sizes: dict[str, Any], panel: Panel) -> str:
     """What makes two training runs the same: recipe, hyperparameters, shapes and the amount of data."""
-    facts = [recipe.name, settings_of(recipe), sizes, len(panel), int(panel.stop.sum()), int(panel.origin.max(initial=0))]
+    facts = [
+        recipe.name,
+        settings_of(recipe),
+        sizes,
+        len(panel),
+        int(panel.stop.sum()),
+        int(panel.origin.max(initial=0)),
+    ]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-

@@ -9,8 +9,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-_ATTEMPTS = 6  # of the gamma sampler; each accepts at least 95 of 100, so that fewer than 1 in 10 million run out
-_POISSON_TABLE = 16  # below this rate the Poisson quantile is found by adding up, above it by a normal expansion
+_ATTEMPTS = (
+    6  # of the gamma sampler; each accepts at least 95 of 100, so that fewer than 1 in 10 million run out
+)
+_POISSON_TABLE = (
+    16  # below this rate the Poisson quantile is found by adding up, above it by a normal expansion
+)
 
 
 def item_codes(keys: pd.DataFrame) -> Tensor:
@@ -46,7 +50,8 @@ class Noise:
             x = self.normal(step, stream + 3 * attempt)
             v = (1 + c * x) ** 3
             accepted = (v > 0) & (
-                torch.log(self.uniform(step, stream + 3 * attempt + 2)) < 0.5 * x**2 + d - d * v + d * torch.log(v.clamp(min=1e-30))
+                torch.log(self.uniform(step, stream + 3 * attempt + 2))
+                < 0.5 * x**2 + d - d * v + d * torch.log(v.clamp(min=1e-30))
             )
             result = torch.where(accepted & ~done, d * v, result)
             done |= accepted

@@ -52,7 +52,9 @@ class StaticScale:
         unit = np.array([_typical(np.abs(means[seen])), _typical(deviations[seen & (count > 1)])])
         real = panel.static_real.astype(np.float64)
         moments = np.stack([_nan_mean(real), np.maximum(_nan_deviation(real), 1e-9)])
-        wanted = np.stack([np.arcsinh(means / unit[0]), np.log(np.maximum(deviations, 1e-3 * unit[1]) / unit[1])], axis=1)
+        wanted = np.stack(
+            [np.arcsinh(means / unit[0]), np.log(np.maximum(deviations, 1e-3 * unit[1]) / unit[1])], axis=1
+        )
         design = static_design(panel, moments)
         x, y = design[seen], wanted[seen]
         ridge = penalty * np.eye(design.shape[1])
@@ -62,7 +64,9 @@ class StaticScale:
     def predict(self, panel: Panel) -> Array:
         """[N, 2] mean and deviation that the statics of each item suggest."""
         location, spread = np.clip(static_design(panel, self.moments) @ self.weights, -8, 8).T
-        return np.stack([np.sinh(location) * self.unit[0], np.exp(spread) * self.unit[1]], axis=1).astype(np.float32)
+        return np.stack([np.sinh(location) * self.unit[0], np.exp(spread) * self.unit[1]], axis=1).astype(
+            np.float32
+        )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What `of_arrays` reads back."""
@@ -80,7 +84,12 @@ def history_moments(panel: Panel) -> tuple[NDArray[np.float64], NDArray[np.float
     step = np.arange(len(panel.target)) - np.repeat(panel.offsets[:-1], lengths)
     seen = (step < panel.stop[owner]) & ~np.isnan(panel.target)
     if panel.schema.open is not None:
-        seen &= panel.known[np.arange(len(step)) + owner * panel.future, panel.schema.known.index(panel.schema.open)] != 0
+        seen &= (
+            panel.known[
+                np.arange(len(step)) + owner * panel.future, panel.schema.known.index(panel.schema.open)
+            ]
+            != 0
+        )
     who, what = owner[seen], panel.target[seen].astype(np.float64)
     count = np.bincount(who, minlength=n)
     mean = np.bincount(who, what, minlength=n) / np.maximum(count, 1)

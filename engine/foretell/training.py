@@ -48,7 +48,9 @@ class Schedule:
     warmup: float = 0.05  # share of max_steps in which the learning rate rises
     anneal: float = 0.35  # share of the steps taken in which it falls to zero
     clip: float = 1.0  # largest norm of a gradient
-    averaging: float = 0.99  # decay of the running average of the weights, which is what is validated and kept
+    averaging: float = (
+        0.99  # decay of the running average of the weights, which is what is validated and kept
+    )
 
     @property
     def hold_until(self) -> int:
@@ -79,9 +81,13 @@ class Work:
     """What a recipe hands to the loop."""
 
     network: nn.Module
-    batch: Callable[[int, bool], Batch]  # (step, whether the last window is trained on too) -> batch; a pure function
+    batch: Callable[
+        [int, bool], Batch
+    ]  # (step, whether the last window is trained on too) -> batch; a pure function
     loss: Callable[[Any], Tensor]
-    validate: Callable[[], float] | None  # score of the network as it is, lower is better; None: histories too short
+    validate: (
+        Callable[[], float] | None
+    )  # score of the network as it is, lower is better; None: histories too short
     names: list[str]  # [N] of items, for errors
     tag: str  # what a checkpoint must match to be resumed: recipe, hyperparameters, data
 
@@ -95,7 +101,9 @@ def pick_device(name: str) -> torch.device:
     except RuntimeError as error:
         raise ForetellError(f"device must be auto, cpu, cuda, cuda:1, ... or mps, got {name!r}") from error
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not present.get(device.type, False) or (device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()):
+    if not present.get(device.type, False) or (
+        device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()
+    ):
         raise ForetellError(f"device {name!r} is not on this machine. Use device='auto' or 'cpu'.")
     return device
 
@@ -107,7 +115,9 @@ def seeded(run: Run) -> Iterator[None]:
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(run.seed)
         torch.set_num_threads(run.threads or CPU_THREADS)
-        torch.set_flush_denormal(True)  # gradients that fade through a long LSTM become denormal: ten times slower
+        torch.set_flush_denormal(
+            True
+        )  # gradients that fade through a long LSTM become denormal: ten times slower
         try:
             yield
         finally:
@@ -202,8 +212,12 @@ class _Conductor(lightning.Callback):  # type: ignore[misc]  # lightning has no 
     def on_train_batch_start(self, trainer: lightning.Trainer, module: _Module, *_: object) -> None:
         for group in module.optimizers().param_groups:
             group["lr"] = self._learning_rate(trainer.global_step)
+        # dropout too is a function of seed and step alone, so that resuming needs nothing but the step
+        torch.manual_seed(self.run.seed * 1_000_003 + trainer.global_step)
 
-    def on_train_batch_end(self, trainer: lightning.Trainer, module: _Module, outputs: Any, *_: object) -> None:
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, module: _Module, outputs: Any, *_: object
+    ) -> None:
         step = self.progress.step = trainer.global_step
         self._average(step)
         self._losses.append(outputs["loss"].detach())
@@ -296,7 +310,9 @@ def _checkpoint_to_resume(run: Run, tag: str) -> Path | None:
 
 def _precision(run: Run, device: torch.device) -> Any:
     half = run.precision == "bf16" or (
-        run.precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        run.precision == "auto"
+        and device.type == "cuda"
+        and torch.cuda.is_bf16_supported(including_emulation=False)
     )
     return "bf16-mixed" if half else "32-true"
 

@@ -15,7 +15,9 @@ from torch import Tensor
 
 from foretell.panel import Array, Panel
 
-CLIP = 5.0  # standardised covariates stay within this many deviations: one typing error must not drown the rest
+CLIP = (
+    5.0  # standardised covariates stay within this many deviations: one typing error must not drown the rest
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,15 @@ class Windows:
     The target and the past covariates read as not observed at and beyond each item's origin, and where it is closed.
     """
 
-    def __init__(self, panel: Panel, moments: Moments, *, horizon: int, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        panel: Panel,
+        moments: Moments,
+        *,
+        horizon: int,
+        context: int = 0,
+        device: torch.device | str = "cpu",
+    ) -> None:
         self.panel = panel
         self.device = torch.device(device)
         place = lambda array: _tensor(array).to(self.device)  # noqa: E731  # the one line that moves data
@@ -61,12 +71,14 @@ class Windows:
         self._moments = {name: place(array) for name, array in moments.arrays().items()}
         self._real = {"known": _real(moments.known), "past": _real(moments.past)}
         self._item_moments = {
-            "known": place(_item_means(panel.known, panel.offsets + np.arange(len(panel) + 1) * panel.future)),
+            "known": place(
+                _item_means(panel.known, panel.offsets + np.arange(len(panel) + 1) * panel.future)
+            ),
             "past": place(_item_means(panel.past, panel.offsets, panel.stop)),
         }
         self.static_real = _standard(place(panel.static_real), self._moments["moments.static"])  # [N, R]
         self.static_cat = place(panel.static_cat).long()  # [N, C]
-        self._calendar_from, self._calendar = self._calendar_table(horizon)
+        self._calendar_from, self._calendar = self._calendar_table(context, horizon)
         self._open = None if panel.schema.open is None else panel.schema.known.index(panel.schema.open)
 
     def before(self, steps: int) -> Windows:
@@ -116,7 +128,9 @@ class Windows:
         if self._past.shape[1] == 0:
             return torch.zeros((*ordinals.shape, 0), device=self.device)
         step = ordinals - self.start[items][:, None]
-        inside = (step >= 0) & (ordinals < self.origin[items][:, None]) & (step < self._lengths[items][:, None])
+        inside = (
+            (step >= 0) & (ordinals < self.origin[items][:, None]) & (step < self._lengths[items][:, None])
+        )
         index = torch.where(inside, self._first[items][:, None] + step, 0)
         raw = torch.where(inside[..., None], self._past[index], torch.nan)
         return torch.cat([*self._scaled("past", raw, items), (~torch.isnan(raw)).float()], dim=-1)
@@ -135,12 +149,12 @@ class Windows:
         inside = (step >= 0) & (step < self._lengths[items] + self.panel.future)
         return torch.where(inside, self._first[items] + items * self.panel.future + step, 0), inside
 
-    def _calendar_table(self, horizon: int) -> tuple[int, Tensor]:
+    def _calendar_table(self, context: int, horizon: int) -> tuple[int, Tensor]:
         """Calendar features of every ordinal that a window may touch: one small table, never stored per item."""
         panel = self.panel
         if len(panel) == 0:
             return 0, torch.zeros((1, len(panel.frequency.calendar_names())), device=self.device)
-        first = int(min(panel.start.min(), panel.origin.min()))
+        first = int(min(panel.start.min(), panel.origin.min())) - context
         last = int(max((panel.start + panel.lengths).max(), panel.origin.max())) + horizon + panel.future
         return first, _tensor(panel.frequency.calendar(np.arange(first, last + 1))).to(self.device)
 

@@ -37,17 +37,23 @@ class DeepAR:
     """Sample paths from an autoregressive LSTM with a likelihood (Salinas et al. 2020), on GluonTS' network."""
 
     name: ClassVar[str] = "deepar"
-    context_length: int | None = None  # steps unrolled before the origin; default: the horizon or the longest season
+    context_length: int | None = (
+        None  # steps unrolled before the origin; default: the horizon or the longest season
+    )
     hidden_size: int = 64  # LSTM width
     num_layers: int = 2  # LSTM layers
     dropout: float = 0.1  # between LSTM layers
     batch_size: int = 64  # windows a step
     learning_rate: float = 3e-3  # highest rate of the schedule
-    max_steps: int | None = None  # gradient steps; default: grows with the square root of the number of observations
+    max_steps: int | None = (
+        None  # gradient steps; default: grows with the square root of the number of observations
+    )
     patience: int = 6  # validations without a better score before the learning rate is annealed
     likelihood: Likelihood | None = None  # default: negative_binomial for small counts, else student_t
     num_samples: int = 200  # paths drawn for each item
-    cold_share: float = 0.1  # share of training windows whose history is hidden or cut short, as a new item's is
+    cold_share: float = (
+        0.1  # share of training windows whose history is hidden or cut short, as a new item's is
+    )
 
     def fit(self, panel: Panel, task: Task, run: Run) -> Fitted:
         """Train on what lies before each item's origin."""
@@ -60,7 +66,9 @@ class DeepAR:
     def resolved(self, panel: Panel, task: Task) -> DeepAR:
         """This recipe with every default that depends on the data worked out."""
         history = max(2, int(panel.stop.max(initial=1)))
-        context = self.context_length or min(max(task.horizon, min(max(panel.schema.seasons), 3 * task.horizon), 8), history)
+        context = self.context_length or min(
+            max(task.horizon, min(max(panel.schema.seasons), 3 * task.horizon), 8), history
+        )
         return replace(
             self,
             context_length=context,
@@ -71,7 +79,6 @@ class DeepAR:
     def sizes(self, windows: Windows, task: Task) -> dict[str, Any]:
         """All that the network's shape depends on besides the hyperparameters, as JSON."""
         schema = windows.panel.schema
-        assert self.context_length is not None
         return {
             "horizon": task.horizon,
             "covariates": windows.covariate_size,
@@ -83,10 +90,9 @@ class DeepAR:
     def network(self, sizes: dict[str, Any]) -> DeepARModel:
         """An untrained network."""
         cardinalities = sizes["cardinalities"] or [1]
-        assert self.context_length is not None
         return DeepARModel(
             freq="D",  # only names default lags, and ours are given
-            context_length=self.context_length,
+            context_length=self.window_length,
             prediction_length=sizes["horizon"],
             num_feat_dynamic_real=sizes["covariates"] + len(sizes["lags"]),
             num_feat_static_real=sizes["static_real"] + 1,
@@ -101,26 +107,45 @@ class DeepAR:
             scaling=False,
         )
 
-    def batch(self, windows: Windows, scale: Tensor, sizes: dict[str, Any], generator: torch.Generator) -> Window:
+    @property
+    def window_length(self) -> int:
+        """Steps that the LSTM reads before the origin."""
+        assert self.context_length is not None
+        return self.context_length
+
+    def batch(
+        self, windows: Windows, scale: Tensor, sizes: dict[str, Any], generator: torch.Generator
+    ) -> Window:
         """Windows of a context and a horizon around random origins."""
         items, origins = sample_windows(training_spans(windows.panel), self.batch_size, generator)
         draws = torch.rand(2, self.batch_size, generator=generator)
-        assert self.context_length is not None
-        cut = (self.context_length * 2 * draws[1]).long() - self.context_length
-        hidden = torch.where(draws[0] < self.cold_share, cut.clamp(max=0), torch.full_like(cut, NOTHING_HIDDEN))
+        cut = (self.window_length * 2 * draws[1]).long() - self.window_length
+        hidden = torch.where(
+            draws[0] < self.cold_share, cut.clamp(max=0), torch.full_like(cut, NOTHING_HIDDEN)
+        )
         placed = (t.to(windows.device) for t in (items, origins, hidden))
         return self._window(windows, scale, sizes, *placed, ahead=sizes["horizon"])
 
     def loss(self, network: DeepARModel, batch: Window) -> Tensor:
         """Negative log-likelihood of every observed step of context and horizon, in standardised units."""
         static = _static(network, batch)
-        inputs = torch.cat([batch.lags, static[:, None].expand(-1, batch.steps.shape[1], -1), batch.steps], dim=-1)
+        inputs = torch.cat(
+            [batch.lags, static[:, None].expand(-1, batch.steps.shape[1], -1), batch.steps], dim=-1
+        )
         output, _ = network.rnn(inputs)
-        lost = -_distribution(network, network.param_proj(output), batch.moments[:, None]).log_prob(batch.truth)
+        lost = -_distribution(network, network.param_proj(output), batch.moments[:, None]).log_prob(
+            batch.truth
+        )
         return (lost * batch.trained).sum() / batch.trained.sum().clamp(min=1)
 
     def forecast(
-        self, network: DeepARModel, windows: Windows, scale: Tensor, items: Tensor, levels: tuple[float, ...], seed: int | None
+        self,
+        network: DeepARModel,
+        windows: Windows,
+        scale: Tensor,
+        items: Tensor,
+        levels: tuple[float, ...],
+        seed: int | None,
     ) -> tuple[Tensor, Tensor]:
         """Quantiles [B, H, Q] and mean [B, H] of `items` [B] from their origins on, over sampled paths."""
         codes = item_codes(windows.panel.keys).to(windows.device)
@@ -131,25 +156,36 @@ class DeepAR:
         parts = []
         for chunk in items.split(max(1, ROWS_AT_ONCE // paths_count)):
             nothing = torch.full_like(chunk, NOTHING_HIDDEN)
-            batch = self._window(windows, scale, sizes, chunk, windows.origin[chunk], nothing, ahead=network.prediction_length)
+            batch = self._window(
+                windows, scale, sizes, chunk, windows.origin[chunk], nothing, ahead=network.prediction_length
+            )
             paths = _unroll(network, batch, lag_list, Noise(seed or 0, codes[chunk], paths_count))
             parts.append((torch.quantile(paths, wanted, dim=1).movedim(0, -1), paths.mean(1)))
         quantiles, means = zip(*parts, strict=True)
         return torch.cat(quantiles), torch.cat(means)
 
     def _window(
-        self, windows: Windows, scale: Tensor, sizes: dict[str, Any], items: Tensor, origins: Tensor, hidden: Tensor, *, ahead: int
+        self,
+        windows: Windows,
+        scale: Tensor,
+        sizes: dict[str, Any],
+        items: Tensor,
+        origins: Tensor,
+        hidden: Tensor,
+        *,
+        ahead: int,
     ) -> Window:
         """Gather the context before `origins` [B] and `ahead` steps after; steps before origin + `hidden` are not observed."""
-        assert self.context_length is not None
-        device, context = windows.device, self.context_length
+        device, context = windows.device, self.window_length
         steps = torch.arange(-context, ahead, device=device)
         ordinals = origins[:, None] + steps
         values, observed = windows.target(items, ordinals)
         visible = observed[:, :context] & (steps[:context] >= hidden[:, None])
         moments = window_scale(values[:, :context], visible, scale[items])
         if self.likelihood == "negative_binomial":
-            moments = torch.stack([torch.zeros_like(moments[:, 0]), (moments[:, 0] + 0.05 * moments[:, 1]).clamp(min=1e-6)], -1)
+            moments = torch.stack(
+                [torch.zeros_like(moments[:, 0]), (moments[:, 0] + 0.05 * moments[:, 1]).clamp(min=1e-6)], -1
+            )
         back = steps[:, None] - torch.tensor(sizes["lags"], device=device)  # [T, L]
         lagged, known = windows.target(items, origins[:, None, None] + back)
         known = known & (back >= hidden[:, None, None])
@@ -210,7 +246,9 @@ def _output(likelihood: Likelihood | None) -> Any:
 
 
 def _static(network: DeepARModel, batch: Window) -> Tensor:
-    codes = batch.static_cat if batch.static_cat.shape[1] else batch.static_cat.new_zeros((len(batch.items), 1))
+    codes = (
+        batch.static_cat if batch.static_cat.shape[1] else batch.static_cat.new_zeros((len(batch.items), 1))
+    )
     size = (batch.moments[:, 1:] / (batch.moments[:, :1].abs() + batch.moments[:, 1:])).log()
     return torch.cat([network.embedder(codes), batch.static_real, batch.cold, size], dim=-1)
 
@@ -241,7 +279,9 @@ def _unroll(network: DeepARModel, batch: Window, lags: list[int], noise: Noise) 
     """
     context, horizon = network.context_length, network.prediction_length
     static = _static(network, batch)
-    inputs = torch.cat([batch.lags, static[:, None].expand(-1, batch.steps.shape[1], -1), batch.steps], dim=-1)
+    inputs = torch.cat(
+        [batch.lags, static[:, None].expand(-1, batch.steps.shape[1], -1), batch.steps], dim=-1
+    )
     output, state = network.rnn(inputs[:, : context + 1])
     params = tuple(p[:, -1, None] for p in network.param_proj(output))
     location, scale = batch.moments[:, :1], batch.moments[:, 1:]

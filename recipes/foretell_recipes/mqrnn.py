@@ -33,16 +33,22 @@ class MQRNN:
     """Quantiles for every step at once, from an LSTM over the context (Wen et al. 2017)."""
 
     name: ClassVar[str] = "mqrnn"
-    context_length: int | None = None  # steps that every fork sees at least; default: two horizons or the longest season
+    context_length: int | None = (
+        None  # steps that every fork sees at least; default: two horizons or the longest season
+    )
     hidden_size: int = 64  # LSTM width
     num_layers: int = 2  # LSTM layers
     dropout: float = 0.1  # between LSTM layers and in the local network
     batch_size: int = 32  # windows a step
     forks: int | None = None  # forecast origins trained in each window; default: about 600 / horizon
     learning_rate: float = 3e-3  # highest rate of the schedule
-    max_steps: int | None = None  # gradient steps; default: grows with the square root of the number of observations
+    max_steps: int | None = (
+        None  # gradient steps; default: grows with the square root of the number of observations
+    )
     patience: int = 6  # validations without a better score before the learning rate is annealed
-    cold_share: float = 0.1  # share of training windows whose history is hidden or cut short, as a new item's is
+    cold_share: float = (
+        0.1  # share of training windows whose history is hidden or cut short, as a new item's is
+    )
 
     def fit(self, panel: Panel, task: Task, run: Run) -> Fitted:
         """Train on what lies before each item's origin."""
@@ -81,7 +87,9 @@ class MQRNN:
         """An untrained network."""
         return Network(self, sizes)
 
-    def batch(self, windows: Windows, scale: Tensor, sizes: dict[str, Any], generator: torch.Generator) -> Window:
+    def batch(
+        self, windows: Windows, scale: Tensor, sizes: dict[str, Any], generator: torch.Generator
+    ) -> Window:
         """Windows at random origins, each with random forks in its last third."""
         assert self.context_length is not None
         assert self.forks is not None
@@ -92,7 +100,9 @@ class MQRNN:
         forks = first[:, None] + ((length - first + 1)[:, None] * draws[:, 3:]).long()
         forks[:, 0], forks[:, -1] = first, length
         hidden = torch.where(
-            draws[:, 1] < self.cold_share, (first * draws[:, 2] * 2).long(), torch.zeros(self.batch_size, dtype=torch.long)
+            draws[:, 1] < self.cold_share,
+            (first * draws[:, 2] * 2).long(),
+            torch.zeros(self.batch_size, dtype=torch.long),
         )
         placed = (t.to(windows.device) for t in (items, origins, forks, hidden))
         return self._window(windows, scale, sizes, *placed)
@@ -113,7 +123,13 @@ class MQRNN:
         return ((2 * pinball + 0.1 * square) * weight).sum() / weight.sum().clamp(min=1)
 
     def forecast(
-        self, network: Network, windows: Windows, scale: Tensor, items: Tensor, levels: tuple[float, ...], seed: int | None
+        self,
+        network: Network,
+        windows: Windows,
+        scale: Tensor,
+        items: Tensor,
+        levels: tuple[float, ...],
+        seed: int | None,
     ) -> tuple[Tensor, Tensor]:
         """Quantiles [B, H, Q] and mean [B, H] of `items` [B] from their origins on."""
         forks = torch.full((len(items), 1), self.window_length, device=windows.device)
@@ -125,7 +141,14 @@ class MQRNN:
         return between_levels(have, network.levels, levels), mean[:, 0] * deviation + location
 
     def _window(
-        self, windows: Windows, scale: Tensor, sizes: dict[str, Any], items: Tensor, origins: Tensor, forks: Tensor, hidden: Tensor
+        self,
+        windows: Windows,
+        scale: Tensor,
+        sizes: dict[str, Any],
+        items: Tensor,
+        origins: Tensor,
+        forks: Tensor,
+        hidden: Tensor,
     ) -> Window:
         """Gather windows that end at `origins` [B]; their first `hidden` [B] steps count as not observed."""
         length, horizon = self.window_length, sizes["horizon"]
@@ -157,11 +180,20 @@ class MQRNN:
         )
 
     def _lags(
-        self, windows: Windows, pairs: list[list[int]], items: Tensor, begin: Tensor, forks: Tensor, hidden: Tensor, horizon: int
+        self,
+        windows: Windows,
+        pairs: list[list[int]],
+        items: Tensor,
+        begin: Tensor,
+        forks: Tensor,
+        hidden: Tensor,
+        horizon: int,
     ) -> tuple[Tensor, Tensor]:
         """[B, F, H, L] the latest values of the same phase of each season that a fork can know, and whether observed."""
         k = torch.arange(horizon, device=windows.device)
-        back = torch.stack([season * (k // season + 1 + repeat) for season, repeat in pairs], dim=-1)  # [H, L]
+        back = torch.stack(
+            [season * (k // season + 1 + repeat) for season, repeat in pairs], dim=-1
+        )  # [H, L]
         index = forks[:, :, None, None] + k[:, None] - back
         values, observed = windows.target(items, begin[:, None, None, None] + index)
         known = observed & ((index >= hidden[:, None, None, None]) | (hidden == 0)[:, None, None, None])
@@ -214,7 +246,11 @@ class Network(nn.Module):
         self.from_step = nn.Linear(step, width, bias=False)
         self.from_lags = nn.Linear(2 * lags, width, bias=False)
         self.local = nn.Sequential(
-            nn.GELU(), nn.Dropout(recipe.dropout), nn.Linear(width, width), nn.GELU(), nn.Linear(width, len(self.levels) + 1)
+            nn.GELU(),
+            nn.Dropout(recipe.dropout),
+            nn.Linear(width, width),
+            nn.GELU(),
+            nn.Linear(width, len(self.levels) + 1),
         )
         self.lag_weights = nn.Linear(seasons, lags)
 
@@ -223,7 +259,9 @@ class Network(nn.Module):
         codes = [embed(batch.static_cat[:, c]) for c, embed in enumerate(self.embeddings)]
         coldness = (batch.visible.sum(1, keepdim=True) == 0).float()
         regularity = batch.season_errors.log()
-        static_BE = torch.tanh(self.static(torch.cat([batch.static_real, *codes, coldness, regularity], dim=-1)))
+        static_BE = torch.tanh(
+            self.static(torch.cat([batch.static_real, *codes, coldness, regularity], dim=-1))
+        )
         step_BTE = self._steps(batch.covariates)
         states_BTE, _ = self.encoder(self._encoder_input(batch, step_BTE), self._initial(static_BE))
         rows = torch.arange(len(static_BE), device=static_BE.device)[:, None]
@@ -252,7 +290,10 @@ class Network(nn.Module):
 
     def _encoder_input(self, batch: Window, step: Tensor) -> Tensor:
         length = batch.values.shape[1]
-        return torch.cat([batch.values[..., None].clamp(-20, 20), batch.visible[..., None], batch.past, step[:, :length]], dim=-1)
+        return torch.cat(
+            [batch.values[..., None].clamp(-20, 20), batch.visible[..., None], batch.past, step[:, :length]],
+            dim=-1,
+        )
 
     def _initial(self, static: Tensor) -> tuple[Tensor, Tensor]:
         """The LSTM begins from what the statics say of the item."""

@@ -1,0 +1,141 @@
+"""The training loop: what it keeps, where it stops, how it resumes, and what it says when the loss breaks."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from foretell.checkpoint import SafetensorsIO
+from foretell.errors import ForetellError
+from foretell.task import Run
+from foretell.training import Schedule, Work, checkpoint_path, fit_network, pick_device
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Line:
+    """A batch of points on y = 3x."""
+
+    items: Tensor
+    x: Tensor
+
+
+def batch(step: int, final: bool) -> Line:
+    generator = torch.Generator().manual_seed(step)
+    return Line(torch.tensor([0, 2]), torch.rand(16, 1, generator=generator) + (1.0 if final else 0.0))
+
+
+def work(*, seed: int = 0, tag: str = "t", broken_at: int = -1, scores: list[float] | None = None) -> Work:
+    torch.manual_seed(seed)
+    network = nn.Sequential(nn.Linear(1, 8), nn.Dropout(0.1), nn.Linear(8, 1))
+    steps = iter(range(10_000))
+
+    def loss(line: Line) -> Tensor:
+        value = ((network(line.x) - 3 * line.x) ** 2).mean()
+        return value * (math.nan if next(steps) == broken_at else 1.0)
+
+    def validate() -> float:
+        if scores:
+            return scores.pop(0)
+        x = torch.linspace(0, 1, 5)[:, None]
+        return float(((network(x) - 3 * x) ** 2).mean())
+
+    return Work(network, batch, loss, validate, ["apple", "pear", "plum"], tag)
+
+
+SCHEDULE = Schedule(max_steps=200, learning_rate=1e-2, patience=50)
+
+
+def test_training_learns() -> None:
+    progress = fit_network(work(), SCHEDULE, Run())
+    assert progress.best_score < progress.scores[0][1] / 4
+    assert progress.losses[-1][0] <= progress.step <= 200
+
+
+def test_equal_seeds_give_equal_weights_and_others_do_not() -> None:
+    weights = []
+    for seed in (0, 0, 1):
+        job = work()
+        fit_network(job, SCHEDULE, Run(seed=seed))
+        weights.append(torch.cat([p.detach().ravel() for p in job.network.parameters()]))
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_the_host_programs_random_state_and_threads_are_left_alone() -> None:
+    torch.manual_seed(5)
+    expected, threads = torch.rand(3), torch.get_num_threads()
+    job = work()
+    torch.manual_seed(5)
+    fit_network(job, SCHEDULE, Run(threads=1))
+    assert torch.equal(torch.rand(3), expected)
+    assert torch.get_num_threads() == threads
+
+
+def test_patience_begins_the_annealing_early_from_the_best_weights() -> None:
+    scores = [3.0, 2.0, 2.5, 2.5, 2.5, 2.5, *[9.0] * 50]
+    progress = fit_network(work(scores=scores), Schedule(400, 1e-2, patience=2), Run())
+    every = Schedule(400, 1e-2, patience=2).validate_every
+    assert progress.best_step == 2 * every
+    assert progress.anneal_from == 5 * every
+    assert progress.step == progress.end == progress.anneal_from + round(progress.best_step * 0.35 / 0.65)
+
+
+def test_a_loss_that_is_not_a_number_names_step_and_items() -> None:
+    with pytest.raises(
+        ForetellError, match=r"not finite at step 7; the items of that batch: apple, plum\. .*learning_rate"
+    ):
+        fit_network(work(broken_at=7), SCHEDULE, Run())
+
+
+def test_nothing_is_written_without_an_out_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    fit_network(work(), SCHEDULE, Run())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    straight = work()
+    expected = fit_network(straight, SCHEDULE, Run())
+    with pytest.raises(ForetellError, match="step 103"):
+        fit_network(work(broken_at=103), SCHEDULE, Run(out=tmp_path))
+    resumed = work(seed=9)  # its own first weights do not matter
+    progress = fit_network(resumed, SCHEDULE, Run(out=tmp_path, resume=True))
+    assert (progress.step, progress.scores) == (expected.step, expected.scores)
+    for first, second in zip(straight.network.parameters(), resumed.network.parameters(), strict=True):
+        assert torch.equal(first, second)
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
+    fit_network(work(), SCHEDULE, Run(out=tmp_path))
+    with pytest.raises(ForetellError, match="another recipe, hyperparameters or data"):
+        fit_network(work(tag="other"), SCHEDULE, Run(out=tmp_path, resume=True))
+
+
+def test_a_truncated_checkpoint_is_refused(tmp_path: Path) -> None:
+    fit_network(work(), SCHEDULE, Run(out=tmp_path))
+    path = checkpoint_path(tmp_path)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ForetellError, match="is damaged"):
+        fit_network(work(), SCHEDULE, Run(out=tmp_path, resume=True))
+
+
+def test_checkpoints_keep_numbers_nesting_and_tensors(tmp_path: Path) -> None:
+    state = {"a": {0: [torch.tensor([1.5, 2.5]), None, True], 1: 7}, "b": "text", "c": 0.1}
+    io = SafetensorsIO("tag")
+    io.save_checkpoint(state, tmp_path / "c")
+    loaded = io.load_checkpoint(tmp_path / "c")
+    assert torch.equal(loaded["a"][0][0], torch.tensor([1.5, 2.5]))
+    assert loaded["a"][0][1:] == [None, True]
+    assert (loaded["a"][1], loaded["b"], loaded["c"]) == (7, "text", 0.1)
+    assert b"pickle" not in (tmp_path / "c").read_bytes()
+
+
+def test_a_device_that_is_not_there_is_named() -> None:
+    with pytest.raises(ForetellError, match="'cuda:99' is not on this machine"):
+        pick_device("cuda:99")
+    with pytest.raises(ForetellError, match="got 'gpux'"):
+        pick_device("gpux")
