@@ -1,0 +1,322 @@
+"""One model a series: across processes, each with a time limit, with seasonal naive to fall back on.
+
+A recipe of this kind is a `SeriesModel`; `LocalPredictor` makes forecasts of it, with the pooled regression taken out of
+each series first and put back afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, Final, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foretell.errors import ForetellError
+from foretell.forecast import Forecast
+from foretell.panel import Panel
+from foretell.pooled import LEAST_OBSERVED, Explained, Pooled, chunks, unexplained
+from foretell.recipe import State
+from foretell.task import Run, Task, check_levels
+
+Covariates = Literal["pooled", "none"]
+Floats = NDArray[np.float64]
+
+_FEW: Final = 24  # series that are done before a second process would have started
+_AT_ONCE: Final = 16  # series sent to a process together, at most
+_AGAIN: Final = 0.05  # seconds after which a time-out that somebody's `except:` swallowed is raised again
+
+
+class LocalForecast(NamedTuple):
+    """The forecast of n series."""
+
+    mean: Floats  # [n, H]
+    quantiles: Floats  # [n, H, Q]
+    failed: NDArray[np.bool_]  # [n] whose model failed, and which seasonal naive forecast
+
+
+# history [n, L] (NaN where not observed, ending at the origin), season, horizon, levels, run
+Forecaster = Callable[[Floats, int, int, Sequence[float], Run], LocalForecast]
+# history [L] without NaN, season, horizon, levels -> mean [H], quantiles [H, Q]
+SeriesModel = Callable[[Floats, int, int, Sequence[float]], tuple[Floats, Floats]]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPredictor:
+    """A fitted recipe of local models: the pooled regression, and how to forecast what it leaves."""
+
+    pooled: Pooled
+    task: Task
+    run: Run
+    forecaster: Forecaster
+    covariates: Covariates
+    season: int | None = None  # default: the panel's
+
+    @classmethod
+    def load(
+        cls,
+        state: State,
+        task: Task,
+        run: Run,
+        forecaster: Forecaster,
+        *,
+        covariates: Covariates,
+        season: int | None,
+    ) -> LocalPredictor:
+        """The predictor whose `state` this is."""
+        return cls(Pooled.of_state(*state), task, run, forecaster, covariates, season)
+
+    def predict(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
+        """Fit each series of the panel and forecast it from its origin on."""
+        wanted = self.task.levels if levels is None else check_levels(levels)
+        n, horizon = len(panel), self.task.horizon
+        mean, quantiles = np.empty((n, horizon)), np.empty((n, horizon, len(wanted)))
+        failed = np.zeros(n, bool)
+        for items in chunks(panel, horizon):
+            part = self._chunk(panel, items, wanted)
+            mean[items], quantiles[items], failed[items] = part
+        return Forecast.build(panel, wanted, quantiles, mean, fallbacks=failed)
+
+    def state(self) -> State:
+        """The pooled regression; nothing of the series is kept."""
+        return self.pooled.state()
+
+    def _chunk(self, panel: Panel, items: NDArray[np.int64], levels: Sequence[float]) -> LocalForecast:
+        horizon = self.task.horizon
+        explained = (
+            self.pooled.explain(panel, items, horizon)
+            if self.covariates == "pooled" and has_related(panel)
+            else unexplained(panel, items, horizon)
+        )
+        season = self.season or panel.season
+        left = self.forecaster(explained.residual, season, horizon, levels, self.run)
+        mean = explained.location[:, None] + explained.scale[:, None] * (explained.ahead + left.mean)
+        quantiles = explained.location[:, None, None] + explained.scale[:, None, None] * (
+            explained.ahead[..., None] + left.quantiles
+        )
+        brief = np.flatnonzero(explained.brief)
+        if len(brief):
+            mean[brief], quantiles[brief] = self._without_history(panel, items[brief], levels)
+        return LocalForecast(mean, quantiles, left.failed & ~explained.brief)
+
+    def _without_history(
+        self, panel: Panel, items: NDArray[np.int64], levels: Sequence[float]
+    ) -> tuple[Floats, Floats]:
+        """[n, H] and [n, H, Q]: the regression plus the residuals that items had when treated as new."""
+        guess: Explained = self.pooled.explain(panel, items, self.task.horizon)
+        location, scale = guess.location[:, None], guess.scale[:, None]
+        middle = location + scale * guess.ahead
+        spread = scale[..., None] * self.pooled.quantiles(levels)
+        return middle + scale * self.pooled.bias, middle[..., None] + spread
+
+
+def has_related(panel: Panel) -> bool:
+    """Whether there is anything for the pooled regression to learn from: known covariates or statics."""
+    return bool(panel.schema.known or panel.schema.static_real or panel.schema.static_cat)
+
+
+def fit_each(
+    model: SeriesModel,
+    history: Floats,
+    season: int,
+    horizon: int,
+    levels: Sequence[float],
+    run: Run,
+    *,
+    limit: float,
+) -> LocalForecast:
+    """Forecast each row of `history` [n, L] by a model of its own, given at most `limit` seconds.
+
+    Rows whose model fails are forecast by seasonal naive and marked. Across `run.processes` processes when there are
+    enough rows; a model must then be importable by name.
+    """
+    naive = seasonal_naive(history, season, horizon, levels)
+    rows = np.flatnonzero((~np.isnan(history)).sum(1) >= LEAST_OBSERVED)
+    batches = [rows[i : i + _AT_ONCE] for i in range(0, len(rows), _AT_ONCE)]
+    calls = (
+        (model, [_trimmed(history[i]) for i in batch], season, horizon, levels, limit) for batch in batches
+    )
+    workers = min(run.processes or _cores(), len(batches))
+    if workers > 1 and len(rows) >= _FEW:
+        parts: Iterable[list[_Fit]] = _across(workers, calls)
+    else:
+        parts = (_fit_batch(*call) for call in calls)
+    for batch, part in zip(batches, _shown(parts, len(batches), run), strict=True):
+        for row, fit in zip(batch, part, strict=True):
+            naive.failed[row] = fit is None
+            if fit is not None:
+                naive.mean[row], naive.quantiles[row] = fit
+    return naive
+
+
+_Fit = tuple[Floats, Floats] | None
+
+
+def _fit_batch(
+    model: SeriesModel, series: list[Floats], season: int, horizon: int, levels: Sequence[float], limit: float
+) -> list[_Fit]:
+    """What a process does: one series after the other."""
+    return [_fit_one(model, values, season, horizon, levels, limit) for values in series]
+
+
+def _fit_one(
+    model: SeriesModel, values: Floats, season: int, horizon: int, levels: Sequence[float], limit: float
+) -> _Fit:
+    """Mean and quantiles, or None where the model failed, ran out of time or gave something that is no number."""
+    seen = values[~np.isnan(values)]
+    if np.ptp(seen) <= 1e-9 * np.abs(seen).max():  # a constant has an exact forecast
+        return np.full(horizon, seen[-1]), np.full((horizon, len(levels)), seen[-1])
+    # Filled steps fit too well: widen what the model says by what they took from its residual variance.
+    wider = np.sqrt(len(values) / len(seen))
+    try:
+        with time_limit(limit), warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            mean, quantiles = model(fill_gaps(values, season), season, horizon, levels)
+    except (Exception, TimeUp):  # whatever it is, the other series go on, and the forecast says so
+        return None
+    quantiles = mean[:, None] + wider * (quantiles - mean[:, None])
+    return (mean, quantiles) if np.isfinite(quantiles).all() and np.isfinite(mean).all() else None
+
+
+def statsforecast_forecast(
+    model: Any, values: Floats, horizon: int, levels: Sequence[float]
+) -> tuple[Floats, Floats]:
+    """[H] mean and [H, Q] quantiles of a statsforecast model: level q is an end of its 100 * |1 - 2q| interval."""
+    widths = [round(100 * abs(1 - 2 * level), 6) for level in levels]
+    result = model.forecast(y=values, h=horizon, level=sorted(set(widths)))
+    ends = [result[f"{'lo' if q < 0.5 else 'hi'}-{width}"] for q, width in zip(levels, widths, strict=True)]
+    return np.asarray(result["mean"], float), np.stack(ends, axis=1).astype(float)
+
+
+def fill_gaps(values: Floats, season: int) -> Floats:
+    """`values` [L] with its NaN replaced: linear between neighbours, on top of the average season of what is there."""
+    gaps = np.isnan(values)
+    if not gaps.any():
+        return values
+    step, phase = np.arange(len(values)), np.arange(len(values)) % season
+    count = np.bincount(phase[~gaps], minlength=season)
+    profile = np.bincount(phase[~gaps], values[~gaps], minlength=season) / np.maximum(count, 1)
+    profile = np.where(count > 0, profile - values[~gaps].mean(), 0)
+    level = np.interp(step, step[~gaps], (values - profile[phase])[~gaps])
+    return np.where(gaps, level + profile[phase], values)
+
+
+def seasonal_naive(
+    history: Floats, season: int, horizon: int, levels: Sequence[float], *, intervals: bool = True
+) -> LocalForecast:
+    """Last season's values of `history` [n, L], ending at the origin; NaN where not observed; all series at once.
+
+    A step takes the most recent value observed a multiple of the season before it (the item's last value where there is
+    none). Levels are normal; their variance is that of the seasonal differences, times the seasons in between. Series
+    without any observation get NaN.
+    """
+    from scipy.special import ndtri
+
+    n = len(history)
+    missing = -history.shape[1] % season
+    cycles = np.concatenate([np.full((n, missing), np.nan), history], axis=1).reshape(n, -1, season)
+    seen = ~np.isnan(cycles)
+    newest = np.where(seen, np.arange(cycles.shape[1])[:, None], -1).max(
+        1
+    )  # [n, season] cycle last seen, -1 if none
+    last = np.take_along_axis(cycles, np.maximum(newest, 0)[:, None], axis=1)[:, 0]
+    flat, any_seen = cycles.reshape(n, -1), seen.reshape(n, -1)
+    final = flat[np.arange(n), flat.shape[1] - 1 - any_seen[:, ::-1].argmax(1)]
+    last = np.where(newest >= 0, last, final[:, None])
+    age = np.where(
+        newest >= 0, cycles.shape[1] - newest, 1
+    )  # [n, season] seasons to the first of the horizon
+    steps = np.arange(horizon)
+    mean = last[:, steps % season]
+    seasons = age[:, steps % season] + steps // season  # [n, H]
+    width = (_seasonal_deviation(cycles)[:, None] * np.sqrt(seasons))[..., None]
+    z = ndtri(np.asarray(levels, float)) if intervals else np.zeros(len(levels))
+    return LocalForecast(mean, mean[..., None] + width * z, np.zeros(n, bool))
+
+
+def _seasonal_deviation(cycles: Floats) -> Floats:
+    """[n] root mean square of the seasonal differences of `cycles` [n, C, season]; 0 where there are none."""
+    apart = np.diff(cycles, axis=1).reshape(len(cycles), -1)
+    count = np.maximum((~np.isnan(apart)).sum(1), 1)
+    return np.asarray(np.sqrt(np.nansum(apart**2, axis=1) / count))
+
+
+class TimeUp(BaseException):
+    """The time of one series is up. Not an Exception: model code that catches those must not catch this."""
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raises `TimeUp` inside the block once `seconds` have passed.
+
+    Only where the system has interval timers and in a process's main thread; elsewhere the block runs on. A timer that was
+    running before goes on afterwards.
+    """
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    begun = time.monotonic()
+
+    def up(_signal: int, _frame: FrameType | None) -> None:
+        raise TimeUp
+
+    handler = signal.signal(signal.SIGALRM, up)
+    left, every = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        if left:
+            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - begun), 1e-3), every)
+
+
+def _across(workers: int, calls: Iterable[tuple[Any, ...]]) -> Iterator[list[_Fit]]:
+    """The results of `_fit_batch` on each of `calls`, in order, by processes of one thread each.
+
+    joblib's processes are fresh ones (safe when torch has been imported) that do not import the caller's script again, so
+    that a script needs no `if __name__ == "__main__"`; they stay for the next call and end with this process.
+    """
+    from joblib import Parallel, delayed, parallel_config  # type: ignore[import-untyped]
+    from joblib.externals.loky.process_executor import (  # type: ignore[import-untyped]
+        TerminatedWorkerError,
+    )
+
+    try:
+        with parallel_config(backend="loky", inner_max_num_threads=1):
+            tasks = (delayed(_fit_batch)(*call) for call in calls)
+            yield from Parallel(n_jobs=workers, return_as="generator", batch_size=1)(tasks)
+    except TerminatedWorkerError as error:
+        raise ForetellError(
+            "a process that fitted series was killed, most likely for want of memory. Ask for fewer: processes=1"
+        ) from error
+
+
+def _shown(parts: Iterable[list[_Fit]], count: int, run: Run) -> Iterable[list[_Fit]]:
+    """`parts`, with a progress bar when the run wants one."""
+    if not run.progress or count < 2:
+        return parts
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(
+        parts, description="fitting series", total=count, console=Console(stderr=True), transient=True
+    )
+
+
+def _trimmed(history: Floats) -> Floats:
+    """A history from its first observation on."""
+    return history[int((~np.isnan(history)).argmax()) :]
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

@@ -1,0 +1,65 @@
+"""ARIMA, its orders searched stepwise (Hyndman and Khandakar 2008, J. Stat. Soft. 27(3)); statsforecast's AutoARIMA."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from foretell.local import Covariates, LocalForecast, LocalPredictor, fit_each, statsforecast_forecast
+from foretell.panel import Panel, Schema
+from foretell.pooled import Pooled
+from foretell.recipe import State
+from foretell.task import Run, Task
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arima:
+    """One seasonal ARIMA a series, of what the pooled regression leaves."""
+
+    name: ClassVar[str] = "arima"
+    season: int | None = None  # seasonal period in steps; default: the season of the data
+    approximation: bool = (
+        True  # compare orders by conditional sums of squares; without, a series takes 10 to 20 times as long
+    )
+    max_p: int = 2  # highest autoregressive order
+    max_q: int = 2  # highest moving average order
+    max_seasonal_p: int = 1  # highest seasonal autoregressive order
+    max_seasonal_q: int = 1  # highest seasonal moving average order
+    covariates: Covariates = "pooled"  # none: the plain textbook model; pooled: on top of the regression
+    time_limit: float = 20.0  # seconds a series, after which seasonal naive takes its place
+
+    def fit(self, panel: Panel, task: Task, run: Run) -> LocalPredictor:
+        """Learn the pooled regression; a series is fitted when it is forecast."""
+        pooled = Pooled.fit(panel, seed=run.seed)
+        return LocalPredictor(pooled, task, run, self.forecast_all, self.covariates, self.season)
+
+    def load(self, schema: Schema, task: Task, state: State, run: Run) -> LocalPredictor:
+        """The predictor whose `state` this is."""
+        return LocalPredictor(
+            Pooled.of_state(*state), task, run, self.forecast_all, self.covariates, self.season
+        )
+
+    def forecast_all(
+        self, history: NDArray[np.float64], season: int, horizon: int, levels: Sequence[float], run: Run
+    ) -> LocalForecast:
+        """The forecast of each row of `history` [n, L]."""
+        return fit_each(self.forecast_one, history, season, horizon, levels, run, limit=self.time_limit)
+
+    def forecast_one(
+        self, values: NDArray[np.float64], season: int, horizon: int, levels: Sequence[float]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """[H] mean and [H, Q] quantiles of one series."""
+        from statsforecast.models import AutoARIMA
+
+        model = AutoARIMA(
+            season_length=season,
+            approximation=self.approximation,
+            max_p=self.max_p,
+            max_q=self.max_q,
+            max_P=self.max_seasonal_p,
+            max_Q=self.max_seasonal_q,
+        )
+        return statsforecast_forecast(model, values, horizon, levels)

@@ -1,0 +1,58 @@
+"""Exponential smoothing, its form chosen by AICc (Hyndman, Koehler, Snyder and Grose 2002); statsforecast's AutoETS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from foretell.local import Covariates, LocalForecast, LocalPredictor, fit_each, statsforecast_forecast
+from foretell.panel import Panel, Schema
+from foretell.pooled import Pooled
+from foretell.recipe import State
+from foretell.task import Run, Task
+from numpy.typing import NDArray
+
+_LONGEST_SEASON = 24  # that AutoETS models; it leaves longer ones out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ETS:
+    """One exponential smoothing a series, of what the pooled regression leaves."""
+
+    name: ClassVar[str] = "ets"
+    season: int | None = (
+        None  # seasonal period in steps; default: the season of the data; above 24 none is modelled
+    )
+    model: str = "ZZZ"  # error, trend and season: A additive, M multiplicative, N none, Z chosen by AICc
+    damped: bool | None = None  # whether the trend levels off; default: chosen by AICc
+    covariates: Covariates = "pooled"  # none: the plain textbook model; pooled: on top of the regression
+    time_limit: float = 20.0  # seconds a series, after which seasonal naive takes its place
+
+    def fit(self, panel: Panel, task: Task, run: Run) -> LocalPredictor:
+        """Learn the pooled regression; a series is fitted when it is forecast."""
+        pooled = Pooled.fit(panel, seed=run.seed)
+        return LocalPredictor(pooled, task, run, self.forecast_all, self.covariates, self.season)
+
+    def load(self, schema: Schema, task: Task, state: State, run: Run) -> LocalPredictor:
+        """The predictor whose `state` this is."""
+        return LocalPredictor(
+            Pooled.of_state(*state), task, run, self.forecast_all, self.covariates, self.season
+        )
+
+    def forecast_all(
+        self, history: NDArray[np.float64], season: int, horizon: int, levels: Sequence[float], run: Run
+    ) -> LocalForecast:
+        """The forecast of each row of `history` [n, L]."""
+        return fit_each(self.forecast_one, history, season, horizon, levels, run, limit=self.time_limit)
+
+    def forecast_one(
+        self, values: NDArray[np.float64], season: int, horizon: int, levels: Sequence[float]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """[H] mean and [H, Q] quantiles of one series."""
+        from statsforecast.models import AutoETS
+
+        period = season if season <= _LONGEST_SEASON else 1
+        model = AutoETS(season_length=period, model=self.model, damped=self.damped)
+        return statsforecast_forecast(model, values, horizon, levels)
