@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import inspect
-import re
+import io
+import textwrap
+import tokenize
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
@@ -87,7 +89,10 @@ def recipe_class(name: str) -> type[Recipe]:
     if name not in _registered():
         known = recipe_names()
         raise ForetellError(f"no recipe {name!r}.{nearest(name, known)} There are: {', '.join(known)}")
-    loaded: type[Recipe] = _registered()[name].load()
+    try:
+        loaded: type[Recipe] = _registered()[name].load()
+    except ImportError as error:  # a plug-in whose own dependencies are not installed
+        raise ForetellError(f"recipe {name!r} cannot be imported: {error}. Install what it needs.") from error
     return loaded
 
 
@@ -130,12 +135,26 @@ def hyperparameters(recipe: type[Recipe]) -> list[Hyperparameter]:
 
 
 def _comments(recipe: type) -> dict[str, str]:
+    """Field -> the comment on the lines of its definition."""
     try:
-        lines = inspect.getsource(recipe).splitlines()
+        source = textwrap.dedent(inspect.getsource(recipe))
     except OSError:  # a class typed at the prompt has no source
         return {}
-    pairs = (re.match(r"\s+(\w+):[^#]*#\s*(.*)$", line) for line in lines)
-    return {match[1]: match[2] for match in pairs if match}
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = {
+        token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT
+    }
+    definition = ast.parse(source).body[0]
+    assert isinstance(definition, ast.ClassDef)
+    return {
+        ast.unparse(node.target): " ".join(
+            comments[line]
+            for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+            if line in comments
+        )
+        for node in definition.body
+        if isinstance(node, ast.AnnAssign)
+    }
 
 
 def _read(where: str, kind: Any, value: Any) -> Any:

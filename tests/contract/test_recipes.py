@@ -21,17 +21,6 @@ TASK = Task(HORIZON, (0.1, 0.5, 0.9))
 SMALL = {"max_steps": 12, "hidden_size": 8, "batch_size": 16}  # for recipes that have such hyperparameters
 
 
-def importable(name: str) -> bool:
-    try:
-        recipe_class(name)
-    except ImportError:
-        return False
-    return True
-
-
-NAMES = [name for name in recipe_names() if importable(name)]
-
-
 def small(name: str) -> Recipe:
     known = {parameter.name for parameter in hyperparameters(recipe_class(name))}
     return make_recipe(name, {key: value for key, value in SMALL.items() if key in known})
@@ -46,7 +35,7 @@ def fitted(name: str) -> Model:
     return fit(name, shop())
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=recipe_names())
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -60,7 +49,7 @@ def model(name: str) -> Model:
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every recipe's model, and its forecasts from one fresh process."""
     folder = tmp_path_factory.mktemp("models")
-    for each in NAMES:
+    for each in recipe_names():
         fitted(each).save(folder / each)
     subprocess.run([sys.executable, panels.__file__, str(folder)], check=True, timeout=300)
     return folder

@@ -30,7 +30,10 @@ class Toy:
     size: int = 4  # width of it
     rate: float | None = None  # how fast; default: worked out
     kind: Literal["mean", "std"] = "mean"  # which one
-    lags: tuple[int, ...] = (1, 2)  # steps back
+    lags: tuple[int, ...] = (
+        1,  # steps
+        2,  # back
+    )
     quiet: bool = False  # whether it says nothing
 
     def fit(self, panel: Any, task: Any, run: Any) -> Any: ...
@@ -52,6 +55,21 @@ def test_a_hyperparameter_has_its_default_and_the_comment_beside_it() -> None:
     assert hyperparameters(Toy)[1] == Hyperparameter(
         "rate", float | None, None, "how fast; default: worked out"
     )
+
+
+def test_a_definition_of_several_lines_has_their_comments_as_its_meaning() -> None:
+    assert hyperparameters(Toy)[3].meaning == "steps back"
+
+
+def test_a_plug_in_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise ModuleNotFoundError("No module named 'mxnet'")
+
+    monkeypatch.setattr(
+        registry, "_registered", lambda: {"old": type("Point", (), {"load": staticmethod(broken)})}
+    )
+    with pytest.raises(ForetellError, match="recipe 'old' cannot be imported: No module named 'mxnet'"):
+        recipe_class("old")
 
 
 def test_settings_are_read_from_text_as_the_command_line_has_it() -> None:
