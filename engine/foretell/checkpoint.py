@@ -17,7 +17,7 @@ from foretell.errors import ForetellError
 _TENSOR = "\0tensor"  # marks the place of a tensor in the JSON; no key of a checkpoint begins so
 
 
-class SafetensorsIO(CheckpointIO):  # type: ignore[misc]  # lightning has no types mypy --strict accepts
+class SafetensorsIO(CheckpointIO):
     """Lightning's checkpoints as safetensors and JSON, marked with what they belong to, replaced atomically."""
 
     def __init__(self, tag: str) -> None:

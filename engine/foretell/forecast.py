@@ -72,7 +72,7 @@ class Forecast:
 
     @property
     def horizon(self) -> int:
-        return self.mean.shape[1]
+        return int(self.mean.shape[1])
 
     def at(self, levels: Sequence[float]) -> Array:
         """[N, H, len(levels)] quantiles at `levels`, linear between the levels at hand and flat beyond the outermost."""
@@ -141,4 +141,4 @@ def interpolate(quantiles: NDArray[Any], have: Sequence[float], want: Sequence[f
         (np.asarray(want, float) - levels[right - 1]) / (levels[right] - levels[right - 1]), 0, 1
     )
     low, high = quantiles[..., right - 1], quantiles[..., right]
-    return (low + (high - low) * weight).astype(np.float32)
+    return np.asarray(low + (high - low) * weight, np.float32)

@@ -69,11 +69,11 @@ class NeuralRecipe(Recipe, Protocol):
         """A training batch at random origins; `scale` [N, 2] is the mean and deviation of items without history."""
         ...
 
-    def loss(self, network: nn.Module, batch: Any) -> Tensor: ...
+    def loss(self, network: Any, batch: Any) -> Tensor: ...
 
     def forecast(
         self,
-        network: nn.Module,
+        network: Any,
         windows: Windows,
         scale: Tensor,
         items: Tensor,

@@ -130,8 +130,8 @@ def fit_network(work: Work, schedule: Schedule, run: Run) -> Progress:
 
     With `run.out` it leaves checkpoints in `out/checkpoint`, and `run.resume` goes on from there.
     """
-    module = _Module(work, schedule)
     conductor = _Conductor(work, schedule, run)
+    module = _Module(work, schedule, conductor)
     device = pick_device(run.device)
     resume = _checkpoint_to_resume(run, work.tag)
     with _quiet_lightning(), seeded(run):
@@ -170,21 +170,19 @@ class _Steps:
         return self.count
 
 
-class _Module(lightning.LightningModule):  # type: ignore[misc]  # lightning has no types mypy --strict accepts
+class _Module(lightning.LightningModule):
     """The network as Lightning wants it; every decision is the conductor's."""
 
-    def __init__(self, work: Work, schedule: Schedule) -> None:
+    def __init__(self, work: Work, schedule: Schedule, conductor: _Conductor) -> None:
         super().__init__()
         self.network = work.network
-        self.work = work
-        self.schedule = schedule
+        self.work, self.schedule, self.conductor = work, schedule, conductor
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.AdamW(self.network.parameters(), lr=self.schedule.learning_rate, weight_decay=1e-4)
 
     def training_step(self, _: object, __: int) -> Tensor:
-        conductor = next(c for c in self.trainer.callbacks if isinstance(c, _Conductor))
-        batch = self.work.batch(self.global_step, conductor.progress.anneal_from is not None)
+        batch = self.work.batch(self.global_step, self.conductor.progress.anneal_from is not None)
         loss = self.work.loss(batch)
         if not bool(torch.isfinite(loss)):
             raise self._diverged(batch)
@@ -199,7 +197,7 @@ class _Module(lightning.LightningModule):  # type: ignore[misc]  # lightning has
         )
 
 
-class _Conductor(lightning.Callback):  # type: ignore[misc]  # lightning has no types mypy --strict accepts
+class _Conductor(lightning.Callback):
     """Sets the learning rate, validates, keeps the best weights, begins the annealing, writes checkpoints."""
 
     def __init__(self, work: Work, schedule: Schedule, run: Run) -> None:
@@ -209,14 +207,21 @@ class _Conductor(lightning.Callback):  # type: ignore[misc]  # lightning has no 
         self.average: dict[str, Tensor] = {}
         self._losses: list[Tensor] = []
 
-    def on_train_batch_start(self, trainer: lightning.Trainer, module: _Module, *_: object) -> None:
-        for group in module.optimizers().param_groups:
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        for group in trainer.optimizers[0].param_groups:
             group["lr"] = self._learning_rate(trainer.global_step)
         # dropout too is a function of seed and step alone, so that resuming needs nothing but the step
         torch.manual_seed(self.run.seed * 1_000_003 + trainer.global_step)
 
     def on_train_batch_end(
-        self, trainer: lightning.Trainer, module: _Module, outputs: Any, *_: object
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
     ) -> None:
         step = self.progress.step = trainer.global_step
         self._average(step)

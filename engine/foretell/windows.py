@@ -60,7 +60,10 @@ class Windows:
     ) -> None:
         self.panel = panel
         self.device = torch.device(device)
-        place = lambda array: _tensor(array).to(self.device)  # noqa: E731  # the one line that moves data
+
+        def place(array: NDArray[Any]) -> Tensor:
+            return _tensor(array).to(self.device)
+
         self._target, self._known, self._past = (
             # New items alone have no step to gather from: one that is not observed stands in.
             place(array if len(array) else np.full((1, *array.shape[1:]), np.nan, np.float32))

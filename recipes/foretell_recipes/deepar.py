@@ -133,10 +133,9 @@ class DeepAR:
             [batch.lags, static[:, None].expand(-1, batch.steps.shape[1], -1), batch.steps], dim=-1
         )
         output, _ = network.rnn(inputs)
-        lost = -_distribution(network, network.param_proj(output), batch.moments[:, None]).log_prob(
-            batch.truth
-        )
-        return (lost * batch.trained).sum() / batch.trained.sum().clamp(min=1)
+        likelihood = _distribution(network, network.param_proj(output), batch.moments[:, None])
+        lost: Tensor = -likelihood.log_prob(batch.truth) * batch.trained
+        return lost.sum() / batch.trained.sum().clamp(min=1)
 
     def forecast(
         self,
