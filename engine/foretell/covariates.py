@@ -22,6 +22,7 @@ from foretell.sources import Store
 from foretell.statics import MISSING_SUFFIX
 
 COMMONEST: Final = 32  # values of a text column that get a column of their own
+_BLOCK: Final = 1 << 14  # cells written at a time: a block of all columns stays in the processor's cache
 OTHER: Final = "other"  # the column of all its other values
 _FUTURE_AT_LEAST: Final = 64  # steps that a filling of the future reaches where a year is shorter
 
@@ -117,12 +118,16 @@ class Column:
     words: tuple[str, ...] | None  # the vocabulary of a text
     names: tuple[str, ...]  # under which it stands in the panel
 
-    def put(self, name: str) -> Array:
-        """[cells] what stands in the panel under one of `names`."""
-        if self.words is not None:
-            hot = (self.values == self.names.index(name) + 1).astype(np.float32)
-            return np.where(np.isnan(self.values), np.float32(np.nan), hot)
-        return self.values if name == self.name else np.isnan(self.values).astype(np.float32)
+    def put(self, out: Array, cells: slice) -> None:
+        """Write what stands in the panel under `names` at some cells into `out` [cells, names]."""
+        values = self.values[cells]
+        if self.words is None:
+            out[:, 0] = values
+            if len(self.names) > 1:
+                out[:, 1] = np.isnan(values)
+        else:
+            out[:] = values[:, None] == np.arange(1, len(self.names) + 1, dtype=np.float32)
+            out[np.isnan(values)] = np.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +159,18 @@ def read_covariates(
     names = tuple(name for column in columns for name in column.names)
     if reader.schema is not None:
         names = reader.schema.known if role == "known" else reader.schema.past
-    values = allocate(grid.cells * len(names)).reshape(grid.cells, len(names))
+    values = allocate((grid.cells, len(names)))
+    for first in range(0, grid.cells, _BLOCK):
+        cells = slice(first, min(first + _BLOCK, grid.cells))
+        for column in columns:
+            position = names.index(column.names[0])
+            column.put(values[cells, position : position + len(column.names)], cells)
     some = role == "past" and any(column.codes is not None for column in columns)
     filled = np.zeros(values.shape, np.uint8) if some else None
     for column in columns:
-        for name in column.names:
-            values[:, names.index(name)] = column.put(name)
-            if filled is not None and column.codes is not None:
-                filled[:, names.index(name)] = column.codes
+        if filled is not None and column.codes is not None:
+            position = names.index(column.names[0])
+            filled[:, position : position + len(column.names)] = column.codes[:, None]
     return Covariates(values, names, filled)
 
 

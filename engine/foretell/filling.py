@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, get_args
 
@@ -19,17 +19,10 @@ Role = Literal["target", "past", "known"]
 Rule = Mapping[str, Any]  # place -> method, or place -> {"value": number}
 
 WINDOW: Final = 64  # observed entries before a gap that its statistics are taken over
-UNFILLED, COUNTS, GUESSED = (
-    0,
-    1,
-    2,
-)  # codes of `Panel.filled`: as read; zero or a value (scored); anything else
-_STATISTICS: Final[dict[str, Callable[..., Any]]] = {
-    "mean": np.nanmean,
-    "median": np.nanmedian,
-    "min": np.nanmin,
-    "max": np.nanmax,
-}
+UNFILLED: Final = 0  # codes of `Panel.filled`: as read,
+COUNTS: Final = 1  # filled by zero or a value, and scored,
+GUESSED: Final = 2  # filled by anything else
+_STATISTICS: Final = ("mean", "median", "min", "max")
 _CONSTANT: Final = ("zero", "nan", "value")
 _AHEAD: Final = ("next", "linear")
 _PLACES: Final[dict[Role, tuple[str, ...]]] = {
@@ -142,16 +135,20 @@ def _find(values: Array, layout: Layout, runs: tuple[int, int], future: int) -> 
     missing = np.isnan(values)
     at, observed = np.flatnonzero(missing), np.flatnonzero(~missing)
     edges = layout.offsets[runs[0] : runs[1] + 1] - layout.offsets[runs[0]]
-    run = np.searchsorted(edges, at, side="right") - 1
+    run = np.repeat(np.arange(len(edges) - 1), np.diff(edges))[at]
     head, tail = edges[run], edges[run + 1]
-    rank = np.searchsorted(observed, at)
+    rank = at - np.arange(
+        len(at)
+    )  # observed cells before each: those before it, less the missing ones among them
     padded = np.concatenate([np.full(1, -1), observed, np.full(1, len(values))])
     before, after = padded[rank], padded[rank + 1]
     before, after = np.where(before >= head, before, -1), np.where(after < tail, after, -1)
-    places = np.where(after < 0, _CODES["back"], _CODES["middle"])
-    places = np.where(before < 0, _CODES["front"], places)
-    places = np.where(at >= tail - future, _CODES["future"], places)
-    return _Missing(at, before, after, places.astype(np.int8), observed, head, len(np.unique(run)))
+    places = np.where(after < 0, np.int8(_CODES["back"]), np.int8(_CODES["middle"]))
+    places[before < 0] = _CODES["front"]
+    if future:
+        places[at >= tail - future] = _CODES["future"]
+    series = int(np.count_nonzero(np.diff(run))) + 1
+    return _Missing(at, before, after, places, observed, head, series)
 
 
 def _fill_chunk(values: Array, found: _Missing, rule: Rule) -> NDArray[np.uint8]:
@@ -183,6 +180,7 @@ def _estimate(values: Array, found: _Missing, chosen: NDArray[np.int64], method:
         share = (at - before) / np.maximum(after - before, 1)
         between: Array = low + (high - low) * share.astype(np.float32)
         return between
+    assert method in _STATISTICS, method
     return _statistic(values, found, chosen, method)
 
 
@@ -195,21 +193,40 @@ def _statistic(values: Array, found: _Missing, chosen: NDArray[np.int64], method
     """One number a gap, over the `WINDOW` observed entries before it."""
     out = np.full(len(chosen), np.nan, np.float32)
     there = np.flatnonzero(found.before[chosen] >= 0)
-    gaps, which = np.unique(found.before[chosen][there], return_inverse=True)
-    heads = np.zeros(len(gaps), np.int64)
-    heads[which] = found.head[chosen][there]
+    if len(there) == 0:
+        return out
+    before, head = found.before[chosen][there], found.head[chosen][there]
+    new = np.concatenate([np.ones(1, bool), np.diff(before) > 0])  # the first step of each gap
+    gaps, heads = before[new], head[new]
     rank = np.searchsorted(found.observed, gaps)
-    results = np.empty(len(gaps), np.float64)
+    count = np.minimum(rank - np.searchsorted(found.observed, heads) + 1, WINDOW)
+    results = np.empty(len(gaps), np.float32)
     block = 1 << 15
     for first in range(0, len(gaps), block):
         mine = slice(first, first + block)
-        entries = rank[mine, None] - np.arange(WINDOW)
-        cells = found.observed[np.maximum(entries, 0)]
-        inside = (entries >= 0) & (cells >= heads[mine, None])
-        observed = np.where(inside, values[cells].astype(np.float64), np.nan)
-        results[mine] = _STATISTICS[method](observed, axis=1)
-    out[there] = results[which]
+        entries = np.arange(WINDOW)
+        cells = found.observed[np.maximum(rank[mine, None] - entries, 0)]
+        results[mine] = _summary(values[cells], entries < count[mine, None], count[mine], method)
+    out[there] = results[np.cumsum(new) - 1]
     return out
+
+
+def _summary(
+    entries: Array, inside: NDArray[np.bool_], count: NDArray[np.int64], method: str
+) -> NDArray[np.float64]:
+    """[G] a statistic of `entries` [G, WINDOW], of which the first `count` of each row are `inside`."""
+    summary: NDArray[np.float64]
+    if method == "mean":
+        summary = np.sum(entries, axis=1, where=inside, dtype=np.float64) / count
+    elif method == "median":
+        rising = np.sort(np.where(inside, entries, np.float32(np.inf)), axis=1).astype(np.float64)
+        rows = np.arange(len(count))
+        summary = (rising[rows, (count - 1) // 2] + rising[rows, count // 2]) / 2
+    elif method == "min":
+        summary = np.min(entries, axis=1, where=inside, initial=np.inf).astype(np.float64)
+    else:
+        summary = np.max(entries, axis=1, where=inside, initial=-np.inf).astype(np.float64)
+    return summary
 
 
 def refilled(panel: Panel) -> Panel:
@@ -233,6 +250,8 @@ def refilled(panel: Panel) -> Panel:
 def _refill(
     values: Array, codes: NDArray[np.uint8], panel: Panel, layout: Layout, rule: Rule
 ) -> tuple[Array, NDArray[np.uint8]]:
+    if rule.get("middle", "nan") == rule.get("back", "nan") and not fills(rule, "front"):
+        return values, codes  # a gap is filled alike wherever it ends
     raw = np.where(codes == UNFILLED, values, np.float32(np.nan)).astype(np.float32)
     full = raw.copy()
     new, _ = fill(full, layout, rule=rule)

@@ -63,9 +63,15 @@ class Layout:
         return run, cells - self.offsets[run]
 
 
-def allocate(cells: int) -> Array:
-    """A grid of `cells` steps that nothing was observed in; the one place where grids are made."""
-    return np.full(cells, np.nan, np.float32)
+def allocate(shape: tuple[int, ...]) -> Array:
+    """A grid that is yet to be written; the one place where grids are made."""
+    return np.empty(shape, np.float32)
+
+
+def _unobserved(cells: int) -> Array:
+    grid = allocate((cells,))
+    grid.fill(np.nan)
+    return grid
 
 
 def check_size(cells: int, longest: str) -> None:
@@ -139,7 +145,7 @@ def _encoded(rows: Rows, column: str, vocabulary: Sequence[str] | None) -> str:
 
 def _scatter(store: Store, query: str, columns: int, cells: int) -> tuple[list[Array], int, int]:
     """The grids that `query` (cell, c0, c1, ...) fills, how many rows it placed, and how many cells they hit."""
-    grids = [allocate(cells) for _ in range(columns)]
+    grids = [_unobserved(cells) for _ in range(columns)]
     hit = np.zeros(cells, bool)
     placed = 0
     with np.errstate(over="ignore"):  # beyond float32 becomes infinite, which the caller looks for
@@ -208,7 +214,7 @@ def spread(
     grids: Mapping[str, Array], *, groups: Layout, group: NDArray[np.int64], layout: Layout
 ) -> dict[str, Array]:
     """Grids laid out by `groups` as grids of items: item i reads those of group[i], nothing where that is -1."""
-    out = {name: allocate(layout.cells) for name in grids}
+    out = {name: _unobserved(layout.cells) for name in grids}
     for first, last in layout.chunks():
         item, step = layout.expand(first, last)
         owner = group[item]

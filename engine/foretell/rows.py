@@ -32,6 +32,7 @@ class Rows:
     view: str
     key: Mapping[str, str]  # name of each part of the key -> column of the table
     timestamp: str
+    dated: bool  # time is dates, not integers
     columns: tuple[str, ...]  # the columns behind v0, v1, ...
     texts: frozenset[str]  # those of `columns` that are text
     aggregation: Mapping[str, str] = field(
@@ -79,6 +80,7 @@ def read_rows(
         view=view,
         key=dict(key),
         timestamp=timestamp,
+        dated=frequency.unit != "step",
         columns=tuple(columns),
         texts=frozenset(texts),
         aggregation=aggregation or {},
@@ -162,9 +164,7 @@ def _refuse(store: Store, rows: Rows, found: pd.DataFrame) -> None:
 def _undated(store: Store, rows: Rows, count: int) -> ForetellError:
     where, written = first_row(store, rows, "step IS NULL", "written", dated=False)
     got = "is empty" if written is None else f"{written!r} does not parse"
-    kind = (
-        "a whole number" if rows.table.kinds[rows.timestamp] == "number" else "2024-12-31 or 2024-12-31 18:00"
-    )
+    kind = "2024-12-31 or 2024-12-31 18:00" if rows.dated else "a whole number"
     return ForetellError(
         f"{where}: {rows.timestamp!r} {got} ({count} such rows in {rows.table.label}). Write it as {kind}."
     )
