@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,8 @@ from foretell.related import Related, check_columns, join, read_related
 from foretell.rows import Rows, Spans, find_spans, spell_key
 from foretell.sources import Store, Table, open_table
 from foretell.statics import Metadata, Statics, encode_statics, match, read_metadata
+
+_SPARSE: Final = 50  # steps a row from which a wrong date or frequency is likely
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +166,14 @@ def _lay_out(reader: Reader, keys: pd.DataFrame, spans: Spans) -> Layout:
     longest = int(np.argmax(layout.lengths))
     begin, finish = reader.frequency.timestamps(np.array([first[longest], stop[longest] - 1]))
     name = spell_key(list(keys.columns), list(keys.iloc[longest]))
-    check_size(layout.cells, f"{name} alone runs from {str(begin)[:16]} to {str(finish)[:16]}")
+    extent = f"{name} alone runs from {str(begin)[:10]} to {str(finish)[:10]}"
+    check_size(layout.cells, extent)
+    if layout.cells > _SPARSE * int(spans.rows.sum()):
+        reader.findings.warn(
+            "sparse",
+            f"{layout.cells:,} steps hold {int(spans.rows.sum()):,} rows, {extent}: look for a wrong date or freq",
+            layout.cells,
+        )
     return layout
 
 

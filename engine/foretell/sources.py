@@ -129,8 +129,9 @@ class Store:
 
 
 def _unreadable(error: Exception) -> ForetellError:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return ForetellError("the data cannot be read: " + " ".join(lines[:3]))
+    text = str(error).split("LINE 1:")[0]  # what follows is our own SQL
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return ForetellError("the data cannot be read: " + " ".join(lines[:4]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,8 @@ class Table:
                     f"freq '1' means integer time, but {column!r} of {self.label} holds {_spoken(kind)}."
                     f" Give the frequency of the dates, such as freq='D'."
                 )
-            return f"TRY_CAST({name} AS BIGINT)"
+            real = f"TRY_CAST({name} AS DOUBLE)"  # 2.5 is no step: a plain cast would round it
+            return f"CASE WHEN {real} = floor({real}) THEN TRY_CAST({name} AS BIGINT) END"
         if column not in self.textual:
             return self._stored_moment(name, column, frequency)
         tails = {"Y": ("-01", "-01-01"), "Q": ("-01",), "M": ("-01",)}.get(frequency.unit, ())
@@ -240,12 +242,15 @@ def _open_files(store: Store, patterns: Sequence[str], view: str, name: str) -> 
     if paths[0].lower().endswith(_PARQUET):
         store.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet({files}, union_by_name = true)")
         return _typed_table(store, label, view)
-    options = "header = true, union_by_name = true"
+    options = "header = true, skip = 0, union_by_name = true"
     # Two looks at a CSV: what its columns seem to be, and the columns as plain text. Casting that text ourselves keeps
     # an id such as 007 as it is, and lets a message name the very row that does not parse.
     sniffed = f"SELECT * FROM read_csv({files}, {options}, nullstr = {literals(MISSING)})"
     store.execute(f"CREATE VIEW {view} AS SELECT * FROM read_csv({files}, {options}, all_varchar = true)")
     kinds = {column: _kind(dtype) for column, dtype in _describe(store, f"({sniffed})").items()}
+    only = next(iter(kinds))
+    if len(kinds) == 1 and any(mark in only for mark in ",;\t|"):
+        raise ForetellError(f"{label}: some rows have another number of columns than the header {only!r}.")
     if list(_describe(store, view)) != list(kinds):
         raise ForetellError(f"{label}: the header cannot be told from the rows. Give the file a header line.")
     return Table(label, view, kinds, frozenset(kinds))

@@ -50,6 +50,8 @@ def read_metadata(
     columns = [c for c in columns if c not in odd]
     as_text = {c for c in columns if _is_text(c, table, schema)}
     frame = _read(store, table, key, columns)
+    if frame.empty:
+        raise ForetellError(f"{table.label} has no rows.")
     keys = frame[[f"k{i}" for i in range(len(key))]].set_axis(list(key), axis=1)
     _refuse_keys(keys, table)
     numbers = {

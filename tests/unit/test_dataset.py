@@ -233,6 +233,11 @@ def test_an_item_twice_in_the_metadata_is_refused():
         Dataset(sales(), items=items, freq="D")
 
 
+def test_metadata_without_rows_are_refused():
+    with pytest.raises(ForetellError, match="the items table has no rows"):
+        Dataset(sales(), items=pd.DataFrame({"item_id": [], "size": []}), freq="D")
+
+
 def test_metadata_without_a_key_are_refused():
     with pytest.raises(ForetellError, match="the items table has no column 'item_id'"):
         Dataset(sales(), items=pd.DataFrame({"name": ["a"]}), freq="D")

@@ -219,6 +219,7 @@ def bad(column, row, value):
         (sales(), {"freq": "1"}, "freq '1' means integer time, but 'timestamp' of the target table holds dates"),
         (sales(timestamp=[1, 2, 3, 4, 5]), {}, "holds numbers, expected dates. For integer time give freq='1'"),
         (sales(target=sales()["timestamp"]), {}, "must hold numbers"),
+        (sales(timestamp=[1, 2, 3.5, 4, 5]), {"freq": "1"}, "item 'a': 'timestamp' '3.5' does not parse.*a whole number"),
         (sales(), {"ends": "never"}, "ends must be 'last' or 'own', got 'never'"),
         (sales(), {"season": 0}, "season must be a whole number"),
         (sales(), {"aggregation": {"target": "sun"}}, "no method 'sun'. Did you mean 'sum'"),
@@ -277,3 +278,17 @@ def test_the_length_of_a_series_comes_from_its_dates_across_1970():
     frame = pd.DataFrame({"item_id": "a", "timestamp": dates, "target": np.arange(len(dates))})
     panel = Dataset(frame, freq="W-FRI", strict=True).panel
     assert panel.target.tolist() == list(range(len(dates)))
+
+
+def test_a_row_of_another_length_is_never_taken_for_the_header(tmp_path):
+    path = tmp_path / "sales.csv"
+    path.write_text("item_id,timestamp,target\na,2024-01-01,1\nb,2024-01-01\nb,2024-01-02,3,4,5\n")
+    with pytest.raises(ForetellError, match="some rows have another number of columns than the header"):
+        Dataset(path, freq="D")
+
+
+def test_a_grid_far_longer_than_its_rows_is_reported():
+    late = pd.DataFrame({"item_id": "b", "timestamp": ["2224-01-01"], "target": [1.0]})
+    frame = pd.concat([sales().astype({"timestamp": str}), late])
+    assert "sparse" in codes(Dataset(frame, freq="D"))
+    assert "sparse" not in codes(Dataset(sales(), freq="D"))
