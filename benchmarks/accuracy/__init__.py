@@ -1,0 +1,1 @@
+"""Accuracy on public data: `python -m benchmarks.accuracy --help`."""

@@ -1,0 +1,78 @@
+"""MQRNN learns what it should, uses what it is given, and keeps its windows apart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from foretell.panel import Panel
+from foretell.recipe import make_recipe
+from foretell.task import Run, Task
+from foretell_recipes.mqrnn import _season_errors, between_levels
+from panels import daily
+
+SMALL = {"hidden_size": 16, "max_steps": 250, "context_length": 14}
+TASK = Task(6, (0.1, 0.5, 0.9))
+
+
+def promoted(steps: int = 150) -> Panel:
+    """Sales that jump by 50 whenever the known price column is high, and nothing else happens."""
+    panel = daily([np.zeros(steps)] * 6)
+    open_price = panel.known[:, 0] > 12
+    sales = [open_price[i * (steps + panel.future) :][:steps] * 50.0 + 10 + i for i in range(6)]
+    return replace(panel, target=np.concatenate(sales).astype(np.float32))
+
+
+def test_a_known_covariate_decides_the_forecast() -> None:
+    panel = promoted()
+    median = make_recipe("mqrnn", SMALL).fit(panel, TASK, Run()).predict(panel).quantiles[..., 1]
+    high = panel.known_at(np.arange(6), panel.origin[:, None] + np.arange(6))[..., 0] > 12
+    assert high.any()
+    assert median[high].mean() > median[~high].mean() + 25
+
+
+def test_the_kind_of_a_new_item_decides_its_forecast() -> None:
+    rng = np.random.default_rng(0)
+    panel = daily([*(rng.normal(100 if i % 2 else 20, 2, 100) for i in range(10)), [], []])
+    median = make_recipe("mqrnn", SMALL).fit(panel, TASK, Run()).predict(panel).quantiles[-2:, :, 1].mean(1)
+    assert 10 < median[0] < 40  # an even position: of the kind that sells about 20
+    assert 75 < median[1] < 130
+
+
+def test_the_mean_of_a_skewed_series_lies_above_its_median() -> None:
+    rng = np.random.default_rng(1)
+    panel = daily([rng.exponential(10, 200) for _ in range(8)], covariates=False)
+    forecast = make_recipe("mqrnn", SMALL).fit(panel, TASK, Run()).predict(panel)
+    # of an exponential distribution with mean 10 the median is 6.9
+    assert forecast.mean.mean() > forecast.quantiles[..., 1].mean() + 1
+
+
+def test_season_errors_are_mean_changes_over_a_season() -> None:
+    values = torch.tensor([[0.0, 1.0, 0.5, 1.0, 0.0, 1.0]])
+    seen = torch.tensor([[True, True, True, True, True, False]])
+    # over two steps: |0.5 - 0|, |1 - 1|, |0 - 0.5| are seen; over five none is, since the last step is hidden
+    assert torch.allclose(_season_errors(values, seen, [2, 5]), torch.tensor([[1.0 / 3, 1.0]]))
+
+
+def test_levels_between_those_of_the_network_are_interpolated() -> None:
+    quantiles = torch.tensor([[1.0, 2.0, 4.0]])
+    have = torch.tensor([0.1, 0.5, 0.9])
+    got = between_levels(quantiles, have, (0.05, 0.1, 0.3, 0.5, 0.9, 0.95))
+    assert torch.allclose(got, torch.tensor([[1.0, 1.0, 1.5, 2.0, 4.0, 4.0]]))
+
+
+def test_defaults_follow_the_data() -> None:
+    panel = daily([range(20), range(200)], covariates=False)
+    recipe = make_recipe("mqrnn").resolved(panel, TASK)  # type: ignore[attr-defined]
+    assert recipe.context_length == 12  # two horizons
+    assert make_recipe("mqrnn").resolved(daily([range(9)]), Task(8)).context_length == 9  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["mqrnn", "deepar"])
+def test_training_on_more_threads_or_in_another_batch_changes_little(name: str) -> None:
+    panel = promoted(60)
+    fitted = make_recipe(name, SMALL | {"max_steps": 10}).fit(panel, TASK, Run())
+    alone = [fitted.predict(panel.take(np.array([i]))).quantiles[0] for i in range(6)]
+    np.testing.assert_allclose(np.stack(alone), fitted.predict(panel).quantiles, rtol=1e-5, atol=1e-4)
