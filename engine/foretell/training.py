@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import signal
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -150,9 +151,10 @@ def fit_network(work: Work, schedule: Schedule, run: Run) -> Progress:
             enable_progress_bar=run.progress,
             default_root_dir=run.out or Path(),
         )
-        trainer.fit(module, train_dataloaders=_Steps(schedule.max_steps), ckpt_path=resume, weights_only=True)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+        with _keyboard_interrupt():
+            trainer.fit(
+                module, train_dataloaders=_Steps(schedule.max_steps), ckpt_path=resume, weights_only=True
+            )
     work.network.to(device).eval()
     return conductor.progress
 
@@ -320,6 +322,19 @@ def _precision(run: Run, device: torch.device) -> Any:
         and torch.cuda.is_bf16_supported(including_emulation=False)
     )
     return "bf16-mixed" if half else "32-true"
+
+
+@contextmanager
+def _keyboard_interrupt() -> Iterator[None]:
+    """Ctrl-C stays a KeyboardInterrupt: Lightning turns it into SystemExit and leaves the signal switched off."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from error
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -278,6 +279,19 @@ def test_an_interruption_is_short_and_exits_with_130(run: Run, monkeypatch: pyte
     result = run("backtest", "sales.csv", *backtest_with())
     assert result.exit_code == 130
     assert result.stderr.splitlines()[-1] == "interrupted"
+
+
+def test_a_training_that_is_interrupted_exits_with_130_and_leaves_the_signal_as_it_was(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("foretell.training._Module.training_step", interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    result = run("train", *TABLES, "--horizon", 7, "--recipe", "mqrnn", "--out", "model")
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (130, "interrupted")
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_the_sample_is_found_and_its_known_columns_reach_through_the_horizon(run: Run) -> None:
