@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,36 +43,48 @@ class LocalForecast(NamedTuple):
     failed: NDArray[np.bool_]  # [n] whose model failed, and which seasonal naive forecast
 
 
-# history [n, L] (NaN where not observed, ending at the origin), season, horizon, levels, run
-Forecaster = Callable[[Floats, int, int, Sequence[float], Run], LocalForecast]
 # history [L] without NaN, season, horizon, levels -> mean [H], quantiles [H, Q]
 SeriesModel = Callable[[Floats, int, int, Sequence[float]], tuple[Floats, Floats]]
 
 
+class LocalRecipe(Protocol):
+    """A recipe that forecasts series one by one, or all alike."""
+
+    @property
+    def season(self) -> int | None:
+        """Seasonal period in steps; None takes the panel's."""
+        ...
+
+    @property
+    def covariates(self) -> Covariates:
+        """Whether the pooled regression comes first."""
+        ...
+
+    def forecast_all(
+        self, history: Floats, season: int, horizon: int, levels: Sequence[float], run: Run
+    ) -> LocalForecast:
+        """The forecast of each row of `history` [n, L], which ends at the origin; NaN where not observed."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class LocalPredictor:
-    """A fitted recipe of local models: the pooled regression, and how to forecast what it leaves."""
+    """A fitted recipe of local models: it forecasts what the pooled regression leaves of each series."""
 
+    recipe: LocalRecipe
     pooled: Pooled
     task: Task
     run: Run
-    forecaster: Forecaster
-    covariates: Covariates
-    season: int | None = None  # default: the panel's
 
     @classmethod
-    def load(
-        cls,
-        state: State,
-        task: Task,
-        run: Run,
-        forecaster: Forecaster,
-        *,
-        covariates: Covariates,
-        season: int | None,
-    ) -> LocalPredictor:
+    def fit(cls, recipe: LocalRecipe, panel: Panel, task: Task, run: Run) -> LocalPredictor:
+        """Learn the pooled regression; a series is fitted when it is forecast."""
+        return cls(recipe, Pooled.fit(panel, seed=run.seed), task, run)
+
+    @classmethod
+    def load(cls, recipe: LocalRecipe, task: Task, state: State, run: Run) -> LocalPredictor:
         """The predictor whose `state` this is."""
-        return cls(Pooled.of_state(*state), task, run, forecaster, covariates, season)
+        return cls(recipe, Pooled.of_state(*state), task, run)
 
     def predict(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
         """Fit each series of the panel and forecast it from its origin on."""
@@ -80,7 +92,7 @@ class LocalPredictor:
         n, horizon = len(panel), self.task.horizon
         mean, quantiles = np.empty((n, horizon)), np.empty((n, horizon, len(wanted)))
         failed = np.zeros(n, bool)
-        for items in chunks(panel, horizon):
+        for items in chunks(panel, horizon, len(self.pooled.mean)):
             part = self._chunk(panel, items, wanted)
             mean[items], quantiles[items], failed[items] = part
         return Forecast.build(panel, wanted, quantiles, mean, fallbacks=failed)
@@ -93,11 +105,11 @@ class LocalPredictor:
         horizon = self.task.horizon
         explained = (
             self.pooled.explain(panel, items, horizon)
-            if self.covariates == "pooled" and has_related(panel)
+            if self.recipe.covariates == "pooled" and has_related(panel)
             else unexplained(panel, items, horizon)
         )
-        season = self.season or panel.season
-        left = self.forecaster(explained.residual, season, horizon, levels, self.run)
+        season = self.recipe.season or panel.season
+        left = self.recipe.forecast_all(explained.residual, season, horizon, levels, self.run)
         mean = explained.location[:, None] + explained.scale[:, None] * (explained.ahead + left.mean)
         quantiles = explained.location[:, None, None] + explained.scale[:, None, None] * (
             explained.ahead[..., None] + left.quantiles
@@ -174,15 +186,12 @@ def _fit_one(
     seen = values[~np.isnan(values)]
     if np.ptp(seen) <= 1e-9 * np.abs(seen).max():  # a constant has an exact forecast
         return np.full(horizon, seen[-1]), np.full((horizon, len(levels)), seen[-1])
-    # Filled steps fit too well: widen what the model says by what they took from its residual variance.
-    wider = np.sqrt(len(values) / len(seen))
     try:
         with time_limit(limit), warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             mean, quantiles = model(fill_gaps(values, season), season, horizon, levels)
     except (Exception, TimeUp):  # whatever it is, the other series go on, and the forecast says so
         return None
-    quantiles = mean[:, None] + wider * (quantiles - mean[:, None])
     return (mean, quantiles) if np.isfinite(quantiles).all() and np.isfinite(mean).all() else None
 
 

@@ -14,7 +14,9 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from foretell.errors import ForetellError
 from foretell.panel import Array, Panel
 from foretell.regressors import Regressors, common_bins, observed
 from foretell.scaling import StaticScale, static_design
@@ -62,45 +64,50 @@ class Pooled:
     def fit(cls, panel: Panel, *, seed: int) -> Pooled:
         """Learn from what lies before each item's origin; from a sample of the items when there are very many."""
         items = _sample(panel, seed)
-        length = max(int(np.minimum(panel.stop[items], CONTEXT).max(initial=1)), 1)
+        if len(items) == 0:
+            raise ForetellError("no item has a history before its origin: there is nothing to learn from")
+        with threadpool_limits(1):  # many small matrices: threads only wait for each other
+            return cls._fit(panel, items)
+
+    @classmethod
+    def _fit(cls, panel: Panel, items: NDArray[np.int64]) -> Pooled:
+        length = _length(panel, items)
         scale = StaticScale.fit(panel)
         regressors = Regressors.choose(panel, items[: max(1, 100_000 // length)], length)
-        target = observed(panel, items, length).astype(np.float64)
-        seen = ~np.isnan(target)
-        location, spread = _moments(target, scale.predict(panel)[items])
-        z = np.where(seen, (target - location[:, None]) / _divisor(spread)[:, None], 0)
-        design = regressors.design(panel, items, back=length, ahead=0) * seen[..., None]
-        steps = panel.origin[items][:, None] + np.arange(-length, 0)
+        view = _View.of(panel, items, scale)
+        telling = (
+            view.seen & (view.spread > 0)[:, None]
+        )  # a constant would only pull all effects towards nothing
+        design = regressors.design(panel, items, back=length, ahead=0) * telling[..., None]
+        cells = _Cells.of(panel, items, back=length, ahead=0)
         statics = static_design(panel, scale.moments)[items, :-1]
-        fitted, common = _estimate(design, z, seen, _Cells.of(panel, steps), statics)
-        guess = fitted.prior(statics)
-        explained = np.einsum("nld,nd->nl", design[..., :-1], guess[:, :-1]) + _Cells.of(panel, steps).effect(
-            common
-        )
-        rest = _cold_residuals(panel, items, target, explained)
+        hierarchy, common = _estimate(design, view.z * telling, telling, cells, statics)
+        typical = _without_trend(hierarchy.prior(statics))
+        explained = np.einsum("nld,nd->nl", design, typical) + cells.effect(common)
+        rest = _cold_residuals(panel, items, view.target, explained)
         return cls(
-            regressors, scale, fitted.mean, fitted.slopes, fitted.variance, fitted.noise, common,
-            np.quantile(rest, _LEVELS) if len(rest) else np.zeros(len(_LEVELS)), float(rest.mean()) if len(rest) else 0.0,
+            regressors, scale, hierarchy.mean, hierarchy.slopes, hierarchy.variance, hierarchy.noise, common,
+            rest=np.quantile(rest, _LEVELS), bias=float(rest.mean()),
         )  # fmt: skip
 
     def explain(self, panel: Panel, items: NDArray[np.int64], horizon: int) -> Explained:
         """What the regression says of `items`, with coefficients of their own as far as their histories carry them."""
         length = _length(panel, items)
-        target = observed(panel, items, length).astype(np.float64)
-        seen = ~np.isnan(target)
-        location, spread = _moments(target, self.scale.predict(panel)[items])
-        z = np.where(seen, (target - location[:, None]) / _divisor(spread)[:, None], 0)
-        steps = panel.origin[items][:, None] + np.arange(-length, horizon)
-        effect = _Cells.of(panel, steps).effect(self.common)
+        view = _View.of(panel, items, self.scale)
+        effect = _Cells.of(panel, items, back=length, ahead=horizon).effect(self.common)
         design = self.regressors.design(panel, items, back=length, ahead=horizon)
-        moments = _Moments.of(design[:, :length] * seen[..., None], (z - effect[:, :length]) * seen)
         statics = static_design(panel, self.scale.moments)[items, :-1]
-        own = _Hierarchy(self.mean, self.slopes, self.variance, self.noise).own(moments, statics)[0]
-        own[:, -1] = 0  # the trend: the local model's business
+        hierarchy = _Hierarchy(self.mean, self.slopes, self.variance, self.noise)
+        with threadpool_limits(1):
+            moments = _Moments.of(
+                design[:, :length] * view.seen[..., None], (view.z - effect[:, :length]) * view.seen
+            )
+            own = _without_trend(hierarchy.own(moments, statics)[0])
         fitted = np.einsum("nld,nd->nl", design, own) + effect
         return Explained(
-            items=items, location=location, scale=spread, residual=np.where(seen, z - fitted[:, :length], np.nan),
-            ahead=fitted[:, length:], brief=seen.sum(1) < LEAST_OBSERVED,
+            items=items, location=view.location, scale=view.spread,
+            residual=np.where(view.seen, view.z - fitted[:, :length], np.nan),
+            ahead=fitted[:, length:], brief=view.seen.sum(1) < LEAST_OBSERVED,
         )  # fmt: skip
 
     def quantiles(self, levels: Sequence[float]) -> Floats:
@@ -131,7 +138,7 @@ def unexplained(panel: Panel, items: NDArray[np.int64], horizon: int) -> Explain
     )  # fmt: skip
 
 
-def chunks(panel: Panel, horizon: int, width: int = 128) -> Iterator[NDArray[np.int64]]:
+def chunks(panel: Panel, horizon: int, width: int) -> Iterator[NDArray[np.int64]]:
     """All items, those of similar length together, few enough at once for their design of `width` columns to fit memory."""
     order = np.argsort(panel.stop, kind="stable")[::-1]
     begin = 0
@@ -140,6 +147,25 @@ def chunks(panel: Panel, horizon: int, width: int = 128) -> Iterator[NDArray[np.
         size = max(1, min(4096, _CHUNK // (steps * width)))
         yield order[begin : begin + size]
         begin += size
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The histories of some items, standardised."""
+
+    target: Floats  # [n, L] NaN where not observed or closed
+    seen: NDArray[np.bool_]  # [n, L]
+    location: Floats  # [n]
+    spread: Floats  # [n]; 0 for a constant
+    z: Floats  # [n, L]; 0 where not seen
+
+    @classmethod
+    def of(cls, panel: Panel, items: NDArray[np.int64], scale: StaticScale) -> _View:
+        target = observed(panel, items, _length(panel, items)).astype(np.float64)
+        seen = ~np.isnan(target)
+        location, spread = _moments(target, scale.predict(panel)[items])
+        divisor = np.where(spread > 0, spread, 1.0)[:, None]
+        return cls(target, seen, location, spread, np.where(seen, (target - location[:, None]) / divisor, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +209,7 @@ class _Hierarchy:
         prior = self.prior(statics)
         inverse = np.linalg.inv(moments.square + np.diag(self.noise / self.variance))
         left = moments.cross - np.einsum("nde,ne->nd", moments.square, prior)
-        return prior + np.einsum("nde,ne->nd", inverse, left), self.noise * inverse
+        return prior + np.einsum("nde,ne->nd", inverse, left), np.asarray(self.noise * inverse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +222,8 @@ class _Cells:
     steps: NDArray[np.int64]  # [n, L] ordinals
 
     @classmethod
-    def of(cls, panel: Panel, steps: NDArray[np.int64]) -> _Cells:
+    def of(cls, panel: Panel, items: NDArray[np.int64], *, back: int, ahead: int) -> _Cells:
+        steps = panel.origin[items][:, None] + np.arange(-back, ahead)
         first, last = int(steps.min()), int(steps.max())
         bins = common_bins(panel.frequency, np.arange(first, last + 1))
         begin = np.cumsum([0, *(size for size, _ in bins)])
@@ -221,9 +248,8 @@ class _Cells:
         dummies = np.zeros((length, self.size))
         np.put_along_axis(dummies, self.table, 1.0, axis=1)
         penalty = max(0.5 * float(seen.any(1).sum()), 1.0)  # half an observation of each item
-        return np.linalg.solve(
-            (dummies * count[:, None]).T @ dummies + penalty * np.eye(self.size), dummies.T @ total
-        )
+        square = (dummies * count[:, None]).T @ dummies + penalty * np.eye(self.size)
+        return np.asarray(np.linalg.solve(square, dummies.T @ total))
 
 
 def _estimate(
@@ -285,7 +311,8 @@ def _cold_residuals(panel: Panel, items: NDArray[np.int64], target: Floats, expl
             scale = StaticScale.fit(panel.take(items[others]))
             guess[held] = scale.predict(panel.take(items[held]))
     rest = (target - guess[:, :1]) / np.maximum(guess[:, 1:], 1e-12) - explained
-    return rest[~np.isnan(rest)]
+    rest = rest[~np.isnan(rest)]
+    return rest if len(rest) else np.zeros(1)
 
 
 def _sample(panel: Panel, seed: int) -> NDArray[np.int64]:
@@ -313,8 +340,9 @@ def _moments(target: Floats, guess: Array) -> tuple[Floats, Floats]:
     return np.where(count > 0, mean, expected), spread
 
 
-def _divisor(spread: Floats) -> Floats:
-    return np.where(spread > 0, spread, 1.0)
+def _without_trend(coefficients: Floats) -> Floats:
+    """The coefficients with the trend's, the last, at nothing: going on with it is the local model's business."""
+    return np.concatenate([coefficients[:, :-1], np.zeros((len(coefficients), 1))], axis=1)
 
 
 def _length(panel: Panel, items: NDArray[np.int64]) -> int:

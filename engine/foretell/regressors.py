@@ -43,32 +43,29 @@ class Regressors:
         before = panel.origin[items][:, None] + np.arange(-length, 0)
         seen = observed(panel, items, length)
         values = panel.known_at(items, before).astype(np.float64)
-        rows = values[~np.isnan(seen)]  # [R, K]
-        binary = _all(rows, (rows == 0) | (rows == 1))
-        logged = ~binary & _all(rows, rows > 0)
+        here = ~np.isnan(seen)
+        binary = _all(values[here], (values[here] == 0) | (values[here] == 1))
+        logged = ~binary & _all(values[here], values[here] > 0)
         if logged.any():
             values[..., logged] = np.log(np.maximum(values[..., logged], 1e-9))
-        within = values - _means(values, ~np.isnan(seen))[:, None]
-        within = np.where(binary, values, within)[~np.isnan(seen)]
-        variance = _variance(within)
+        variance = _variance(np.where(binary, values, values - _means(values, here)[:, None])[here])
         use = _largest(variance, _MOST_COLUMNS)
-        before_after = [
-            (int(k), shift, float(_variance(_shift(values, shift)[~np.isnan(seen)][:, [k]])[0]))
-            for k in _largest(
-                np.where(binary, _variance(values.reshape(-1, values.shape[-1])), 0), _MOST_SHIFTED
-            )
+        # A column that is the same on all observed steps (open) may still differ the day before.
+        changing = np.where(binary, _variance(values.reshape(here.size, -1)), 0)
+        moved = {
+            (int(k), shift): float(_variance(_shift(values[..., [k]], shift)[here])[0])
+            for k in _largest(changing, _MOST_SHIFTED)
             for shift in (-1, 1)
-        ]
-        shifted = [(k, shift) for k, shift, spread in before_after if spread > _LEAST_VARIANCE]
-        candidates = [(float(variance[k]), (int(k), 0)) for k in use if binary[k]]
-        candidates += [(spread, (k, shift)) for k, shift, spread in before_after if spread > _LEAST_VARIANCE]
-        crossed = [source for _, source in sorted(candidates, key=lambda c: -c[0])[:_MOST_CROSSED]]
+        }
+        shifted = [source for source, spread in moved.items() if spread > _LEAST_VARIANCE]
+        candidates = {(int(k), 0): float(variance[k]) for k in use if binary[k]}
+        candidates |= {source: moved[source] for source in shifted}
         return cls(
             plain=tuple(int(k) for k in use),
             logged=tuple(bool(logged[k]) for k in use),
             spread=tuple(0.0 if binary[k] else float(np.sqrt(variance[k])) for k in use),
             shifted=tuple(shifted),
-            crossed=tuple(crossed),
+            crossed=tuple(sorted(candidates, key=lambda source: -candidates[source])[:_MOST_CROSSED]),
         )
 
     def to_json(self) -> dict[str, Any]:

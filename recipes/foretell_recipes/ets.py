@@ -9,7 +9,6 @@ from typing import ClassVar
 import numpy as np
 from foretell.local import Covariates, LocalForecast, LocalPredictor, fit_each, statsforecast_forecast
 from foretell.panel import Panel, Schema
-from foretell.pooled import Pooled
 from foretell.recipe import State
 from foretell.task import Run, Task
 from numpy.typing import NDArray
@@ -32,14 +31,11 @@ class ETS:
 
     def fit(self, panel: Panel, task: Task, run: Run) -> LocalPredictor:
         """Learn the pooled regression; a series is fitted when it is forecast."""
-        pooled = Pooled.fit(panel, seed=run.seed)
-        return LocalPredictor(pooled, task, run, self.forecast_all, self.covariates, self.season)
+        return LocalPredictor.fit(self, panel, task, run)
 
     def load(self, schema: Schema, task: Task, state: State, run: Run) -> LocalPredictor:
         """The predictor whose `state` this is."""
-        return LocalPredictor(
-            Pooled.of_state(*state), task, run, self.forecast_all, self.covariates, self.season
-        )
+        return LocalPredictor.load(self, task, state, run)
 
     def forecast_all(
         self, history: NDArray[np.float64], season: int, horizon: int, levels: Sequence[float], run: Run
