@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,7 +14,9 @@ import contract_panels as panels
 import numpy as np
 import pytest
 from contract_panels import HORIZON, shop
-from foretell.model import Model, fit_model
+from foretell.artifact import MANIFEST, WEIGHTS, _pack
+from foretell.errors import ForetellError
+from foretell.model import Model, fit_model, load
 from foretell.panel import Panel
 from foretell.recipe import Recipe, hyperparameters, make_recipe, recipe_class, recipe_names, settings_of
 from foretell.task import Run, Task
@@ -187,3 +191,16 @@ def test_every_hyperparameter_says_what_it_means_and_survives_as_text(name: str)
     assert all(parameter.meaning for parameter in hyperparameters(type(recipe)))
     as_text = {key: str(value) for key, value in settings_of(recipe).items()}
     assert make_recipe(name, as_text) == recipe
+
+
+def test_weights_that_lack_an_array_are_refused(name: str, model: Model, tmp_path: Path) -> None:
+    _, arrays = model.predictor.state()
+    model.save(tmp_path)
+    for missing in arrays:
+        weights = _pack(name, {key: array for key, array in arrays.items() if key != missing})
+        manifest = json.loads((tmp_path / MANIFEST).read_text())
+        manifest["weights"]["sha256"] = hashlib.sha256(weights).hexdigest()
+        (tmp_path / MANIFEST).write_text(json.dumps(manifest))
+        (tmp_path / WEIGHTS).write_bytes(weights)
+        with pytest.raises(ForetellError, match="weights"):
+            load(tmp_path)
