@@ -25,15 +25,12 @@ class Regressors:
     """How a panel becomes a design matrix; all of it plain lists and numbers, so that it can be saved as JSON.
 
     A column of the design stands for a *source*: (known column, shift), with shift -1, 0 or 1 step. Known columns that are
-    not 0/1 are logged where they are positive throughout (a price: its effect is then an elasticity), centred on the
-    item's own mean and divided by the deviation of all items.
+    not 0/1 are centred on the item's own mean and divided by the deviation of all items; those that are positive
+    throughout (a price) are taken logged as well, so that an effect may be one of differences or of ratios.
     """
 
-    plain: tuple[int, ...]  # [K] known columns in use
-    logged: tuple[bool, ...]  # [K] whether the logarithm is taken
-    spread: tuple[
-        float, ...
-    ]  # [K] deviation around the item's mean; 0 marks a 0/1 column, which is taken as it is
+    # [K] known column, whether its logarithm is taken, and its deviation around the item's mean (0 marks a 0/1 column)
+    plain: tuple[tuple[int, bool, float], ...]
     shifted: tuple[tuple[int, int], ...]  # (known column, shift)
     crossed: tuple[tuple[int, int], ...]  # (known column, shift), multiplied by each weekday
 
@@ -45,9 +42,6 @@ class Regressors:
         values = panel.known_at(items, before).astype(np.float64)
         here = ~np.isnan(seen)
         binary = _all(values[here], (values[here] == 0) | (values[here] == 1))
-        logged = ~binary & _all(values[here], values[here] > 0)
-        if logged.any():
-            values[..., logged] = np.log(np.maximum(values[..., logged], 1e-9))
         variance = _variance(np.where(binary, values, values - _means(values, here)[:, None])[here])
         use = _largest(variance, _MOST_COLUMNS)
         # A column that is the same on all observed steps (open) may still differ the day before.
@@ -60,10 +54,9 @@ class Regressors:
         shifted = [source for source, spread in moved.items() if spread > _LEAST_VARIANCE]
         candidates = {(int(k), 0): float(variance[k]) for k in use if binary[k]}
         candidates |= {source: moved[source] for source in shifted}
+        plain = [(int(k), False, 0.0 if binary[k] else float(np.sqrt(variance[k]))) for k in use]
         return cls(
-            plain=tuple(int(k) for k in use),
-            logged=tuple(bool(logged[k]) for k in use),
-            spread=tuple(0.0 if binary[k] else float(np.sqrt(variance[k])) for k in use),
+            plain=(*plain, *_logged(values, here, [int(k) for k in use if not binary[k]])),
             shifted=tuple(shifted),
             crossed=tuple(sorted(candidates, key=lambda source: -candidates[source])[:_MOST_CROSSED]),
         )
@@ -75,7 +68,7 @@ class Regressors:
     @classmethod
     def from_json(cls, state: dict[str, Any]) -> Regressors:
         pairs = {name: tuple((int(k), int(s)) for k, s in state[name]) for name in ("shifted", "crossed")}
-        return cls(tuple(state["plain"]), tuple(state["logged"]), tuple(state["spread"]), **pairs)
+        return cls(tuple((int(k), bool(log), float(d)) for k, log, d in state["plain"]), **pairs)
 
     def design(self, panel: Panel, items: NDArray[np.int64], *, back: int, ahead: int) -> Array:
         """[n, back + ahead, D]: the regressors of `items` from `back` steps before their origins to `ahead` steps on.
@@ -94,8 +87,10 @@ class Regressors:
 
     def _plain(self, known: Array, back: int) -> Array:
         """[n, T, K]: known columns, those that are not 0/1 standardised within the item."""
-        values = known[..., list(self.plain)].astype(np.float64)
-        logged, spread = np.array(self.logged, bool), np.array(self.spread)
+        if not self.plain:
+            return np.zeros((*known.shape[:2], 0), np.float32)
+        source, logged, spread = (np.array(part) for part in zip(*self.plain, strict=True))
+        values = known[..., source].astype(np.float64)
         values[..., logged] = np.log(np.maximum(values[..., logged], 1e-9))
         number = spread > 0
         before = values[:, : max(back, 1), number]
@@ -143,6 +138,19 @@ def common_bins(frequency: Frequency, ordinals: Ordinals) -> list[tuple[int, NDA
         hour = (stamps - days).astype(np.int64) // 60
         cells.append((168, (days.astype(np.int64) + 3) % 7 * 24 + hour))
     return cells
+
+
+def _logged(
+    values: NDArray[np.float64], here: NDArray[np.bool_], numbers: list[int]
+) -> list[tuple[int, bool, float]]:
+    """The entries of `Regressors.plain` for the logarithms of those columns that are positive throughout."""
+    columns = values[..., numbers]
+    logs = np.log(np.maximum(columns, 1e-9))
+    variance = _variance((logs - _means(logs, here)[:, None])[here])
+    positive = _all(columns[here], columns[here] > 0) & (variance > _LEAST_VARIANCE)
+    return [
+        (k, True, float(np.sqrt(v))) for k, v, good in zip(numbers, variance, positive, strict=True) if good
+    ]
 
 
 def _calendar(frequency: Frequency, steps: Ordinals) -> tuple[Array, Array]:
