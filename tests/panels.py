@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+
 from foretell.frequency import Frequency
 from foretell.panel import Panel, Schema
 

@@ -17,9 +17,10 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import foretell
 import numpy as np
 import pandas as pd
+
+import foretell
 from foretell.metrics import weighted_quantile_loss
 
 HERE = Path(__file__).parent

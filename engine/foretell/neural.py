@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from foretell.errors import ForetellError
@@ -26,6 +25,7 @@ from foretell.windows import Moments, Windows
 logger = logging.getLogger(__name__)
 
 VALIDATION_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+FORECASTS_TO_VALIDATE = 32  # items times windows that a validation should cover
 VALIDATION_ITEMS = 1000  # at most so many are forecast at each validation
 PREDICTION_BATCH = 256  # items forecast at a time
 LARGEST_EMBEDDING = 16
@@ -157,23 +157,23 @@ def fit_neural(recipe: NeuralRecipe, panel: Panel, task: Task, run: Run) -> Fitt
     device = pick_device(run.device)
     moments, static_scale = Moments.of(panel), StaticScale.fit(panel)
     windows = windows_of(recipe, panel, moments, task, device)
-    held = windows.before(task.horizon)
+    count = validation_windows(panel, task)
+    held = windows.before(count * task.horizon)
     scale = torch.from_numpy(static_scale.predict(panel)).to(device)
     sizes = recipe.sizes(windows, task)
     with seeded(run):
         network = recipe.network(sizes).to(device)
     fitted = Fitted(recipe, network, sizes, moments, static_scale, task, run)
-    can_hold = can_validate(panel, task)
 
     def batch(step: int, final: bool) -> Batch:
         generator = torch.Generator().manual_seed(_mix(run.seed, step))
-        return recipe.batch(windows if final or not can_hold else held, scale, sizes, generator)
+        return recipe.batch(windows if final else held, scale, sizes, generator)
 
     work = Work(
         network=network,
         batch=batch,
         loss=lambda batch: recipe.loss(network, batch),
-        validate=_validation(fitted, windows, held, scale) if can_hold else None,
+        validate=_validation(fitted, windows, count, scale) if count else None,
         names=panel.names,
         tag=_tag(recipe, sizes, panel),
     )
@@ -197,10 +197,15 @@ def windows_of(
     return Windows(panel, moments, horizon=task.horizon, context=recipe.window_length, device=device)
 
 
-def can_validate(panel: Panel, task: Task) -> bool:
-    """Whether holding the last window out leaves most items something to learn from: two horizons of history."""
+def validation_windows(panel: Panel, task: Task) -> int:
+    """How many windows before the origin are held out to validate on; 0 where histories are too short to give one.
+
+    One will do for many items. Of few items one window says little, so that more are held out, up to a quarter of the
+    typical history.
+    """
     stop = panel.stop[panel.stop > 0]
-    return bool(np.median(stop) >= 3 * task.horizon)
+    room = int(np.median(stop)) // task.horizon
+    return 0 if room < 3 else int(np.clip(FORECASTS_TO_VALIDATE // len(stop), 1, max(1, room // 4)))
 
 
 def default_steps(panel: Panel) -> int:
@@ -223,28 +228,31 @@ def embedding_size(cardinality: int) -> int:
     return min(LARGEST_EMBEDDING, (cardinality + 1) // 2)
 
 
-def _validation(fitted: Fitted, windows: Windows, held: Windows, scale: Tensor) -> Callable[[], float]:
-    """wQL of the held-out window, over a fixed sample of the items that have history before it."""
-    horizon, device = fitted.task.horizon, windows.device
-    candidates = np.flatnonzero(held.panel.stop > 0)
+def _validation(fitted: Fitted, windows: Windows, count: int, scale: Tensor) -> Callable[[], float]:
+    """wQL of the last `count` windows before the origins, over a fixed sample of the items with history before them."""
+    device, horizon = windows.device, fitted.task.horizon
+    candidates = np.flatnonzero(windows.before(count * horizon).panel.stop > 0)
     chosen = np.random.default_rng(fitted.run.seed).permutation(candidates)[:VALIDATION_ITEMS]
     items = torch.from_numpy(np.sort(chosen)).to(device)
-    ordinals = held.origin[items][:, None] + torch.arange(horizon, device=device)
-    actual, observed = windows.target(items, ordinals)
+    stands = [windows.before((k + 1) * horizon) for k in range(count)]
+    ahead = torch.arange(horizon, device=device)
+    truths = [windows.target(items, stand.origin[items][:, None] + ahead) for stand in stands]
+    size = torch.stack([actual.abs().sum() for actual, _ in truths]).sum().clamp(min=1e-12)
     levels = torch.tensor(VALIDATION_LEVELS, device=device)
 
+    def lost(stand: Windows, actual: Tensor, observed: Tensor) -> Tensor:
+        quantiles = torch.cat(
+            [
+                fitted.recipe.forecast(fitted.network, stand, scale, chunk, VALIDATION_LEVELS, None)[0]
+                for chunk in items.split(PREDICTION_BATCH)
+            ]
+        )
+        error = actual[..., None] - quantiles
+        return (torch.maximum(levels * error, (levels - 1) * error) * observed[..., None]).sum()
+
     def score() -> float:
-        losses = []
-        for chunk in torch.arange(len(items), device=device).split(PREDICTION_BATCH):
-            quantiles, _ = fitted.recipe.forecast(
-                fitted.network, held, scale, items[chunk], VALIDATION_LEVELS, None
-            )
-            error = actual[chunk][..., None] - quantiles
-            losses.append(
-                (torch.maximum(levels * error, (levels - 1) * error) * observed[chunk][..., None]).sum()
-            )
-        total = 2 * torch.stack(losses).sum() / len(levels)
-        return float(total / actual.abs().sum().clamp(min=1e-12))
+        total = torch.stack([lost(stand, *truth) for stand, truth in zip(stands, truths, strict=True)]).sum()
+        return float(2 * total / len(levels) / size)
 
     return score
 

@@ -43,6 +43,9 @@ class StaticScale:
     weights: NDArray[np.float64]  # [D + 1, 2], on the design of `static_design`, the constant last
     unit: NDArray[np.float64]  # [2] typical absolute mean and deviation
     moments: NDArray[np.float64]  # [2, R] mean and deviation of the real statics
+    positive: (
+        bool  # no item's mean is negative: it is regressed in logarithms, and no guess is negative either
+    )
 
     @classmethod
     def fit(cls, panel: Panel, *, penalty: float = 1.0) -> StaticScale:
@@ -52,29 +55,32 @@ class StaticScale:
         unit = np.array([_typical(np.abs(means[seen])), _typical(deviations[seen & (count > 1)])])
         real = panel.static_real.astype(np.float64)
         moments = np.stack([_nan_mean(real), np.maximum(_nan_deviation(real), 1e-9)])
-        wanted = np.stack(
-            [np.arcsinh(means / unit[0]), np.log(np.maximum(deviations, 1e-3 * unit[1]) / unit[1])], axis=1
-        )
+        positive = bool((means >= 0).all())
+        location = _log(means, unit[0]) if positive else np.arcsinh(means / unit[0])
+        wanted = np.stack([location, _log(deviations, unit[1])], axis=1)
         design = static_design(panel, moments)
         x, y = design[seen], wanted[seen]
         ridge = penalty * np.eye(design.shape[1])
         ridge[-1, -1] = 1e-9
-        return cls(np.linalg.solve(x.T @ x + ridge, x.T @ y), unit, moments)
+        return cls(np.linalg.solve(x.T @ x + ridge, x.T @ y), unit, moments, positive)
 
     def predict(self, panel: Panel) -> Array:
         """[N, 2] mean and deviation that the statics of each item suggest."""
         location, spread = np.clip(static_design(panel, self.moments) @ self.weights, -8, 8).T
-        return np.stack([np.sinh(location) * self.unit[0], np.exp(spread) * self.unit[1]], axis=1).astype(
-            np.float32
-        )
+        mean = (np.exp(location) if self.positive else np.sinh(location)) * self.unit[0]
+        return np.stack([mean, np.exp(spread) * self.unit[1]], axis=1).astype(np.float32)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What `of_arrays` reads back."""
-        return {"scale.weights": self.weights, "scale.unit": self.unit, "scale.moments": self.moments}
+        return {
+            "scale.weights": self.weights, "scale.unit": self.unit, "scale.moments": self.moments,
+            "scale.positive": np.array(self.positive),
+        }  # fmt: skip
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> StaticScale:
-        return cls(arrays["scale.weights"], arrays["scale.unit"], arrays["scale.moments"])
+        positive = bool(arrays["scale.positive"])
+        return cls(arrays["scale.weights"], arrays["scale.unit"], arrays["scale.moments"], positive)
 
 
 def history_moments(panel: Panel) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
@@ -106,6 +112,11 @@ def static_design(panel: Panel, moments: NDArray[np.float64]) -> NDArray[np.floa
         if size <= _MOST_DUMMIES
     ]
     return np.concatenate([real, *codes, np.ones((len(panel), 1))], axis=1)
+
+
+def _log(values: NDArray[np.float64], unit: float) -> NDArray[np.float64]:
+    """Logarithms in units of `unit`; a thousandth of it stands for zero."""
+    return np.log(np.maximum(values, 1e-3 * unit) / unit)
 
 
 def _typical(values: NDArray[np.float64]) -> float:

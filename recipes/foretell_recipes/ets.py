@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
+
 from foretell.local import Covariates, LocalForecast, LocalPredictor, fit_each, statsforecast_forecast
 from foretell.panel import Panel, Schema
 from foretell.recipe import State
 from foretell.task import Run, Task
-from numpy.typing import NDArray
 
 _LONGEST_SEASON = 24  # that AutoETS models; it leaves longer ones out
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
+
 from foretell.local import Covariates, LocalForecast, LocalPredictor, seasonal_naive
 from foretell.panel import Panel, Schema
 from foretell.recipe import State
 from foretell.task import Run, Task
-from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
 from foretell.frequency import Frequency
 from foretell.panel import Array, Panel, Schema
 

@@ -14,6 +14,7 @@ import contract_panels as panels
 import numpy as np
 import pytest
 from contract_panels import HORIZON, shop
+
 from foretell.artifact import MANIFEST, WEIGHTS, _pack
 from foretell.errors import ForetellError
 from foretell.model import Model, fit_model, load

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pandas as pd
-from foretell.dataset import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from foretell.dataset import Dataset
 
 STEPS = 24
 CAUSAL = ["nan", "zero", "previous", "mean", "median", "min", "max", 7.5]

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from foretell.neural import Fitted, windows_of
 from foretell.panel import Panel
 from foretell.recipe import make_recipe
 from foretell.scaling import StaticScale
 from foretell.task import Run, Task
 from foretell.windows import Moments
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from panels import daily, weekly_sales
 
 HORIZON = 6

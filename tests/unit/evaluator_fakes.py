@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+
 from foretell.dataset import Dataset
 from foretell.errors import ForetellError
 from foretell.forecast import Forecast

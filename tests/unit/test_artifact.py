@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import foretell
 import numpy as np
 import pandas as pd
 import pytest
+
+import foretell
 from foretell.artifact import FORMAT, MANIFEST, WEIGHTS, _pack, plain
 from foretell.errors import ForetellError
 from foretell.model import Model, load, train

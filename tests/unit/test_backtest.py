@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from evaluator_fakes import FLAT, RISING, Broken, Last, dataset, sales
+
 from foretell.backtest import backtest, name_recipes, window_steps
 from foretell.dataset import Dataset
 from foretell.errors import ForetellError

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from foretell.cli import app
 from typer.testing import CliRunner
+
+from foretell.cli import app
 
 RECIPE = "seasonal_naive"
 Run = Callable[..., Any]

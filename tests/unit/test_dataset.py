@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+
 from foretell.dataset import Dataset, make_future_frame
 from foretell.errors import ForetellError
 from foretell.panel import Schema

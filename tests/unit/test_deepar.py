@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+
 from foretell.frequency import Frequency
 from foretell.neural import windows_of
 from foretell.noise import Noise, item_codes
@@ -73,7 +74,9 @@ def test_paths_equal_an_unrolling_that_gathers_every_lag_anew(likelihood: str) -
                         batch.lags[:, recipe.context_length + k, index] = scaled.clamp(-20, 20)
                         batch.steps[:, recipe.context_length + k, -len(fitted.sizes["lags"]) + index] = 1
                 static = _static(network, batch)
-                inputs = torch.cat([batch.lags, static[:, None].expand(-1, batch.steps.shape[1], -1), batch.steps], -1)
+                inputs = torch.cat(
+                    [batch.lags, static[:, None].expand(-1, batch.steps.shape[1], -1), batch.steps], -1
+                )
                 output, _ = network.rnn(inputs[:, : recipe.context_length + step + 1])
                 params = [p[:, -1, None].expand(-1, paths) for p in network.param_proj(output)]
                 drawn = _draw_like(network, params, noise, step, first.moments)[:, path]
@@ -95,6 +98,11 @@ def test_a_known_column_decides_the_forecast() -> None:
     high = panel.known[:, 0] > 12
     sales = [high[i * (150 + panel.future) :][:150] * 50.0 + 10.5 + i for i in range(6)]
     panel = replace(panel, target=np.concatenate(sales).astype(np.float32))
-    median = make_recipe("deepar", SMALL | {"max_steps": 250}).fit(panel, TASK, Run()).predict(panel).quantiles[..., 1]
+    median = (
+        make_recipe("deepar", SMALL | {"max_steps": 250})
+        .fit(panel, TASK, Run())
+        .predict(panel)
+        .quantiles[..., 1]
+    )
     ahead = panel.known_at(np.arange(6), panel.origin[:, None] + np.arange(6))[..., 0] > 12
     assert median[ahead].mean() > median[~ahead].mean() + 20

@@ -9,13 +9,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from statsforecast.models import AutoARIMA, AutoETS
+
 from foretell.panel import Panel
 from foretell.recipe import Recipe
 from foretell.task import Run, Task
 from foretell_recipes.arima import Arima
 from foretell_recipes.ets import ETS
 from panels import daily, weekly_sales
-from statsforecast.models import AutoARIMA, AutoETS
 
 LEVELS = (0.05, 0.3, 0.5, 0.7, 0.975)
 TASK = Task(6, LEVELS)

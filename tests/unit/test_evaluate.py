@@ -9,6 +9,7 @@ import pandas as pd
 import polars
 import pytest
 from evaluator_fakes import FLAT, RISING, Last, dataset, sales
+
 from foretell.backtest import backtest
 from foretell.dataset import Dataset
 from foretell.errors import ForetellError

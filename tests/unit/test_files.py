@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from foretell.errors import ForetellError
 from foretell.files import ensure_writable, new_folder, staged, write_frame, write_text
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from foretell.dataset import Dataset
 from foretell.errors import ForetellError
 from foretell.filling import fill, parse_rule

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from evaluator_fakes import DAYS, FLAT, RISING, dataset, sales
+
 from foretell.dataset import Dataset
 from foretell.errors import ForetellError
 from foretell.forecast import Forecast, interpolate, level_name

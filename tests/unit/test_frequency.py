@@ -4,6 +4,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+
 from foretell.errors import ForetellError
 from foretell.frequency import Frequency
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from foretell.dataset import Dataset
 
 HOME = Path(os.environ.get("FORETELL_DATA", Path(__file__).parents[2] / "../shared/data"))

@@ -8,6 +8,7 @@ import time
 import local_models
 import numpy as np
 import pytest
+
 from foretell.local import TimeUp, fill_gaps, fit_each, seasonal_naive, time_limit
 from foretell.task import Run
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+
 from foretell import metrics
 from foretell.errors import ForetellError
 from foretell.metrics import score

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-import foretell
 import numpy as np
 import pandas as pd
 import pytest
+
+import foretell
 from foretell.errors import ForetellError
 from foretell.forecast import Forecast
 from foretell.model import Model, find_items, fit_model, train

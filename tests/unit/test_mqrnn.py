@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+
 from foretell.panel import Panel
 from foretell.recipe import make_recipe
 from foretell.task import Run, Task

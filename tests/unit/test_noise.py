@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from foretell.noise import Noise, item_codes, poisson_quantile
 from scipy import stats
+
+from foretell.noise import Noise, item_codes, poisson_quantile
 
 KEYS = pd.DataFrame({"item_id": [f"i{n}" for n in range(200)]})
 

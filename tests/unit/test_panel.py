@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+
 from foretell.dataset import Dataset
 from foretell.errors import ForetellError
 from foretell.panel import Schema

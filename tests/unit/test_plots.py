@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from evaluator_fakes import DAYS, FLAT, RISING, Last, dataset, sales
+from matplotlib.figure import Figure
+
 from foretell import plots
 from foretell.backtest import backtest
 from foretell.dataset import Dataset
@@ -18,7 +20,6 @@ from foretell.model import Model, fit_model
 from foretell.page import render
 from foretell.report import Report
 from foretell.task import Run, Task
-from matplotlib.figure import Figure
 
 
 def forecast_of_a(levels: tuple[float, ...] = (0.1, 0.5, 0.9)) -> Forecast:

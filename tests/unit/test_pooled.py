@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from foretell.errors import ForetellError
 from foretell.panel import Panel
 from foretell.pooled import Pooled, unexplained

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import foretell
 import pandas as pd
 import pytest
+
+import foretell
 from foretell import recipe as registry
 from foretell.errors import ForetellError
 from foretell.recipe import (

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from evaluator_fakes import FLAT, RISING, Last, dataset, sales
+
 from foretell import page
 from foretell.backtest import backtest
 from foretell.dataset import Dataset

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+
 from foretell.scaling import StaticScale, history_moments, window_scale
 from panels import daily, weekly_sales
 

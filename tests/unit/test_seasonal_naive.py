@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from statsforecast.models import SeasonalNaive as Theirs
+
 from foretell.frequency import Frequency
 from foretell.local import seasonal_naive
 from foretell.metrics import mase, seasonal_error, weighted_quantile_loss
@@ -15,7 +17,6 @@ from foretell.panel import Panel, Schema
 from foretell.task import Run, Task
 from foretell_recipes.seasonal_naive import SeasonalNaive
 from panels import daily, weekly_sales
-from statsforecast.models import SeasonalNaive as Theirs
 
 NINE = tuple(np.round(np.arange(0.1, 1, 0.1), 1).tolist())
 

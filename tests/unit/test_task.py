@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from foretell.errors import ForetellError
 from foretell.task import DEFAULT_LEVELS, Run, Task, check_levels
 

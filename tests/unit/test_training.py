@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from foretell.checkpoint import SafetensorsIO
 from foretell.errors import ForetellError
 from foretell.task import Run
 from foretell.training import Schedule, Work, checkpoint_path, fit_network, pick_device
-from torch import Tensor, nn
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+
 from foretell.windows import Moments, Windows, sample_windows, training_spans
 from panels import END, daily, weekly_sales
 
