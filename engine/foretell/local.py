@@ -79,7 +79,7 @@ class LocalPredictor:
     @classmethod
     def fit(cls, recipe: LocalRecipe, panel: Panel, task: Task, run: Run) -> LocalPredictor:
         """Learn the pooled regression; a series is fitted when it is forecast."""
-        return cls(recipe, Pooled.fit(panel, seed=run.seed), task, run)
+        return cls(recipe, Pooled.fit(panel, horizon=task.horizon, seed=run.seed), task, run)
 
     @classmethod
     def load(cls, recipe: LocalRecipe, task: Task, state: State, run: Run) -> LocalPredictor:
@@ -105,7 +105,7 @@ class LocalPredictor:
         horizon = self.task.horizon
         explained = (
             self.pooled.explain(panel, items, horizon)
-            if self.recipe.covariates == "pooled" and has_related(panel)
+            if self.recipe.covariates == "pooled" and self.pooled.useful
             else unexplained(panel, items, horizon)
         )
         season = self.recipe.season or panel.season
@@ -128,11 +128,6 @@ class LocalPredictor:
         middle = location + scale * guess.ahead
         spread = scale[..., None] * self.pooled.quantiles(levels)
         return middle + scale * self.pooled.bias, middle[..., None] + spread
-
-
-def has_related(panel: Panel) -> bool:
-    """Whether there is anything for the pooled regression to learn from: known covariates or statics."""
-    return bool(panel.schema.known or panel.schema.static_real or panel.schema.static_cat)
 
 
 def fit_each(

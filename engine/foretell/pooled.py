@@ -28,6 +28,9 @@ LEAST_OBSERVED: Final = (
 _ROWS: Final = 500_000  # item-steps learnt from, at most: far more than there are coefficients
 _ITEMS: Final = 4_000  # items learnt from, at most
 _CHUNK: Final = 40_000_000  # numbers in a design matrix at once, at prediction
+_TRIED_ROWS: Final = 200_000  # item-steps that the trial of the regression learns from
+_MARGIN: Final = 0.01  # by which the regression must be better there: one window may favour it by chance
+_SEASONS: Final = 4  # last seasons that stand in for the local model in that trial
 _ROUNDS: Final = 3  # of coefficients and common cells, in turn
 _LEVELS: Final = np.linspace(0.005, 0.995, 199)  # at which the residuals of items without history are kept
 
@@ -59,27 +62,33 @@ class Pooled:
     common: Floats  # [C] effects of the calendar cells, one kind after the other
     rest: Floats  # [199] residual quantiles of items without history, in units of their scale
     bias: float  # the mean of those residuals
+    useful: bool  # whether it helped where that could be tried; items without history are forecast by it in any case
 
     @classmethod
-    def fit(cls, panel: Panel, *, seed: int) -> Pooled:
-        """Learn from what lies before each item's origin; from a sample of the items when there are very many."""
+    def fit(cls, panel: Panel, *, horizon: int, seed: int) -> Pooled:
+        """Learn from what lies before each item's origin; from a sample of the items when there are very many.
+
+        Whether it helps, and whether the seasons of the year do, is tried on the last `horizon` steps before the origin.
+        """
         items = _sample(panel, seed)
         if len(items) == 0:
             raise ForetellError("no item has a history before its origin: there is nothing to learn from")
         with threadpool_limits(1):  # many small matrices: threads only wait for each other
-            return cls._fit(panel, items)
+            useful, yearly = _tried(panel, items, horizon)
+            return replace(cls.learn(panel, items, yearly=yearly), useful=useful)
 
     @classmethod
-    def _fit(cls, panel: Panel, items: NDArray[np.int64]) -> Pooled:
+    def learn(cls, panel: Panel, items: NDArray[np.int64], *, yearly: bool) -> Pooled:
+        """The regression learnt from `items`, with or without the seasons of the year."""
         length = _length(panel, items)
         scale = StaticScale.fit(panel)
-        regressors = Regressors.choose(panel, items[: max(1, 100_000 // length)], length)
+        regressors = Regressors.choose(panel, items[: max(1, 100_000 // length)], length, yearly=yearly)
         view = _View.of(panel, items, scale)
         telling = (
             view.seen & (view.spread > 0)[:, None]
         )  # a constant would only pull all effects towards nothing
         design = regressors.design(panel, items, back=length, ahead=0) * telling[..., None]
-        cells = _Cells.of(panel, items, back=length, ahead=0)
+        cells = _Cells.of(panel, items, back=length, ahead=0, yearly=yearly)
         statics = static_design(panel, scale.moments)[items, :-1]
         hierarchy, common = _estimate(design, view.z * telling, telling, cells, statics)
         typical = _without_trend(hierarchy.prior(statics))
@@ -87,14 +96,15 @@ class Pooled:
         rest = _cold_residuals(panel, items, view.target, explained)
         return cls(
             regressors, scale, hierarchy.mean, hierarchy.slopes, hierarchy.variance, hierarchy.noise, common,
-            rest=np.quantile(rest, _LEVELS), bias=float(rest.mean()),
+            rest=np.quantile(rest, _LEVELS), bias=float(rest.mean()), useful=True,
         )  # fmt: skip
 
     def explain(self, panel: Panel, items: NDArray[np.int64], horizon: int) -> Explained:
         """What the regression says of `items`, with coefficients of their own as far as their histories carry them."""
         length = _length(panel, items)
         view = _View.of(panel, items, self.scale)
-        effect = _Cells.of(panel, items, back=length, ahead=horizon).effect(self.common)
+        yearly = self.regressors.yearly
+        effect = _Cells.of(panel, items, back=length, ahead=horizon, yearly=yearly).effect(self.common)
         design = self.regressors.design(panel, items, back=length, ahead=horizon)
         statics = static_design(panel, self.scale.moments)[items, :-1]
         hierarchy = _Hierarchy(self.mean, self.slopes, self.variance, self.noise)
@@ -116,7 +126,8 @@ class Pooled:
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """JSON and arrays that `of_state` reads back."""
-        plain = {"regressors": self.regressors.to_json(), "noise": self.noise, "bias": self.bias}
+        plain: dict[str, Any] = {"regressors": self.regressors.to_json()}
+        plain |= {"noise": self.noise, "bias": self.bias, "useful": self.useful}
         names = ("mean", "slopes", "variance", "common", "rest")
         return plain, {**{f"pooled.{n}": getattr(self, n) for n in names}, **self.scale.arrays()}
 
@@ -125,7 +136,7 @@ class Pooled:
         return cls(
             Regressors.from_json(plain["regressors"]), StaticScale.of_arrays(arrays), arrays["pooled.mean"],
             arrays["pooled.slopes"], arrays["pooled.variance"], plain["noise"], arrays["pooled.common"],
-            arrays["pooled.rest"], plain["bias"],
+            arrays["pooled.rest"], plain["bias"], plain["useful"],
         )  # fmt: skip
 
 
@@ -222,10 +233,10 @@ class _Cells:
     steps: NDArray[np.int64]  # [n, L] ordinals
 
     @classmethod
-    def of(cls, panel: Panel, items: NDArray[np.int64], *, back: int, ahead: int) -> _Cells:
+    def of(cls, panel: Panel, items: NDArray[np.int64], *, back: int, ahead: int, yearly: bool) -> _Cells:
         steps = panel.origin[items][:, None] + np.arange(-back, ahead)
         first, last = int(steps.min()), int(steps.max())
-        bins = common_bins(panel.frequency, np.arange(first, last + 1))
+        bins = common_bins(panel.frequency, np.arange(first, last + 1), yearly=yearly)
         begin = np.cumsum([0, *(size for size, _ in bins)])
         table = [cell + b for (_, cell), b in zip(bins, begin[:-1], strict=True)]
         return cls(
@@ -297,6 +308,54 @@ def _on_statics(own: Floats, statics: Floats) -> tuple[Floats, Floats]:
 
     model = RidgeCV(alphas=np.logspace(0, 4, 9), alpha_per_target=True).fit(statics, own)
     return np.asarray(model.intercept_), np.asarray(model.coef_)
+
+
+def _tried(panel: Panel, items: NDArray[np.int64], horizon: int) -> tuple[bool, bool]:
+    """Whether to use the regression, and whether with the seasons of the year: what forecast the last horizon best.
+
+    The local model is stood in for by the average of the last seasons of what the regression leaves.
+    """
+    year = panel.frequency.year
+    several_years = year is not None and _length(panel, items) >= 2 * year
+    past = replace(panel, origin=panel.origin - horizon)
+    some = items[past.stop[items] >= 2 * horizon]
+    if not has_related(panel) or len(some) == 0:
+        return has_related(panel), several_years
+    some = some[: max(1, _TRIED_ROWS // _length(past, some))]
+    truth = observed(panel, some, horizon).astype(np.float64)
+    options = {(False, several_years): unexplained(past, some, horizon)}
+    for yearly in (True, False):
+        options[True, yearly] = Pooled.learn(past, some, yearly=yearly).explain(past, some, horizon)
+    losses = {option: _loss(truth, explained, panel.season) for option, explained in options.items()}
+    losses[False, several_years] *= 1 - _MARGIN
+    return min(losses, key=lambda option: losses[option])
+
+
+def _loss(truth: Floats, explained: Explained, season: int) -> float:
+    """The sum of absolute errors of the regression and the average of the last seasons of what it leaves."""
+    local = _recent_season(explained.residual, season, truth.shape[1])
+    guess = explained.location[:, None] + explained.scale[:, None] * (explained.ahead + local)
+    return float(np.nansum(np.abs(truth - guess)[~explained.brief]))
+
+
+def _recent_season(history: Floats, season: int, horizon: int) -> Floats:
+    """[n, H] the average of the last seasons of `history` [n, L], NaN apart, repeated."""
+    length = season * _SEASONS
+    recent = np.full((len(history), length), np.nan)
+    recent[:, max(0, length - history.shape[1]) :] = history[:, -length:]
+    seen = ~np.isnan(recent)
+    mean = np.where(seen, recent, 0).sum(1) / np.maximum(seen.sum(1), 1)
+    cycles, count = (
+        np.where(seen, recent, 0).reshape(-1, _SEASONS, season),
+        seen.reshape(-1, _SEASONS, season).sum(1),
+    )
+    phase = np.where(count > 0, cycles.sum(1) / np.maximum(count, 1), mean[:, None])
+    return np.asarray(phase[:, np.arange(horizon) % season])
+
+
+def has_related(panel: Panel) -> bool:
+    """Whether there is anything for the regression to learn from: known covariates or statics."""
+    return bool(panel.schema.known or panel.schema.static_real or panel.schema.static_cat)
 
 
 def _cold_residuals(panel: Panel, items: NDArray[np.int64], target: Floats, explained: Floats) -> Floats:

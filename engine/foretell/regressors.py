@@ -33,9 +33,12 @@ class Regressors:
     plain: tuple[tuple[int, bool, float], ...]
     shifted: tuple[tuple[int, int], ...]  # (known column, shift)
     crossed: tuple[tuple[int, int], ...]  # (known column, shift), multiplied by each weekday
+    yearly: bool  # whether the seasons of the year are in
 
     @classmethod
-    def choose(cls, panel: Panel, items: NDArray[np.int64], length: int) -> Regressors:
+    def choose(
+        cls, panel: Panel, items: NDArray[np.int64], length: int, *, yearly: bool = True
+    ) -> Regressors:
         """The regressors that vary over the observed steps of `items` among the last `length` before the origin."""
         before = panel.origin[items][:, None] + np.arange(-length, 0)
         seen = observed(panel, items, length)
@@ -59,6 +62,7 @@ class Regressors:
             plain=(*plain, *_logged(values, here, [int(k) for k in use if not binary[k]])),
             shifted=tuple(shifted),
             crossed=tuple(sorted(candidates, key=lambda source: -candidates[source])[:_MOST_CROSSED]),
+            yearly=yearly,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -68,7 +72,11 @@ class Regressors:
     @classmethod
     def from_json(cls, state: dict[str, Any]) -> Regressors:
         pairs = {name: tuple((int(k), int(s)) for k, s in state[name]) for name in ("shifted", "crossed")}
-        return cls(tuple((int(k), bool(log), float(d)) for k, log, d in state["plain"]), **pairs)
+        return cls(
+            tuple((int(k), bool(log), float(d)) for k, log, d in state["plain"]),
+            yearly=state["yearly"],
+            **pairs,
+        )
 
     def design(self, panel: Panel, items: NDArray[np.int64], *, back: int, ahead: int) -> Array:
         """[n, back + ahead, D]: the regressors of `items` from `back` steps before their origins to `ahead` steps on.
@@ -77,7 +85,7 @@ class Regressors:
         """
         steps = panel.origin[items][:, None] + np.arange(-back, ahead)
         known = panel.known_at(items, steps)
-        calendar, weekdays = _calendar(panel.frequency, steps)
+        calendar, weekdays = _calendar(panel.frequency, steps, yearly=self.yearly)
         columns = [np.ones((*steps.shape, 1), np.float32), calendar, self._plain(known, back)]
         columns += [np.nan_to_num(_shift(known, shift)[..., [k]]) for k, shift in self.shifted]
         columns += [np.nan_to_num(_shift(known, shift)[..., [k]]) * weekdays for k, shift in self.crossed]
@@ -116,7 +124,9 @@ def observed(panel: Panel, items: NDArray[np.int64], length: int) -> Array:
     return np.where(inside, panel.target[index], np.float32(np.nan)).astype(np.float32)
 
 
-def common_bins(frequency: Frequency, ordinals: Ordinals) -> list[tuple[int, NDArray[np.int64]]]:
+def common_bins(
+    frequency: Frequency, ordinals: Ordinals, *, yearly: bool
+) -> list[tuple[int, NDArray[np.int64]]]:
     """Calendar cells that all items share, as (number of cells, cell of each of `ordinals`): day of the year and the like.
 
     They hold what harmonics are too smooth for: Christmas, pay day, the Monday rush hour.
@@ -132,8 +142,10 @@ def common_bins(frequency: Frequency, ordinals: Ordinals) -> list[tuple[int, NDA
     days, months, years = (stamps.astype(f"datetime64[{unit}]") for unit in "DMY")
     day = (days - years.astype("datetime64[D]")).astype(np.int64)
     if frequency.unit == "W":
-        return [(53, day // 7)]
-    cells = [(366, day), (31, (days - months.astype("datetime64[D]")).astype(np.int64))]
+        return [(53, day // 7)] if yearly else []
+    cells = [(31, (days - months.astype("datetime64[D]")).astype(np.int64))]
+    if yearly:
+        cells.append((366, day))
     if frequency.unit in ("min", "h"):
         hour = (stamps - days).astype(np.int64) // 60
         cells.append((168, (days.astype(np.int64) + 3) % 7 * 24 + hour))
@@ -153,13 +165,19 @@ def _logged(
     ]
 
 
-def _calendar(frequency: Frequency, steps: Ordinals) -> tuple[Array, Array]:
-    """[n, T, F] all calendar features, and [n, T, 7] those of the weekday ([n, T, 0] where there are none)."""
+def _calendar(frequency: Frequency, steps: Ordinals, *, yearly: bool) -> tuple[Array, Array]:
+    """[n, T, F] calendar features, and [n, T, 7] those of the weekday ([n, T, 0] where there are none)."""
     first, last = int(steps.min()), int(steps.max())
     table = frequency.calendar(np.arange(first, last + 1))
-    weekday = [i for i, name in enumerate(frequency.calendar_names()) if name.startswith("weekday=")]
+    names = frequency.calendar_names()
+    weekday = [i for i, name in enumerate(names) if name.startswith("weekday=")]
+    used = [i for i, name in enumerate(names) if yearly or not _is_yearly(name)]
     features: Array = table[steps - first]
-    return features, features[..., weekday]
+    return features[..., used], features[..., weekday]
+
+
+def _is_yearly(feature: str) -> bool:
+    return feature.endswith("of year") or feature.startswith("month=") or feature == "december"
 
 
 def _shift(values: NDArray[Any], shift: int) -> NDArray[Any]:

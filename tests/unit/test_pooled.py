@@ -46,13 +46,15 @@ def promo_effect(panel: Panel, pooled: Pooled) -> np.ndarray:
 
 def test_an_effect_that_all_items_share_is_recovered() -> None:
     panel = promoted(effect=np.full(8, 20.0))
-    np.testing.assert_allclose(promo_effect(panel, Pooled.fit(panel, seed=0)), 20, atol=1.0)
+    np.testing.assert_allclose(promo_effect(panel, Pooled.fit(panel, horizon=HORIZON, seed=0)), 20, atol=1.0)
 
 
 def test_items_keep_effects_of_their_own() -> None:
     effect = np.linspace(2, 30, 8)
     panel = promoted(effect=effect)
-    np.testing.assert_allclose(promo_effect(panel, Pooled.fit(panel, seed=0)), effect, atol=1.5)
+    np.testing.assert_allclose(
+        promo_effect(panel, Pooled.fit(panel, horizon=HORIZON, seed=0)), effect, atol=1.5
+    )
 
 
 def test_an_item_without_history_has_the_effect_that_its_metadata_suggest() -> None:
@@ -60,13 +62,13 @@ def test_an_item_without_history_has_the_effect_that_its_metadata_suggest() -> N
     panel = promoted(effect=effect, noise=10.0)
     forgotten = replace(panel, origin=panel.origin.copy(), target=panel.target.copy())
     forgotten.target[-150:] = np.nan
-    standardised = promo_effect(forgotten, Pooled.fit(panel, seed=0))
+    standardised = promo_effect(forgotten, Pooled.fit(panel, horizon=HORIZON, seed=0))
     assert 20 < standardised[-1] < 40
 
 
 def test_what_is_explained_and_what_is_left_add_up_to_the_history() -> None:
     panel = promoted(effect=np.full(8, 20.0))
-    part = Pooled.fit(panel, seed=0).explain(panel, EVERY, HORIZON)
+    part = Pooled.fit(panel, horizon=HORIZON, seed=0).explain(panel, EVERY, HORIZON)
     target = observed(panel, EVERY, 150)
     left = np.nanvar(part.residual * part.scale[:, None], axis=1)
     assert (np.isnan(part.residual) == np.isnan(target)).all()
@@ -78,7 +80,9 @@ def test_a_closed_day_teaches_nothing() -> None:
     panel = promoted(effect=np.full(8, 20.0))
     closed = np.tile(np.arange(END - 150, END) % 7 == 3, 8)
     changed = replace(panel, target=np.where(closed, np.float32(777), panel.target))
-    there, here = (Pooled.fit(p, seed=0).explain(p, EVERY, HORIZON).ahead for p in (changed, panel))
+    there, here = (
+        Pooled.fit(p, horizon=HORIZON, seed=0).explain(p, EVERY, HORIZON).ahead for p in (changed, panel)
+    )
     np.testing.assert_allclose(there, here, atol=1e-9)
 
 
@@ -86,7 +90,7 @@ def test_a_trend_is_not_taken_for_the_season_of_a_year() -> None:
     steps = 400
     rising = [np.arange(steps) * 0.1 + np.random.default_rng(s).normal(0, 1, steps) for s in range(8)]
     panel = daily(rising)
-    part = Pooled.fit(panel, seed=0).explain(panel, EVERY, HORIZON)
+    part = Pooled.fit(panel, horizon=HORIZON, seed=0).explain(panel, EVERY, HORIZON)
     # The regression must leave the rise to the local model: what is left has it still.
     rise = np.nanmean(part.residual[:, -60:], axis=1) - np.nanmean(part.residual[:, :60], axis=1)
     np.testing.assert_allclose(rise * part.scale, 34, atol=6)  # 0.1 a step over 340 steps
@@ -96,8 +100,8 @@ def test_the_order_of_items_is_irrelevant() -> None:
     panel = promoted(effect=np.linspace(2, 30, 8))
     order = np.array([3, 1, 7, 0, 5, 2, 6, 4])
     shuffled = panel.take(order)
-    there = Pooled.fit(shuffled, seed=0).explain(shuffled, EVERY, HORIZON)
-    here = Pooled.fit(panel, seed=0).explain(panel, order, HORIZON)
+    there = Pooled.fit(shuffled, horizon=HORIZON, seed=0).explain(shuffled, EVERY, HORIZON)
+    here = Pooled.fit(panel, horizon=HORIZON, seed=0).explain(panel, order, HORIZON)
     np.testing.assert_allclose(
         there.ahead, here.ahead, atol=1e-6
     )  # sums of float32 products in another order
@@ -105,7 +109,7 @@ def test_the_order_of_items_is_irrelevant() -> None:
 
 def test_its_state_is_json_and_arrays_and_explains_the_same_afterwards() -> None:
     panel = promoted(effect=np.linspace(2, 30, 8))
-    pooled = Pooled.fit(panel, seed=0)
+    pooled = Pooled.fit(panel, horizon=HORIZON, seed=0)
     plain, arrays = pooled.state()
     loaded = Pooled.of_state(json.loads(json.dumps(plain)), arrays)
     there, here = (p.explain(panel, EVERY, HORIZON) for p in (loaded, pooled))
@@ -117,7 +121,7 @@ def test_its_state_is_json_and_arrays_and_explains_the_same_afterwards() -> None
 def test_a_constant_series_is_its_own_forecast() -> None:
     panel = promoted(effect=np.full(8, 20.0))
     panel.target[:150] = 13
-    part = Pooled.fit(panel, seed=0).explain(panel, EVERY, HORIZON)
+    part = Pooled.fit(panel, horizon=HORIZON, seed=0).explain(panel, EVERY, HORIZON)
     np.testing.assert_array_equal(part.location[0] + part.scale[0] * part.ahead[0], np.full(HORIZON, 13.0))
 
 
@@ -137,6 +141,13 @@ def test_columns_that_say_nothing_are_left_out_and_numbers_are_standardised_with
     )
 
 
+def test_it_is_used_where_it_helps_and_not_where_there_is_nothing_to_explain() -> None:
+    assert Pooled.fit(promoted(effect=np.full(8, 20.0)), horizon=HORIZON, seed=0).useful
+    noise = [50 + np.random.default_rng(s).normal(0, 1, 150) for s in range(8)]
+    assert not Pooled.fit(daily(noise), horizon=HORIZON, seed=0).useful
+    assert not Pooled.fit(daily(noise, covariates=False), horizon=HORIZON, seed=0).useful
+
+
 def test_a_panel_without_any_history_is_refused() -> None:
     with pytest.raises(ForetellError, match="no item has a history"):
-        Pooled.fit(daily([[], []]), seed=0)
+        Pooled.fit(daily([[], []]), horizon=HORIZON, seed=0)
