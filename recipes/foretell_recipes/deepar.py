@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from gluonts.torch.distributions import NegativeBinomialOutput, StudentTOutput
 from gluonts.torch.model.deepar.module import DeepARModel
-from torch import Tensor, nn
+from torch import Tensor
 
 from foretell.neural import Fitted, default_steps, embedding_size, fit_neural
 from foretell.noise import Noise, item_codes
@@ -44,13 +44,13 @@ class DeepAR:
     num_layers: int = 2  # LSTM layers
     dropout: float = 0.1  # between LSTM layers
     batch_size: int = 64  # windows a step
-    learning_rate: float = 3e-3  # highest rate of the schedule
+    learning_rate: float = 1e-3  # highest rate of the schedule
     max_steps: int | None = (
         None  # gradient steps; default: grows with the square root of the number of observations
     )
     patience: int = 6  # validations without a better score before the learning rate is annealed
     likelihood: Likelihood | None = None  # default: negative_binomial for small counts, else student_t
-    num_samples: int = 200  # paths drawn for each item
+    num_samples: int = 100  # paths drawn for each item
     cold_share: float = (
         0.1  # share of training windows whose history is hidden or cut short, as a new item's is
     )

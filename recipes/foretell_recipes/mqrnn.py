@@ -25,6 +25,9 @@ from foretell.windows import Windows, sample_windows, training_spans
 # Axes in names: B window, F fork, T step of the window, H step of the horizon, L lag, Q level, E width.
 
 QUANTILE_LEVELS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99)
+# Weight of a window against its season error: 0 lets rough series rule the loss (wQL), 1 the most regular (MASE). On M4
+# hourly, 48 hours before the official window, 0, 0.25 and 0.5 gave wQL .0445, .0438, .0468 and MASE 1.04, .93, .94.
+EVENNESS = 0.25
 STEP_WIDTH = 16  # of the vector that the global network makes for each step of the horizon
 
 
@@ -41,7 +44,7 @@ class MQRNN:
     dropout: float = 0.1  # between LSTM layers and in the local network
     batch_size: int = 32  # windows a step
     forks: int | None = None  # forecast origins trained in each window; default: about 600 / horizon
-    learning_rate: float = 3e-3  # highest rate of the schedule
+    learning_rate: float = 1e-3  # highest rate of the schedule
     max_steps: int | None = (
         None  # gradient steps; default: grows with the square root of the number of observations
     )
@@ -119,7 +122,9 @@ class MQRNN:
         error = batch.truth[..., None] - quantiles
         pinball = torch.maximum(network.levels * error, (network.levels - 1) * error).mean(-1)
         square = functional.huber_loss(mean, batch.truth, reduction="none", delta=5.0)
-        weight = batch.trained.float()
+
+        unit = batch.season_errors.min(-1).values[:, None, None]
+        weight = batch.trained.float() * unit**-EVENNESS
         return ((2 * pinball + 0.1 * square) * weight).sum() / weight.sum().clamp(min=1)
 
     def forecast(

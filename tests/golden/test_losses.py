@@ -13,7 +13,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-GOLDEN: dict[str, list[float]] = {}
+GOLDEN: dict[str, list[float]] = {
+    "mqrnn": [0.50704, 0.4471, 0.51927, 0.46696, 0.44671, 0.51717, 0.45447, 0.49332, 0.42537, 0.52978],
+    "deepar": [3.69922, 3.66213, 3.69484, 3.6111, 3.63926, 3.66938, 3.71282, 3.75331, 3.6829, 3.61159],
+}
 
 
 def losses(name: str) -> list[float]:
