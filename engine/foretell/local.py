@@ -297,7 +297,7 @@ def _across(workers: int, calls: Iterable[tuple[Any, ...]]) -> Iterator[list[_Fi
     try:
         with parallel_config(backend="loky", inner_max_num_threads=1):
             tasks = (delayed(_fit_batch)(*call) for call in calls)
-            yield from Parallel(n_jobs=workers, return_as="generator", batch_size=1)(tasks)
+            yield from Parallel(n_jobs=workers, return_as="generator", batch_size=1, max_nbytes=None)(tasks)
     except TerminatedWorkerError as error:
         raise ForetellError(
             "a process that fitted series was killed, most likely for want of memory. Ask for fewer: processes=1"

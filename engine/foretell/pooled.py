@@ -29,7 +29,8 @@ _ROWS: Final = 500_000  # item-steps learnt from, at most: far more than there a
 _ITEMS: Final = 4_000  # items learnt from, at most
 _CHUNK: Final = 40_000_000  # numbers in a design matrix at once, at prediction
 _TRIED_ROWS: Final = 200_000  # item-steps that the trial of the regression learns from
-_MARGIN: Final = 0.01  # by which the regression must be better there: one window may favour it by chance
+_MARGIN: Final = 0.01  # by which the regression must be better there
+_YEAR_MARGIN: Final = 0.05  # by which it must be better without the seasons of the year to leave them out
 _SEASONS: Final = 4  # last seasons that stand in for the local model in that trial
 _ROUNDS: Final = 3  # of coefficients and common cells, in turn
 _LEVELS: Final = np.linspace(0.005, 0.995, 199)  # at which the residuals of items without history are kept
@@ -313,22 +314,25 @@ def _on_statics(own: Floats, statics: Floats) -> tuple[Floats, Floats]:
 def _tried(panel: Panel, items: NDArray[np.int64], horizon: int) -> tuple[bool, bool]:
     """Whether to use the regression, and whether with the seasons of the year: what forecast the last horizon best.
 
-    The local model is stood in for by the average of the last seasons of what the regression leaves.
+    The local model is stood in for by the average of the last seasons of what the regression leaves. One window may favour
+    an option by chance, hence the margins: the simpler one must be clearly worse, the one blind to the year clearly better.
     """
-    year = panel.frequency.year
-    several_years = year is not None and _length(panel, items) >= 2 * year
+    over_a_year = panel.frequency.year is not None and _length(panel, items) > panel.frequency.year + horizon
     past = replace(panel, origin=panel.origin - horizon)
     some = items[past.stop[items] >= 2 * horizon]
     if not has_related(panel) or len(some) == 0:
-        return has_related(panel), several_years
+        return has_related(panel), over_a_year
     some = some[: max(1, _TRIED_ROWS // _length(past, some))]
     truth = observed(panel, some, horizon).astype(np.float64)
-    options = {(False, several_years): unexplained(past, some, horizon)}
-    for yearly in (True, False):
-        options[True, yearly] = Pooled.learn(past, some, yearly=yearly).explain(past, some, horizon)
-    losses = {option: _loss(truth, explained, panel.season) for option, explained in options.items()}
-    losses[False, several_years] *= 1 - _MARGIN
-    return min(losses, key=lambda option: losses[option])
+    plain = _loss(truth, unexplained(past, some, horizon), panel.season)
+    losses = {
+        yearly: _loss(
+            truth, Pooled.learn(past, some, yearly=yearly).explain(past, some, horizon), panel.season
+        )
+        for yearly in ((False, True) if over_a_year else (False,))
+    }
+    yearly = over_a_year and losses[False] > (1 - _YEAR_MARGIN) * losses[True]
+    return losses[yearly] < (1 - _MARGIN) * plain, yearly
 
 
 def _loss(truth: Floats, explained: Explained, season: int) -> float:
