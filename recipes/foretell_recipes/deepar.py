@@ -288,13 +288,12 @@ def _unroll(network: DeepARModel, batch: Window, lags: list[int], noise: Noise) 
     paths = inputs.new_empty((len(batch.items), paths_count, horizon))
     paths[..., 0] = _draw(network, tuple(p.expand(-1, paths_count) for p in params), noise, 0, scale)
     state = tuple(s.repeat_interleave(paths_count, dim=1) for s in state)
-    seen = len(lags) + static.shape[-1] + batch.steps.shape[-1] - len(lags)  # where "was it observed" begins
+    seen = inputs.shape[-1] - len(lags)  # where "was it observed" begins
     for k in range(1, horizon):
         row = inputs[:, context + k, None].repeat(1, paths_count, 1)
-        for index, lag in enumerate(lags):
-            if lag <= k:
-                row[..., index] = paths[..., k - lag].clamp(-20, 20)
-                row[..., seen + index] = 1
+        own = [index for index, lag in enumerate(lags) if lag <= k]  # lags that lie on the path itself
+        row[..., own] = paths[..., [k - lags[index] for index in own]].clamp(-20, 20)
+        row[..., [seen + index for index in own]] = 1
         output, state = network.rnn(row.flatten(0, 1)[:, None], state)
         params = tuple(p[:, 0].unflatten(0, (len(row), paths_count)) for p in network.param_proj(output))
         paths[..., k] = _draw(network, params, noise, k, scale)
