@@ -200,12 +200,16 @@ def windows_of(
 def validation_windows(panel: Panel, task: Task) -> int:
     """How many windows before the origin are held out to validate on; 0 where histories are too short to give one.
 
-    One will do for many items. Of few items one window says little, so that more are held out, up to a quarter of the
-    typical history.
+    Any one window may be odd (Christmas, a strike), and of few items one says little: two are held out where that leaves
+    most of the history, and more where items are few, up to a quarter of the typical history.
     """
     stop = panel.stop[panel.stop > 0]
     room = int(np.median(stop)) // task.horizon
-    return 0 if room < 3 else int(np.clip(FORECASTS_TO_VALIDATE // len(stop), 1, max(1, room // 4)))
+    return (
+        0
+        if room < 3
+        else int(np.clip(FORECASTS_TO_VALIDATE // len(stop), min(2, max(1, room // 4)), max(1, room // 4)))
+    )
 
 
 def default_steps(panel: Panel) -> int:

@@ -47,7 +47,7 @@ class Schedule:
     patience: int  # validations without a better score until the learning rate is annealed
     validations: int = 20  # evenly spread over the steps at full learning rate
     warmup: float = 0.05  # share of max_steps in which the learning rate rises
-    anneal: float = 0.35  # share of the steps taken in which it falls to zero
+    anneal: float = 0.35  # share of max_steps in which it falls to zero, however early that begins
     clip: float = 1.0  # largest norm of a gradient
     averaging: float = (
         0.99  # decay of the running average of the weights, which is what is validated and kept
@@ -277,8 +277,7 @@ class _Conductor(lightning.Callback):
 
     def _begin_annealing(self, step: int) -> None:
         self.work.network.load_state_dict(self.best or self.average, strict=False)
-        taken = self.progress.best_step or step
-        length = max(1, round(taken * self.schedule.anneal / (1 - self.schedule.anneal)))
+        length = max(1, self.schedule.max_steps - self.schedule.hold_until)
         self.progress.anneal_from, self.progress.end = step, min(step + length, self.schedule.max_steps)
         self.best = {}
 

@@ -48,7 +48,7 @@ class DeepAR:
     max_steps: int | None = (
         None  # gradient steps; default: grows with the square root of the number of observations
     )
-    patience: int = 6  # validations without a better score before the learning rate is annealed
+    patience: int = 8  # validations without a better score before the learning rate is annealed
     likelihood: Likelihood | None = None  # default: negative_binomial for small counts, else student_t
     num_samples: int = 100  # paths drawn for each item
     cold_share: float = (

@@ -48,7 +48,7 @@ class MQRNN:
     max_steps: int | None = (
         None  # gradient steps; default: grows with the square root of the number of observations
     )
-    patience: int = 6  # validations without a better score before the learning rate is annealed
+    patience: int = 8  # validations without a better score before the learning rate is annealed
     cold_share: float = (
         0.1  # share of training windows whose history is hidden or cut short, as a new item's is
     )
