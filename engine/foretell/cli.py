@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 FINDINGS_SHOWN = 8
+DEMO_STEPS = 500
 TEXTS = ("code", "default", "meaning")  # columns of tables that are flush left
 
 app = typer.Typer(
@@ -254,8 +255,11 @@ def demo(
     ensure_writable(out)
     data = sample_data()
     _show_data(data)
+    quick = {name: {"max_steps": DEMO_STEPS} for name in ("deepar", "mqrnn") if name in recipe_names()}
+    _say(f"the networks train for {DEMO_STEPS} steps, fewer than by default, so that the demo is over soon")
     report = run_backtest(
-        data, horizon=28, recipes=recipe_names(), out=out, progress=_interactive(), on_step=_say_step, **asdict(run)
+        data, horizon=28, recipes=recipe_names(), settings=quick, out=out, progress=_interactive(), on_step=_say_step,
+        **asdict(run),
     )  # fmt: skip
     _show_report(report, out)
 

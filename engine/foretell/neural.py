@@ -213,9 +213,9 @@ def validation_windows(panel: Panel, task: Task) -> int:
 
 
 def default_steps(panel: Panel) -> int:
-    """Gradient steps by the amount of data: they grow with the square root of the number of observations."""
+    """Gradient steps: they grow with the square root of the number of observations, up to a few minutes on a CPU."""
     observed = int(panel.stop.sum())
-    return int(np.clip(2.5 * np.sqrt(observed), 500, 6000))
+    return int(np.clip(4.2 * np.sqrt(observed), 500, 2500))
 
 
 def seasonal_lags(schema: Schema, *, repeats: int) -> list[tuple[int, int]]:

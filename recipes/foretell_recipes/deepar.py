@@ -45,9 +45,7 @@ class DeepAR:
     dropout: float = 0.1  # between LSTM layers
     batch_size: int = 64  # windows a step
     learning_rate: float = 1e-3  # highest rate of the schedule
-    max_steps: int | None = (
-        None  # gradient steps; default: grows with the square root of the number of observations
-    )
+    max_steps: int | None = None  # gradient steps; default: 500 to 2,500, by the number of observations
     patience: int = 8  # validations without a better score before the learning rate is annealed
     likelihood: Likelihood | None = None  # default: negative_binomial for small counts, else student_t
     num_samples: int = 100  # paths drawn for each item

@@ -45,9 +45,7 @@ class MQRNN:
     batch_size: int = 32  # windows a step
     forks: int | None = None  # forecast origins trained in each window; default: about 600 / horizon
     learning_rate: float = 1e-3  # highest rate of the schedule
-    max_steps: int | None = (
-        None  # gradient steps; default: grows with the square root of the number of observations
-    )
+    max_steps: int | None = None  # gradient steps; default: 500 to 2,500, by the number of observations
     patience: int = 8  # validations without a better score before the learning rate is annealed
     cold_share: float = (
         0.1  # share of training windows whose history is hidden or cut short, as a new item's is
