@@ -255,7 +255,9 @@ def demo(
     ensure_writable(out)
     data = sample_data()
     _show_data(data)
-    quick = {name: {"max_steps": DEMO_STEPS} for name in ("deepar", "mqrnn") if name in recipe_names()}
+    quick: dict[str, dict[str, Any]] = {
+        name: {"max_steps": DEMO_STEPS} for name in ("deepar", "mqrnn") if name in recipe_names()
+    }
     _say(f"the networks train for {DEMO_STEPS} steps, fewer than by default, so that the demo is over soon")
     report = run_backtest(
         data, horizon=28, recipes=recipe_names(), settings=quick, out=out, progress=_interactive(), on_step=_say_step,
