@@ -26,6 +26,7 @@ from foretell.metrics import weighted_quantile_loss
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.csv"
 LEVELS = {"nine": tuple(round(0.1 * k, 1) for k in range(1, 10))}
+BASELINE = "historical_quantiles"  # of the task rossmann_cold; no recipe
 READING = ("freq", "known", "past", "open", "ends", "season", "filling")
 SCORES = ("wQL", "wQL[0.1]", "wQL[0.5]", "wQL[0.9]", "RMSE", "WAPE", "MASE", "coverage[0.1]", "coverage[0.9]")
 
@@ -59,6 +60,8 @@ def main() -> None:
 def measure(name: str, task: dict[str, Any], spoken: str, seed: int, back: int) -> dict[str, Any]:
     """One row: the scores of one recipe with one seed on one task."""
     tables = read(task, data_folder())
+    if spoken == BASELINE:
+        return {"task": name, "recipe": spoken, "seed": seed} | baseline(tables, task) | surroundings()
     truth = tables.pop("truth", None)
     data = foretell.Dataset(**_shortened(tables, task, back))
     levels = LEVELS.get(task["levels"]) if isinstance(task["levels"], str) else tuple(task["levels"])
@@ -93,8 +96,21 @@ def cold(
     seconds = time.perf_counter() - began
     both = truth.merge(frame, on=["item_id", "timestamp"], validate="one_to_one")
     assert len(both) == len(truth), "every cold item and step must be forecast"
+    return {"wQL": pooled_loss(both, levels), "fit_seconds": model.fit_seconds, "predict_seconds": seconds}
+
+
+def baseline(tables: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
+    """What cold start is judged by: the other stores' quantiles by StoreType, weekday, Promo and Open."""
+    levels = LEVELS[task["levels"]]
+    frame = importlib.import_module("benchmarks.accuracy.loaders").historical_quantiles(tables, levels)
+    both = tables["truth"].merge(frame, on=["item_id", "timestamp"], validate="one_to_one")
+    return {"wQL": pooled_loss(both, levels)}
+
+
+def pooled_loss(both: pd.DataFrame, levels: tuple[float, ...]) -> float:
+    """wQL of a table that has the truth as `target` beside the quantiles p10, p20, ..."""
     losses = weighted_quantile_loss(_rows(both, ["target"])[..., 0], _rows(both, _names(levels)), levels)
-    return {"wQL": float(np.mean(losses)), "fit_seconds": model.fit_seconds, "predict_seconds": seconds}
+    return float(np.mean(losses))
 
 
 def keep(row: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """The one training loop of all neural recipes, on Lightning: warm up, hold, anneal.
 
-While the learning rate holds, the last window before the origin is kept out and validates; when it stops improving (or the
-steps are used up), the best weights so far are annealed to a learning rate of zero with that window trained on as well.
+While the learning rate holds, the last windows before the origin are kept out and validate; when that stops improving (or the
+steps are used up), the best weights so far are annealed to a learning rate of zero with those windows trained on as well.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Work:
     network: nn.Module
     batch: Callable[
         [int, bool], Batch
-    ]  # (step, whether the last window is trained on too) -> batch; a pure function
+    ]  # (step, whether the held-out windows are trained on too) -> batch; a pure function
     loss: Callable[[Any], Tensor]
     validate: (
         Callable[[], float] | None

@@ -115,12 +115,11 @@ class MQRNN:
         return self.context_length + self.context_length // 2
 
     def loss(self, network: Network, batch: Window) -> Tensor:
-        """Pinball loss over forks, steps and levels, and squared error of the mean head, over what was observed."""
+        """Pinball loss over forks, steps and levels, and Huber loss of the mean head, over what was observed."""
         quantiles, mean = network(batch)
         error = batch.truth[..., None] - quantiles
         pinball = torch.maximum(network.levels * error, (network.levels - 1) * error).mean(-1)
         square = functional.huber_loss(mean, batch.truth, reduction="none", delta=5.0)
-
         unit = batch.season_errors.min(-1).values[:, None, None]
         weight = batch.trained.float() * unit**-EVENNESS
         return ((2 * pinball + 0.1 * square) * weight).sum() / weight.sum().clamp(min=1)
