@@ -212,10 +212,13 @@ def validation_windows(panel: Panel, task: Task) -> int:
     )
 
 
-def default_steps(panel: Panel) -> int:
-    """Gradient steps: they grow with the square root of the number of observations, up to a few minutes on a CPU."""
+def default_steps(panel: Panel, *, most: int = 2500) -> int:
+    """Gradient steps: they grow with the square root of the number of observations, up to a few minutes on a CPU.
+
+    `most` are reached at about 350,000 observations, as many as M4 hourly has.
+    """
     observed = int(panel.stop.sum())
-    return int(np.clip(4.2 * np.sqrt(observed), 500, 2500))
+    return int(np.clip(most / 600 * np.sqrt(observed), 500, most))
 
 
 def seasonal_lags(schema: Schema, *, repeats: int) -> list[tuple[int, int]]:

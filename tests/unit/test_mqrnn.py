@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from foretell.neural import windows_of
 from foretell.panel import Panel
 from foretell.recipe import make_recipe
 from foretell.task import Run, Task
-from foretell_recipes.mqrnn import _season_errors, between_levels
+from foretell.windows import Moments
+from foretell_recipes.mqrnn import MQRNN, RECENT, _recent_changes, _season_errors, between_levels
 from panels import daily
 
 SMALL = {"hidden_size": 16, "max_steps": 250, "context_length": 14}
@@ -55,6 +57,43 @@ def test_season_errors_are_mean_changes_over_a_season() -> None:
     seen = torch.tensor([[True, True, True, True, True, False]])
     # over two steps: |0.5 - 0|, |1 - 1|, |0 - 0.5| are seen; over five none is, since the last step is hidden
     assert torch.allclose(_season_errors(values, seen, [2, 5]), torch.tensor([[1.0 / 3, 1.0]]))
+
+
+def test_recent_changes_are_taken_from_the_steps_before_a_fork() -> None:
+    values = torch.tensor([[1.0, 2.0, 4.0, 8.0, 16.0]])
+    seen = torch.tensor([[True, True, False, True, True]])
+    changes = _recent_changes(values, seen, torch.tensor([[4, 5]]), [3])
+    # before the fork at 4: 8 - 4 (4 is not seen); before that at 5: 16 - 8; over a season of 3: 8 - 1, and 16 - 2
+    assert changes[0, :, 0].tolist() == [0.0, 8.0]
+    assert changes[0, :, RECENT].tolist() == [7.0, 14.0]
+    assert changes[0, :, 5:RECENT].abs().sum() == 0  # would lie before the window
+
+
+def test_forks_lie_at_the_ends_of_patches_and_see_a_context() -> None:
+    panel = daily([np.arange(60.0)] * 4)
+    recipe = MQRNN(context_length=20, patch_length=4, forks=9).resolved(panel, TASK)
+    windows = windows_of(recipe, panel, Moments.of(panel), TASK, torch.device("cpu"))
+    generator = torch.Generator().manual_seed(0)
+    batch = recipe.batch(windows, torch.ones(4, 2), recipe.sizes(windows, TASK), generator)
+    assert recipe.window_length == 32  # 20 and half as many again, in whole patches
+    assert set(batch.forks.unique().tolist()) == {20, 24, 28, 32}
+    assert batch.forks.diff(dim=1)[:, -1].min() >= 0
+
+
+def test_a_hidden_history_hides_its_past_covariates_too() -> None:
+    panel = daily([np.arange(60.0)] * 4)
+    panel = replace(
+        panel, past=np.ones((240, 1), np.float32), schema=replace(panel.schema, past=("visitors",))
+    )
+    recipe = MQRNN(context_length=20, cold_share=1.0).resolved(panel, TASK)
+    windows = windows_of(recipe, panel, Moments.of(panel), TASK, torch.device("cpu"))
+    batch = recipe.batch(
+        windows, torch.ones(4, 2), recipe.sizes(windows, TASK), torch.Generator().manual_seed(0)
+    )
+    unseen = batch.past.abs().sum(-1) == 0
+    assert unseen[:, 0].any()
+    assert bool((batch.visible[unseen] == 0).all())
+    assert bool((batch.visible.sum(1) > 0).any())
 
 
 def test_levels_between_those_of_the_network_are_interpolated() -> None:
