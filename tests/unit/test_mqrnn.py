@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from foretell.forking import between_levels, recent_changes, season_errors
+from foretell.forking_network import RECENT
 from foretell.neural import windows_of
 from foretell.panel import Panel
 from foretell.recipe import make_recipe
 from foretell.task import Run, Task
 from foretell.windows import Moments
-from foretell_recipes.mqrnn import MQRNN, RECENT, _recent_changes, _season_errors, between_levels
+from foretell_recipes.mqrnn import MQRNN
 from panels import daily
 
 SMALL = {"hidden_size": 16, "max_steps": 250, "context_length": 14}
@@ -56,13 +58,13 @@ def test_season_errors_are_mean_changes_over_a_season() -> None:
     values = torch.tensor([[0.0, 1.0, 0.5, 1.0, 0.0, 1.0]])
     seen = torch.tensor([[True, True, True, True, True, False]])
     # over two steps: |0.5 - 0|, |1 - 1|, |0 - 0.5| are seen; over five none is, since the last step is hidden
-    assert torch.allclose(_season_errors(values, seen, [2, 5]), torch.tensor([[1.0 / 3, 1.0]]))
+    assert torch.allclose(season_errors(values, seen, [2, 5]), torch.tensor([[1.0 / 3, 1.0]]))
 
 
 def test_recent_changes_are_taken_from_the_steps_before_a_fork() -> None:
     values = torch.tensor([[1.0, 2.0, 4.0, 8.0, 16.0]])
     seen = torch.tensor([[True, True, False, True, True]])
-    changes = _recent_changes(values, seen, torch.tensor([[4, 5]]), [3])
+    changes = recent_changes(values, seen, torch.tensor([[4, 5]]), [3])
     # before the fork at 4: 8 - 4 (4 is not seen); before that at 5: 16 - 8; over a season of 3: 8 - 1, and 16 - 2
     assert changes[0, :, 0].tolist() == [0.0, 8.0]
     assert changes[0, :, RECENT].tolist() == [7.0, 14.0]

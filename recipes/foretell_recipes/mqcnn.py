@@ -1,0 +1,69 @@
+"""MQCNN: quantiles of all steps at once from dilated causal convolutions (Wen et al. 2017; van den Oord et al. 2016).
+
+The model behind Amazon Forecast's CNN-QR. Convolutions read the context, a patch of steps at a time, each layer twice as
+far back as the one below; `foretell.forking` does the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from foretell.forking import Forking
+
+KERNEL = 3  # patches that one convolution looks at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MQCNN(Forking):
+    """Quantiles for every step at once, from dilated causal convolutions over the context (Wen et al. 2017)."""
+
+    name: ClassVar[str] = "mqcnn"
+    context_length: int | None = (
+        None  # steps that every fork sees at least; default: two horizons or the longest season
+    )
+    patch_length: int | None = (
+        None  # steps that a convolution takes as one; default: about 40 patches a window
+    )
+    hidden_size: int = 64  # channels
+    num_layers: int = 5  # convolutions, each dilated twice as far as the one before
+    dropout: float = 0.1  # after each convolution and of what the global network sees
+    batch_size: int = 32  # windows a step
+    forks: int | None = None  # forecast origins trained in each window; default: about 600 / horizon
+    learning_rate: float = 2e-3  # highest rate of the schedule
+    max_steps: int | None = None  # gradient steps; default: 500 to 4,000, by the number of observations
+    patience: int = 8  # validations without a better score before the learning rate is annealed
+    cold_share: float = (
+        0.1  # share of training windows whose history is hidden or cut short, as a new item's is
+    )
+
+    def encoder(self, inputs: int) -> nn.Module:
+        """Gated convolutions whose sum with their input goes on to the next."""
+        return Encoder(inputs, self.hidden_size, self.num_layers, self.dropout)
+
+
+class Encoder(nn.Module):
+    """Patches [B, T, inputs] and static [B, E] -> states [B, T, E]; a state sees no later patch."""
+
+    def __init__(self, inputs: int, width: int, layers: int, dropout: float) -> None:
+        super().__init__()
+        self.enter = nn.Linear(inputs, width)
+        self.layers = nn.ModuleList(
+            nn.Conv1d(width, 2 * width, KERNEL, dilation=2**layer) for layer in range(layers)
+        )
+        self.statics = nn.Linear(width, layers * width)
+        self.dropout = nn.Dropout(dropout)
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, patches: Tensor, static: Tensor) -> Tensor:
+        hidden = self.enter(patches).transpose(1, 2)  # [B, E, T]
+        biases = self.statics(static).unflatten(-1, (len(self.layers), -1))  # [B, layer, E]
+        for depth, layer in enumerate(self.layers):
+            seen = functional.pad(hidden + biases[:, depth, :, None], ((KERNEL - 1) * 2**depth, 0))
+            signal, gate = layer(seen).chunk(2, dim=1)
+            hidden = hidden + self.dropout(signal.tanh() * gate.sigmoid())
+        states: Tensor = self.norm(hidden.transpose(1, 2))
+        return states
