@@ -22,6 +22,16 @@ from foretell.task import Run, Task
 Floats = NDArray[np.float64]
 
 
+# Half-lives that are tried, in values of the distribution, the first one taken where nothing can be tried. Below 4 a single
+# value would stand for more than a tenth of it.
+_FLAT_LIVES = (1024.0, 256.0, 64.0, 32.0, 16.0, 8.0, 4.0)
+_SEASON_LIVES = (32.0, 16.0, 8.0, 4.0)
+_LEAST_SEASONS = (
+    6  # that an item must show before "auto" looks at its places: fewer values are no distribution
+)
+_MARGIN = 0.02  # by which the season must lower an item's squared error: it leaves fewer values to each place
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NPTS:
     """The weighted empirical distribution of each item's past, of what the pooled regression leaves."""
@@ -29,10 +39,10 @@ class NPTS:
     name: ClassVar[str] = "npts"
     season: int | None = None  # seasonal period in steps; default: the season of the data
     seasonal: Literal["auto", "always", "never"] = (
-        "auto"  # values of the same place in the season alone; auto: where they tell an item's values better
+        "auto"  # values of the same place in the season alone; auto: where that foretold the item's past better
     )
     half_life: float | None = (
-        None  # steps over which a value's weight halves; default: eight seasons or two horizons
+        None  # steps over which a value's weight halves; default: what foretold the item's past best
     )
     covariates: Covariates = "pooled"  # none: the plain distribution; pooled: of what the regression leaves
 
@@ -49,38 +59,65 @@ class NPTS:
     ) -> LocalForecast:
         """The forecast of each row of `history` [n, L], all rows at once; NaN for one without any observation."""
         n = len(history)
-        half_life = self.half_life or max(8 * season, 2 * horizon)
-        missing = -history.shape[1] % season
-        values = np.concatenate([np.full((n, missing), np.nan), history], axis=1)
-        seen = ~np.isnan(values)
-        age = np.arange(values.shape[1], 0, -1) - 1.0  # of the newest: 0
-        # From the newest of the item on: weights are relative, and must not all underflow after a long silence.
-        since = age - np.where(seen, age, np.inf).min(1, initial=np.inf, keepdims=True)
-        weight = np.where(seen, np.exp2(-np.where(seen, since, 0) / half_life), 0)
+        values = np.concatenate([np.full((n, -history.shape[1] % season), np.nan), history], axis=1)
+        half_life, seasonal = self._kernels(values, season, horizon)
+        weight = _weights(values, half_life)
         cycles, parts = values.reshape(n, -1, season), weight.reshape(n, -1, season)
-        by_place = self._by_place(cycles, parts)
-        mean = np.where(by_place, _mean(cycles, parts), _mean(values[..., None], weight[..., None]))
+        own = seasonal[:, None] & (parts > 0).any(1)  # a place never observed takes all values
+        values, weight = values[..., None], weight[..., None]
+        mean = np.where(own, _mean(cycles, parts), _mean(values, weight))
         quantiles = np.where(
-            by_place[..., None],
+            own[..., None],
             weighted_quantiles(cycles, parts, levels),
-            weighted_quantiles(values[..., None], weight[..., None], levels),
+            weighted_quantiles(values, weight, levels),
         )
         place = np.arange(horizon) % season
         return LocalForecast(mean[:, place], quantiles[:, place], np.zeros(n, bool))
 
-    def _by_place(self, cycles: Floats, weight: Floats) -> NDArray[np.bool_]:
-        """[n, season]: whether a place in the season is forecast from its own values (never one without any)."""
-        if self.seasonal == "never":
-            return np.zeros((len(cycles), cycles.shape[2]), bool)
-        possible = (weight > 0).any(1)
-        if self.seasonal == "always":
-            return possible
-        n = len(cycles)
-        flat, flat_weight = cycles.reshape(n, -1, 1), weight.reshape(n, -1, 1)
-        better = _error_left_out(cycles, weight, flat, flat_weight) < _error_left_out(
-            flat, flat_weight, flat, flat_weight
-        )
-        return possible & better[:, None]
+    def _kernels(self, values: Floats, season: int, horizon: int) -> tuple[Floats, NDArray[np.bool_]]:
+        """[n] half-life in steps and [n] whether by place in the season, of each row of `values` [n, L].
+
+        Each is what foretold the row's own past best, always from `horizon` steps before.
+        """
+        given = () if self.half_life is None else (self.half_life,)
+        flat = [] if self.seasonal == "always" else [(life, 1) for life in given or _FLAT_LIVES]
+        placed = [(life, season) for life in given or [life * season for life in _SEASON_LIVES]]
+        tried = flat + ([] if self.seasonal == "never" or (season == 1 and flat) else placed)
+        guesses = [_guess(values, life, period, horizon) for life, period in tried]
+        there = ~np.isnan(values) & np.all([~np.isnan(guess) for guess in guesses], axis=0)
+        errors = np.stack(
+            [np.where(there, (values - guess) ** 2, 0).sum(1) * (1 + _MARGIN * (period > 1))
+             for guess, (_, period) in zip(guesses, tried, strict=True)]
+        )  # fmt: skip
+        if self.seasonal == "auto":
+            few = (~np.isnan(values)).sum(1) < _LEAST_SEASONS * season
+            errors[[period > 1 for _, period in tried]] += np.where(few, np.inf, 0)
+        best = np.argmin(errors, axis=0)
+        lives, periods = (np.array(part) for part in zip(*tried, strict=True))
+        return lives[best], (periods[best] > 1) | (self.seasonal == "always")
+
+
+def _weights(values: Floats, half_life: Floats) -> Floats:
+    """[n, L]: 1 for the newest value of a row, half of it each `half_life` [n] steps before; 0 where none was seen."""
+    seen = ~np.isnan(values)
+    newest = values.shape[1] - 1 - np.argmax(seen[:, ::-1], axis=1)
+    since = np.maximum(newest[:, None] - np.arange(values.shape[1]), 0)
+    return np.where(seen, np.exp2(-since / half_life[:, None]), 0)
+
+
+def _guess(values: Floats, half_life: float, period: int, horizon: int) -> Floats:
+    """[n, L] the weighted mean that was known of each step of `values` [n, L] `horizon` steps before; NaN where none was."""
+    from scipy.signal import lfilter
+
+    n, apart = len(values), -(-horizon // period)  # periods between a step and what was known of it
+    seen = (~np.isnan(values)).reshape(n, -1, period).astype(float)
+    cycles = np.nan_to_num(values).reshape(n, -1, period)
+    fading = [1.0, -float(np.exp2(-period / half_life))]
+    total, count = (lfilter([1.0], fading, part, axis=1) for part in (cycles, seen))
+    known = count > 1e-9
+    mean = np.where(known, total / np.where(known, count, 1), np.nan)
+    empty = np.full((n, min(apart, mean.shape[1]), period), np.nan)
+    return np.concatenate([empty, mean[:, : max(mean.shape[1] - apart, 0)]], axis=1).reshape(n, -1)
 
 
 def weighted_quantiles(values: Floats, weight: Floats, levels: Sequence[float]) -> Floats:
@@ -105,21 +142,3 @@ def _mean(values: Floats, weight: Floats) -> Floats:
     total = weight.sum(1)
     summed = np.where(weight > 0, values * weight, 0).sum(1)
     return np.where(total > 0, summed / np.where(total > 0, total, 1), np.nan)
-
-
-def _error_left_out(values: Floats, weight: Floats, others: Floats, others_weight: Floats) -> Floats:
-    """[n] weighted squared error of foretelling each of `values` [n, C, P] by the mean of the others of its column.
-
-    A value without others in its column is foretold by those of `others` [n, L, 1].
-    """
-    total, seen = weight.sum(1, keepdims=True), weight > 0
-    known = np.where(seen, values, 0)
-    rest = total - weight
-    alone = rest <= 1e-9 * total
-    apart = known - (known * weight).sum(1, keepdims=True) / np.where(total > 0, total, 1)
-    error = apart * np.where(alone, 0, total / np.where(alone, 1, rest))
-    all_total = others_weight.sum(1, keepdims=True)
-    mean = np.where(others_weight > 0, others * others_weight, 0).sum(1, keepdims=True)
-    elsewhere = known - mean / np.where(all_total > 0, all_total, 1)
-    error = np.where(alone, elsewhere, error)
-    return np.where(seen, weight * error**2, 0).sum((1, 2))
