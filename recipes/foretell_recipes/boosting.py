@@ -167,7 +167,7 @@ class Table:
         base, unit, errors = self._anchor(context, lags)
         truth, there = windows.target(items, when)
         z = (truth - middle[:, 0]) / deviation[:, 0]
-        target = torch.where(there, (z - base) / unit, torch.nan)
+        target = torch.where(there, ((z - base) / unit).clamp(-20, 20), torch.nan)
         known = self._covariates(items, when, ages)
         recent = self._recently(context, base, unit)
         features = [
@@ -254,4 +254,4 @@ def _grown(recipe: Boosting, rows: Rows, level: float | None, codes: int, seed: 
         **loss, max_iter=recipe.max_steps, learning_rate=recipe.learning_rate, max_leaf_nodes=recipe.max_leaf_nodes,
         min_samples_leaf=recipe.min_samples_leaf, early_stopping=False, random_state=seed,
     )  # fmt: skip
-    return model.fit(rows.features, rows.target, sample_weight=rows.weight)
+    return model.fit(rows.features, rows.target)
