@@ -65,7 +65,7 @@ class Trees:
             chunk = np.asarray(rows[begin : begin + _ROWS], np.float32)
             columns = np.ascontiguousarray(chunk.T)
             missing = np.isnan(columns)
-            gaps = missing.any(1)
+            gaps = np.asarray(missing.any(1))
             for t in range(len(self.model)):
                 left = _leaves(self, t, columns, missing, gaps)
                 result[begin : begin + _ROWS, self.model[t]] += self.values[t, _lowest_bit(left)]

@@ -19,7 +19,9 @@ def table(*, gaps: float, seed: int = 0, count: int = 3000) -> tuple[np.ndarray,
     rows = np.stack(
         [rng.integers(0, 7, count), rng.integers(0, 255, count), *rng.normal(0, 1, (2, count))], axis=1
     ).astype(np.float32)
-    target = (rows[:, 0] % 3) + np.sin(rows[:, 1]) + rows[:, 2] * (rows[:, 3] > 0.3) + rng.normal(0, 0.1, count)
+    target = (
+        (rows[:, 0] % 3) + np.sin(rows[:, 1]) + rows[:, 2] * (rows[:, 3] > 0.3) + rng.normal(0, 0.1, count)
+    )
     return np.where(rng.random(rows.shape) < gaps, np.float32(np.nan), rows), target
 
 
