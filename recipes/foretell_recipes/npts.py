@@ -14,6 +14,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from foretell.errors import ForetellError
 from foretell.local import Covariates, LocalForecast, LocalPredictor
 from foretell.panel import Panel, Schema
 from foretell.recipe import State
@@ -48,6 +49,8 @@ class NPTS:
 
     def fit(self, panel: Panel, task: Task, run: Run) -> LocalPredictor:
         """Learn the pooled regression; a series is looked at when it is forecast."""
+        if self.half_life is not None and self.half_life <= 0:
+            raise ForetellError(f"npts.half_life must be a positive number of steps, got {self.half_life}")
         return LocalPredictor.fit(self, panel, task, run)
 
     def load(self, schema: Schema, task: Task, state: State, run: Run) -> LocalPredictor:
@@ -131,10 +134,8 @@ def weighted_quantiles(values: Floats, weight: Floats, levels: Sequence[float]) 
     total = reached[:, -1:]
     # Rounding of the sum must not push a level that is reached exactly on to the next value.
     below = [(reached < level * total * (1 - 1e-12)).sum(1, keepdims=True) for level in levels]
-    last = np.maximum((weight > 0).sum(1, keepdims=True) - 1, 0)
-    return np.concatenate(
-        [np.take_along_axis(ranked, np.minimum(index, last), axis=1) for index in below], axis=1
-    ).transpose(0, 2, 1)
+    quantiles = [np.take_along_axis(ranked, index, axis=1) for index in below]
+    return np.concatenate(quantiles, axis=1).transpose(0, 2, 1)
 
 
 def _mean(values: Floats, weight: Floats) -> Floats:
