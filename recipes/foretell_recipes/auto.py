@@ -1,0 +1,215 @@
+"""Auto: a portfolio of recipes averaged with weights chosen on held-back windows (Caruana et al. 2004, ICML)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from foretell.budget import Budget, parse_seconds
+from foretell.ensemble import Cells, Grouping, Weights, choose_weights
+from foretell.errors import ForetellError
+from foretell.local import TimeUp, time_limit
+from foretell.model import Model, fit_model
+from foretell.panel import Panel, Schema
+from foretell.portfolio import (
+    GRACE,
+    TRAINING_SHARE,
+    Audition,
+    Member,
+    Portfolio,
+    TooSlow,
+    Trial,
+    Validation,
+    audition,
+    parse_members,
+    reason,
+    refit,
+    run_of,
+)
+from foretell.recipe import State, keeps_time_limit, recipe_names
+from foretell.task import Run, Task
+
+logger = logging.getLogger(__name__)
+
+# Taken where they are installed, the cheapest first, so that something is there when time is short.
+PORTFOLIO = (
+    "seasonal_naive", "npts", "theta", "ets", "boosting", "arima", "mqrnn", "mqcnn", "deepar", "tft",
+)  # fmt: skip
+JUDGING = 0.45  # share of the time in which members are judged; the rest trains those chosen on everything
+LEAST = 0.08  # share of the time below which a network is not worth beginning
+FORECASTING = 0.2  # share of the time that one member's forecast of all items may take
+RESERVE = 0.3  # share of the time that is kept for forecasting at most
+END = 0.97  # share of the time at which training should be over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auto:
+    """An average of recipes, each with the weight it earns on windows before the origin, within a time limit."""
+
+    name: ClassVar[str] = "auto"
+    keeps_time_limit: ClassVar[bool] = True
+    time_limit: str = "10m"  # for training and one forecast: 90s, 10m, 1.5h; --time-limit goes before it
+    members: tuple[str, ...] | None = (
+        None  # such as ets,mqrnn:hidden_size=96; default: all of foretell's recipes that are installed
+    )
+    windows: int | None = None  # held back to choose weights; default: by the length of histories, at most 8
+
+    def __post_init__(self) -> None:
+        parse_seconds(self.time_limit, where="auto.time_limit")
+        if self.windows is not None and self.windows < 1:
+            raise ForetellError(f"auto.windows must be at least 1, got {self.windows}")
+
+    def fit(self, panel: Panel, task: Task, run: Run) -> Portfolio:
+        """Judge the members on what lies before the origin, choose weights, and train those that have any on all of it."""
+        if run.resume:
+            raise ForetellError("auto keeps no checkpoints: train without resume")
+        budget = Budget(run.time_limit or parse_seconds(self.time_limit))
+        members = parse_members(self.members or default_members())
+        members.sort(key=lambda member: keeps_time_limit(member.recipe))  # the quick ones first
+        validation = Validation.of(panel, task, windows=self.windows, seed=run.seed)
+        if validation is None:
+            why = "equal weights: histories are too short for a validation window"
+            return average_equally(members, panel, task, run, budget, why)
+        auditions, failed = judge(members, validation, task, run, budget)
+        if not auditions:
+            why = "equal weights: no member forecast the validation windows in time"
+            return average_equally(members, panel, task, run, budget, why, failed)
+        return train_chosen(auditions, failed, validation, panel, task, run, budget)
+
+    def load(self, schema: Schema, task: Task, state: State, run: Run) -> Portfolio:
+        """The predictor whose `state` this is."""
+        return Portfolio.load(schema, task, state, run)
+
+
+def default_members() -> tuple[str, ...]:
+    """The installed recipes of the portfolio, cheapest first."""
+    installed = recipe_names()
+    return tuple(name for name in PORTFOLIO if name in installed)
+
+
+def judge(
+    members: Sequence[Member], validation: Validation, task: Task, run: Run, budget: Budget
+) -> tuple[list[Audition], list[Trial]]:
+    """The members that forecast the validation windows in time, and why the others did not."""
+    done: list[Audition] = []
+    failed: list[Trial] = []
+    for number, member in enumerate(members):
+        pool, before = budget.left(JUDGING), budget.spent
+        share = pool / (len(members) - number)
+        if keeps_time_limit(member.recipe):
+            share = max(share, min(LEAST * budget.limit, pool))
+            if share < LEAST / 2 * budget.limit:
+                failed.append(Trial(member.label, note="not tried: no time left"))
+                continue
+        try:
+            most = FORECASTING * budget.limit
+            done.append(audition(member, validation, task, run, seconds=share, most=most))
+            logger.info("auto: %s judged in %.1f s", member.label, budget.spent - before)
+        except (
+            Exception
+        ) as error:  # a member that cannot forecast these data is left out, and the summary says why
+            logger.warning("auto: %s is left out: %s", member.label, reason(error))
+            failed.append(Trial(member.label, fit_seconds=budget.spent - before, note=reason(error)))
+    return done, failed
+
+
+def train_chosen(
+    auditions: Sequence[Audition],
+    failed: Sequence[Trial],
+    validation: Validation,
+    panel: Panel,
+    task: Task,
+    run: Run,
+    budget: Budget,
+) -> Portfolio:
+    """The members that earn a weight, trained on everything in the time left."""
+    cells = Cells.of(np.stack([a.quantiles for a in auditions]), validation.actual, validation.levels)
+    last = validation.stands[-1]
+    weights = choose_weights(cells, {g: g.codes(last) for g in Grouping.candidates(last)})
+    used = [int(m) for m in np.flatnonzero(weights.used())]
+    models, seconds, notes = _trained_again([auditions[m] for m in used], panel, task, run, budget)
+    mean = weights.of(panel).mean(0)
+    trials = [
+        Trial(
+            a.member.label, float(mean[m]), cells.score(cells.quantiles[m]), a.fit_seconds, a.predict_seconds
+        )
+        for m, a in enumerate(auditions)
+    ]
+    for place, m in enumerate(used):
+        again = trials[m].fit_seconds + seconds[place]
+        trials[m] = replace(trials[m], fit_seconds=again, note=notes[place])
+    average = np.einsum("cm,mcq->cq", weights.of(last)[cells.item], cells.quantiles)
+    windows = f"{len(validation.stands)} window{'s' if len(validation.stands) > 1 else ''} before the origin"
+    remark = (
+        f"weights chosen on {windows}, {validation.actual.shape[1]} items;"
+        f" there the average has wQL {cells.score(average):.4f}"
+    )
+    labels = tuple(auditions[m].member.label for m in used)
+    return Portfolio(models, labels, weights.only(used), (*trials, *failed), remark, task)
+
+
+def _trained_again(
+    chosen: Sequence[Audition], panel: Panel, task: Task, run: Run, budget: Budget
+) -> tuple[tuple[Model, ...], list[float], list[str]]:
+    """The chosen members trained on everything; the seconds that took, and what is to be said of each.
+
+    Networks share what the others and one forecast of all items leave, as they shared it when they were judged.
+    """
+    reserve = min(RESERVE * budget.limit, len(panel) * sum(each.item_seconds for each in chosen))
+    models, seconds, notes = [], [], []
+    for position, each in enumerate(chosen):
+        rest = [later.fit_seconds for later in chosen[position:]]
+        share = rest[0] / max(sum(rest), 1e-9) if keeps_time_limit(each.member.recipe) else 1.0
+        before = budget.spent
+        model, note = refit(each, panel, task, run, seconds=share * max(budget.left(END) - reserve, 0.0))
+        models.append(model)
+        seconds.append(budget.spent - before)
+        notes.append(note)
+    return tuple(models), seconds, notes
+
+
+def average_equally(
+    members: Sequence[Member],
+    panel: Panel,
+    task: Task,
+    run: Run,
+    budget: Budget,
+    why: str,
+    failed: Sequence[Trial] = (),
+) -> Portfolio:
+    """All members that can be trained, alike; networks, which need more data, only where nothing else can."""
+    models: list[Model] = []
+    tried: dict[str, Trial] = {trial.member: trial for trial in failed}
+    for number, member in enumerate(members):
+        if models and keeps_time_limit(member.recipe):
+            tried[member.label] = Trial(member.label, note="not tried: too little data for a network")
+            continue
+        share = budget.left(END) / (len(members) - number)
+        try:
+            models.append(_trained(member, panel, task, run, share if models else max(share, budget.limit)))
+            tried[member.label] = Trial(member.label, 1.0, fit_seconds=models[-1].fit_seconds)
+        except Exception as error:  # as above
+            logger.warning("auto: %s is left out: %s", member.label, reason(error))
+            tried[member.label] = Trial(member.label, note=reason(error))
+    if not models:
+        reasons = "; ".join(f"{trial.member}: {trial.note}" for trial in tried.values())
+        raise ForetellError(f"auto could train none of its members. {reasons}")
+    labels = tuple(trial.member for trial in tried.values() if trial.weight)
+    labels = tuple(member.label for member in members if member.label in labels)
+    trials = tuple(replace(trial, weight=trial.weight / len(models)) for trial in tried.values())
+    return Portfolio(tuple(models), labels, Weights((1 / len(models),) * len(models)), trials, why, task)
+
+
+def _trained(member: Member, panel: Panel, task: Task, run: Run, seconds: float) -> Model:
+    """The member's model, which has shown that it can forecast an item."""
+    try:
+        with time_limit(GRACE * seconds):
+            model = fit_model(member.recipe, panel, task, run_of(member, run, seconds * TRAINING_SHARE))
+            model.forecast(panel.take(np.array([0])))
+    except TimeUp as up:
+        raise TooSlow(f"took longer than its share of {seconds:.0f} s") from up
+    return model
