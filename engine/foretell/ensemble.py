@@ -17,6 +17,7 @@ from foretell.panel import Array, Panel
 Floats = NDArray[np.float64]
 
 ROUNDS = 20  # members picked, with replacement: the smallest weight is 1 / 20
+PRIOR = 5  # picks that a group takes over from the common weights before it makes its own
 LEAST_IN_GROUP = 40  # forecasts (an item in a window) that a group needs to get weights of its own
 GAIN = 0.005  # share of the held-back loss that weights by group must save to be used
 _MOST_GROUPS = 12
@@ -193,13 +194,14 @@ def combine(quantiles: Sequence[NDArray[Any]], weights: Floats) -> Array:
 def _by_group(
     cells: Cells, codes: NDArray[np.int64], common: NDArray[np.int64]
 ) -> dict[int, NDArray[np.int64]]:
-    """Class -> picks that go on from the common ones, so that a small group stays near to them."""
+    """Class -> picks that go on from some like the common ones, so that a small group stays near to those."""
     classes = codes[cells.item]
+    start = np.round(PRIOR * np.asarray(_shares(common))).astype(np.int64)
     found = {}
     for code in np.unique(classes[classes >= 0]):
         mine = cells.where(classes == code)
         if mine.forecasts >= LEAST_IN_GROUP:
-            found[int(code)] = greedy_counts(mine, start=common)
+            found[int(code)] = greedy_counts(mine, start=start)
     return found
 
 
