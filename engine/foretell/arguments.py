@@ -121,6 +121,9 @@ class RunOptions:
     processes: Annotated[
         int | None, Option(min=1, help="Of the one-model-a-series recipes; default: one a core.")
     ] = None
+    time_limit: Annotated[
+        str | None, Option(metavar="TIME", help="End each training in time: 90s, 10m, 1.5h.")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

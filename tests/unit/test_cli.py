@@ -312,3 +312,22 @@ def test_the_target_may_come_in_several_files(run: Run) -> None:
     parts = run("backtest", "sales-a.csv", "sales-b.csv", *backtest_with(out="parts"))
     assert parts.exit_code == whole.exit_code == 0, parts.output
     assert Path("parts/metrics.csv").read_text() == Path("whole/metrics.csv").read_text()
+
+
+def test_auto_trains_within_a_time_limit_and_shows_its_members(run: Run) -> None:
+    members = ("--recipe", "auto", "--set", "auto.members=seasonal_naive,ets:covariates=none")
+    result = run(
+        "train", *TABLES, "--horizon", 7, *members, "--time-limit", "60s", "--processes", 1, "--out", "model"
+    )
+    assert result.exit_code == 0, result.output
+    assert "weights chosen on 1 window before the origin" in result.stdout
+    assert "seasonal_naive" in result.stdout
+    assert run("predict", "model", *TABLES[:5], "--out", "forecast.csv").exit_code == 0
+
+
+def test_a_time_limit_is_refused_where_it_is_no_time_or_makes_no_sense(run: Run) -> None:
+    common = ("backtest", *TABLES, "--horizon", 7, "--recipe")
+    refused(
+        run(*common, "auto", "--time-limit", "soon"), "must be a time such as 90s, 10m or 1.5h, got 'soon'"
+    )
+    refused(run(*common, RECIPE, "--time-limit", "10m"), f"a time limit makes no sense for {RECIPE}")
