@@ -9,27 +9,14 @@ from typing import ClassVar
 
 import numpy as np
 
+from foretell.audition import Audition, Validation, audition, fit_within, reason, refit
 from foretell.budget import Budget, parse_seconds
 from foretell.ensemble import Cells, Grouping, Weights, choose_weights
 from foretell.errors import ForetellError
-from foretell.local import TimeUp, time_limit
-from foretell.model import Model, fit_model
+from foretell.local import shared_regressions
+from foretell.model import Model
 from foretell.panel import Panel, Schema
-from foretell.portfolio import (
-    GRACE,
-    TRAINING_SHARE,
-    Audition,
-    Member,
-    Portfolio,
-    TooSlow,
-    Trial,
-    Validation,
-    audition,
-    parse_members,
-    reason,
-    refit,
-    run_of,
-)
+from foretell.portfolio import Member, Portfolio, Trial, parse_members
 from foretell.recipe import State, keeps_time_limit, recipe_names
 from foretell.task import Run, Task
 
@@ -40,6 +27,7 @@ PORTFOLIO = (
     "seasonal_naive", "npts", "theta", "ets", "boosting", "arima", "mqrnn", "mqcnn", "deepar", "tft",
 )  # fmt: skip
 JUDGING = 0.45  # share of the time in which members are judged; the rest trains those chosen on everything
+QUICK = 0.4  # share of that time which is left to the recipes that are no networks
 LEAST = 0.08  # share of the time below which a network is not worth beginning
 FORECASTING = 0.2  # share of the time that one member's forecast of all items may take
 RESERVE = 0.3  # share of the time that is kept for forecasting at most
@@ -68,6 +56,10 @@ class Auto:
         if run.resume:
             raise ForetellError("auto keeps no checkpoints: train without resume")
         budget = Budget(run.time_limit or parse_seconds(self.time_limit))
+        with shared_regressions():
+            return self._fit(panel, task, run, budget)
+
+    def _fit(self, panel: Panel, task: Task, run: Run, budget: Budget) -> Portfolio:
         members = parse_members(self.members or default_members())
         members.sort(key=lambda member: keeps_time_limit(member.recipe))  # the quick ones first
         validation = Validation.of(panel, task, windows=self.windows, seed=run.seed)
@@ -97,21 +89,21 @@ def judge(
     """The members that forecast the validation windows in time, and why the others did not."""
     done: list[Audition] = []
     failed: list[Trial] = []
+    networks = sum(keeps_time_limit(member.recipe) for member in members)
     for number, member in enumerate(members):
-        pool, before = budget.left(JUDGING), budget.spent
-        share = pool / (len(members) - number)
-        if keeps_time_limit(member.recipe):
+        network, before = keeps_time_limit(member.recipe), budget.spent
+        pool = budget.left(JUDGING if network or networks == 0 else JUDGING * QUICK)
+        share = pool / (len(members) - number - (0 if network else networks))
+        if network:
             share = max(share, min(LEAST * budget.limit, pool))
-            if share < LEAST / 2 * budget.limit:
-                failed.append(Trial(member.label, note="not tried: no time left"))
-                continue
+        if share <= (LEAST / 2 * budget.limit if network else 0):
+            failed.append(Trial(member.label, note="not tried: no time left"))
+            continue
         try:
             most = FORECASTING * budget.limit
             done.append(audition(member, validation, task, run, seconds=share, most=most))
             logger.info("auto: %s judged in %.1f s", member.label, budget.spent - before)
-        except (
-            Exception
-        ) as error:  # a member that cannot forecast these data is left out, and the summary says why
+        except Exception as error:  # what cannot forecast these data is left out, and the summary says why
             logger.warning("auto: %s is left out: %s", member.label, reason(error))
             failed.append(Trial(member.label, fit_seconds=budget.spent - before, note=reason(error)))
     return done, failed
@@ -190,7 +182,9 @@ def average_equally(
             continue
         share = budget.left(END) / (len(members) - number)
         try:
-            models.append(_trained(member, panel, task, run, share if models else max(share, budget.limit)))
+            model = fit_within(member, panel, task, run, share if models else max(share, budget.limit))
+            model.forecast(panel.take(np.array([0])))  # to see that it can
+            models.append(model)
             tried[member.label] = Trial(member.label, 1.0, fit_seconds=models[-1].fit_seconds)
         except Exception as error:  # as above
             logger.warning("auto: %s is left out: %s", member.label, reason(error))
@@ -202,14 +196,3 @@ def average_equally(
     labels = tuple(member.label for member in members if member.label in labels)
     trials = tuple(replace(trial, weight=trial.weight / len(models)) for trial in tried.values())
     return Portfolio(tuple(models), labels, Weights((1 / len(models),) * len(models)), trials, why, task)
-
-
-def _trained(member: Member, panel: Panel, task: Task, run: Run, seconds: float) -> Model:
-    """The member's model, which has shown that it can forecast an item."""
-    try:
-        with time_limit(GRACE * seconds):
-            model = fit_model(member.recipe, panel, task, run_of(member, run, seconds * TRAINING_SHARE))
-            model.forecast(panel.take(np.array([0])))
-    except TimeUp as up:
-        raise TooSlow(f"took longer than its share of {seconds:.0f} s") from up
-    return model

@@ -14,11 +14,12 @@ import pytest
 import foretell
 from foretell import recipe as registry
 from foretell.artifact import plain
+from foretell.audition import Validation, count_windows
 from foretell.errors import ForetellError
 from foretell.forecast import Forecast
 from foretell.model import Model, fit_model
 from foretell.panel import Panel, Schema
-from foretell.portfolio import Portfolio, Validation, count_windows, parse_members
+from foretell.portfolio import Portfolio, parse_members
 from foretell.recipe import State, make_recipe
 from foretell.task import Run, Task
 from foretell_recipes.auto import PORTFOLIO, Auto, default_members
