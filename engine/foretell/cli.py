@@ -26,6 +26,7 @@ from foretell.arguments import (
     DataOptions,
     RecipeOptions,
     RunOptions,
+    SearchOptions,
     TaskOptions,
     WindowOptions,
     grouped,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from foretell.dataset import Dataset
     from foretell.findings import Finding
     from foretell.panel import Schema
-    from foretell.recipe import Summary
+    from foretell.recipe import Recipe, Summary
     from foretell.report import Report
 
 T = TypeVar("T")
@@ -123,18 +124,12 @@ def train(
 ) -> None:
     """Train one recipe (default: mqrnn) on all of the data and save the model."""
     from foretell.artifact import TRAINING, check_replaceable
-    from foretell.backtest import name_recipes
     from foretell.files import ensure_writable
     from foretell.model import seconds_of
     from foretell.model import train as run_train
 
     _start(common)
-    asked = [name for text in recipes.recipe for name in names(text)] or ["mqrnn"]
-    if len(asked) > 1:
-        raise ForetellError(
-            f"train takes one --recipe, got {', '.join(asked)}. Compare several with backtest."
-        )
-    (recipe,) = name_recipes(asked, nested("--set", recipes.set)).values()
+    recipe = _one_recipe(recipes, "train")
     seconds_of(run.time_limit, [recipe])
     horizon, levels = _horizon(task.horizon), level_list(task.levels)
     folder = _required("--out", out, "the folder that the model goes to")
@@ -148,6 +143,39 @@ def train(
     shutil.rmtree(folder / TRAINING, ignore_errors=True)  # its checkpoints have served
     _show_summary(model.summary())
     _say(f"trained {recipe.name} in {model.fit_seconds:.1f} s; the model is in {folder}")
+
+
+@command
+def tune(
+    sales: Sales,
+    data: DataOptions,
+    task: TaskOptions,
+    recipes: RecipeOptions,
+    search: SearchOptions,
+    run: RunOptions,
+    common: CommonOptions,
+    out: Annotated[
+        Path | None,
+        Option(metavar="FOLDER", help="Where best.toml, trials.csv and the study go; a study there goes on."),
+    ] = None,
+) -> None:
+    """Search the hyperparameters of one recipe; best.toml is what `train --config` takes."""
+    from foretell.search import search_space
+    from foretell.tune import tune as run_tune
+
+    _start(common)
+    recipe = _one_recipe(recipes, "tune")
+    search_space(type(recipe))  # before the data are read
+    horizon, levels = _horizon(task.horizon), level_list(task.levels)
+    folder = _required("--out", out, "the folder that the result goes to")
+    given = {key: value for key, value in asdict(run).items() if key not in ("time_limit", "precision")}
+    found = run_tune(
+        _dataset(sales, data), recipe=recipe, horizon=horizon, levels=levels, windows=search.held_back, trials=search.trials,
+        time_limit=run.time_limit or "30m", out=folder, on_trial=_say_trial, **given,
+    )  # fmt: skip
+    rows = found.trials.astype(object).where(found.trials.notna(), None)
+    _show_summary({"Trials": [dict(zip(rows.columns, row, strict=True)) for row in rows.to_numpy()]})
+    _say(f"wQL {found.score:.4f}; the settings are in {folder / 'best.toml'}, for foretell train --config")
 
 
 @command
@@ -359,6 +387,24 @@ def _number(text: str) -> float | str:
     except ValueError:
         return text
     return text if math.isnan(number) else number  # nan is a method
+
+
+def _one_recipe(recipes: RecipeOptions, doing: str) -> Recipe:
+    """The one recipe that is asked for, mqrnn unless another is."""
+    from foretell.backtest import name_recipes
+
+    asked = [name for text in recipes.recipe for name in names(text)] or ["mqrnn"]
+    if len(asked) > 1:
+        raise ForetellError(
+            f"{doing} takes one --recipe, got {', '.join(asked)}. Compare several with backtest."
+        )
+    (recipe,) = name_recipes(asked, nested("--set", recipes.set)).values()
+    return recipe
+
+
+def _say_trial(number: int, settings: dict[str, Any], score: float | None, note: str) -> None:
+    spoken = ", ".join(f"{name}={_summary_cell(value)}" for name, value in settings.items()) or "as given"
+    _say(f"[{number}] {spoken}: " + (note if score is None else f"wQL {score:.4f}"))
 
 
 def _horizon(horizon: int | None) -> int:

@@ -331,3 +331,23 @@ def test_a_time_limit_is_refused_where_it_is_no_time_or_makes_no_sense(run: Run)
         run(*common, "auto", "--time-limit", "soon"), "must be a time such as 90s, 10m or 1.5h, got 'soon'"
     )
     refused(run(*common, RECIPE, "--time-limit", "10m"), f"a time limit makes no sense for {RECIPE}")
+
+
+def test_tune_writes_settings_that_train_takes(run: Run) -> None:
+    pytest.importorskip("optuna")
+    result = run(
+        "tune", *TABLES, "--horizon", 7, "--recipe", "ets", "--trials", 2, "--processes", 1, "--out", "tuned"
+    )
+    assert result.exit_code == 0, result.output
+    assert "as given: wQL" in result.stderr
+    assert sorted(path.name for path in Path("tuned").iterdir()) == ["best.toml", "study.db", "trials.csv"]
+    taken = run("train", *TABLES, "--horizon", 7, "--config", "tuned/best.toml", "--out", "model")
+    assert taken.exit_code == 0, taken.output
+    assert "trained ets" in taken.stderr
+
+
+def test_tune_refuses_a_recipe_without_ranges(run: Run) -> None:
+    refused(
+        run("tune", *TABLES, "--horizon", 7, "--recipe", RECIPE, "--out", "tuned"),
+        f"{RECIPE} declares no ranges",
+    )
