@@ -16,7 +16,7 @@ from foretell.recipe import Recipe, hyperparameters
 
 logger = logging.getLogger(__name__)
 
-NAMES = "SEARCH"  # the class attribute of a recipe that holds its ranges
+RANGES = "SEARCH"  # the class attribute of a recipe that holds its ranges
 _DEFAULTS = "score of the defaults"  # under which a study keeps it
 
 
@@ -52,13 +52,13 @@ Space = Mapping[str, Range]  # hyperparameter -> range
 
 def search_space(recipe: type[Recipe]) -> Space:
     """The ranges declared beside a recipe's fields; ForetellError when it has none, or one for no field of it."""
-    space: Space = getattr(recipe, NAMES, {})
+    space: Space = getattr(recipe, RANGES, {})
     if not space:
-        raise ForetellError(f"{recipe.name} declares no ranges to search: it has no {NAMES}")
+        raise ForetellError(f"{recipe.name} declares no ranges to search: it has no {RANGES}")
     unknown = set(space) - {parameter.name for parameter in hyperparameters(recipe)}
     if unknown:
         raise ForetellError(
-            f"{recipe.name}.{NAMES} has a range for {min(unknown)!r}, which is no hyperparameter of it"
+            f"{recipe.name}.{RANGES} has a range for {min(unknown)!r}, which is no hyperparameter of it"
         )
     return space
 

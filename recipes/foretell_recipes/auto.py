@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from foretell.model import Model
 from foretell.panel import Panel, Schema
 from foretell.portfolio import Member, Portfolio, Trial, parse_members
 from foretell.recipe import State, keeps_time_limit, recipe_names
+from foretell.search import RANGES, make_search, search_space
 from foretell.task import Run, Task
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ QUICK = 0.4  # share of that time which is left to the recipes that are no netwo
 LEAST = 0.08  # share of the time below which a network is not worth beginning
 FORECASTING = 0.2  # share of the time that one member's forecast of all items may take
 RESERVE = 0.3  # share of the time that is kept for forecasting at most
+SEARCHED = 2  # members whose settings are searched, the best ones
+MARGIN = 1.3  # times what training took when a member was judged that it may take again
 END = 0.97  # share of the time at which training should be over
 
 
@@ -44,10 +47,13 @@ class Auto:
     members: tuple[str, ...] | None = (
         None  # such as ets,mqrnn:hidden_size=96; default: all of foretell's recipes that are installed
     )
+    trials: int = 4  # settings tried of the two best members that declare ranges, in the time that is left
     windows: int | None = None  # held back to choose weights; default: by the length of histories, at most 8
 
     def __post_init__(self) -> None:
         parse_seconds(self.time_limit, where="auto.time_limit")
+        if self.trials < 0:
+            raise ForetellError(f"auto.trials must be at least 0, got {self.trials}")
         if self.windows is not None and self.windows < 1:
             raise ForetellError(f"auto.windows must be at least 1, got {self.windows}")
 
@@ -70,7 +76,8 @@ class Auto:
         if not auditions:
             why = "equal weights: no member forecast the validation windows in time"
             return average_equally(members, panel, task, run, budget, why, failed)
-        return train_chosen(auditions, failed, validation, panel, task, run, budget)
+        further, vain = search(auditions, self.trials, validation, len(panel), task, run, budget)
+        return train_chosen(auditions + further, failed + vain, validation, panel, task, run, budget)
 
     def load(self, schema: Schema, task: Task, state: State, run: Run) -> Portfolio:
         """The predictor whose `state` this is."""
@@ -91,7 +98,7 @@ def judge(
     failed: list[Trial] = []
     networks = sum(keeps_time_limit(member.recipe) for member in members)
     for number, member in enumerate(members):
-        network, before = keeps_time_limit(member.recipe), budget.spent
+        network = keeps_time_limit(member.recipe)
         pool = budget.left(JUDGING if network or networks == 0 else JUDGING * QUICK)
         share = pool / (len(members) - number - (0 if network else networks))
         if network:
@@ -99,13 +106,53 @@ def judge(
         if share <= (LEAST / 2 * budget.limit if network else 0):
             failed.append(Trial(member.label, note="not tried: no time left"))
             continue
-        try:
-            most = FORECASTING * budget.limit
-            done.append(audition(member, validation, task, run, seconds=share, most=most))
-            logger.info("auto: %s judged in %.1f s", member.label, budget.spent - before)
-        except Exception as error:  # what cannot forecast these data is left out, and the summary says why
-            logger.warning("auto: %s is left out: %s", member.label, reason(error))
-            failed.append(Trial(member.label, fit_seconds=budget.spent - before, note=reason(error)))
+        heard = _heard(member, validation, task, run, budget, share)
+        if isinstance(heard, Trial):
+            failed.append(heard)
+        else:
+            done.append(heard)
+    return done, failed
+
+
+def search(
+    heard: Sequence[Audition],
+    trials: int,
+    validation: Validation,
+    items: int,
+    task: Task,
+    run: Run,
+    budget: Budget,
+) -> tuple[list[Audition], list[Trial]]:
+    """Up to `trials` further members: the best ones with other settings, as long as enough time remains to train again."""
+    cells = _cells(heard, validation)
+    order = np.argsort([cells.score(quantiles) for quantiles in cells.quantiles], kind="stable")
+    bases = [heard[m] for m in order if getattr(heard[m].member.recipe, RANGES, None)][:SEARCHED]
+    searches = (
+        [make_search(search_space(type(a.member.recipe)), seed=run.seed) for a in bases] if trials else []
+    )
+    done: list[Audition] = []
+    failed: list[Trial] = []
+    labels = {each.member.label for each in heard}
+    again = MARGIN * max(sum(a.fit_seconds for a in heard), 1e-3) + _reserve(heard, items, budget)
+    for number in range(trials if bases else 0):
+        base, proposals = bases[number % len(bases)], searches[number % len(bases)]
+        seconds = MARGIN * (base.fit_seconds + base.predict_seconds) + 1
+        if budget.left(END) < again + 2 * seconds:
+            failed.append(Trial(f"{trials - number} more trials", note="not tried: no time left"))
+            break
+        member = _with(base.member, proposals.ask())
+        if member.label in labels:
+            proposals.tell(None)
+            continue
+        labels.add(member.label)
+        trial = _heard(member, validation, task, run, budget, seconds)
+        if isinstance(trial, Trial):
+            failed.append(trial)
+            proposals.tell(None)
+        else:
+            done.append(trial)
+            cells = _cells([trial], validation)
+            proposals.tell(cells.score(cells.quantiles[0]))
     return done, failed
 
 
@@ -119,7 +166,7 @@ def train_chosen(
     budget: Budget,
 ) -> Portfolio:
     """The members that earn a weight, trained on everything in the time left."""
-    cells = Cells.of(np.stack([a.quantiles for a in auditions]), validation.actual, validation.levels)
+    cells = _cells(auditions, validation)
     last = validation.stands[-1]
     weights = choose_weights(cells, {g: g.codes(last) for g in Grouping.candidates(last)})
     used = [int(m) for m in np.flatnonzero(weights.used())]
@@ -151,7 +198,7 @@ def _trained_again(
 
     Networks share what the others and one forecast of all items leave, as they shared it when they were judged.
     """
-    reserve = min(RESERVE * budget.limit, len(panel) * sum(each.item_seconds for each in chosen))
+    reserve = _reserve(chosen, len(panel), budget)
     models, seconds, notes = [], [], []
     for position, each in enumerate(chosen):
         rest = [later.fit_seconds for later in chosen[position:]]
@@ -162,6 +209,34 @@ def _trained_again(
         seconds.append(budget.spent - before)
         notes.append(note)
     return tuple(models), seconds, notes
+
+
+def _heard(
+    member: Member, validation: Validation, task: Task, run: Run, budget: Budget, seconds: float
+) -> Audition | Trial:
+    """The member's audition, or why there is none."""
+    before = budget.spent
+    try:
+        return audition(member, validation, task, run, seconds=seconds, most=FORECASTING * budget.limit)
+    except Exception as error:  # what cannot forecast these data is left out, and the summary says why
+        logger.warning("auto: %s is left out: %s", member.label, reason(error))
+        return Trial(member.label, fit_seconds=budget.spent - before, note=reason(error))
+
+
+def _cells(heard: Sequence[Audition], validation: Validation) -> Cells:
+    return Cells.of(np.stack([each.quantiles for each in heard]), validation.actual, validation.levels)
+
+
+def _reserve(heard: Sequence[Audition], items: int, budget: Budget) -> float:
+    """Seconds kept for one forecast of all items."""
+    return min(RESERVE * budget.limit, items * sum(each.item_seconds for each in heard))
+
+
+def _with(member: Member, settings: Mapping[str, Any]) -> Member:
+    """A member with other settings, and a label that says which."""
+    recipe = replace(member.recipe, **settings)  # type: ignore[type-var]  # recipes are dataclasses
+    label = ":".join([member.label, *(f"{name}={value}" for name, value in settings.items())])
+    return Member(label, recipe, member.repeat)
 
 
 def average_equally(

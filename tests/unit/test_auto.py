@@ -21,6 +21,7 @@ from foretell.model import Model, fit_model
 from foretell.panel import Panel, Schema
 from foretell.portfolio import Portfolio, parse_members
 from foretell.recipe import State, make_recipe
+from foretell.search import Space
 from foretell.task import Run, Task
 from foretell_recipes.auto import PORTFOLIO, Auto, default_members
 from panels import daily
@@ -78,10 +79,19 @@ class Near(Quick):
     max_steps: int = 1  # of training
 
 
+@dataclass(frozen=True)
+class Ranged(Quick):
+    """As `Quick`, with a range to search; 0 is right."""
+
+    name: ClassVar[str] = "ranged"
+    SEARCH: ClassVar[Space] = {"off": (0.0, 5.0)}
+
+
 @pytest.fixture(autouse=True)
 def _fakes_are_registered(monkeypatch: pytest.MonkeyPatch) -> None:
     fakes = {
-        kind.name: type("Point", (), {"load": staticmethod(lambda kind=kind: kind)}) for kind in (Near, Quick)
+        kind.name: type("Point", (), {"load": staticmethod(lambda kind=kind: kind)})
+        for kind in (Near, Quick, Ranged)
     }
     points = {**registry._registered(), **fakes}
     monkeypatch.setattr(registry, "_registered", lambda: points)
@@ -128,6 +138,15 @@ def test_a_member_that_fails_is_named_with_its_reason() -> None:
 def test_when_all_fail_the_error_has_every_reason() -> None:
     with pytest.raises(ForetellError, match=r"none of its members\. quick:.* no forecast; near:.* no luck"):
         fit("near:fails=fit", "quick:fails=predict")
+
+
+def test_settings_are_searched_in_the_time_left_and_every_trial_is_shown() -> None:
+    model = fit("ranged:off=9", "quick:off=4", trials=6)
+    trials = {t.member: t for t in portfolio(model).trials}
+    assert set(trials) == {"ranged:off=9", "quick:off=4", "ranged:off=9:off=0.0", "ranged:off=9:off=5.0"}
+    assert trials["ranged:off=9:off=0.0"].weight == 1
+    np.testing.assert_allclose(model.predict().mean[0], [3, 9, 4, 8, 5])
+    assert len(portfolio(fit("ranged:off=9", "quick:off=4", trials=0)).trials) == 2
 
 
 def test_a_member_that_takes_too_long_is_cut_off() -> None:
