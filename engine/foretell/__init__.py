@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from foretell.report import Report as Report
     from foretell.task import Run as Run
     from foretell.task import Task as Task
+    from foretell.tune import tune as tune
 
     __version__: str
 
@@ -38,7 +39,7 @@ _HOME = {
     "Dataset": "dataset", "Forecast": "forecast", "ForetellError": "errors", "Model": "model", "Panel": "panel",
     "Report": "report", "Run": "task", "Schema": "panel", "Task": "task", "backtest": "backtest", "check": "check",
     "evaluate": "evaluate", "load": "model", "make_future_frame": "dataset", "make_recipe": "recipe",
-    "recipe_names": "recipe", "train": "model",
+    "recipe_names": "recipe", "train": "model", "tune": "tune",
 }  # fmt: skip
 __all__ = ["__version__", *_HOME]
 

@@ -111,6 +111,16 @@ class RecipeOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SearchOptions:
+    """How far a search goes."""
+
+    trials: Annotated[int, Option(min=1, help="Settings to try, those of earlier runs included.")] = 20
+    held_back: Annotated[
+        int | None, Option(min=1, metavar="WINDOWS", help="Validation windows; default: by the histories.")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     """How it is carried out."""
 
@@ -120,6 +130,9 @@ class RunOptions:
     threads: Annotated[int | None, Option(min=1, help="Of torch; default: its own choice.")] = None
     processes: Annotated[
         int | None, Option(min=1, help="Of the one-model-a-series recipes; default: one a core.")
+    ] = None
+    time_limit: Annotated[
+        str | None, Option(metavar="TIME", help="End each training in time: 90s, 10m, 1.5h.")
     ] = None
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from foretell.errors import ForetellError, nearest
 from foretell.files import ensure_writable
-from foretell.model import Model, check_dataset, fit_model
+from foretell.model import Model, check_dataset, fit_model, seconds_of
 from foretell.panel import Panel
 from foretell.recipe import Recipe, make_recipe, settings_of
 from foretell.report import Outcome, Report, Window, spoken_date
@@ -44,6 +44,7 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     precision: Literal["auto", "float32", "bf16"] = "auto",
     threads: int | None = None,
     processes: int | None = None,
+    time_limit: str | float | None = None,
     out: str | Path | None = None,
     progress: bool = False,
     on_step: OnStep | None = None,
@@ -53,7 +54,8 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     `windows` windows, `stride` steps apart (default: the horizon), the last one ending with the data; or one window an
     origin in `cutoffs`: the date of the first step to forecast. `refit="never"` trains once, before the earliest origin;
     "every" trains anew for each window. Level 0.5 is always forecast too. `recipes` are names, or recipes, or a mapping
-    from the name in the report to either; `settings` are hyperparameters by recipe name. With `out` the report is saved.
+    from the name in the report to either; `settings` are hyperparameters by recipe name. `time_limit` (seconds, or "10m")
+    ends each training in time, of the recipes that heed one. With `out` the report is saved.
     Raises ForetellError when the data do not reach, or a recipe fails.
     """
     data = check_dataset(data)
@@ -66,14 +68,16 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     steps = window_steps(panel, task.horizon, windows=windows, stride=stride, cutoffs=cutoffs)
     stands = make_windows(panel, steps, task.horizon)
     run = Run(
-        seed=seed, device=device, precision=precision, threads=threads, processes=processes, progress=progress
-    )
+        seed=seed, device=device, precision=precision, threads=threads, processes=processes, progress=progress,
+        time_limit=seconds_of(time_limit, list(chosen.values())),
+    )  # fmt: skip
     play = _Play(task, run, refit, data.fingerprint, on_step, len(chosen) * len(stands))
     outcomes = [outcome for label, recipe in chosen.items() for outcome in play.recipe(label, recipe, stands)]
     asked = {
         "horizon": task.horizon, "levels": list(task.levels), "windows": len(stands), "stride": stride,
         "origins": [window.day for window in stands], "refit": refit, "seed": seed, "device": device,
-        "precision": precision, "threads": threads, "processes": processes, "fingerprint": data.fingerprint,
+        "precision": precision, "threads": threads, "processes": processes,
+        "time_limit": run.time_limit, "fingerprint": data.fingerprint,
         "frequency": panel.frequency.alias, "season": panel.season, "items": len(panel),
         "known": list(panel.schema.known), "past": list(panel.schema.past), "open": panel.schema.open,
         "metadata": [*panel.schema.static_real, *panel.schema.static_cat],
@@ -117,7 +121,8 @@ class _Play:
         with _blamed(label, where, "forecasting"):
             forecast = model.forecast(window.panel, levels=self._task.levels)
         took = time.perf_counter() - began
-        outcome = Outcome.of(label, window, forecast, seconds=(trained, took))
+        summary = model.summary() if trained else None
+        outcome = Outcome.of(label, window, forecast, seconds=(trained, took), summary=summary)
         _LOG.info(
             "%s, %s: wQL %.4f; trained %.1f s, forecast %.1f s",
             label, where, outcome.scores.pooled["wQL"], trained, took,

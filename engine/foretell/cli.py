@@ -26,6 +26,7 @@ from foretell.arguments import (
     DataOptions,
     RecipeOptions,
     RunOptions,
+    SearchOptions,
     TaskOptions,
     WindowOptions,
     grouped,
@@ -43,12 +44,14 @@ if TYPE_CHECKING:
     from foretell.dataset import Dataset
     from foretell.findings import Finding
     from foretell.panel import Schema
+    from foretell.recipe import Recipe, Summary
     from foretell.report import Report
 
 T = TypeVar("T")
 FINDINGS_SHOWN = 8
 DEMO_STEPS = 500
-TEXTS = ("code", "default", "meaning")  # columns of tables that are flush left
+DEMO_TIME = "2m"  # of the recipe that takes as much as it is given
+TEXTS = ("code", "default", "meaning", "remark")  # columns of tables that are flush left
 
 app = typer.Typer(
     name="foretell",
@@ -85,6 +88,7 @@ def backtest(
     from foretell.backtest import backtest as run_backtest
     from foretell.backtest import name_recipes
     from foretell.files import ensure_writable
+    from foretell.model import seconds_of
     from foretell.recipe import recipe_names
 
     _start(common)
@@ -92,6 +96,7 @@ def backtest(
         [name for text in recipes.recipe for name in names(text)] or recipe_names(),
         nested("--set", recipes.set),
     )
+    seconds_of(run.time_limit, list(chosen.values()))  # before the data are read
     horizon, levels = _horizon(task.horizon), level_list(task.levels)
     cutoffs = names(windows.cutoffs) or None
     if out is not None:
@@ -119,17 +124,13 @@ def train(
 ) -> None:
     """Train one recipe (default: mqrnn) on all of the data and save the model."""
     from foretell.artifact import TRAINING, check_replaceable
-    from foretell.backtest import name_recipes
     from foretell.files import ensure_writable
+    from foretell.model import seconds_of
     from foretell.model import train as run_train
 
     _start(common)
-    asked = [name for text in recipes.recipe for name in names(text)] or ["mqrnn"]
-    if len(asked) > 1:
-        raise ForetellError(
-            f"train takes one --recipe, got {', '.join(asked)}. Compare several with backtest."
-        )
-    (recipe,) = name_recipes(asked, nested("--set", recipes.set)).values()
+    recipe = _one_recipe(recipes, "train")
+    seconds_of(run.time_limit, [recipe])
     horizon, levels = _horizon(task.horizon), level_list(task.levels)
     folder = _required("--out", out, "the folder that the model goes to")
     check_replaceable(folder)
@@ -140,7 +141,41 @@ def train(
     )  # fmt: skip
     model.save(folder)
     shutil.rmtree(folder / TRAINING, ignore_errors=True)  # its checkpoints have served
+    _show_summary(model.summary())
     _say(f"trained {recipe.name} in {model.fit_seconds:.1f} s; the model is in {folder}")
+
+
+@command
+def tune(
+    sales: Sales,
+    data: DataOptions,
+    task: TaskOptions,
+    recipes: RecipeOptions,
+    search: SearchOptions,
+    run: RunOptions,
+    common: CommonOptions,
+    out: Annotated[
+        Path | None,
+        Option(metavar="FOLDER", help="Where best.toml, trials.csv and the study go; a study there goes on."),
+    ] = None,
+) -> None:
+    """Search the hyperparameters of one recipe; best.toml is what `train --config` takes."""
+    from foretell.search import search_space
+    from foretell.tune import tune as run_tune
+
+    _start(common)
+    recipe = _one_recipe(recipes, "tune")
+    search_space(type(recipe))  # before the data are read
+    horizon, levels = _horizon(task.horizon), level_list(task.levels)
+    folder = _required("--out", out, "the folder that the result goes to")
+    given = {key: value for key, value in asdict(run).items() if key not in ("time_limit", "precision")}
+    found = run_tune(
+        _dataset(sales, data), recipe=recipe, horizon=horizon, levels=levels, windows=search.held_back, trials=search.trials,
+        time_limit=run.time_limit or "30m", out=folder, on_trial=_say_trial, **given,
+    )  # fmt: skip
+    rows = found.trials.astype(object).where(found.trials.notna(), None)
+    _show_summary({"Trials": [dict(zip(rows.columns, row, strict=True)) for row in rows.to_numpy()]})
+    _say(f"wQL {found.score:.4f}; the settings are in {folder / 'best.toml'}, for foretell train --config")
 
 
 @command
@@ -258,7 +293,9 @@ def demo(
     quick: dict[str, dict[str, Any]] = {
         name: {"max_steps": DEMO_STEPS} for name in ("deepar", "mqrnn") if name in recipe_names()
     }
-    _say(f"the networks train for {DEMO_STEPS} steps, fewer than by default, so that the demo is over soon")
+    if "auto" in recipe_names():
+        quick["auto"] = {"time_limit": DEMO_TIME}
+    _say(f"networks train for {DEMO_STEPS} steps and auto for {DEMO_TIME}, so that the demo is over soon")
     report = run_backtest(
         data, horizon=28, recipes=recipe_names(), settings=quick, out=out, progress=_interactive(), on_step=_say_step,
         **asdict(run),
@@ -352,6 +389,24 @@ def _number(text: str) -> float | str:
     return text if math.isnan(number) else number  # nan is a method
 
 
+def _one_recipe(recipes: RecipeOptions, doing: str) -> Recipe:
+    """The one recipe that is asked for, mqrnn unless another is."""
+    from foretell.backtest import name_recipes
+
+    asked = [name for text in recipes.recipe for name in names(text)] or ["mqrnn"]
+    if len(asked) > 1:
+        raise ForetellError(
+            f"{doing} takes one --recipe, got {', '.join(asked)}. Compare several with backtest."
+        )
+    (recipe,) = name_recipes(asked, nested("--set", recipes.set)).values()
+    return recipe
+
+
+def _say_trial(number: int, settings: dict[str, Any], score: float | None, note: str) -> None:
+    spoken = ", ".join(f"{name}={_summary_cell(value)}" for name, value in settings.items()) or "as given"
+    _say(f"[{number}] {spoken}: " + (note if score is None else f"wQL {score:.4f}"))
+
+
 def _horizon(horizon: int | None) -> int:
     from foretell.task import Task
 
@@ -386,10 +441,26 @@ def _gravest_first(findings: Iterable[Finding]) -> list[Finding]:
 
 def _show_report(report: Report, out: Path | None) -> None:
     _console().print(_leaderboard(report.leaderboard))
+    for recipe, window, summary in report.summaries:
+        _show_summary(summary, f"{recipe}, origin {window.day}: ")
     if out is None:
         _say("nothing was written: --out names a folder for the report, the forecasts and all scores")
     else:
         _say(f"in {out}: {', '.join(sorted(path.name for path in out.iterdir() if path.is_file()))}")
+
+
+def _show_summary(summary: Summary, prefix: str = "") -> None:
+    """What a predictor says of how it was fitted."""
+    for title, rows in summary.items():
+        _console().print(prefix + title, highlight=False)
+        table = _table(*(str(name) for name in (rows[0] if rows else ())))
+        for row in rows:
+            table.add_row(*(_summary_cell(value) for value in row.values()))
+        _console().print(table)
+
+
+def _summary_cell(value: Any) -> str:
+    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _leaderboard(board: pd.DataFrame) -> Table:

@@ -13,6 +13,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Final, Literal, NamedTuple, Protocol
@@ -79,7 +80,7 @@ class LocalPredictor:
     @classmethod
     def fit(cls, recipe: LocalRecipe, panel: Panel, task: Task, run: Run) -> LocalPredictor:
         """Learn the pooled regression; a series is fitted when it is forecast."""
-        return cls(recipe, Pooled.fit(panel, horizon=task.horizon, seed=run.seed), task, run)
+        return cls(recipe, _regression(panel, task.horizon, run.seed), task, run)
 
     @classmethod
     def load(cls, recipe: LocalRecipe, task: Task, state: State, run: Run) -> LocalPredictor:
@@ -128,6 +129,34 @@ class LocalPredictor:
         middle = location + scale * guess.ahead
         spread = scale[..., None] * self.pooled.quantiles(levels)
         return middle + scale * self.pooled.bias, middle[..., None] + spread
+
+
+_SHARED: ContextVar[dict[tuple[int, int, int], tuple[Panel, Pooled]] | None] = ContextVar(
+    "_SHARED", default=None
+)
+
+
+@contextmanager
+def shared_regressions() -> Iterator[None]:
+    """Inside, recipes fitted on one and the same panel share its pooled regression instead of each learning it anew."""
+    token = _SHARED.set({})
+    try:
+        yield
+    finally:
+        _SHARED.reset(token)
+
+
+def _regression(panel: Panel, horizon: int, seed: int) -> Pooled:
+    shared = _SHARED.get()
+    key = (id(panel), horizon, seed)
+    if shared is None:
+        return Pooled.fit(panel, horizon=horizon, seed=seed)
+    if key not in shared:
+        shared[key] = (
+            panel,
+            Pooled.fit(panel, horizon=horizon, seed=seed),
+        )  # the panel is kept, and so is its id
+    return shared[key][1]
 
 
 def fit_each(
@@ -262,7 +291,7 @@ def time_limit(seconds: float) -> Iterator[None]:
     """Raises `TimeUp` inside the block once `seconds` have passed.
 
     Only where the system has interval timers and in a process's main thread; elsewhere the block runs on. A timer that was
-    running before goes on afterwards.
+    running before goes on afterwards; where it has less time left, the block has no more than that either.
     """
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
@@ -274,6 +303,8 @@ def time_limit(seconds: float) -> Iterator[None]:
 
     handler = signal.signal(signal.SIGALRM, up)
     left, every = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+    if 0 < left < seconds:
+        signal.setitimer(signal.ITIMER_REAL, left, _AGAIN)
     try:
         yield
     finally:

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from foretell.budget import parse_seconds
 from foretell.errors import ForetellError, nearest
 from foretell.forecast import Forecast
 from foretell.panel import Panel, Schema
-from foretell.recipe import Predictor, Recipe, make_recipe
+from foretell.recipe import Predictor, Recipe, Summarised, Summary, keeps_time_limit, make_recipe
 from foretell.task import DEFAULT_LEVELS, Run, Task, check_levels
 
 if TYPE_CHECKING:
@@ -60,6 +61,10 @@ class Model:
         forecast = self.predictor.predict(panel, levels=wanted)
         _check(self.recipe.name, forecast, panel, self.task.horizon, wanted)
         return forecast.within(panel, floor=self.floor)
+
+    def summary(self) -> Summary:
+        """What the predictor has to say about how it was fitted, as tables by their titles; mostly nothing."""
+        return self.predictor.summary() if isinstance(self.predictor, Summarised) else {}
 
     def save(self, folder: str | Path, *, scores: Mapping[str, float] | None = None) -> None:
         """Write the model to `folder`, replacing a model that stands there; `scores` are kept beside it.
@@ -109,13 +114,15 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
     precision: Literal["auto", "float32", "bf16"] = "auto",
     threads: int | None = None,
     processes: int | None = None,
+    time_limit: str | float | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     progress: bool = False,
 ) -> Model:
     """Train a recipe on all of `data` and return the model.
 
-    `settings` are hyperparameters of a recipe given by name. `out` is a folder for checkpoints, from which
+    `settings` are hyperparameters of a recipe given by name. `time_limit` (seconds, or "10m") ends training in time, of
+    the recipes that heed one. `out` is a folder for checkpoints, from which
     `resume=True` goes on after an interruption; without it nothing is written. `model.save` keeps the model.
     """
     task = Task(horizon, tuple(check_levels(levels)))
@@ -125,9 +132,24 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
     run = Run(
         seed=seed, device=device, precision=precision, threads=threads, processes=processes,
         out=None if out is None else Path(out), resume=resume, progress=progress,
+        time_limit=seconds_of(time_limit, [chosen]),
     )  # fmt: skip
     data = check_dataset(data)
     return fit_model(chosen, data.panel, task, run, fingerprint=data.fingerprint)
+
+
+def seconds_of(time_limit: str | float | None, recipes: Sequence[Recipe]) -> float | None:
+    """A time limit in seconds; raises ForetellError when it is no time, or none of `recipes` would heed it."""
+    if time_limit is None:
+        return None
+    seconds = parse_seconds(time_limit)
+    if not any(keeps_time_limit(recipe) for recipe in recipes):
+        names = ", ".join(dict.fromkeys(recipe.name for recipe in recipes))
+        raise ForetellError(
+            f"a time limit makes no sense for {names}: it ends the training of networks and of ensembles, and there is"
+            " none here. Leave time_limit out."
+        )
+    return seconds
 
 
 def load(folder: str | Path, *, device: str = "auto") -> Model:

@@ -38,6 +38,7 @@ def render(report: Report) -> str:
         _by_level(report),
         _by_window(report),
         _new_items(report),
+        _summaries(report),
         _examples(report),
         _errors(report),
         _shape(report),
@@ -177,6 +178,18 @@ def _new_items(report: Report) -> str:
     return _section("Items without history", _table(frame, columns, report) + _note(note))
 
 
+def _summaries(report: Report) -> str:
+    """What the predictors say of how they were fitted, table by table."""
+    several = len({window.number for _, window, _ in report.summaries}) > 1
+    return "".join(
+        _section(
+            f"How {recipe} was fitted" + (f", origin {window.day}" if several else ""),
+            "".join(f"<h3>{escape(title)}</h3>\n{_plain_table(rows)}" for title, rows in summary.items()),
+        )
+        for recipe, window, summary in report.summaries
+    )
+
+
 def _examples(report: Report) -> str:
     names = report.outcome().window.panel.names
     parts = []
@@ -298,6 +311,21 @@ def _table(frame: pd.DataFrame, columns: Sequence[_Column], report: Report) -> s
     )
 
 
+def _plain_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as they are: text, numbers, and a dash where there is none."""
+    if not rows:
+        return _note("Nothing.")
+    heads = "".join(f"<th>{escape(str(name))}</th>" for name in rows[0])
+    lines = []
+    for row in rows:
+        first, *others = (_short(value) for value in row.values())
+        lines.append(f"<tr><th>{escape(first)}</th>{''.join(f'<td>{escape(o)}</td>' for o in others)}</tr>\n")
+    return (
+        f'<div class="scroll"><table>\n<thead><tr>{heads}</tr></thead>\n'
+        f"<tbody>\n{''.join(lines)}</tbody>\n</table></div>\n"
+    )
+
+
 def _group_row(columns: Sequence[_Column]) -> str:
     if not any(column.group for column in columns):
         return ""
@@ -405,6 +433,11 @@ def _plain(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(map(_plain, value))
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _short(value: Any) -> str:
+    """A value in a table: four figures of a number, a dash for none."""
+    return _ABSENT if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _count(number: int, word: str) -> str:

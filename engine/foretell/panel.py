@@ -145,7 +145,14 @@ class Panel:
 
         (Where gaps are filled by place, those that cross the origin are filled anew, as gaps at the back.)
         """
-        moved = replace(self, origin=self.start + self.lengths - steps_before_end)
+        return self._from(self.start + self.lengths - steps_before_end)
+
+    def before(self, steps: int) -> Panel:
+        """The panel as it stood `steps` steps before its own origins; what lies between the two is then hidden too."""
+        return self._from(self.origin - steps)
+
+    def _from(self, origin: Ordinals) -> Panel:
+        moved = replace(self, origin=origin)
         if self.filled is None and self.past_filled is None:
             return moved
         from foretell.filling import refilled

@@ -34,6 +34,9 @@ from foretell.task import Run, Task
 
 GROUP = "foretell.recipes"
 State = tuple[dict[str, Any], dict[str, NDArray[Any]]]  # JSON, arrays
+Summary = Mapping[
+    str, Sequence[Mapping[str, Any]]
+]  # title -> rows of a table: text, numbers or None by column
 
 
 @runtime_checkable
@@ -46,6 +49,15 @@ class Predictor(Protocol):
 
     def state(self) -> State:
         """All that `Recipe.load` needs, as JSON and arrays."""
+        ...
+
+
+@runtime_checkable
+class Summarised(Protocol):
+    """A predictor that has something to say about how it was fitted; a report shows it."""
+
+    def summary(self) -> Summary:
+        """Tables by their titles."""
         ...
 
 
@@ -120,6 +132,12 @@ def settings_of(recipe: Recipe) -> dict[str, Any]:
     return {parameter.name: getattr(recipe, parameter.name) for parameter in hyperparameters(type(recipe))}
 
 
+def keeps_time_limit(recipe: Recipe) -> bool:
+    """Whether a recipe's training heeds `Run.time_limit`: one trained in steps, or one that says so itself."""
+    names = {parameter.name for parameter in hyperparameters(type(recipe))}
+    return "max_steps" in names or bool(getattr(recipe, "keeps_time_limit", False))
+
+
 def hyperparameters(recipe: type[Recipe]) -> list[Hyperparameter]:
     """The fields of a recipe in order, each with the comment that stands beside it."""
     meanings, hints = _comments(recipe), get_type_hints(recipe)
@@ -169,7 +187,23 @@ def _read(where: str, kind: Any, value: Any) -> Any:
             raise _refused(where, " or ".join(map(repr, get_args(kind))), value)
         return value
     base = get_origin(kind) or kind
+    if base is tuple and get_args(kind)[:1] == (str,):
+        return _texts(where, value)
     return _convert(where, base, value)
+
+
+def _texts(where: str, value: Any) -> tuple[str, ...]:
+    """Texts as they are, as Python writes a tuple or list of them, or separated by commas."""
+    parts = value
+    if isinstance(value, str):
+        try:
+            parts = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            parts = [part.strip() for part in value.split(",") if part.strip()]
+    parts = (parts,) if isinstance(parts, str) else parts
+    if not isinstance(parts, (tuple, list)) or not all(isinstance(part, str) for part in parts):
+        raise _refused(where, "a list of texts", value)
+    return tuple(parts)
 
 
 def _convert(where: str, base: Any, value: Any) -> Any:

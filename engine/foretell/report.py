@@ -19,6 +19,7 @@ from foretell.findings import Finding
 from foretell.forecast import Forecast, level_name
 from foretell.metrics import Floats, Scores, observed_steps, score, score_columns, seasonal_error
 from foretell.panel import Array, Panel
+from foretell.recipe import Summary
 
 _LOG = logging.getLogger(__name__)
 
@@ -70,6 +71,9 @@ class Outcome:
     new_items: Scores | None = None  # of the items without history, where there are any
     fit_seconds: float = np.nan
     predict_seconds: float = np.nan
+    summary: Summary = field(
+        default_factory=dict
+    )  # what the predictor says of its fit, where this window saw one
 
     @classmethod
     def of(
@@ -80,17 +84,26 @@ class Outcome:
         *,
         median: NDArray[Any] | None = None,  # [N, H], what MASE judges where level 0.5 is not there
         seconds: tuple[float, float] = (np.nan, np.nan),  # fitting, predicting
+        summary: Summary | None = None,
     ) -> Outcome:
         """`forecast` scored on the truth of `window`; items without history are scored apart."""
         old, new = np.flatnonzero(window.has_history), np.flatnonzero(~window.has_history)
         scores = _score(window, forecast, median, old)
         if len(new) == 0:
-            return cls(recipe, window, forecast, scores, None, *seconds)
+            return cls(recipe, window, forecast, scores, None, *seconds, summary or {})
         apart = _score(window, forecast, median, new)
         items = {name: np.empty(len(forecast)) for name in scores.items}
         for name, column in items.items():
             column[old], column[new] = scores.items[name], apart.items[name]
-        return cls(recipe, window, forecast, Scores(scores.pooled, items, scores.steps), apart, *seconds)
+        return cls(
+            recipe,
+            window,
+            forecast,
+            Scores(scores.pooled, items, scores.steps),
+            apart,
+            *seconds,
+            summary or {},
+        )
 
 
 def _score(
@@ -197,6 +210,11 @@ class Report:
         return pd.concat(frames, ignore_index=True)
 
     @property
+    def summaries(self) -> list[tuple[str, Window, Summary]]:
+        """What predictors say of how they were fitted: recipe, window, and tables by their titles; mostly nothing."""
+        return [(o.recipe, o.window, o.summary) for o in self._in_order if o.summary]
+
+    @property
     def forecasts(self) -> pd.DataFrame:
         """A row a recipe, window, item and step: the key, timestamp, actual, mean, p10, ...; built anew at each call."""
         return pd.concat(self.forecast_frames(), ignore_index=True)
@@ -248,6 +266,10 @@ class Report:
             "findings": [asdict(finding) for finding in self.findings],
             "leaderboard": self.leaderboard.to_dict("records"),
             "new_items": self.new_items.to_dict("records"),
+            "summaries": [
+                {"recipe": recipe, "window": window.number, "origin": window.day, "tables": summary}
+                for recipe, window, summary in self.summaries
+            ],
             "windows": [
                 {
                     **_place(o), "origin": o.window.day, "items": len(o.forecast),

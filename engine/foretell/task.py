@@ -41,7 +41,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How it is carried out; nothing here changes what a model means."""
+    """How it is carried out; nothing here changes what a model means.
+
+    A time limit ends training early where it must, so equal seeds give equal forecasts only where it does not bite.
+    """
 
     seed: int = 0
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
@@ -51,7 +54,12 @@ class Run:
     out: Path | None = None  # where checkpoints and logs go; None writes nothing
     resume: bool = False  # go on from the checkpoint in `out`
     progress: bool = False  # draw a progress bar (the command line does)
+    time_limit: float | None = (
+        None  # seconds that a training may take; how far it gets depends on the machine
+    )
 
     def __post_init__(self) -> None:
+        if self.time_limit is not None and not self.time_limit > 0:
+            raise ForetellError(f"time_limit must be more than 0 seconds, got {self.time_limit!r}")
         if self.resume and self.out is None:
             raise ForetellError("resume needs the folder that the interrupted run wrote to: give out=")

@@ -2,6 +2,7 @@
 
 While the learning rate holds, the last windows before the origin are kept out and validate; when that stops improving (or the
 steps are used up), the best weights so far are annealed to a learning rate of zero with those windows trained on as well.
+Under a time limit the annealing begins early enough to end in time, judged by the pace of the steps so far.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import logging
 import math
 import signal
+import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -126,12 +128,16 @@ def seeded(run: Run) -> Iterator[None]:
             torch.set_num_threads(threads)
 
 
-def fit_network(work: Work, schedule: Schedule, run: Run) -> Progress:
+def fit_network(
+    work: Work, schedule: Schedule, run: Run, *, clock: Callable[[], float] = time.monotonic
+) -> Progress:
     """Train `work.network` in place. Raises ForetellError, with the items of the batch, when the loss is not finite.
 
-    With `run.out` it leaves checkpoints in `out/checkpoint`, and `run.resume` goes on from there.
+    With `run.out` it leaves checkpoints in `out/checkpoint`, and `run.resume` goes on from there. `run.time_limit` is
+    counted by `clock` from this call on.
     """
-    conductor = _Conductor(work, schedule, run)
+    pace = None if run.time_limit is None else Pace(run.time_limit, schedule.anneal, clock)
+    conductor = _Conductor(work, schedule, run, pace)
     module = _Module(work, schedule, conductor)
     device = pick_device(run.device)
     resume = _checkpoint_to_resume(run, work.tag)
@@ -157,6 +163,49 @@ def fit_network(work: Work, schedule: Schedule, run: Run) -> Progress:
             )
     work.network.to(device).eval()
     return conductor.progress
+
+
+class Pace:
+    """How fast the steps go, and with that what a time limit leaves time for."""
+
+    def __init__(self, limit: float, anneal: float, clock: Callable[[], float]) -> None:
+        self._clock, self._began = clock, clock()
+        self._limit, self._hold = limit, limit * (1 - anneal)
+        self._stepped, self._steps = 0.0, 0  # seconds spent in training steps, and their number
+        self._step_began = self._began
+        self._validation = 0.0  # seconds that the slowest one took
+
+    @property
+    def _spent(self) -> float:
+        return self._clock() - self._began
+
+    def step_begins(self) -> None:
+        self._step_began = self._clock()
+
+    def step_ends(self) -> None:
+        self._stepped += self._clock() - self._step_began
+        self._steps += 1
+
+    @contextmanager
+    def validating(self) -> Iterator[None]:
+        """Measures a validation."""
+        began = self._clock()
+        yield
+        self._validation = max(self._validation, self._clock() - began)
+
+    def may_validate(self) -> bool:
+        """Whether a validation as slow as the slowest so far ends before annealing must begin."""
+        return self._spent + self._validation <= self._hold
+
+    def must_anneal(self) -> bool:
+        """Whether the time at full learning rate is used up."""
+        return self._spent >= self._hold
+
+    def steps_left(self) -> int:
+        """Training steps that fit into what is left of the limit."""
+        seconds = self._stepped / max(self._steps, 1)
+        left = max(self._limit - self._spent, 0.0)
+        return int(left / seconds) if seconds > 0 else 1 << 30
 
 
 class _Steps:
@@ -202,8 +251,8 @@ class _Module(lightning.LightningModule):
 class _Conductor(lightning.Callback):
     """Sets the learning rate, validates, keeps the best weights, begins the annealing, writes checkpoints."""
 
-    def __init__(self, work: Work, schedule: Schedule, run: Run) -> None:
-        self.work, self.schedule, self.run = work, schedule, run
+    def __init__(self, work: Work, schedule: Schedule, run: Run, pace: Pace | None) -> None:
+        self.work, self.schedule, self.run, self.pace = work, schedule, run, pace
         self.progress = Progress()
         self.best: dict[str, Tensor] = {}
         self.average: dict[str, Tensor] = {}
@@ -212,6 +261,8 @@ class _Conductor(lightning.Callback):
     def on_train_batch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
     ) -> None:
+        if self.pace is not None:
+            self.pace.step_begins()
         for group in trainer.optimizers[0].param_groups:
             group["lr"] = self._learning_rate(trainer.global_step)
         # dropout too is a function of seed and step alone, so that resuming needs nothing but the step
@@ -228,17 +279,28 @@ class _Conductor(lightning.Callback):
         step = self.progress.step = trainer.global_step
         self._average(step)
         self._losses.append(outputs["loss"].detach())
+        if self.pace is not None:
+            self.pace.step_ends()
         if self.progress.anneal_from is None:
-            if step % self.schedule.validate_every == 0 or step >= self.schedule.hold_until:
-                self._validate(step)
-            if step >= self.schedule.hold_until or self.progress.stale > self.schedule.patience:
-                self._begin_annealing(step)
+            self._hold(step)
+        elif self.pace is not None and self.progress.end is not None:
+            self.progress.end = min(self.progress.end, step + self.pace.steps_left())
         if step % self.schedule.validate_every == 0:
             self._note(step)
             if self.run.out is not None:
                 trainer.save_checkpoint(checkpoint_path(self.run.out))
         if self.progress.end is not None and step >= self.progress.end:
             trainer.should_stop = True
+
+    def _hold(self, step: int) -> None:
+        """Validate when it is time to, and begin the annealing when it is time for that."""
+        due = step % self.schedule.validate_every == 0 or step >= self.schedule.hold_until
+        if due and (self.pace is None or self.pace.may_validate()):
+            with nullcontext() if self.pace is None else self.pace.validating():
+                self._validate(step)
+        over = self.pace is not None and self.pace.must_anneal()
+        if over or step >= self.schedule.hold_until or self.progress.stale > self.schedule.patience:
+            self._begin_annealing(step)
 
     def _learning_rate(self, step: int) -> float:
         rate = self.schedule.learning_rate
@@ -278,6 +340,8 @@ class _Conductor(lightning.Callback):
     def _begin_annealing(self, step: int) -> None:
         self.work.network.load_state_dict(self.best or self.average, strict=False)
         length = max(1, self.schedule.max_steps - self.schedule.hold_until)
+        if self.pace is not None:
+            length = max(1, min(length, self.pace.steps_left()))
         self.progress.anneal_from, self.progress.end = step, min(step + length, self.schedule.max_steps)
         self.best = {}
 

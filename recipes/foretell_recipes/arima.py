@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from foretell.local import Covariates, LocalForecast, LocalPredictor, fit_each, statsforecast_forecast
 from foretell.panel import Panel, Schema
 from foretell.recipe import State
+from foretell.search import Between, Space
 from foretell.task import Run, Task
 
 
@@ -20,6 +21,11 @@ class Arima:
     """One seasonal ARIMA a series, of what the pooled regression leaves."""
 
     name: ClassVar[str] = "arima"
+    SEARCH: ClassVar[Space] = {
+        "covariates": ("pooled", "none"),
+        "max_p": Between(1, 4),
+        "max_q": Between(1, 4),
+    }
     season: int | None = None  # seasonal period in steps; default: the season of the data
     approximation: bool = (
         True  # compare orders by conditional sums of squares; without, a series takes 10 to 20 times as long

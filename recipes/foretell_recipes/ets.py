@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from foretell.local import Covariates, LocalForecast, LocalPredictor, fit_each, statsforecast_forecast
 from foretell.panel import Panel, Schema
 from foretell.recipe import State
+from foretell.search import Space
 from foretell.task import Run, Task
 
 _LONGEST_SEASON = 24  # that AutoETS models; it leaves longer ones out
@@ -22,6 +23,11 @@ class ETS:
     """One exponential smoothing a series, of what the pooled regression leaves."""
 
     name: ClassVar[str] = "ets"
+    SEARCH: ClassVar[Space] = {
+        "covariates": ("pooled", "none"),
+        "damped": (None, True),
+        "model": ("ZZZ", "ZAZ"),
+    }
     season: int | None = (
         None  # seasonal period in steps; default: the season of the data; above 24 none is modelled
     )

@@ -23,7 +23,11 @@ from foretell.recipe import Recipe, hyperparameters, make_recipe, recipe_class, 
 from foretell.task import Run, Task
 
 TASK = Task(HORIZON, (0.1, 0.5, 0.9))
-SMALL = {"max_steps": 12, "hidden_size": 8, "batch_size": 16}  # for recipes that have such hyperparameters
+SMALL = {  # for recipes that have such hyperparameters
+    "max_steps": 12, "hidden_size": 8, "batch_size": 16,
+    "members": ("seasonal_naive", "ets:covariates=none", "mqrnn:max_steps=12:hidden_size=8:batch_size=16"),
+    "trials": 1,
+}  # fmt: skip
 
 
 def small(name: str) -> Recipe:

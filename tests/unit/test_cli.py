@@ -312,3 +312,42 @@ def test_the_target_may_come_in_several_files(run: Run) -> None:
     parts = run("backtest", "sales-a.csv", "sales-b.csv", *backtest_with(out="parts"))
     assert parts.exit_code == whole.exit_code == 0, parts.output
     assert Path("parts/metrics.csv").read_text() == Path("whole/metrics.csv").read_text()
+
+
+def test_auto_trains_within_a_time_limit_and_shows_its_members(run: Run) -> None:
+    members = ("--recipe", "auto", "--set", "auto.members=seasonal_naive,ets:covariates=none")
+    result = run(
+        "train", *TABLES, "--horizon", 7, *members, "--time-limit", "60s", "--processes", 1, "--out", "model"
+    )
+    assert result.exit_code == 0, result.output
+    assert "weights chosen on 1 window before the origin" in result.stdout
+    assert "seasonal_naive" in result.stdout
+    assert run("predict", "model", *TABLES[:5], "--out", "forecast.csv").exit_code == 0
+
+
+def test_a_time_limit_is_refused_where_it_is_no_time_or_makes_no_sense(run: Run) -> None:
+    common = ("backtest", *TABLES, "--horizon", 7, "--recipe")
+    refused(
+        run(*common, "auto", "--time-limit", "soon"), "must be a time such as 90s, 10m or 1.5h, got 'soon'"
+    )
+    refused(run(*common, RECIPE, "--time-limit", "10m"), f"a time limit makes no sense for {RECIPE}")
+
+
+def test_tune_writes_settings_that_train_takes(run: Run) -> None:
+    pytest.importorskip("optuna")
+    result = run(
+        "tune", *TABLES, "--horizon", 7, "--recipe", "ets", "--trials", 2, "--processes", 1, "--out", "tuned"
+    )
+    assert result.exit_code == 0, result.output
+    assert "as given: wQL" in result.stderr
+    assert sorted(path.name for path in Path("tuned").iterdir()) == ["best.toml", "study.db", "trials.csv"]
+    taken = run("train", *TABLES, "--horizon", 7, "--config", "tuned/best.toml", "--out", "model")
+    assert taken.exit_code == 0, taken.output
+    assert "trained ets" in taken.stderr
+
+
+def test_tune_refuses_a_recipe_without_ranges(run: Run) -> None:
+    refused(
+        run("tune", *TABLES, "--horizon", 7, "--recipe", RECIPE, "--out", "tuned"),
+        f"{RECIPE} declares no ranges",
+    )

@@ -1,0 +1,273 @@
+"""Auto: a portfolio of recipes averaged with weights chosen on held-back windows (Caruana et al. 2004, ICML)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from foretell.audition import Audition, Validation, audition, fit_within, reason, refit
+from foretell.budget import Budget, parse_seconds
+from foretell.ensemble import Cells, Grouping, Weights, choose_weights
+from foretell.errors import ForetellError
+from foretell.local import shared_regressions
+from foretell.model import Model
+from foretell.panel import Panel, Schema
+from foretell.portfolio import Member, Portfolio, Trial, parse_members
+from foretell.recipe import State, keeps_time_limit, recipe_names
+from foretell.search import RANGES, make_search, search_space
+from foretell.task import Run, Task
+
+logger = logging.getLogger(__name__)
+
+# Taken where they are installed, the cheapest first, so that something is there when time is short.
+PORTFOLIO = (
+    "seasonal_naive", "npts", "theta", "ets", "boosting", "arima", "mqrnn", "mqcnn", "deepar", "tft",
+)  # fmt: skip
+JUDGING = 0.45  # share of the time in which members are judged; the rest trains those chosen on everything
+QUICK = 0.4  # share of that time which is left to the recipes that are no networks
+LEAST = 0.08  # share of the time below which a network is not worth beginning
+FORECASTING = 0.2  # share of the time that one member's forecast of all items may take
+RESERVE = 0.3  # share of the time that is kept for forecasting at most
+SEARCHED = 2  # members whose settings are searched, the best ones
+MARGIN = 1.3  # times what training took when a member was judged that it may take again
+END = 0.97  # share of the time at which training should be over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auto:
+    """An average of recipes, each with the weight it earns on windows before the origin, within a time limit."""
+
+    name: ClassVar[str] = "auto"
+    keeps_time_limit: ClassVar[bool] = True
+    time_limit: str = "10m"  # for training and one forecast: 90s, 10m, 1.5h; --time-limit goes before it
+    members: tuple[str, ...] | None = (
+        None  # such as ets,mqrnn:hidden_size=96; default: all of foretell's recipes that are installed
+    )
+    trials: int = 4  # settings tried of the two best members that declare ranges, in the time that is left
+    windows: int | None = None  # held back to choose weights; default: by the length of histories, at most 8
+
+    def __post_init__(self) -> None:
+        parse_seconds(self.time_limit, where="auto.time_limit")
+        if self.trials < 0:
+            raise ForetellError(f"auto.trials must be at least 0, got {self.trials}")
+        if self.windows is not None and self.windows < 1:
+            raise ForetellError(f"auto.windows must be at least 1, got {self.windows}")
+
+    def fit(self, panel: Panel, task: Task, run: Run) -> Portfolio:
+        """Judge the members on what lies before the origin, choose weights, and train those that have any on all of it."""
+        if run.resume:
+            raise ForetellError("auto keeps no checkpoints: train without resume")
+        budget = Budget(run.time_limit or parse_seconds(self.time_limit))
+        with shared_regressions():
+            return self._fit(panel, task, run, budget)
+
+    def _fit(self, panel: Panel, task: Task, run: Run, budget: Budget) -> Portfolio:
+        members = parse_members(self.members or default_members())
+        members.sort(key=lambda member: keeps_time_limit(member.recipe))  # the quick ones first
+        validation = Validation.of(panel, task, windows=self.windows, seed=run.seed)
+        if validation is None:
+            why = "equal weights: histories are too short for a validation window"
+            return average_equally(members, panel, task, run, budget, why)
+        auditions, failed = judge(members, validation, task, run, budget)
+        if not auditions:
+            why = "equal weights: no member forecast the validation windows in time"
+            return average_equally(members, panel, task, run, budget, why, failed)
+        further, vain = search(auditions, self.trials, validation, len(panel), task, run, budget)
+        return train_chosen(auditions + further, failed + vain, validation, panel, task, run, budget)
+
+    def load(self, schema: Schema, task: Task, state: State, run: Run) -> Portfolio:
+        """The predictor whose `state` this is."""
+        return Portfolio.load(schema, task, state, run)
+
+
+def default_members() -> tuple[str, ...]:
+    """The installed recipes of the portfolio, cheapest first."""
+    installed = recipe_names()
+    return tuple(name for name in PORTFOLIO if name in installed)
+
+
+def judge(
+    members: Sequence[Member], validation: Validation, task: Task, run: Run, budget: Budget
+) -> tuple[list[Audition], list[Trial]]:
+    """The members that forecast the validation windows in time, and why the others did not."""
+    done: list[Audition] = []
+    failed: list[Trial] = []
+    networks = sum(keeps_time_limit(member.recipe) for member in members)
+    for number, member in enumerate(members):
+        network = keeps_time_limit(member.recipe)
+        pool = budget.left(JUDGING if network or networks == 0 else JUDGING * QUICK)
+        share = pool / (len(members) - number - (0 if network else networks))
+        if network:
+            share = max(share, min(LEAST * budget.limit, pool))
+        if share <= (LEAST / 2 * budget.limit if network else 0):
+            failed.append(Trial(member.label, note="not tried: no time left"))
+            continue
+        heard = _heard(member, validation, task, run, budget, share)
+        if isinstance(heard, Trial):
+            failed.append(heard)
+        else:
+            done.append(heard)
+    return done, failed
+
+
+def search(
+    heard: Sequence[Audition],
+    trials: int,
+    validation: Validation,
+    items: int,
+    task: Task,
+    run: Run,
+    budget: Budget,
+) -> tuple[list[Audition], list[Trial]]:
+    """Up to `trials` further members: the best ones with other settings, as long as enough time remains to train again."""
+    cells = _cells(heard, validation)
+    order = np.argsort([cells.score(quantiles) for quantiles in cells.quantiles], kind="stable")
+    bases = [heard[m] for m in order if getattr(heard[m].member.recipe, RANGES, None)][:SEARCHED]
+    searches = (
+        [make_search(search_space(type(a.member.recipe)), seed=run.seed) for a in bases] if trials else []
+    )
+    done: list[Audition] = []
+    failed: list[Trial] = []
+    labels = {each.member.label for each in heard}
+    again = MARGIN * max(sum(a.fit_seconds for a in heard), 1e-3) + _reserve(heard, items, budget)
+    for number in range(trials if bases else 0):
+        base, proposals = bases[number % len(bases)], searches[number % len(bases)]
+        seconds = MARGIN * (base.fit_seconds + base.predict_seconds) + 1
+        if budget.left(END) < again + 2 * seconds:
+            failed.append(Trial(f"{trials - number} more trials", note="not tried: no time left"))
+            break
+        member = _with(base.member, proposals.ask())
+        if member.label in labels:
+            proposals.tell(None)
+            continue
+        labels.add(member.label)
+        trial = _heard(member, validation, task, run, budget, seconds)
+        if isinstance(trial, Trial):
+            failed.append(trial)
+            proposals.tell(None)
+        else:
+            done.append(trial)
+            cells = _cells([trial], validation)
+            proposals.tell(cells.score(cells.quantiles[0]))
+    return done, failed
+
+
+def train_chosen(
+    auditions: Sequence[Audition],
+    failed: Sequence[Trial],
+    validation: Validation,
+    panel: Panel,
+    task: Task,
+    run: Run,
+    budget: Budget,
+) -> Portfolio:
+    """The members that earn a weight, trained on everything in the time left."""
+    cells = _cells(auditions, validation)
+    last = validation.stands[-1]
+    weights = choose_weights(cells, {g: g.codes(last) for g in Grouping.candidates(last)})
+    used = [int(m) for m in np.flatnonzero(weights.used())]
+    models, seconds, notes = _trained_again([auditions[m] for m in used], panel, task, run, budget)
+    mean = weights.of(panel).mean(0)
+    trials = [
+        Trial(
+            a.member.label, float(mean[m]), cells.score(cells.quantiles[m]), a.fit_seconds, a.predict_seconds
+        )
+        for m, a in enumerate(auditions)
+    ]
+    for place, m in enumerate(used):
+        again = trials[m].fit_seconds + seconds[place]
+        trials[m] = replace(trials[m], fit_seconds=again, note=notes[place])
+    average = np.einsum("cm,mcq->cq", weights.of(last)[cells.item], cells.quantiles)
+    windows = f"{len(validation.stands)} window{'s' if len(validation.stands) > 1 else ''} before the origin"
+    remark = (
+        f"weights chosen on {windows}, {validation.actual.shape[1]} items;"
+        f" there the average has wQL {cells.score(average):.4f}"
+    )
+    labels = tuple(auditions[m].member.label for m in used)
+    return Portfolio(models, labels, weights.only(used), (*trials, *failed), remark, task)
+
+
+def _trained_again(
+    chosen: Sequence[Audition], panel: Panel, task: Task, run: Run, budget: Budget
+) -> tuple[tuple[Model, ...], list[float], list[str]]:
+    """The chosen members trained on everything; the seconds that took, and what is to be said of each.
+
+    Networks share what the others and one forecast of all items leave, as they shared it when they were judged.
+    """
+    reserve = _reserve(chosen, len(panel), budget)
+    models, seconds, notes = [], [], []
+    for position, each in enumerate(chosen):
+        rest = [later.fit_seconds for later in chosen[position:]]
+        share = rest[0] / max(sum(rest), 1e-9) if keeps_time_limit(each.member.recipe) else 1.0
+        before = budget.spent
+        model, note = refit(each, panel, task, run, seconds=share * max(budget.left(END) - reserve, 0.0))
+        models.append(model)
+        seconds.append(budget.spent - before)
+        notes.append(note)
+    return tuple(models), seconds, notes
+
+
+def _heard(
+    member: Member, validation: Validation, task: Task, run: Run, budget: Budget, seconds: float
+) -> Audition | Trial:
+    """The member's audition, or why there is none."""
+    before = budget.spent
+    try:
+        return audition(member, validation, task, run, seconds=seconds, most=FORECASTING * budget.limit)
+    except Exception as error:  # what cannot forecast these data is left out, and the summary says why
+        logger.warning("auto: %s is left out: %s", member.label, reason(error))
+        return Trial(member.label, fit_seconds=budget.spent - before, note=reason(error))
+
+
+def _cells(heard: Sequence[Audition], validation: Validation) -> Cells:
+    return Cells.of(np.stack([each.quantiles for each in heard]), validation.actual, validation.levels)
+
+
+def _reserve(heard: Sequence[Audition], items: int, budget: Budget) -> float:
+    """Seconds kept for one forecast of all items."""
+    return min(RESERVE * budget.limit, items * sum(each.item_seconds for each in heard))
+
+
+def _with(member: Member, settings: Mapping[str, Any]) -> Member:
+    """A member with other settings, and a label that says which."""
+    recipe = replace(member.recipe, **settings)  # type: ignore[type-var]  # recipes are dataclasses
+    label = ":".join([member.label, *(f"{name}={value}" for name, value in settings.items())])
+    return Member(label, recipe, member.repeat)
+
+
+def average_equally(
+    members: Sequence[Member],
+    panel: Panel,
+    task: Task,
+    run: Run,
+    budget: Budget,
+    why: str,
+    failed: Sequence[Trial] = (),
+) -> Portfolio:
+    """All members that can be trained, alike; networks, which need more data, only where nothing else can."""
+    models: list[Model] = []
+    tried: dict[str, Trial] = {trial.member: trial for trial in failed}
+    for number, member in enumerate(members):
+        if models and keeps_time_limit(member.recipe):
+            tried[member.label] = Trial(member.label, note="not tried: too little data for a network")
+            continue
+        share = budget.left(END) / (len(members) - number)
+        try:
+            model = fit_within(member, panel, task, run, share if models else max(share, budget.limit))
+            model.forecast(panel.take(np.array([0])))  # to see that it can
+            models.append(model)
+            tried[member.label] = Trial(member.label, 1.0, fit_seconds=models[-1].fit_seconds)
+        except Exception as error:  # as above
+            logger.warning("auto: %s is left out: %s", member.label, reason(error))
+            tried[member.label] = Trial(member.label, note=reason(error))
+    if not models:
+        reasons = "; ".join(f"{trial.member}: {trial.note}" for trial in tried.values())
+        raise ForetellError(f"auto could train none of its members. {reasons}")
+    labels = tuple(trial.member for trial in tried.values() if trial.weight)
+    labels = tuple(member.label for member in members if member.label in labels)
+    trials = tuple(replace(trial, weight=trial.weight / len(models)) for trial in tried.values())
+    return Portfolio(tuple(models), labels, Weights((1 / len(models),) * len(models)), trials, why, task)
