@@ -63,7 +63,7 @@ def _compared(boards: Sequence[Board]) -> list[str]:
 
 def _pairs(boards: Sequence[Board], names: Sequence[str], systems: Sequence[str]) -> str:
     """Each recipe against each published system, on the tasks that have both."""
-    return _markdown(
+    return markdown(
         ["wQL over", *(f"*{system}*" for system in systems)],
         [[f"`{name}`", *(_pair(boards, name, system) for system in systems)] for name in names],
     )
@@ -90,7 +90,7 @@ def _overview(boards: Sequence[Board], names: Sequence[str], systems: Sequence[s
     for column, each in enumerate(boards, start=1):
         counted = len(lines) if each.counts("wQL") else len(names)
         _embolden(lines[:counted], column)
-    return _markdown([*head, "vs naive", "tasks", "failed", "wins"], lines)
+    return markdown([*head, "vs naive", "tasks", "failed", "wins"], lines)
 
 
 def _recipe_line(name: str, boards: Sequence[Board]) -> list[str]:
@@ -147,7 +147,7 @@ def _details(each: Board) -> str:
     ]
     head = ["", "seeds", *shown, *costs.values()]
     return "\n\n".join(
-        [f"### {task.name}", _facts(each), _markdown(head, lines), *["\n".join(errors)] * bool(errors)]
+        [f"### {task.name}", _facts(each), markdown(head, lines), *["\n".join(errors)] * bool(errors)]
     )
 
 
@@ -199,7 +199,7 @@ def _embolden(lines: Sequence[list[str]], column: int) -> None:
             lines[k][column] = f"**{lines[k][column]}**"
 
 
-def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+def markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     rows = [head, ["---"] * len(head), *lines]
     return "\n".join("| " + " | ".join(line) + " |" for line in rows)
 
