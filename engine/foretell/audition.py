@@ -17,7 +17,7 @@ from foretell.model import Model, fit_model
 from foretell.panel import Array, Panel
 from foretell.portfolio import Member
 from foretell.recipe import keeps_time_limit
-from foretell.task import Run, Task
+from foretell.task import Run, Task, check_levels
 
 logger = logging.getLogger(__name__)
 
@@ -64,12 +64,23 @@ class Validation:
     levels: tuple[float, ...]
 
     @classmethod
-    def of(cls, panel: Panel, task: Task, *, windows: int | None, seed: int) -> Validation | None:
-        """`windows` of them (default: by the length of the histories), or None where histories are too short for one."""
+    def of(
+        cls,
+        panel: Panel,
+        task: Task,
+        *,
+        windows: int | None,
+        seed: int,
+        levels: Sequence[float] = (0.1, 0.5, 0.9),
+    ) -> Validation | None:
+        """`windows` of them (default: by the length of the histories), or None where histories are too short for one.
+
+        Members are judged at the task's levels and `levels`.
+        """
         count = count_windows(panel, task.horizon, windows)
         if count == 0:
             return None
-        levels = tuple(sorted({*task.levels, 0.1, 0.5, 0.9}))
+        levels = check_levels((*task.levels, *levels))
         early = panel.before(count * task.horizon)
         candidates = np.flatnonzero(early.stop > 0)
         most = min(FORECASTS // count, CELLS // (count * task.horizon * len(levels)))
