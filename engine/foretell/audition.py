@@ -35,7 +35,8 @@ NETWORK_CHUNKS = (8, 128)  # of networks, which forecast many items in the time 
 TRAINING_SHARE = 0.85  # of a network's time; the rest is for preparing and for its forecasts
 SLACK = 0.15  # of its share that the forecasts of a member may take whose training was late
 NETWORK_SLACK = 0.6  # of a network, which would have been trained for nothing
-GRACE = 1.25  # times its share that a member may take before it is cut off
+GRACE = 1.15  # times its share that a member may take before it is cut off
+TIDYING = 5.0  # seconds for what is cut off to put things away before it is told again
 
 
 class TooSlow(Exception):
@@ -146,7 +147,7 @@ def fit_within(member: Member, panel: Panel, task: Task, run: Run, seconds: floa
 def cut_off(seconds: float, *, slack: float = 0.0) -> Iterator[None]:
     """TooSlow inside the block once `seconds`, a little grace and `slack` have passed."""
     try:
-        with time_limit(GRACE * seconds + slack):
+        with time_limit(GRACE * seconds + slack, again=TIDYING):
             yield
     except TimeUp as up:
         raise TooSlow(f"took longer than its share of {seconds:.0f} s") from up
