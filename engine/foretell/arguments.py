@@ -99,7 +99,7 @@ class WindowOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipeOptions:
-    """Which recipe, and its hyperparameters."""
+    """Which recipe, its hyperparameters, and whether its levels are adjusted."""
 
     recipe: Annotated[
         list[str], Option(metavar="NAME", help="A recipe (see `foretell recipes`); repeat for several.")
@@ -108,6 +108,9 @@ class RecipeOptions:
         list[str],
         Option(metavar="RECIPE.NAME=VALUE", help="A hyperparameter, e.g. mqrnn.hidden_size=96; repeat."),
     ] = field(default_factory=list)
+    calibrate: Annotated[
+        bool, Option("--calibrate", help="Adjust each level by what held-back windows say.")
+    ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

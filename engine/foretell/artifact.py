@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foretell.calibration import Calibration
 from foretell.errors import ForetellError
 from foretell.files import new_folder
 from foretell.model import Model
@@ -45,6 +46,7 @@ def write_model(model: Model, folder: Path, *, scores: Mapping[str, float]) -> N
         "scores": dict(scores),
         "libraries": {name: _version(name) for name in LIBRARIES},
         "weights": {"sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights)},
+        "calibration": None if model.calibration is None else model.calibration.to_json(),
         "state": state,
     }
     text = json.dumps(plain(manifest, "manifest"), indent=1, ensure_ascii=False)
@@ -63,6 +65,8 @@ def read_model(folder: Path, run: Run) -> Model:
         schema = Schema.from_json(manifest["schema"])
         facts = {name: manifest[name] for name in ("floor", "fit_seconds", "fingerprint", "scores")}
         state: State = (manifest["state"], arrays)
+        adjusted = manifest.get("calibration")
+        calibration = None if adjusted is None else Calibration.from_json(adjusted)
     except (KeyError, TypeError, ValueError) as error:
         raise ForetellError(
             f"{folder / MANIFEST} is damaged: {_reason(error)}. Train the model again."
@@ -76,7 +80,9 @@ def read_model(folder: Path, run: Run) -> Model:
             f"{folder / WEIGHTS} does not hold the weights of {recipe.name!r} that {MANIFEST} speaks of:"
             f" {_reason(error)}. Train the model again."
         ) from error
-    return Model(recipe=recipe, task=task, schema=schema, predictor=predictor, **facts)
+    return Model(
+        recipe=recipe, task=task, schema=schema, predictor=predictor, calibration=calibration, **facts
+    )
 
 
 def check_replaceable(folder: Path) -> None:

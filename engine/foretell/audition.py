@@ -17,7 +17,7 @@ from foretell.model import Model, fit_model
 from foretell.panel import Array, Panel
 from foretell.portfolio import Member
 from foretell.recipe import keeps_time_limit
-from foretell.task import Run, Task
+from foretell.task import Run, Task, check_levels
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,8 @@ NETWORK_CHUNKS = (8, 128)  # of networks, which forecast many items in the time 
 TRAINING_SHARE = 0.85  # of a network's time; the rest is for preparing and for its forecasts
 SLACK = 0.15  # of its share that the forecasts of a member may take whose training was late
 NETWORK_SLACK = 0.6  # of a network, which would have been trained for nothing
-GRACE = 1.25  # times its share that a member may take before it is cut off
+GRACE = 1.15  # times its share that a member may take before it is cut off
+TIDYING = 5.0  # seconds for what is cut off to put things away before it is told again
 
 
 class TooSlow(Exception):
@@ -64,12 +65,23 @@ class Validation:
     levels: tuple[float, ...]
 
     @classmethod
-    def of(cls, panel: Panel, task: Task, *, windows: int | None, seed: int) -> Validation | None:
-        """`windows` of them (default: by the length of the histories), or None where histories are too short for one."""
+    def of(
+        cls,
+        panel: Panel,
+        task: Task,
+        *,
+        windows: int | None,
+        seed: int,
+        levels: Sequence[float] = (0.1, 0.5, 0.9),
+    ) -> Validation | None:
+        """`windows` of them (default: by the length of the histories), or None where histories are too short for one.
+
+        Members are judged at the task's levels and `levels`.
+        """
         count = count_windows(panel, task.horizon, windows)
         if count == 0:
             return None
-        levels = tuple(sorted({*task.levels, 0.1, 0.5, 0.9}))
+        levels = check_levels((*task.levels, *levels))
         early = panel.before(count * task.horizon)
         candidates = np.flatnonzero(early.stop > 0)
         most = min(FORECASTS // count, CELLS // (count * task.horizon * len(levels)))
@@ -135,7 +147,7 @@ def fit_within(member: Member, panel: Panel, task: Task, run: Run, seconds: floa
 def cut_off(seconds: float, *, slack: float = 0.0) -> Iterator[None]:
     """TooSlow inside the block once `seconds`, a little grace and `slack` have passed."""
     try:
-        with time_limit(GRACE * seconds + slack):
+        with time_limit(GRACE * seconds + slack, again=TIDYING):
             yield
     except TimeUp as up:
         raise TooSlow(f"took longer than its share of {seconds:.0f} s") from up

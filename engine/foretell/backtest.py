@@ -45,6 +45,7 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     threads: int | None = None,
     processes: int | None = None,
     time_limit: str | float | None = None,
+    calibrate: bool = False,
     out: str | Path | None = None,
     progress: bool = False,
     on_step: OnStep | None = None,
@@ -55,7 +56,8 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     origin in `cutoffs`: the date of the first step to forecast. `refit="never"` trains once, before the earliest origin;
     "every" trains anew for each window. Level 0.5 is always forecast too. `recipes` are names, or recipes, or a mapping
     from the name in the report to either; `settings` are hyperparameters by recipe name. `time_limit` (seconds, or "10m")
-    ends each training in time, of the recipes that heed one. With `out` the report is saved.
+    ends each training in time, of the recipes that heed one. `calibrate` adjusts each recipe's levels by what windows before
+    the origin say. With `out` the report is saved.
     Raises ForetellError when the data do not reach, or a recipe fails.
     """
     data = check_dataset(data)
@@ -71,13 +73,13 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
         seed=seed, device=device, precision=precision, threads=threads, processes=processes, progress=progress,
         time_limit=seconds_of(time_limit, list(chosen.values())),
     )  # fmt: skip
-    play = _Play(task, run, refit, data.fingerprint, on_step, len(chosen) * len(stands))
+    play = _Play(task, run, refit, data.fingerprint, on_step, len(chosen) * len(stands), calibrate=calibrate)
     outcomes = [outcome for label, recipe in chosen.items() for outcome in play.recipe(label, recipe, stands)]
     asked = {
         "horizon": task.horizon, "levels": list(task.levels), "windows": len(stands), "stride": stride,
         "origins": [window.day for window in stands], "refit": refit, "seed": seed, "device": device,
         "precision": precision, "threads": threads, "processes": processes,
-        "time_limit": run.time_limit, "fingerprint": data.fingerprint,
+        "time_limit": run.time_limit, "calibrate": calibrate, "fingerprint": data.fingerprint,
         "frequency": panel.frequency.alias, "season": panel.season, "items": len(panel),
         "known": list(panel.schema.known), "past": list(panel.schema.past), "open": panel.schema.open,
         "metadata": [*panel.schema.static_real, *panel.schema.static_cat],
@@ -93,10 +95,11 @@ class _Play:
     """Trains and forecasts, one recipe after the other, and tells how far it is."""
 
     def __init__(
-        self, task: Task, run: Run, refit: Refit, fingerprint: str, on_step: OnStep | None, total: int
-    ) -> None:
+        self, task: Task, run: Run, refit: Refit, fingerprint: str, on_step: OnStep | None, total: int, *,
+        calibrate: bool = False,
+    ) -> None:  # fmt: skip
         self._task, self._run, self._refit, self._fingerprint = task, run, refit, fingerprint
-        self._on_step, self._done, self._total = on_step, 0, total
+        self._on_step, self._done, self._total, self._calibrate = on_step, 0, total, calibrate
 
     def recipe(self, label: str, recipe: Recipe, windows: Sequence[Window]) -> Iterator[Outcome]:
         """The outcomes of one recipe, earliest window first."""
@@ -108,7 +111,12 @@ class _Play:
                 self._say(f"{label}: training, {where}")
                 with _blamed(label, where, "training"):
                     model = fit_model(
-                        recipe, window.panel, self._task, self._run, fingerprint=self._fingerprint
+                        recipe,
+                        window.panel,
+                        self._task,
+                        self._run,
+                        fingerprint=self._fingerprint,
+                        calibrate=self._calibrate,
                     )
                 trained = model.fit_seconds
             self._say(f"{label}: forecasting, {where}")

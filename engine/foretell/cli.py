@@ -103,7 +103,7 @@ def backtest(
         ensure_writable(out)
     report = run_backtest(
         _dataset(sales, data), horizon=horizon, recipes=chosen, levels=levels, windows=windows.windows,
-        stride=windows.stride, cutoffs=cutoffs, refit=windows.refit, out=out, progress=_interactive(),
+        stride=windows.stride, cutoffs=cutoffs, refit=windows.refit, calibrate=recipes.calibrate, out=out, progress=_interactive(),
         on_step=_say_step, **asdict(run),
     )  # fmt: skip
     _show_report(report, out)
@@ -136,7 +136,7 @@ def train(
     check_replaceable(folder)
     ensure_writable(folder)
     model = run_train(
-        _dataset(sales, data), recipe=recipe, horizon=horizon, levels=levels, out=folder / TRAINING, resume=resume,
+        _dataset(sales, data), recipe=recipe, horizon=horizon, levels=levels, calibrate=recipes.calibrate, out=folder / TRAINING, resume=resume,
         progress=_interactive(), **asdict(run),
     )  # fmt: skip
     model.save(folder)
@@ -164,6 +164,8 @@ def tune(
     from foretell.tune import tune as run_tune
 
     _start(common)
+    if recipes.calibrate:
+        raise ForetellError("tune compares levels as a recipe makes them: leave --calibrate to train")
     recipe = _one_recipe(recipes, "tune")
     search_space(type(recipe))  # before the data are read
     horizon, levels = _horizon(task.horizon), level_list(task.levels)

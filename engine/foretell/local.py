@@ -287,8 +287,8 @@ class TimeUp(BaseException):
 
 
 @contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raises `TimeUp` inside the block once `seconds` have passed.
+def time_limit(seconds: float, *, again: float = _AGAIN) -> Iterator[None]:
+    """Raises `TimeUp` inside the block once `seconds` have passed, and every `again` seconds until it is left.
 
     Only where the system has interval timers and in a process's main thread; elsewhere the block runs on. A timer that was
     running before goes on afterwards; where it has less time left, the block has no more than that either.
@@ -302,9 +302,9 @@ def time_limit(seconds: float) -> Iterator[None]:
         raise TimeUp
 
     handler = signal.signal(signal.SIGALRM, up)
-    left, every = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+    left, every = signal.setitimer(signal.ITIMER_REAL, seconds, again)
     if 0 < left < seconds:
-        signal.setitimer(signal.ITIMER_REAL, left, _AGAIN)
+        signal.setitimer(signal.ITIMER_REAL, left, again)
     try:
         yield
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foretell.budget import parse_seconds
+from foretell.calibration import ENDS, Calibration, HoldsBack, hold_back
 from foretell.errors import ForetellError, nearest
 from foretell.forecast import Forecast
 from foretell.panel import Panel, Schema
@@ -21,6 +22,9 @@ from foretell.task import DEFAULT_LEVELS, Run, Task, check_levels
 
 if TYPE_CHECKING:
     from foretell.dataset import Dataset
+
+
+HELD_BACK_SHARE = 0.4  # of a time limit, for the training without the windows that calibrate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,6 +40,7 @@ class Model:
     fingerprint: str = ""  # of the training data, sha256
     scores: Mapping[str, float] = field(default_factory=dict)  # of a backtest, when `save` was given them
     panel: Panel | None = field(default=None, repr=False)  # the training data; None after `load`
+    calibration: Calibration | None = None  # how its quantiles are adjusted; None leaves them as they are
 
     def predict(
         self,
@@ -58,13 +63,26 @@ class Model:
         """Forecast every item of a panel of this model's schema from its origin on, checked and within bounds."""
         wanted = self.task.levels if levels is None else check_levels(levels)
         panel.check_horizon(self.task.horizon)
-        forecast = self.predictor.predict(panel, levels=wanted)
-        _check(self.recipe.name, forecast, panel, self.task.horizon, wanted)
-        return forecast.within(panel, floor=self.floor)
+        asked = wanted if self.calibration is None else check_levels((*wanted, *ENDS))
+        forecast = self.predictor.predict(panel, levels=asked)
+        _check(self.recipe.name, forecast, panel, self.task.horizon, asked)
+        forecast = forecast.within(panel, floor=self.floor)
+        if self.calibration is None:
+            return forecast
+        low, high = (forecast.quantiles[..., asked.index(end)] for end in ENDS)
+        width, raw = high - low, forecast.quantiles[..., [asked.index(level) for level in wanted]]
+        adjusted = self.calibration.apply(raw, wanted, width)
+        return replace(forecast, levels=wanted, quantiles=adjusted, before=raw).within(
+            panel, floor=self.floor
+        )
 
     def summary(self) -> Summary:
         """What the predictor has to say about how it was fitted, as tables by their titles; mostly nothing."""
-        return self.predictor.summary() if isinstance(self.predictor, Summarised) else {}
+        tables = dict(self.predictor.summary()) if isinstance(self.predictor, Summarised) else {}
+        if self.calibration is not None:
+            learnt = f"{self.calibration.forecasts} forecasts of {self.calibration.windows} held-back windows"
+            tables[f"Calibration (learnt from {learnt})"] = self.calibration.rows()
+        return tables
 
     def save(self, folder: str | Path, *, scores: Mapping[str, float] | None = None) -> None:
         """Write the model to `folder`, replacing a model that stands there; `scores` are kept beside it.
@@ -86,8 +104,14 @@ class Model:
         return self.panel
 
 
-def fit_model(recipe: Recipe, panel: Panel, task: Task, run: Run, *, fingerprint: str = "") -> Model:
-    """Train `recipe` on what lies before each item's origin; the one place where recipes are trained."""
+def fit_model(
+    recipe: Recipe, panel: Panel, task: Task, run: Run, *, fingerprint: str = "", calibrate: bool = False
+) -> Model:
+    """Train `recipe` on what lies before each item's origin; the one place where recipes are trained.
+
+    To `calibrate` its quantiles it is trained a first time without the last windows, unless it has held some back itself;
+    of a time limit that first training gets `HELD_BACK_SHARE`.
+    """
     longest = int(panel.stop.max(initial=0))
     if longest < task.horizon:
         raise ForetellError(
@@ -95,11 +119,26 @@ def fit_model(recipe: Recipe, panel: Panel, task: Task, run: Run, *, fingerprint
             f" a horizon of at most {longest}."
         )
     began = time.perf_counter()
+    held = None
+    if calibrate and not getattr(recipe, "holds_back", False):
+        held = hold_back(recipe, panel, task, _shortened(run, HELD_BACK_SHARE))
+        run = _shortened(run, 1 - HELD_BACK_SHARE)
     predictor = recipe.fit(panel, task, run)
+    if calibrate and isinstance(predictor, HoldsBack):
+        held = predictor.held_back()
+    if calibrate and held is None:
+        raise ForetellError(
+            "histories are too short to calibrate: nothing could be held back. Leave calibrate out."
+        )
     return Model(
         recipe=recipe, task=task, schema=panel.schema, predictor=predictor, floor=_floor(panel),
         fit_seconds=time.perf_counter() - began, fingerprint=fingerprint, panel=panel,
+        calibration=None if held is None else Calibration.learn(held),
     )  # fmt: skip
+
+
+def _shortened(run: Run, share: float) -> Run:
+    return run if run.time_limit is None else replace(run, time_limit=run.time_limit * share)
 
 
 def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
@@ -115,6 +154,7 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
     threads: int | None = None,
     processes: int | None = None,
     time_limit: str | float | None = None,
+    calibrate: bool = False,
     out: str | Path | None = None,
     resume: bool = False,
     progress: bool = False,
@@ -122,7 +162,8 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
     """Train a recipe on all of `data` and return the model.
 
     `settings` are hyperparameters of a recipe given by name. `time_limit` (seconds, or "10m") ends training in time, of
-    the recipes that heed one. `out` is a folder for checkpoints, from which
+    the recipes that heed one. `calibrate` adjusts each level by what windows held back before the end say, for which most
+    recipes are trained twice. `out` is a folder for checkpoints, from which
     `resume=True` goes on after an interruption; without it nothing is written. `model.save` keeps the model.
     """
     task = Task(horizon, tuple(check_levels(levels)))
@@ -135,7 +176,7 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
         time_limit=seconds_of(time_limit, [chosen]),
     )  # fmt: skip
     data = check_dataset(data)
-    return fit_model(chosen, data.panel, task, run, fingerprint=data.fingerprint)
+    return fit_model(chosen, data.panel, task, run, fingerprint=data.fingerprint, calibrate=calibrate)
 
 
 def seconds_of(time_limit: str | float | None, recipes: Sequence[Recipe]) -> float | None:

@@ -38,6 +38,7 @@ def render(report: Report) -> str:
         _by_level(report),
         _by_window(report),
         _new_items(report),
+        _calibrated(report),
         _summaries(report),
         _examples(report),
         _errors(report),
@@ -176,6 +177,15 @@ def _new_items(report: Report) -> str:
     ]
     note = "Items that had no observed value before the origin. They are scored here, and nowhere else."
     return _section("Items without history", _table(frame, columns, report) + _note(note))
+
+
+def _calibrated(report: Report) -> str:
+    table = report.calibration
+    if table.empty:
+        return ""
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.itertuples(index=False)]
+    note = "On the windows of this backtest. The adjustment was learnt from windows before their origins."
+    return _section("Before and after calibration", _plain_table(rows) + _note(note))
 
 
 def _summaries(report: Report) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foretell.calibration import HeldBack
 from foretell.ensemble import Weights, combine
 from foretell.errors import ForetellError
 from foretell.forecast import Forecast
@@ -53,6 +54,7 @@ class Portfolio:
     trials: tuple[Trial, ...]  # of all members that were tried, those without weight too
     remark: str  # how the weights were come by
     task: Task
+    held: HeldBack | None = None  # what the average forecast for the validation windows; not kept when saved
 
     def predict(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
         """The weighted average of the members' quantiles, level by level, and of their means."""
@@ -94,6 +96,10 @@ class Portfolio:
         trials = tuple(Trial(**trial) for trial in facts["trials"])
         weights = Weights.from_json(facts["weights"])
         return cls(members, tuple(facts["labels"]), weights, trials, facts["remark"], task)
+
+    def held_back(self) -> HeldBack | None:
+        """The validation windows as the average of the members forecast them, before those were trained on everything."""
+        return self.held
 
     def summary(self) -> Summary:
         """The members' weights, scores and times, and the weights by group where there are such."""

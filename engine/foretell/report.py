@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,15 @@ from foretell.errors import ForetellError, nearest
 from foretell.files import staged
 from foretell.findings import Finding
 from foretell.forecast import Forecast, level_name
-from foretell.metrics import Floats, Scores, observed_steps, score, score_columns, seasonal_error
+from foretell.metrics import (
+    Floats,
+    Scores,
+    level_column,
+    observed_steps,
+    score,
+    score_columns,
+    seasonal_error,
+)
 from foretell.panel import Array, Panel
 from foretell.recipe import Summary
 
@@ -71,6 +79,7 @@ class Outcome:
     new_items: Scores | None = None  # of the items without history, where there are any
     fit_seconds: float = np.nan
     predict_seconds: float = np.nan
+    before: Scores | None = None  # as `scores`, of the quantiles before they were calibrated
     summary: Summary = field(
         default_factory=dict
     )  # what the predictor says of its fit, where this window saw one
@@ -89,21 +98,19 @@ class Outcome:
         """`forecast` scored on the truth of `window`; items without history are scored apart."""
         old, new = np.flatnonzero(window.has_history), np.flatnonzero(~window.has_history)
         scores = _score(window, forecast, median, old)
+        raw = None if forecast.before is None else replace(forecast, quantiles=forecast.before)
+        before = None if raw is None else _score(window, raw, median, old)
+        fit_seconds, predict_seconds = seconds
+        made = cls(
+            recipe, window, forecast, scores, None, fit_seconds, predict_seconds, before, summary or {}
+        )
         if len(new) == 0:
-            return cls(recipe, window, forecast, scores, None, *seconds, summary or {})
+            return made
         apart = _score(window, forecast, median, new)
         items = {name: np.empty(len(forecast)) for name in scores.items}
         for name, column in items.items():
             column[old], column[new] = scores.items[name], apart.items[name]
-        return cls(
-            recipe,
-            window,
-            forecast,
-            Scores(scores.pooled, items, scores.steps),
-            apart,
-            *seconds,
-            summary or {},
-        )
+        return replace(made, scores=Scores(scores.pooled, items, scores.steps), new_items=apart)
 
 
 def _score(
@@ -209,6 +216,29 @@ class Report:
             frames.append(_prefixed(frame, {**_place(outcome), "origin": origin}))
         return pd.concat(frames, ignore_index=True)
 
+    @cached_property
+    def calibration(self) -> pd.DataFrame:
+        """A row a recipe and level: coverage and wQL before and after calibration; no rows where none was asked for."""
+        rows = []
+        for recipe in self.recipes:
+            outcomes = [o for o in self._by_recipe[recipe] if o.before is not None]
+            if not outcomes:
+                continue
+            before = _mean_over_windows([o.before.pooled for o in outcomes if o.before is not None])
+            after = _mean_over_windows([o.scores.pooled for o in outcomes])
+            rows += [
+                {
+                    "recipe": recipe,
+                    "level": level,
+                    "coverage before": before[level_column("coverage", level)],
+                    "coverage after": after[level_column("coverage", level)],
+                    "wQL before": before[level_column("wQL", level)],
+                    "wQL after": after[level_column("wQL", level)],
+                }
+                for level in self.levels
+            ]
+        return pd.DataFrame(rows)
+
     @property
     def summaries(self) -> list[tuple[str, Window, Summary]]:
         """What predictors say of how they were fitted: recipe, window, and tables by their titles; mostly nothing."""
@@ -266,6 +296,7 @@ class Report:
             "findings": [asdict(finding) for finding in self.findings],
             "leaderboard": self.leaderboard.to_dict("records"),
             "new_items": self.new_items.to_dict("records"),
+            "calibration": self.calibration.to_dict("records"),
             "summaries": [
                 {"recipe": recipe, "window": window.number, "origin": window.day, "tables": summary}
                 for recipe, window, summary in self.summaries

@@ -11,6 +11,7 @@ import numpy as np
 
 from foretell.audition import Audition, Validation, audition, fit_within, reason, refit
 from foretell.budget import Budget, parse_seconds
+from foretell.calibration import HeldBack
 from foretell.ensemble import Cells, Grouping, Weights, choose_weights
 from foretell.errors import ForetellError
 from foretell.local import shared_regressions
@@ -43,6 +44,7 @@ class Auto:
 
     name: ClassVar[str] = "auto"
     keeps_time_limit: ClassVar[bool] = True
+    holds_back: ClassVar[bool] = True  # its fit forecasts held-back windows anyway
     time_limit: str = "10m"  # for training and one forecast: 90s, 10m, 1.5h; --time-limit goes before it
     members: tuple[str, ...] | None = (
         None  # such as ets,mqrnn:hidden_size=96; default: all of foretell's recipes that are installed
@@ -181,14 +183,19 @@ def train_chosen(
     for place, m in enumerate(used):
         again = trials[m].fit_seconds + seconds[place]
         trials[m] = replace(trials[m], fit_seconds=again, note=notes[place])
-    average = np.einsum("cm,mcq->cq", weights.of(last)[cells.item], cells.quantiles)
+    by_item = weights.of(last)
+    average = np.einsum("cm,mcq->cq", by_item[cells.item], cells.quantiles)
+    held = np.einsum("nm,mknhq->knhq", by_item, np.stack([a.quantiles for a in auditions])).astype(np.float32)
     windows = f"{len(validation.stands)} window{'s' if len(validation.stands) > 1 else ''} before the origin"
     remark = (
         f"weights chosen on {windows}, {validation.actual.shape[1]} items;"
         f" there the average has wQL {cells.score(average):.4f}"
     )
     labels = tuple(auditions[m].member.label for m in used)
-    return Portfolio(models, labels, weights.only(used), (*trials, *failed), remark, task)
+    return Portfolio(
+        models, labels, weights.only(used), (*trials, *failed), remark, task,
+        HeldBack(held, validation.actual, validation.levels),
+    )  # fmt: skip
 
 
 def _trained_again(

@@ -351,3 +351,13 @@ def test_tune_refuses_a_recipe_without_ranges(run: Run) -> None:
         run("tune", *TABLES, "--horizon", 7, "--recipe", RECIPE, "--out", "tuned"),
         f"{RECIPE} declares no ranges",
     )
+
+
+def test_train_and_backtest_calibrate(run: Run) -> None:
+    common = (*TABLES, "--horizon", 7, "--recipe", RECIPE, "--calibrate")
+    trained = run("train", *common, "--out", "model")
+    assert trained.exit_code == 0, trained.output
+    assert "Calibration (learnt from" in trained.stdout
+    tested = run("backtest", *common, "--out", "report")
+    assert tested.exit_code == 0, tested.output
+    assert "Before and after calibration" in Path("report/report.html").read_text()

@@ -85,3 +85,19 @@ def test_a_gap_is_filled_with_its_place_in_the_season_on_the_level_around_it() -
 def test_a_place_in_the_season_never_observed_is_filled_from_its_neighbours() -> None:
     values = np.array([1.0, 1, np.nan, 1, 1, np.nan, 1, 1, np.nan])
     np.testing.assert_allclose(fill_gaps(values, 3), 1.0)
+
+
+def sleep_twice_within_limits() -> None:
+    with time_limit(0.2):
+        try:
+            with time_limit(60):
+                time.sleep(60)
+        except TimeUp:  # as where a series failed: the outer limit must end the loop over the others too
+            time.sleep(60)
+
+
+def test_a_limit_within_a_limit_has_no_more_time_than_the_outer_one() -> None:
+    began = time.monotonic()
+    with pytest.raises(TimeUp):
+        sleep_twice_within_limits()
+    assert time.monotonic() - began < 30

@@ -1,0 +1,135 @@
+"""Conformal adjustment of quantiles by what held-back windows say (Romano, Patterson and Candes 2019, NeurIPS).
+
+Each level is shifted by the quantile, at that level, of what its forecasts missed there, in units of the forecast's own
+distance from p10 to p90: a wide forecast is shifted further than a narrow one, and one without any width not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foretell.errors import ForetellError
+from foretell.panel import Array
+
+if TYPE_CHECKING:
+    from foretell.panel import Panel
+    from foretell.recipe import Recipe
+    from foretell.task import Run, Task
+
+GRID = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99)
+ENDS = (0.1, 0.9)  # the levels whose distance is the unit of a shift
+BUCKETS = 4  # parts of the horizon with shifts of their own, at most
+LEAST = 60  # forecasts (an item in a window) that it takes for more than one part
+CAUTION = 20  # forecasts at which shifts are halved: so many say little about the next window
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldBack:
+    """Forecasts of windows that their model was not trained on, and the truth."""
+
+    quantiles: Array  # [K, N, H, Q]
+    actual: Array  # [K, N, H]
+    levels: tuple[float, ...]  # [Q], 0.1 and 0.9 among them
+
+
+@runtime_checkable
+class HoldsBack(Protocol):
+    """A predictor whose fit has forecast held-back windows already, so that it need not be trained twice."""
+
+    def held_back(self) -> HeldBack | None:
+        """Those forecasts; None after loading, or where there were none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How far each level is shifted, by part of the horizon."""
+
+    levels: tuple[float, ...]  # [Q]
+    first: tuple[int, ...]  # [B] the step at which each part of the horizon begins
+    shifts: tuple[tuple[float, ...], ...]  # [B, Q] in units of the distance from p10 to p90
+    covered: tuple[float, ...]  # [Q] share of held-back actuals at or below each level before the adjustment
+    forecasts: int  # pairs of an item and a window that it was learnt from
+    windows: int
+
+    @classmethod
+    def learn(cls, held: HeldBack) -> Calibration:
+        """The shifts that make the levels right on what was held back, with caution where that is little."""
+        observed = ~np.isnan(held.actual)
+        if not observed.any():
+            raise ForetellError(
+                "nothing was observed in the held-back windows to calibrate on: leave calibrate out"
+            )
+        seen = observed & (_width(held.quantiles, held.levels) > 0)
+        count = int(seen.any(2).sum())
+        horizon = held.actual.shape[2]
+        parts = min(BUCKETS, horizon) if count >= LEAST else 1
+        first = [int(edge) for edge in np.linspace(0, horizon, parts + 1)[:-1].round()]
+        step = np.searchsorted(first, np.arange(horizon), side="right") - 1
+        trust = count / (count + CAUTION)
+        shifts = []
+        for part in range(parts):
+            mine = seen & (step == part)
+            shifts.append(
+                tuple((trust * _missed(held, mine)).tolist()) if mine.any() else (0.0,) * len(held.levels)
+            )
+        below = (held.actual[..., None] <= held.quantiles)[seen if seen.any() else observed].mean(0)
+        covered = tuple(below.tolist())
+        return cls(held.levels, tuple(first), tuple(shifts), covered, count, len(held.actual))
+
+    def apply(self, quantiles: NDArray[Any], levels: Sequence[float], width: NDArray[Any]) -> Array:
+        """[N, H, Q] the quantiles shifted; `width` [N, H] is the distance from p10 to p90."""
+        table = np.stack([np.interp(levels, self.levels, row) for row in self.shifts])  # [B, Q]
+        step = np.searchsorted(self.first, np.arange(quantiles.shape[1]), side="right") - 1
+        return np.asarray(quantiles + width[..., None] * table[step], np.float32)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A table for people: by level, coverage on the held-back windows and the mean shift."""
+        shifts = np.mean(self.shifts, axis=0)
+        return [
+            {"level": level, "covered there": covered, "shift, in widths of p10 to p90": float(shift)}
+            for level, covered, shift in zip(self.levels, self.covered, shifts, strict=True)
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types; `from_json` reads them back."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def from_json(cls, state: Mapping[str, Any]) -> Calibration:
+        lists = {name: tuple(state[name]) for name in ("levels", "first", "covered")}
+        shifts = tuple(tuple(row) for row in state["shifts"])
+        return cls(**lists, shifts=shifts, forecasts=state["forecasts"], windows=state["windows"])
+
+
+def hold_back(recipe: Recipe, panel: Panel, task: Task, run: Run) -> HeldBack:
+    """Forecasts of the last windows before the origin by the recipe trained on what came before them."""
+    from foretell.audition import Validation
+    from foretell.model import fit_model
+
+    validation = Validation.of(panel, task, windows=None, seed=run.seed, levels=(*task.levels, *GRID))
+    if validation is None:
+        raise ForetellError(
+            "histories are too short to calibrate: it takes windows held back before the origin, and so three horizons of"
+            " history. Leave calibrate out."
+        )
+    model = fit_model(recipe, validation.early, task, replace(run, out=None, resume=False))
+    parts = [model.forecast(stand, levels=validation.levels).quantiles for stand in validation.stands]
+    return HeldBack(np.stack(parts), validation.actual, validation.levels)
+
+
+def _missed(held: HeldBack, cells: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """[Q] the quantile at each level of what the forecasts of that level missed, in units of their width."""
+    width = _width(held.quantiles, held.levels)[cells].astype(np.float64)
+    missed = (held.actual[cells][:, None] - held.quantiles[cells]) / width[:, None]
+    return np.array([np.quantile(missed[:, q], level) for q, level in enumerate(held.levels)])
+
+
+def _width(quantiles: NDArray[Any], levels: Sequence[float]) -> NDArray[Any]:
+    low, high = (int(np.argmin(np.abs(np.asarray(levels) - end))) for end in ENDS)
+    return np.asarray(quantiles[..., high] - quantiles[..., low])
