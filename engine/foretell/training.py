@@ -141,7 +141,7 @@ def fit_network(
     module = _Module(work, schedule, conductor)
     device = pick_device(run.device)
     resume = _checkpoint_to_resume(run, work.tag)
-    with _quiet_lightning(), seeded(run):
+    with quiet_lightning(), seeded(run):
         trainer = lightning.Trainer(
             accelerator={"cuda": "gpu"}.get(device.type, device.type),
             devices=[device.index or 0] if device.type == "cuda" else 1,
@@ -157,7 +157,7 @@ def fit_network(
             enable_progress_bar=run.progress,
             default_root_dir=run.out or Path(),
         )
-        with _keyboard_interrupt():
+        with keyboard_interrupt():
             trainer.fit(
                 module, train_dataloaders=_Steps(schedule.max_steps), ckpt_path=resume, weights_only=True
             )
@@ -388,7 +388,7 @@ def _precision(run: Run, device: torch.device) -> Any:
 
 
 @contextmanager
-def _keyboard_interrupt() -> Iterator[None]:
+def keyboard_interrupt() -> Iterator[None]:
     """Ctrl-C stays a KeyboardInterrupt: Lightning turns it into SystemExit and leaves the signal switched off."""
     handler = signal.getsignal(signal.SIGINT)
     try:
@@ -401,7 +401,7 @@ def _keyboard_interrupt() -> Iterator[None]:
 
 
 @contextmanager
-def _quiet_lightning() -> Iterator[None]:
+def quiet_lightning() -> Iterator[None]:
     """Lightning's hints about loaders, loggers and devices kept away from a host program's log and warnings."""
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [log.level for log in loggers]

@@ -1,0 +1,394 @@
+"""GluonTS' torch estimators as a recipe: its own data path, networks and losses (Alexandrov et al. 2020, JMLR 21, 116).
+
+An estimator is named without its suffix (`SimpleFeedForward`, `DLinear`, `PatchTST`, `LagTST`, `TiDE`, `DeepAR`,
+`WaveNet`, `TemporalFusionTransformer`), its own hyperparameters are given as GluonTS spells them. GluonTS' transformations
+make the windows and its Lightning module is trained; what is saved is the network's weights, never a pickle. An item
+without a single observation is beyond these estimators: it gets a normal distribution with the mean and deviation that its
+statics suggest, and counts as a fallback. Where a target goes below zero, each series is read as its difference from the
+mean of its history: most of these estimators scale a window by its mean, which cannot move it.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from statistics import NormalDist
+from typing import Any, ClassVar
+
+import gluonts.torch
+import lightning.pytorch as lightning
+import numpy as np
+import pandas as pd
+import torch
+from gluonts.env import env
+from gluonts.itertools import Cached
+from gluonts.model.forecast import QuantileForecast
+from numpy.typing import NDArray
+
+from foretell.errors import ForetellError, nearest
+from foretell.forecast import Forecast, interpolate
+from foretell.frequency import Frequency
+from foretell.neural import default_steps
+from foretell.panel import Array, Panel, Schema
+from foretell.recipe import State, settings_of
+from foretell.scaling import StaticScale, history_moments
+from foretell.task import Run, Task
+from foretell.training import keyboard_interrupt, pick_device, quiet_lightning, seeded
+from foretell.windows import Moments, Windows
+
+SUFFIX = "Estimator"
+TRAINED_LEVELS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99)
+STEPS_AN_EPOCH = (
+    50  # GluonTS' default: after each it looks at the training loss and may lower the learning rate
+)
+LARGEST_CACHE = 50_000_000  # numbers: transformed series are kept in memory up to 200 MB
+# What pandas calls a period; its business days are deprecated, and integer time has no dates.
+PERIODS = {"min": "min", "h": "h", "D": "D", "W": "W", "M": "M", "Q": "Q", "Y": "Y"}
+OFFSETS = {**PERIODS, "M": "MS", "Q": "QS", "Y": "YS"}
+OWN_FIELDS = {
+    "context_length": "context_length", "batch_size": "batch_size", "lr": "learning_rate",
+    "num_parallel_samples": "num_samples", "num_batches_per_epoch": "max_steps",
+}  # fmt: skip
+FROM_DATA = (
+    "freq", "prediction_length", "num_feat_dynamic_real", "num_feat_static_real", "num_feat_static_cat", "cardinality",
+    "static_dims", "dynamic_dims", "past_dynamic_dims", "static_cardinalities", "dynamic_cardinalities",
+    "past_dynamic_cardinalities", "time_features", "negative_data",
+)  # fmt: skip
+OBJECTS = (
+    "self",
+    "trainer_kwargs",
+    "train_sampler",
+    "validation_sampler",
+    "distr_output",
+    "imputation_method",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GluonTS:
+    """Any torch estimator of GluonTS, on GluonTS' own data path."""
+
+    name: ClassVar[str] = "gluonts"
+    estimator: str = "SimpleFeedForward"  # which of GluonTS' torch estimators, without the suffix Estimator
+    settings: str = (
+        ""  # its own hyperparameters as GluonTS spells them: hidden_dimensions=[40],batch_norm=True
+    )
+    context_length: int | None = (
+        None  # steps read before the origin; default: two horizons or the longest season
+    )
+    batch_size: int = 32  # windows a step
+    learning_rate: float = 1e-3  # of Adam; GluonTS halves it when the training loss stops falling
+    max_steps: int | None = None  # gradient steps; default: 500 to 5,000, by the number of observations
+    num_samples: int = 100  # paths drawn for each item, where the estimator forecasts by sampling
+
+    def fit(self, panel: Panel, task: Task, run: Run) -> Fitted:
+        """Train on what lies before each item's origin."""
+        estimator_class(self.estimator)
+        recipe = self.resolved(panel, task)
+        moments, scale = Moments.of(panel), StaticScale.fit(panel)
+        fitted = Fitted(recipe, None, {}, moments, scale, task, run)
+        entries = fitted.entries(panel, ahead=0)
+        if not len(entries):
+            raise ForetellError("gluonts needs at least one item with an observed history to learn from")
+        facts = facts_of(panel, task, entries.windows, scale)
+        return replace(fitted, facts=facts, module=_train(recipe, facts, entries, run))
+
+    def load(self, schema: Schema, task: Task, state: State, run: Run) -> Fitted:
+        """The predictor whose `state` this is; raises ForetellError when the weights do not fit the network."""
+        facts, arrays = state
+        recipe = replace(self, **facts["settings"])
+        with _apart(run, 0):
+            module = recipe.build(facts["facts"]).create_lightning_module()
+        weights = {
+            k[8:]: torch.from_numpy(np.array(a)) for k, a in arrays.items() if k.startswith("network.")
+        }
+        try:
+            module.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ForetellError(f"the weights do not fit a {recipe.estimator} network: {error}") from error
+        moments, scale = Moments.of_arrays(arrays), StaticScale.of_arrays(arrays)
+        return Fitted(recipe, module, facts["facts"], moments, scale, task, replace(run, seed=facts["seed"]))
+
+    def resolved(self, panel: Panel, task: Task) -> GluonTS:
+        """This recipe with every default that depends on the data worked out."""
+        longest = min(max(panel.schema.seasons), 3 * task.horizon)
+        return replace(
+            self,
+            context_length=self.context_length or max(2 * task.horizon, longest, 8),
+            max_steps=self.max_steps or default_steps(panel, most=5000),
+        )
+
+    def build(self, facts: Mapping[str, Any]) -> Any:
+        """The GluonTS estimator of what the data say (`facts`), our fields and the user's settings, which go first."""
+        build = estimator_class(self.estimator)
+        parameters = inspect.signature(build.__init__).parameters
+        assert self.context_length is not None
+        assert self.max_steps is not None
+        patch = max(1, min(16, self.context_length // 2))
+        offered = {
+            **facts, "context_length": self.context_length, "batch_size": self.batch_size,
+            "lr": self.learning_rate, "num_parallel_samples": self.num_samples, "patch_len": patch,
+            "stride": max(1, patch // 2), "num_batches_per_epoch": min(STEPS_AN_EPOCH, self.max_steps),
+        }  # fmt: skip
+        arguments = {name: value for name, value in offered.items() if name in parameters}
+        settings = parse_settings(self.estimator, self.settings, parameters)
+        try:
+            return build(**{**arguments, **settings})
+        except (TypeError, ValueError, AssertionError) as error:
+            raise ForetellError(
+                f"{build.__name__} refuses its settings {self.settings!r}: {error}"
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A trained GluonTS network with all it needs to forecast any panel of its schema."""
+
+    recipe: GluonTS  # resolved
+    module: Any  # a lightning module; None before training
+    facts: dict[str, Any]
+    moments: Moments
+    scale: StaticScale
+    task: Task
+    run: Run
+
+    def predict(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
+        """Forecast each item from its origin on; those without an observation from their statics."""
+        wanted = tuple(levels or self.task.levels)
+        quantiles, mean = _from_statics(self.scale.predict(panel), wanted, self.task.horizon)
+        entries = self.entries(panel, ahead=self.task.horizon)
+        estimator = self.recipe.build(self.facts)
+        with _apart(self.run, len(entries)):
+            predictor = estimator.create_predictor(estimator.create_transformation(), self.module.eval())
+            predictor.to(pick_device(self.run.device))
+            for item, forecast in zip(entries.items, predictor.predict(entries), strict=True):
+                quantiles[item], mean[item] = (
+                    values + entries.location[item] for values in _read(forecast, wanted)
+                )
+        fallbacks = ~np.isin(np.arange(len(panel)), entries.items)
+        return Forecast.build(panel, wanted, quantiles, mean, fallbacks=fallbacks)
+
+    def entries(self, panel: Panel, *, ahead: int) -> Entries:
+        """The panel's items with an observed history as GluonTS reads them, covariates `ahead` steps past the origin."""
+        least = self.task.horizon + 2
+        windows = Windows(panel, self.moments, horizon=self.task.horizon, context=least)
+        means, _, count = history_moments(panel)
+        location = np.zeros_like(means) if self.scale.positive else means
+        return Entries(windows, np.flatnonzero(count), location, least=least, ahead=ahead)
+
+    def state(self) -> State:
+        """Hyperparameters and what the network's shape depends on as JSON; weights, moments and scales as arrays."""
+        weights = {f"network.{name}": value.cpu().numpy() for name, value in self.module.state_dict().items()}
+        facts = {"settings": settings_of(self.recipe), "facts": self.facts, "seed": self.run.seed}
+        return facts, {**weights, **self.moments.arrays(), **self.scale.arrays()}
+
+
+class Entries:
+    """Items as a GluonTS data set: one dictionary an item, made when it is asked for.
+
+    They come in the order of their names: what is drawn for an item then does not hang on where it stands in the panel.
+    """
+
+    def __init__(
+        self,
+        windows: Windows,
+        items: NDArray[np.int64],  # those that have a history
+        location: NDArray[np.float64],  # [N] what is taken from each item's target
+        *,
+        least: int,  # steps that an entry has at least
+        ahead: int,  # steps that known covariates reach past the origin
+    ) -> None:
+        names = np.array(windows.panel.names, object)
+        self.windows, self.items = windows, items[np.argsort(names[items], kind="stable")]
+        self.location, self.least, self.ahead = location, least, ahead
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return (self._entry(int(item)) for item in self.items)
+
+    @property
+    def size(self) -> int:
+        """Numbers in all entries together, about."""
+        steps = int(np.maximum(self.windows.panel.stop[self.items], self.least).sum())
+        return steps * (2 + self.windows.covariate_size + self.windows.past_size)
+
+    def _entry(self, item: int) -> dict[str, Any]:
+        panel, windows = self.windows.panel, self.windows
+        origin = int(panel.origin[item])
+        # A series that is no longer than the horizon holds no window to train on: unobserved steps go before it.
+        first = min(int(panel.start[item]), origin - self.least)
+        ordinals = torch.arange(first, origin + self.ahead)[None]
+        one, seen = torch.tensor([item]), ordinals[:, : origin - first]
+        values, observed = windows.target(one, seen)
+        return {
+            "item_id": str(item),
+            "start": _period(panel.frequency, first),
+            "target": (torch.where(observed, values, torch.nan)[0] - self.location[item]).numpy(),
+            "feat_static_cat": panel.static_cat[item].astype(np.int64),
+            "feat_static_real": windows.static_real[item].numpy(),
+            "feat_dynamic_real": windows.covariates(one, ordinals)[0].T.contiguous().numpy(),
+            "past_feat_dynamic_real": windows.past(one, seen)[0].T.contiguous().numpy(),
+        }
+
+
+def estimator_class(name: str) -> Any:
+    """GluonTS' torch estimator of that name, suffix or not; raises ForetellError when GluonTS exports none such."""
+    known = estimators()
+    if name.removesuffix(SUFFIX) not in known:
+        raise ForetellError(
+            f"gluonts.estimator: no estimator {name!r}.{nearest(name, known)} There are: {', '.join(sorted(known))}"
+        )
+    return known[name.removesuffix(SUFFIX)]
+
+
+@cache
+def estimators() -> dict[str, Any]:
+    """The torch estimators that GluonTS exports and trains with Lightning, by name without the suffix."""
+    base = gluonts.torch.PyTorchLightningEstimator
+    exported = {name: getattr(gluonts.torch, name) for name in gluonts.torch.__all__}
+    return {
+        name.removesuffix(SUFFIX): each
+        for name, each in exported.items()
+        if each is not base and isinstance(each, type) and issubclass(each, base)
+    }
+
+
+def parse_settings(estimator: str, text: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """`hidden_dimensions=[40],batch_norm=True` as a dictionary of literals; raises ForetellError for anything else.
+
+    Nothing is evaluated: the text is parsed, and values that are no literals are refused.
+    """
+    try:
+        values = _literals(text)
+    except (SyntaxError, ValueError, TypeError) as error:
+        raise ForetellError(
+            f"gluonts.settings must be names and plain values such as hidden_dimensions=[40],batch_norm=True, got {text!r}"
+        ) from error
+    free = [name for name in parameters if name not in (*OBJECTS, *FROM_DATA, *OWN_FIELDS)]
+    for name in values:
+        if name in OWN_FIELDS:
+            raise ForetellError(
+                f"gluonts.settings: {name!r} is set by the hyperparameter {OWN_FIELDS[name]!r}"
+            )
+        if name not in free:
+            raise ForetellError(
+                f"gluonts.settings: {estimator} has no setting {name!r} to give.{nearest(name, free)}"
+                f" It has: {', '.join(sorted(free))}"
+            )
+    return values
+
+
+def _literals(text: str) -> dict[str, Any]:
+    call = ast.parse(f"settings({text})", mode="eval").body
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
+        raise ValueError("expected name=value, ...")
+    if not all(word.arg for word in call.keywords):
+        raise ValueError("** is no setting")
+    return {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
+
+
+def facts_of(panel: Panel, task: Task, windows: Windows, scale: StaticScale) -> dict[str, Any]:
+    """What the data say of an estimator's arguments, by GluonTS' names and as JSON; each takes those that it has."""
+    schema, frequency = panel.schema, panel.frequency
+    cardinalities, reals = list(schema.cardinalities), windows.static_real.shape[1]
+    facts: dict[str, Any] = {
+        "freq": f"{frequency.multiple}{OFFSETS.get(frequency.unit, 'D')}",
+        "prediction_length": task.horizon,
+        "num_feat_dynamic_real": windows.covariate_size,
+        "num_feat_static_real": reals,
+        "num_feat_static_cat": len(cardinalities),
+        "cardinality": cardinalities or [1],
+        "dynamic_dims": [windows.covariate_size] if windows.covariate_size else [],
+        "past_dynamic_dims": [windows.past_size] if windows.past_size else [],
+        "static_dims": [1] * reals,
+        "static_cardinalities": cardinalities,
+        "quantiles": sorted({*TRAINED_LEVELS, *task.levels}),
+        "seasonality": max(schema.seasons),
+        "negative_data": not scale.positive,
+        "default_scale": float(scale.unit[0]),  # else a series of zeros is scaled by the mean of its batch
+    }
+    if frequency.unit not in PERIODS:  # GluonTS knows lags and calendar of dates alone
+        back = {season * repeat for season in schema.seasons for repeat in (1, 2, 3)}
+        facts |= {"time_features": [], "lags_seq": sorted({1, 2, 3, *back})}
+    return facts
+
+
+def _train(recipe: GluonTS, facts: Mapping[str, Any], entries: Entries, run: Run) -> Any:
+    """A trained Lightning module of the recipe's estimator; raises ForetellError when its weights are not finite."""
+    device, estimator = pick_device(run.device), recipe.build(facts)
+    with _apart(run, len(entries)):
+        series = estimator.create_transformation().apply(entries, is_train=True)
+        module = estimator.create_lightning_module()
+        loader = estimator.create_training_data_loader(
+            Cached(series) if entries.size < LARGEST_CACHE else series, module
+        )
+        trainer = lightning.Trainer(
+            accelerator={"cuda": "gpu"}.get(device.type, device.type),
+            devices=[device.index or 0] if device.type == "cuda" else 1,
+            max_steps=recipe.max_steps,
+            max_epochs=-1,
+            gradient_clip_val=estimator.trainer_kwargs.get("gradient_clip_val"),
+            logger=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            enable_progress_bar=run.progress,
+            default_root_dir=run.out or Path(),
+        )
+        with keyboard_interrupt():
+            trainer.fit(module, train_dataloaders=loader)
+    if not all(bool(torch.isfinite(weight).all()) for weight in module.parameters()):
+        raise ForetellError(
+            f"gluonts: the training of {recipe.estimator} diverged: its weights are not finite. Lower learning_rate, and"
+            " look for extreme values in the data."
+        )
+    return module.cpu()
+
+
+@contextmanager
+def _apart(run: Run, series: int) -> Iterator[None]:
+    """GluonTS kept from a host program's log, warnings and random states; inside, these are seeded as `run` says.
+
+    It samples windows with NumPy's global state, and gives up when more than `series` in a row hold no window for it.
+    """
+    before = np.random.get_state()  # noqa: NPY002  # GluonTS reads no other generator
+    np.random.seed(run.seed % 2**32)  # noqa: NPY002
+    try:
+        with quiet_lightning(), seeded(run), env._let(max_idle_transforms=series + 1000):
+            warnings.filterwarnings("ignore", module=r"gluonts\..*")
+            yield
+    finally:
+        np.random.set_state(before)  # noqa: NPY002
+
+
+def _period(frequency: Frequency, ordinal: int) -> pd.Period:
+    """The step as pandas' period; integer time and business days, which have none, begin on any day."""
+    if frequency.unit not in PERIODS:
+        return pd.Period("2000-01-01", freq="D")
+    moment = pd.Timestamp(frequency.timestamps(np.array([ordinal]))[0])
+    return pd.Period(moment, freq=f"{frequency.multiple}{PERIODS[frequency.unit]}")
+
+
+def _read(forecast: Any, levels: tuple[float, ...]) -> tuple[Array, Array]:
+    """[H, Q] quantiles and [H] mean of one of GluonTS' forecasts: samples, a distribution, or quantiles."""
+    if not isinstance(forecast, QuantileForecast):
+        return np.stack([forecast.quantile(level) for level in levels], axis=-1), forecast.mean
+    have = [float(key) for key in forecast.forecast_keys]
+    values = np.sort(forecast.forecast_array, axis=0).T  # [H, levels]
+    # The mean is the integral of the quantile function, which is taken to be flat beyond the outermost levels.
+    weights = np.diff(np.concatenate([[0.0], (np.array(have[1:]) + np.array(have[:-1])) / 2, [1.0]]))
+    return interpolate(values, have, levels), values @ weights
+
+
+def _from_statics(guess: Array, levels: tuple[float, ...], horizon: int) -> tuple[Array, Array]:
+    """[N, H, Q] quantiles and [N, H] mean of normal distributions with the mean and deviation `guess` [N, 2]."""
+    normal = np.array([NormalDist().inv_cdf(level) for level in levels])
+    quantiles = guess[:, None, :1] + guess[:, None, 1:] * normal
+    return np.repeat(quantiles, horizon, axis=1).astype(np.float32), np.repeat(guess[:, :1], horizon, axis=1)
