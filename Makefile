@@ -1,4 +1,4 @@
-# make demo   back-test the sample data with all recipes and write the report
+# make demo   back-test five recipes on the sample data and write the report
 # make test   ruff, mypy and pytest
 # Both need Python 3.11 or newer and nothing else: they make .venv once and install the tested versions into it.
 
