@@ -12,7 +12,7 @@ import numpy as np
 from foretell.audition import Audition, Validation, audition, fit_within, reason, refit
 from foretell.budget import Budget, parse_seconds
 from foretell.calibration import HeldBack
-from foretell.ensemble import Cells, Grouping, Weights, choose_weights
+from foretell.ensemble import Cells, Grouping, Weights, choose_weights, greedy_counts
 from foretell.errors import ForetellError
 from foretell.local import shared_regressions
 from foretell.model import Model
@@ -135,7 +135,8 @@ def search(
     done: list[Audition] = []
     failed: list[Trial] = []
     labels = {each.member.label for each in heard}
-    again = MARGIN * max(sum(a.fit_seconds for a in heard), 1e-3) + _reserve(heard, items, budget)
+    used = [heard[int(m)] for m in np.flatnonzero(greedy_counts(cells))]
+    again = MARGIN * sum(a.fit_seconds for a in used) + _reserve(used, items, budget)
     for number in range(trials if bases else 0):
         base, proposals = bases[number % len(bases)], searches[number % len(bases)]
         seconds = MARGIN * (base.fit_seconds + base.predict_seconds) + 1
