@@ -21,6 +21,7 @@ from foretell.noise import Noise, item_codes
 from foretell.panel import Panel, Schema
 from foretell.recipe import State
 from foretell.scaling import history_moments, window_scale
+from foretell.search import Between, Space
 from foretell.task import Run, Task
 from foretell.windows import Windows, sample_windows, training_spans
 
@@ -37,6 +38,11 @@ class DeepAR:
     """Sample paths from an autoregressive LSTM with a likelihood (Salinas et al. 2020), on GluonTS' network."""
 
     name: ClassVar[str] = "deepar"
+    SEARCH: ClassVar[Space] = {
+        "hidden_size": (32, 64, 96),
+        "learning_rate": Between(5e-4, 4e-3, log=True),
+        "dropout": (0.0, 0.1, 0.2),
+    }
     context_length: int | None = (
         None  # steps unrolled before the origin; default: the horizon or the longest season
     )

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from foretell.forking import Forking
+from foretell.search import Between, Space
 
 KERNEL = 3  # patches that one convolution looks at
 
@@ -22,6 +23,11 @@ class MQCNN(Forking):
     """Quantiles for every step at once, from dilated causal convolutions over the context (Wen et al. 2017)."""
 
     name: ClassVar[str] = "mqcnn"
+    SEARCH: ClassVar[Space] = {
+        "hidden_size": (32, 64, 96),
+        "learning_rate": Between(5e-4, 4e-3, log=True),
+        "dropout": (0.0, 0.1, 0.2),
+    }
     context_length: int | None = (
         None  # steps that every fork sees at least; default: two horizons or the longest season
     )

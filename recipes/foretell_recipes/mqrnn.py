@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from foretell.forking import Forking
+from foretell.search import Between, Space
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,11 @@ class MQRNN(Forking):
     """Quantiles for every step at once, from an LSTM over the context (Wen et al. 2017)."""
 
     name: ClassVar[str] = "mqrnn"
+    SEARCH: ClassVar[Space] = {
+        "hidden_size": (32, 64, 96),
+        "learning_rate": Between(5e-4, 4e-3, log=True),
+        "dropout": (0.0, 0.1, 0.2),
+    }
     context_length: int | None = (
         None  # steps that every fork sees at least; default: two horizons or the longest season
     )
