@@ -325,6 +325,7 @@ def _train(recipe: GluonTS, facts: Mapping[str, Any], entries: Entries, run: Run
     """A trained Lightning module of the recipe's estimator; raises ForetellError when its weights are not finite."""
     assert recipe.max_steps is not None
     device, estimator = pick_device(run.device), recipe.build(facts)
+    assert recipe.max_steps is not None
     with _apart(run, len(entries)):
         series = estimator.create_transformation().apply(entries, is_train=True)
         module = estimator.create_lightning_module()

@@ -44,7 +44,7 @@ class TFT:
     hidden_size: int = 32  # width of the LSTM, the attention and each variable's embedding
     num_heads: int = 4  # of the attention; they divide hidden_size
     dropout: float = 0.1  # in every gated network
-    batch_size: int = 64  # windows a step
+    batch_size: int = 32  # windows a step
     learning_rate: float = 2e-3  # highest rate of the schedule
     max_steps: int | None = None  # gradient steps; default: 500 to 2,000, by the number of observations
     patience: int = 8  # validations without a better score before the learning rate is annealed

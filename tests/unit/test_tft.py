@@ -17,7 +17,7 @@ from foretell.windows import Moments, Windows
 from foretell_recipes.tft import NOTHING_HIDDEN, TFT, Window, _lag_errors, _lag_steps, _variables
 from panels import daily, weekly_sales
 
-SMALL = {"hidden_size": 16, "max_steps": 150, "context_length": 14}
+SMALL = {"hidden_size": 16, "max_steps": 150, "context_length": 14, "batch_size": 64}
 TASK = Task(6, (0.1, 0.5, 0.9))
 
 
