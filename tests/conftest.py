@@ -11,7 +11,7 @@ import pytest
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real data sets (FORETELL_DATA, else ../shared/data beside the repository); skips where there is none."""
-    folder = Path(os.environ.get("FORETELL_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    folder = Path(os.environ.get("FORETELL_DATA") or Path(__file__).parents[2] / "shared" / "data")
     if not folder.is_dir():
         pytest.skip("the real data are not here: set FORETELL_DATA")
     return folder

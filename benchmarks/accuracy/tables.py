@@ -19,7 +19,7 @@ class NoData(ForetellError):
 
 def data_folder() -> Path:
     """FORETELL_DATA, else ../shared/data beside the repository; it need not be there."""
-    return Path(os.environ.get("FORETELL_DATA", Path(__file__).parents[3] / "shared" / "data"))
+    return Path(os.environ.get("FORETELL_DATA") or Path(__file__).parents[3] / "shared" / "data")
 
 
 def read_tables(task: BenchmarkTask, folder: Path) -> dict[str, Any]:

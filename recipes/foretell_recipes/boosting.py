@@ -24,6 +24,7 @@ from foretell.panel import Array, Panel, Schema
 from foretell.recipe import State, settings_of
 from foretell.scaling import StaticScale, window_scale
 from foretell.task import Run, Task, check_levels
+from foretell.training import CPU_THREADS
 from foretell.trees import MOST_CODES, MOST_LEAVES, Trees
 from foretell.windows import Moments, Windows, sample_windows, training_spans
 
@@ -63,7 +64,8 @@ class Boosting:
         features, target = _Table(recipe, panel, task, moments, scale).training(run.seed)
         ranks = _ranks(features, panel.static_cat.shape[1])
         features = _ranked(features, ranks)
-        with threadpool_limits(run.threads):
+        # on a machine that does other work too, threads that wait for one another take a hundred times as long
+        with threadpool_limits(run.threads or CPU_THREADS):
             models = [
                 _grown(recipe, features, target, level, len(ranks), run.seed) for level in (None, *LEVELS)
             ]

@@ -9,7 +9,7 @@ import pytest
 
 from foretell.dataset import Dataset
 
-HOME = Path(os.environ.get("FORETELL_DATA", Path(__file__).parents[2] / "../shared/data"))
+HOME = Path(os.environ.get("FORETELL_DATA") or Path(__file__).parents[2] / "../shared/data")
 pytestmark = pytest.mark.skipif(not (HOME / "rossmann").is_dir(), reason="the real data are not here")
 KNOWN = ["Open", "Promo", "StateHoliday", "SchoolHoliday"]
 
