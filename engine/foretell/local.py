@@ -11,19 +11,20 @@ import signal
 import threading
 import time
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, Final, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foretell.errors import ForetellError
 from foretell.forecast import Forecast
-from foretell.panel import Panel
+from foretell.panel import Panel, Schema
 from foretell.pooled import LEAST_OBSERVED, Explained, Pooled, chunks, unexplained
 from foretell.recipe import State
 from foretell.task import Run, Task, check_levels
@@ -48,24 +49,48 @@ class LocalForecast(NamedTuple):
 SeriesModel = Callable[[Floats, int, int, Sequence[float]], tuple[Floats, Floats]]
 
 
-class LocalRecipe(Protocol):
-    """A recipe that forecasts series one by one, or all alike."""
+class LocalRecipe(ABC):
+    """A recipe that forecasts series one by one, or all alike. Its fields, below, are declared with their defaults by each."""
 
-    @property
-    def season(self) -> int | None:
-        """Seasonal period in steps; None takes the panel's."""
-        ...
+    __slots__ = ()
 
-    @property
-    def covariates(self) -> Covariates:
-        """Whether the pooled regression comes first."""
-        ...
+    name: ClassVar[str]
+    season: int | None  # seasonal period in steps; None takes the panel's
+    covariates: Covariates
+
+    def fit(self, panel: Panel, task: Task, run: Run) -> LocalPredictor:
+        """Learn the pooled regression; a series is looked at when it is forecast."""
+        return LocalPredictor(self, _regression(panel, task.horizon, run.seed), task, run)
+
+    def load(self, schema: Schema, task: Task, state: State, run: Run) -> LocalPredictor:
+        """The predictor whose `state` this is."""
+        return LocalPredictor(self, Pooled.of_state(*state), task, run)
+
+    @abstractmethod
+    def forecast_all(
+        self, history: Floats, season: int, horizon: int, levels: Sequence[float], run: Run
+    ) -> LocalForecast:
+        """The forecast of each row of `history` [n, L]."""
+
+
+class SeriesRecipe(LocalRecipe):
+    """A local recipe that fits a model to one series at a time, across processes, within a time limit for each."""
+
+    __slots__ = ()
+
+    time_limit: float  # seconds a series, after which seasonal naive takes its place
+
+    @abstractmethod
+    def forecast_one(
+        self, values: Floats, season: int, horizon: int, levels: Sequence[float]
+    ) -> tuple[Floats, Floats]:
+        """[H] mean and [H, Q] quantiles of one series."""
 
     def forecast_all(
         self, history: Floats, season: int, horizon: int, levels: Sequence[float], run: Run
     ) -> LocalForecast:
-        """The forecast of each row of `history` [n, L], which ends at the origin; NaN where not observed."""
-        ...
+        """The forecast of each row of `history` [n, L]."""
+        return fit_each(self.forecast_one, history, season, horizon, levels, run, limit=self.time_limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +101,6 @@ class LocalPredictor:
     pooled: Pooled
     task: Task
     run: Run
-
-    @classmethod
-    def fit(cls, recipe: LocalRecipe, panel: Panel, task: Task, run: Run) -> LocalPredictor:
-        """Learn the pooled regression; a series is fitted when it is forecast."""
-        return cls(recipe, _regression(panel, task.horizon, run.seed), task, run)
-
-    @classmethod
-    def load(cls, recipe: LocalRecipe, task: Task, state: State, run: Run) -> LocalPredictor:
-        """The predictor whose `state` this is."""
-        return cls(recipe, Pooled.of_state(*state), task, run)
 
     def predict(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
         """Fit each series of the panel and forecast it from its origin on."""

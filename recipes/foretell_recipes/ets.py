@@ -9,17 +9,14 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from foretell.local import Covariates, LocalForecast, LocalPredictor, fit_each, statsforecast_forecast
-from foretell.panel import Panel, Schema
-from foretell.recipe import State
+from foretell.local import Covariates, SeriesRecipe, statsforecast_forecast
 from foretell.search import Space
-from foretell.task import Run, Task
 
 _LONGEST_SEASON = 24  # that AutoETS models; it leaves longer ones out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ETS:
+class ETS(SeriesRecipe):
     """One exponential smoothing a series, of what the pooled regression leaves."""
 
     name: ClassVar[str] = "ets"
@@ -35,20 +32,6 @@ class ETS:
     damped: bool | None = None  # whether the trend levels off; default: chosen by AICc
     covariates: Covariates = "pooled"  # none: the plain textbook model; pooled: on top of the regression
     time_limit: float = 20.0  # seconds a series, after which seasonal naive takes its place
-
-    def fit(self, panel: Panel, task: Task, run: Run) -> LocalPredictor:
-        """Learn the pooled regression; a series is fitted when it is forecast."""
-        return LocalPredictor.fit(self, panel, task, run)
-
-    def load(self, schema: Schema, task: Task, state: State, run: Run) -> LocalPredictor:
-        """The predictor whose `state` this is."""
-        return LocalPredictor.load(self, task, state, run)
-
-    def forecast_all(
-        self, history: NDArray[np.float64], season: int, horizon: int, levels: Sequence[float], run: Run
-    ) -> LocalForecast:
-        """The forecast of each row of `history` [n, L]."""
-        return fit_each(self.forecast_one, history, season, horizon, levels, run, limit=self.time_limit)
 
     def forecast_one(
         self, values: NDArray[np.float64], season: int, horizon: int, levels: Sequence[float]

@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foretell.errors import ForetellError
-from foretell.local import Covariates, LocalForecast, LocalPredictor
-from foretell.panel import Panel, Schema
-from foretell.recipe import State
+from foretell.local import Covariates, LocalForecast, LocalPredictor, LocalRecipe
+from foretell.panel import Panel
 from foretell.task import Run, Task
 
 Floats = NDArray[np.float64]
@@ -34,7 +33,7 @@ _MARGIN = 0.02  # by which the season must lower an item's squared error: it lea
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NPTS:
+class NPTS(LocalRecipe):
     """The weighted empirical distribution of each item's past, of what the pooled regression leaves."""
 
     name: ClassVar[str] = "npts"
@@ -51,11 +50,7 @@ class NPTS:
         """Learn the pooled regression; a series is looked at when it is forecast."""
         if self.half_life is not None and self.half_life <= 0:
             raise ForetellError(f"npts.half_life must be a positive number of steps, got {self.half_life}")
-        return LocalPredictor.fit(self, panel, task, run)
-
-    def load(self, schema: Schema, task: Task, state: State, run: Run) -> LocalPredictor:
-        """The predictor whose `state` this is."""
-        return LocalPredictor.load(self, task, state, run)
+        return LocalRecipe.fit(self, panel, task, run)
 
     def forecast_all(
         self, history: Floats, season: int, horizon: int, levels: Sequence[float], run: Run

@@ -9,14 +9,12 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from foretell.local import Covariates, LocalForecast, LocalPredictor, seasonal_naive
-from foretell.panel import Panel, Schema
-from foretell.recipe import State
-from foretell.task import Run, Task
+from foretell.local import Covariates, LocalForecast, LocalRecipe, seasonal_naive
+from foretell.task import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeasonalNaive:
+class SeasonalNaive(LocalRecipe):
     """The yardstick. By default it is the textbook's, and looks at covariates only for items without a history."""
 
     name: ClassVar[str] = "seasonal_naive"
@@ -25,14 +23,6 @@ class SeasonalNaive:
     covariates: Covariates = (
         "none"  # pooled: repeat what a regression on covariates, calendar and statics leaves
     )
-
-    def fit(self, panel: Panel, task: Task, run: Run) -> LocalPredictor:
-        """Learn the pooled regression; a series is looked at when it is forecast."""
-        return LocalPredictor.fit(self, panel, task, run)
-
-    def load(self, schema: Schema, task: Task, state: State, run: Run) -> LocalPredictor:
-        """The predictor whose `state` this is."""
-        return LocalPredictor.load(self, task, state, run)
 
     def forecast_all(
         self, history: NDArray[np.float64], season: int, horizon: int, levels: Sequence[float], run: Run

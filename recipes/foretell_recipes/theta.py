@@ -13,10 +13,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from foretell.local import Covariates, LocalForecast, LocalPredictor, fit_each, seasonal_naive
-from foretell.panel import Panel, Schema
-from foretell.recipe import State
-from foretell.task import Run, Task
+from foretell.local import Covariates, SeriesRecipe, seasonal_naive
 
 Floats = NDArray[np.float64]
 
@@ -25,7 +22,7 @@ _LEAST = _BURN_IN + 3  # steps below which a line and a level cannot be told apa
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Theta:
+class Theta(SeriesRecipe):
     """One theta model a series, of what the pooled regression leaves."""
 
     name: ClassVar[str] = "theta"
@@ -38,20 +35,6 @@ class Theta:
     )
     covariates: Covariates = "pooled"  # none: the plain textbook model; pooled: on top of the regression
     time_limit: float = 20.0  # seconds a series, after which seasonal naive takes its place
-
-    def fit(self, panel: Panel, task: Task, run: Run) -> LocalPredictor:
-        """Learn the pooled regression; a series is fitted when it is forecast."""
-        return LocalPredictor.fit(self, panel, task, run)
-
-    def load(self, schema: Schema, task: Task, state: State, run: Run) -> LocalPredictor:
-        """The predictor whose `state` this is."""
-        return LocalPredictor.load(self, task, state, run)
-
-    def forecast_all(
-        self, history: Floats, season: int, horizon: int, levels: Sequence[float], run: Run
-    ) -> LocalForecast:
-        """The forecast of each row of `history` [n, L]."""
-        return fit_each(self.forecast_one, history, season, horizon, levels, run, limit=self.time_limit)
 
     def forecast_one(
         self, values: Floats, season: int, horizon: int, levels: Sequence[float]
