@@ -30,6 +30,7 @@ PORTFOLIO = (
 )  # fmt: skip
 JUDGING = 0.45  # share of the time in which members are judged; the rest trains those chosen on everything
 QUICK = 0.4  # share of that time which is left to the recipes that are no networks
+GENEROUS = 2  # a quick recipe may take this part of what the quick ones have left: few take so much, and the costly come last
 LEAST = 0.08  # share of the time below which a network is not worth beginning
 FORECASTING = 0.2  # share of the time that one member's forecast of all items may take
 RESERVE = 0.3  # share of the time that is kept for forecasting at most
@@ -102,7 +103,8 @@ def judge(
     for number, member in enumerate(members):
         network = keeps_time_limit(member.recipe)
         pool = budget.left(JUDGING if network or networks == 0 else JUDGING * QUICK)
-        share = pool / (len(members) - number - (0 if network else networks))
+        left = len(members) - number - (0 if network else networks)
+        share = pool / (left if network else min(left, GENEROUS))
         if network:
             share = max(share, min(LEAST * budget.limit, pool))
         if share <= (LEAST / 2 * budget.limit if network else 0):
