@@ -29,7 +29,7 @@ PORTFOLIO = (
     "seasonal_naive", "npts", "theta", "ets", "boosting", "arima", "mqrnn", "mqcnn", "deepar", "tft",
 )  # fmt: skip
 JUDGING = 0.45  # share of the time in which members are judged; the rest trains those chosen on everything
-QUICK = 0.4  # share of that time which is left to the recipes that are no networks
+QUICK = 0.6  # share of that time which is left to the recipes that are no networks
 GENEROUS = 2  # a quick recipe may take this part of what the quick ones have left: few take so much, and the costly come last
 LEAST = 0.08  # share of the time below which a network is not worth beginning
 FORECASTING = 0.2  # share of the time that one member's forecast of all items may take
