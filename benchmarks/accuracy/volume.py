@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
 
 import foretell
 from benchmarks.accuracy.measure import Loaded, parse_recipe
@@ -157,6 +158,7 @@ def picture(rows: pd.DataFrame) -> bytes:
         for position, recipe in enumerate(recipes):
             line = group[group["recipe"] == recipe].groupby("share")["wQL"].median()
             axes.plot(100 * line.index, line, marker="o", color=f"C{position}", label=recipe)
+        shares = sorted(group["share"].unique())
         axes.set(
             xscale="log",
             yscale="log",
@@ -164,6 +166,10 @@ def picture(rows: pd.DataFrame) -> bytes:
             xlabel=f"% of the {of}",
             ylabel="wQL" if place == 0 else "",
         )
+        axes.set_xticks([100 * share for share in shares], [f"{100 * share:.3g}" for share in shares])
+        axes.set_xticks([], minor=True)
+        axes.yaxis.set_major_formatter(ScalarFormatter())
+        axes.yaxis.set_minor_formatter(ScalarFormatter())
         axes.grid(alpha=0.3, which="both")
     figure.axes[0].legend()
     file = io.BytesIO()
