@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from foretell.errors import ForetellError
 from foretell.panel import Array
+from foretell.task import QUANTILE_LEVELS
 
 if TYPE_CHECKING:
     from foretell.panel import Panel
     from foretell.recipe import Recipe
     from foretell.task import Run, Task
 
-GRID = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99)
 ENDS = (0.1, 0.9)  # the levels whose distance is the unit of a shift
 BUCKETS = 4  # parts of the horizon with shifts of their own, at most
 LEAST = 60  # forecasts (an item in a window) that it takes for more than one part
@@ -112,7 +112,9 @@ def hold_back(recipe: Recipe, panel: Panel, task: Task, run: Run) -> HeldBack:
     from foretell.audition import Validation
     from foretell.model import fit_model
 
-    validation = Validation.of(panel, task, windows=None, seed=run.seed, levels=(*task.levels, *GRID))
+    validation = Validation.of(
+        panel, task, windows=None, seed=run.seed, levels=(*task.levels, *QUANTILE_LEVELS)
+    )
     if validation is None:
         raise ForetellError(
             "histories are too short to calibrate: it takes windows held back before the origin, and so three horizons of"

@@ -7,67 +7,72 @@ here and in `forking_network`.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from dataclasses import replace
+from abc import abstractmethod
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from foretell.forking_network import RECENT, ForkingNetwork, Window
-from foretell.neural import Fitted, default_steps, fit_neural, seasonal_lags
-from foretell.panel import Panel, Schema
-from foretell.recipe import State
+from foretell.neural import (
+    NeuralRecipe,
+    between_levels,
+    default_steps,
+    quantile_and_mean_loss,
+    seasonal_lags,
+)  # fmt: skip
+from foretell.panel import Panel
 from foretell.scaling import window_scale
-from foretell.task import Run, Task
+from foretell.search import Between, Space
+from foretell.task import QUANTILE_LEVELS, Task
 from foretell.windows import Windows, sample_windows, training_spans
 
 # Axes in names: B window, F fork, T step of the window, H step of the horizon, L lag, R recent change, Q level, E width.
 
-QUANTILE_LEVELS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99)
 # Weight of a window against its season error: 0 lets rough series rule the loss (wQL), 1 the most regular (MASE). On M4
 # hourly, 48 hours before the official window, 0, 0.25 and 0.5 gave wQL .0445, .0438, .0468 and MASE 1.04, .93, .94.
 EVENNESS = 0.25
 PATCHES = 40  # about so many are read: that costs a fraction of one step at a time, and forecasts as well
 
 
-class Forking(ABC):
-    """A recipe that trains on forking sequences. Its fields, below, are declared with their defaults by each recipe."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forking(NeuralRecipe):
+    """A recipe that trains on forking sequences; one file adds the encoder."""
 
-    __slots__ = ()
-
-    name: ClassVar[str]
-    context_length: int | None
-    patch_length: int | None
-    hidden_size: int
-    dropout: float
-    batch_size: int
-    forks: int | None
-    learning_rate: float
-    max_steps: int | None
-    patience: int
-    cold_share: float
+    SEARCH: ClassVar[Space] = {
+        "hidden_size": (32, 64, 96),
+        "learning_rate": Between(5e-4, 4e-3, log=True),
+        "dropout": (0.0, 0.1, 0.2),
+    }
+    context_length: int | None = (
+        None  # steps that every fork sees at least; default: two horizons or the longest season
+    )
+    patch_length: int | None = (
+        None  # steps that the encoder reads at once; default: about 40 patches a window
+    )
+    hidden_size: int = 64  # width of the encoder
+    dropout: float = 0.1  # between layers of the encoder and of what the global network sees
+    batch_size: int = 32  # windows a step
+    forks: int | None = None  # forecast origins trained in each window; default: about 600 / horizon
+    learning_rate: float = 2e-3  # highest rate of the schedule
+    max_steps: int | None = None  # gradient steps; default: 500 to 4,000, by the number of observations
+    patience: int = 8  # validations without a better score before the learning rate is annealed
+    cold_share: float = (
+        0.1  # share of training windows whose history is hidden or cut short, as a new item's is
+    )
 
     @abstractmethod
     def encoder(self, inputs: int) -> nn.Module:
         """A module from patches [B, T, inputs] and static [B, E] to causal states [B, T, E]; E is `hidden_size`."""
-
-    def fit(self, panel: Panel, task: Task, run: Run) -> Fitted:
-        """Train on what lies before each item's origin."""
-        return fit_neural(self, panel, task, run)
-
-    def load(self, schema: Schema, task: Task, state: State, run: Run) -> Fitted:
-        """The predictor whose `state` this is."""
-        return Fitted.load(self, task, state, run)
 
     def resolved(self, panel: Panel, task: Task) -> Self:
         """This recipe with every default that depends on the data worked out."""
         horizon, longest = task.horizon, max(panel.schema.seasons)
         history = max(2, int(panel.stop.max(initial=1)))
         context = self.context_length or min(max(2 * horizon, longest, 8), history)
-        return replace(  # type: ignore[type-var]  # recipes are dataclasses
+        return replace(
             self,
             context_length=context,
             patch_length=self.patch_length or max(1, context * 3 // 2 // PATCHES),
@@ -130,11 +135,9 @@ class Forking(ABC):
     def loss(self, network: ForkingNetwork, batch: Window) -> Tensor:
         """Pinball loss over forks, steps and levels, and Huber loss of the mean head, over what was observed."""
         quantiles, mean = network(batch)
-        error = batch.truth[..., None] - quantiles
-        pinball = torch.maximum(network.levels * error, (network.levels - 1) * error).mean(-1)
-        square = functional.huber_loss(mean, batch.truth, reduction="none", delta=5.0)
+        lost = quantile_and_mean_loss(quantiles, mean, batch.truth, network.levels)
         weight = batch.trained.float() * batch.unit[:, None, None] ** -EVENNESS
-        return ((2 * pinball + 0.1 * square) * weight).sum() / weight.sum().clamp(min=1)
+        return (lost * weight).sum() / weight.sum().clamp(min=1)
 
     def forecast(
         self,
@@ -240,11 +243,3 @@ def recent_changes(values: Tensor, visible: Tensor, forks: Tensor, seasons: list
         both = (at >= lag) & visible[rows, at.clamp(min=0)] & visible[rows, then]
         changes.append((values[rows, at.clamp(min=0)] - values[rows, then]) * both)
     return torch.cat(changes, dim=-1)
-
-
-def between_levels(quantiles: Tensor, have: Tensor, want: tuple[float, ...]) -> Tensor:
-    """Quantiles [..., Q] at the rising levels `have` -> [..., len(want)], linear between them and flat beyond."""
-    levels = torch.tensor(want, device=quantiles.device)
-    right = torch.searchsorted(have, levels - 1e-6).clamp(1, len(have) - 1)
-    weight = ((levels - have[right - 1]) / (have[right] - have[right - 1])).clamp(0, 1)
-    return quantiles[..., right - 1] + (quantiles[..., right] - quantiles[..., right - 1]) * weight

@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from foretell.errors import ForetellError
 from foretell.forecast import Forecast
 from foretell.panel import Panel, Schema
-from foretell.recipe import Recipe, State, settings_of
+from foretell.recipe import State, settings_of
 from foretell.scaling import StaticScale
 from foretell.task import Run, Task
 from foretell.training import Batch, Schedule, Work, fit_network, pick_device, seeded
@@ -31,46 +33,57 @@ PREDICTION_BATCH = 256  # items forecast at a time
 LARGEST_EMBEDDING = 16
 
 
-class NeuralRecipe(Recipe, Protocol):
-    """A recipe whose model is one torch network; `fit_neural` and `Fitted` do the rest."""
+class NeuralRecipe(ABC):
+    """A recipe whose model is one torch network; `fit_neural` and `Fitted` do the rest.
+
+    Its fields, below, are declared with their defaults by each recipe.
+    """
+
+    __slots__ = ()
+
+    name: ClassVar[str]
+    keeps_time_limit: ClassVar[bool] = True
+    batch_size: int
+    learning_rate: float
+    max_steps: int | None
+    patience: int
+
+    def fit(self, panel: Panel, task: Task, run: Run) -> Fitted:
+        """Train on what lies before each item's origin."""
+        return fit_neural(self, panel, task, run)
+
+    def load(self, schema: Schema, task: Task, state: State, run: Run) -> Fitted:
+        """The predictor whose `state` this is."""
+        return Fitted.load(self, task, state, run)
 
     @property
-    def batch_size(self) -> int: ...
-
-    @property
-    def learning_rate(self) -> float: ...
-
-    @property
-    def max_steps(self) -> int | None: ...
-
-    @property
-    def patience(self) -> int: ...
-
-    @property
+    @abstractmethod
     def window_length(self) -> int:
         """Steps before an origin that the network reads; asked of a resolved recipe only."""
-        ...
 
-    def resolved(self, panel: Panel, task: Task) -> NeuralRecipe:
+    @abstractmethod
+    def resolved(self, panel: Panel, task: Task) -> Self:
         """This recipe with every default that depends on the data worked out."""
-        ...
 
+    @abstractmethod
     def sizes(self, windows: Windows, task: Task) -> dict[str, Any]:
         """All that the network's shape depends on besides the hyperparameters, as JSON."""
-        ...
 
+    @abstractmethod
     def network(self, sizes: dict[str, Any]) -> nn.Module:
         """An untrained network."""
-        ...
 
+    @abstractmethod
     def batch(
         self, windows: Windows, scale: Tensor, sizes: dict[str, Any], generator: torch.Generator
     ) -> Batch:
         """A training batch at random origins; `scale` [N, 2] is the mean and deviation of items without history."""
-        ...
 
-    def loss(self, network: Any, batch: Any) -> Tensor: ...
+    @abstractmethod
+    def loss(self, network: Any, batch: Any) -> Tensor:
+        """What training lowers."""
 
+    @abstractmethod
     def forecast(
         self,
         network: Any,
@@ -81,7 +94,6 @@ class NeuralRecipe(Recipe, Protocol):
         seed: int | None,
     ) -> tuple[Tensor, Tensor]:
         """Quantiles [B, H, Q] and mean [B, H] of `items` [B] from their origins on; no seed: a quick look, to validate."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +245,21 @@ def seasonal_lags(schema: Schema, *, repeats: int) -> list[tuple[int, int]]:
 def embedding_size(cardinality: int) -> int:
     """A common rule of thumb: half the number of codes, within bounds."""
     return min(LARGEST_EMBEDDING, (cardinality + 1) // 2)
+
+
+def quantile_and_mean_loss(quantiles: Tensor, mean: Tensor, truth: Tensor, levels: Tensor) -> Tensor:
+    """Of quantiles [..., Q] and mean [...] against `truth` [...]: pinball loss over the levels, and some Huber loss of the mean."""
+    error = truth[..., None] - quantiles
+    pinball = torch.maximum(levels * error, (levels - 1) * error).mean(-1)
+    return 2 * pinball + 0.1 * functional.huber_loss(mean, truth, reduction="none", delta=5.0)
+
+
+def between_levels(quantiles: Tensor, have: Tensor, want: tuple[float, ...]) -> Tensor:
+    """Quantiles [..., Q] at the rising levels `have` -> [..., len(want)], linear between them and flat beyond."""
+    levels = torch.tensor(want, device=quantiles.device)
+    right = torch.searchsorted(have, levels - 1e-6).clamp(1, len(have) - 1)
+    weight = ((levels - have[right - 1]) / (have[right] - have[right - 1])).clamp(0, 1)
+    return quantiles[..., right - 1] + (quantiles[..., right] - quantiles[..., right - 1]) * weight
 
 
 def _validation(fitted: Fitted, windows: Windows, count: int, scale: Tensor) -> Callable[[], float]:

@@ -9,7 +9,7 @@ import textwrap
 import tokenize
 import types
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from typing import (
@@ -140,7 +140,9 @@ def keeps_time_limit(recipe: Recipe) -> bool:
 
 def hyperparameters(recipe: type[Recipe]) -> list[Hyperparameter]:
     """The fields of a recipe in order, each with the comment that stands beside it."""
-    meanings, hints = _comments(recipe), get_type_hints(recipe)
+    declared = [base for base in reversed(recipe.__mro__) if is_dataclass(base)]
+    meanings = {name: text for base in declared for name, text in _comments(base).items()}
+    hints = get_type_hints(recipe)
     return [
         Hyperparameter(
             f.name,

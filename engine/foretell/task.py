@@ -10,6 +10,8 @@ from typing import Literal
 from foretell.errors import ForetellError
 
 DEFAULT_LEVELS = (0.1, 0.5, 0.9)
+# Levels that quantile networks are trained on and calibration is learnt at; those between them are interpolated.
+QUANTILE_LEVELS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99)
 
 
 def check_levels(levels: Sequence[float]) -> tuple[float, ...]:

@@ -18,6 +18,7 @@ from foretell.panel import Array, Panel
 CLIP = (
     5.0  # standardised covariates stay within this many deviations: one typing error must not drown the rest
 )
+NOTHING_HIDDEN = -(1 << 40)  # a step before every series' start
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +183,16 @@ def sample_windows(
     items = torch.searchsorted(weights, draws[0] * weights[-1], right=True).clamp(max=len(room) - 1)
     origins = torch.from_numpy(first)[items] + (draws[1] * torch.from_numpy(room)[items]).long()
     return items, origins
+
+
+def sample_hidden(count: int, length: int, share: float, generator: torch.Generator) -> Tensor:
+    """[count] step, counted from the origin, before which a window of `length` steps counts as not observed.
+
+    For a `share` of the windows: all of it or its beginning, as of an item that is new; for the others, nothing.
+    """
+    draws = torch.rand(2, count, generator=generator)
+    cut = (length * 2 * draws[1]).long() - length
+    return torch.where(draws[0] < share, cut.clamp(max=0), torch.full_like(cut, NOTHING_HIDDEN))
 
 
 def _align(items: Tensor, ordinals: Tensor) -> Tensor:

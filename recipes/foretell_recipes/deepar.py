@@ -8,7 +8,7 @@ that belongs to the item, step and path.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -16,14 +16,13 @@ from gluonts.torch.distributions import NegativeBinomialOutput, StudentTOutput
 from gluonts.torch.model.deepar.module import DeepARModel
 from torch import Tensor
 
-from foretell.neural import Fitted, default_steps, embedding_size, fit_neural
+from foretell.neural import NeuralRecipe, default_steps, embedding_size
 from foretell.noise import Noise, item_codes
 from foretell.panel import Panel, Schema
-from foretell.recipe import State
 from foretell.scaling import history_moments, window_scale
 from foretell.search import Between, Space
-from foretell.task import Run, Task
-from foretell.windows import Windows, sample_windows, training_spans
+from foretell.task import Task
+from foretell.windows import NOTHING_HIDDEN, Windows, sample_hidden, sample_windows, training_spans
 
 # Axes in names: B window, S path, T step, L lag, Q level.
 
@@ -34,7 +33,7 @@ ROWS_AT_ONCE = 40_000  # paths unrolled side by side: a few hundred MB at the de
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeepAR:
+class DeepAR(NeuralRecipe):
     """Sample paths from an autoregressive LSTM with a likelihood (Salinas et al. 2020), on GluonTS' network."""
 
     name: ClassVar[str] = "deepar"
@@ -59,15 +58,7 @@ class DeepAR:
         0.1  # share of training windows whose history is hidden or cut short, as a new item's is
     )
 
-    def fit(self, panel: Panel, task: Task, run: Run) -> Fitted:
-        """Train on what lies before each item's origin."""
-        return fit_neural(self, panel, task, run)
-
-    def load(self, schema: Schema, task: Task, state: State, run: Run) -> Fitted:
-        """The predictor whose `state` this is."""
-        return Fitted.load(self, task, state, run)
-
-    def resolved(self, panel: Panel, task: Task) -> DeepAR:
+    def resolved(self, panel: Panel, task: Task) -> Self:
         """This recipe with every default that depends on the data worked out."""
         history = max(2, int(panel.stop.max(initial=1)))
         context = self.context_length or min(
@@ -122,11 +113,7 @@ class DeepAR:
     ) -> Window:
         """Windows of a context and a horizon around random origins."""
         items, origins = sample_windows(training_spans(windows.panel), self.batch_size, generator)
-        draws = torch.rand(2, self.batch_size, generator=generator)
-        cut = (self.window_length * 2 * draws[1]).long() - self.window_length
-        hidden = torch.where(
-            draws[0] < self.cold_share, cut.clamp(max=0), torch.full_like(cut, NOTHING_HIDDEN)
-        )
+        hidden = sample_hidden(self.batch_size, self.window_length, self.cold_share, generator)
         placed = (t.to(windows.device) for t in (items, origins, hidden))
         return self._window(windows, scale, sizes, *placed, ahead=sizes["horizon"])
 
@@ -205,9 +192,6 @@ class DeepAR:
             truth=values,
             trained=observed & (steps > -context),
         )
-
-
-NOTHING_HIDDEN = -(1 << 40)  # before every series' start
 
 
 class Window(NamedTuple):

@@ -38,12 +38,11 @@ from foretell.neural import default_steps
 from foretell.panel import Array, Panel, Schema
 from foretell.recipe import State, settings_of
 from foretell.scaling import StaticScale, history_moments
-from foretell.task import Run, Task
+from foretell.task import QUANTILE_LEVELS, Run, Task
 from foretell.training import keyboard_interrupt, pick_device, quiet_lightning, seeded
 from foretell.windows import Moments, Windows
 
 SUFFIX = "Estimator"
-TRAINED_LEVELS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99)
 STEPS_AN_EPOCH = (
     50  # GluonTS' default: after each it looks at the training loss and may lower the learning rate
 )
@@ -310,7 +309,7 @@ def facts_of(panel: Panel, task: Task, windows: Windows, scale: StaticScale) -> 
         "past_dynamic_dims": [windows.past_size] if windows.past_size else [],
         "static_dims": [1] * reals,
         "static_cardinalities": cardinalities,
-        "quantiles": sorted({*TRAINED_LEVELS, *task.levels}),
+        "quantiles": sorted({*QUANTILE_LEVELS, *task.levels}),
         "seasonality": max(schema.seasons),
         "negative_data": not scale.positive,
         "default_scale": float(scale.unit[0]),  # else a series of zeros is scaled by the mean of its batch
@@ -323,7 +322,6 @@ def facts_of(panel: Panel, task: Task, windows: Windows, scale: StaticScale) -> 
 
 def _train(recipe: GluonTS, facts: Mapping[str, Any], entries: Entries, run: Run) -> Any:
     """A trained Lightning module of the recipe's estimator; raises ForetellError when its weights are not finite."""
-    assert recipe.max_steps is not None
     device, estimator = pick_device(run.device), recipe.build(facts)
     assert recipe.max_steps is not None
     with _apart(run, len(entries)):

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from foretell.forking import Forking
-from foretell.search import Between, Space
 
 KERNEL = 3  # patches that one convolution looks at
 
@@ -23,28 +22,7 @@ class MQCNN(Forking):
     """Quantiles for every step at once, from dilated causal convolutions over the context (Wen et al. 2017)."""
 
     name: ClassVar[str] = "mqcnn"
-    SEARCH: ClassVar[Space] = {
-        "hidden_size": (32, 64, 96),
-        "learning_rate": Between(5e-4, 4e-3, log=True),
-        "dropout": (0.0, 0.1, 0.2),
-    }
-    context_length: int | None = (
-        None  # steps that every fork sees at least; default: two horizons or the longest season
-    )
-    patch_length: int | None = (
-        None  # steps that a convolution takes as one; default: about 40 patches a window
-    )
-    hidden_size: int = 64  # channels
     num_layers: int = 5  # convolutions, each dilated twice as far as the one before
-    dropout: float = 0.1  # after each convolution and of what the global network sees
-    batch_size: int = 32  # windows a step
-    forks: int | None = None  # forecast origins trained in each window; default: about 600 / horizon
-    learning_rate: float = 2e-3  # highest rate of the schedule
-    max_steps: int | None = None  # gradient steps; default: 500 to 4,000, by the number of observations
-    patience: int = 8  # validations without a better score before the learning rate is annealed
-    cold_share: float = (
-        0.1  # share of training windows whose history is hidden or cut short, as a new item's is
-    )
 
     def encoder(self, inputs: int) -> nn.Module:
         """Gated convolutions whose sum with their input goes on to the next."""

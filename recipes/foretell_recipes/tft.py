@@ -9,32 +9,33 @@ how far those were off over the context.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 from gluonts.torch.model.tft.module import TemporalFusionTransformerModel
 from torch import Tensor, nn
-from torch.nn import functional
 
 from foretell.errors import ForetellError
-from foretell.forecast import interpolate
-from foretell.neural import Fitted, default_steps, fit_neural, seasonal_lags
-from foretell.panel import Panel, Schema
-from foretell.recipe import State
+from foretell.neural import (
+    NeuralRecipe,
+    between_levels,
+    default_steps,
+    quantile_and_mean_loss,
+    seasonal_lags,
+)  # fmt: skip
+from foretell.panel import Panel
 from foretell.scaling import window_scale
-from foretell.task import Run, Task
-from foretell.windows import Windows, sample_windows, training_spans
+from foretell.task import QUANTILE_LEVELS, Task
+from foretell.windows import NOTHING_HIDDEN, Windows, sample_hidden, sample_windows, training_spans
 
 # Axes in names: B window, T step of the context, H step of the horizon, L lag, Q level, E width.
 
-TRAINED_LEVELS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99)
 MOST_VARIABLES = 8  # each variable has a gated network of its own: more columns than this share one
 SEASONS_BACK = 3  # lags of each season
-NOTHING_HIDDEN = -(1 << 40)  # before every series' start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TFT:
+class TFT(NeuralRecipe):
     """Quantiles for every step at once, from attention over the context (Lim et al. 2021), on GluonTS' network."""
 
     name: ClassVar[str] = "tft"
@@ -52,15 +53,7 @@ class TFT:
         0.1  # share of training windows whose history is hidden or cut short, as a new item's is
     )
 
-    def fit(self, panel: Panel, task: Task, run: Run) -> Fitted:
-        """Train on what lies before each item's origin."""
-        return fit_neural(self, panel, task, run)
-
-    def load(self, schema: Schema, task: Task, state: State, run: Run) -> Fitted:
-        """The predictor whose `state` this is."""
-        return Fitted.load(self, task, state, run)
-
-    def resolved(self, panel: Panel, task: Task) -> TFT:
+    def resolved(self, panel: Panel, task: Task) -> Self:
         """This recipe with every default that depends on the data worked out."""
         if self.hidden_size % self.num_heads:
             raise ForetellError(
@@ -86,7 +79,7 @@ class TFT:
             "static_real": windows.static_real.shape[1],
             "cardinalities": list(schema.cardinalities),
             "lags": [list(pair) for pair in seasonal_lags(schema, repeats=SEASONS_BACK)],
-            "levels": sorted({*TRAINED_LEVELS, *task.levels}),
+            "levels": sorted({*QUANTILE_LEVELS, *task.levels}),
         }
 
     def network(self, sizes: dict[str, Any]) -> Network:
@@ -104,21 +97,14 @@ class TFT:
     ) -> Window:
         """Windows of a context and a horizon around random origins."""
         items, origins = sample_windows(training_spans(windows.panel), self.batch_size, generator)
-        draws = torch.rand(2, self.batch_size, generator=generator)
-        cut = (self.window_length * 2 * draws[1]).long() - self.window_length
-        hidden = torch.where(
-            draws[0] < self.cold_share, cut.clamp(max=0), torch.full_like(cut, NOTHING_HIDDEN)
-        )
+        hidden = sample_hidden(self.batch_size, self.window_length, self.cold_share, generator)
         placed = (t.to(windows.device) for t in (items, origins, hidden))
         return self._window(windows, scale, sizes, *placed)
 
     def loss(self, network: Network, batch: Window) -> Tensor:
         """Pinball loss over steps and levels, and Huber loss of the mean head, over what was observed."""
         quantiles, mean = network(batch)
-        error = batch.truth[..., None] - quantiles
-        pinball = torch.maximum(network.levels * error, (network.levels - 1) * error).mean(-1)
-        square = functional.huber_loss(mean, batch.truth, reduction="none", delta=5.0)
-        lost: Tensor = (2 * pinball + 0.1 * square) * batch.trained
+        lost = quantile_and_mean_loss(quantiles, mean, batch.truth, network.levels) * batch.trained
         return lost.sum() / batch.trained.sum().clamp(min=1)
 
     def forecast(
@@ -136,8 +122,7 @@ class TFT:
         quantiles, mean = network(batch)
         location, deviation = batch.moments[:, 0, None], batch.moments[:, 1, None]
         have = quantiles.sort(-1).values * deviation[..., None] + location[..., None]
-        wanted = torch.from_numpy(interpolate(have.cpu().numpy(), network.sizes["levels"], levels))
-        return wanted.to(windows.device), mean * deviation + location
+        return between_levels(have, network.levels, levels), mean * deviation + location
 
     def _window(
         self,

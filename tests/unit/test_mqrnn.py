@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from foretell.forking import between_levels, recent_changes, season_errors
+from foretell.forking import recent_changes, season_errors
 from foretell.forking_network import RECENT
-from foretell.neural import windows_of
+from foretell.neural import between_levels, windows_of
 from foretell.panel import Panel
 from foretell.recipe import make_recipe
 from foretell.task import Run, Task
