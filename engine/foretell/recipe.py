@@ -133,9 +133,8 @@ def settings_of(recipe: Recipe) -> dict[str, Any]:
 
 
 def keeps_time_limit(recipe: Recipe) -> bool:
-    """Whether a recipe's training heeds `Run.time_limit`: one trained in steps, or one that says so itself."""
-    names = {parameter.name for parameter in hyperparameters(type(recipe))}
-    return "max_steps" in names or bool(getattr(recipe, "keeps_time_limit", False))
+    """Whether a recipe's training heeds `Run.time_limit`: it says so itself, by a class variable of that name."""
+    return bool(getattr(recipe, "keeps_time_limit", False))
 
 
 def hyperparameters(recipe: type[Recipe]) -> list[Hyperparameter]:

@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from statistics import NormalDist
@@ -74,6 +75,7 @@ class GluonTS:
     """Any torch estimator of GluonTS, on GluonTS' own data path."""
 
     name: ClassVar[str] = "gluonts"
+    keeps_time_limit: ClassVar[bool] = True  # its training just stops then
     estimator: str = "SimpleFeedForward"  # which of GluonTS' torch estimators, without the suffix Estimator
     settings: str = (
         ""  # its own hyperparameters as GluonTS spells them: hidden_dimensions=[40],batch_norm=True
@@ -335,6 +337,7 @@ def _train(recipe: GluonTS, facts: Mapping[str, Any], entries: Entries, run: Run
             devices=[device.index or 0] if device.type == "cuda" else 1,
             max_steps=recipe.max_steps,
             max_epochs=-1,
+            max_time=None if run.time_limit is None else timedelta(seconds=run.time_limit),
             gradient_clip_val=estimator.trainer_kwargs.get("gradient_clip_val"),
             logger=False,
             enable_checkpointing=False,

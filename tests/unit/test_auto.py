@@ -76,6 +76,7 @@ class Near(Quick):
     """As `Quick`, but trained in steps, as a network is."""
 
     name: ClassVar[str] = "near"
+    keeps_time_limit: ClassVar[bool] = True
     max_steps: int = 1  # of training
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -160,3 +161,10 @@ def test_a_host_program_keeps_its_random_states_and_finds_no_file(
     assert (np.random.get_state()[1] == numpy_before).all()  # noqa: NPY002
     assert torch.equal(torch.get_rng_state(), torch_before)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_training_ends_with_the_time_limit() -> None:
+    recipe = make_recipe("gluonts", {**SMALL, "max_steps": 1_000_000})
+    began = time.perf_counter()
+    recipe.fit(daily(weekly_sales(0)), TASK, replace(RUN, time_limit=1.0))
+    assert time.perf_counter() - began < 30  # a million steps would take hours

@@ -18,6 +18,7 @@ from foretell.recipe import (
     Hyperparameter,
     as_recipe,
     hyperparameters,
+    keeps_time_limit,
     make_recipe,
     recipe_class,
     recipe_names,
@@ -132,3 +133,11 @@ def test_the_recipe_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
     report = foretell.backtest(foretell.Dataset(sales, freq="D"), horizon=2, recipes=[flat])
     assert report.leaderboard["recipe"].tolist() == ["flat"]
     assert report.leaderboard["RMSE"].iloc[0] == pytest.approx(0.5**0.5)  # mean(9, 1, 2) = 4 for 3 and 4
+
+
+@pytest.mark.parametrize(
+    ("name", "keeps"),
+    [("mqrnn", True), ("gluonts", True), ("auto", True), ("boosting", False), ("ets", False)],
+)
+def test_recipes_that_end_their_training_in_time_say_so(name: str, keeps: bool) -> None:
+    assert keeps_time_limit(make_recipe(name)) is keeps
