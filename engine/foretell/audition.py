@@ -35,6 +35,9 @@ NETWORK_CHUNKS = (8, 128)  # of networks, which forecast many items in the time 
 TRAINING_SHARE = 0.85  # of a network's time; the rest is for preparing and for its forecasts
 SLACK = 0.15  # of its share that the forecasts of a member may take whose training was late
 NETWORK_SLACK = 0.6  # of a network, which would have been trained for nothing
+LEAST_AGAIN = (
+    0.8  # of the time that a network was trained when it was judged: with less it might become worse
+)
 GRACE = 1.15  # times its share that a member may take before it is cut off
 TIDYING = 5.0  # seconds for what is cut off to put things away before it is told again
 
@@ -162,7 +165,7 @@ def run_of(member: Member, run: Run, seconds: float) -> Run:
 
 def refit(audition: Audition, panel: Panel, task: Task, run: Run, *, seconds: float) -> tuple[Model, str]:
     """The member trained on the whole panel within `seconds`, or as it was judged and why."""
-    needed = audition.fit_seconds * (0.5 if keeps_time_limit(audition.member.recipe) else 1.0)
+    needed = audition.fit_seconds * (LEAST_AGAIN if keeps_time_limit(audition.member.recipe) else 1.0)
     if needed > seconds:
         return audition.model, "not trained on the validation windows: no time left"
     try:

@@ -12,7 +12,7 @@ import numpy as np
 from foretell.audition import Audition, Validation, audition, fit_within, reason, refit
 from foretell.budget import Budget, parse_seconds
 from foretell.calibration import HeldBack
-from foretell.ensemble import Cells, Grouping, Weights, choose_weights, greedy_counts
+from foretell.ensemble import Cells, Floats, Grouping, Weights, choose_shares, choose_weights
 from foretell.errors import ForetellError
 from foretell.local import shared_regressions
 from foretell.model import Model
@@ -28,9 +28,11 @@ logger = logging.getLogger(__name__)
 PORTFOLIO = (
     "seasonal_naive", "npts", "theta", "ets", "boosting", "arima", "mqrnn", "mqcnn", "deepar", "tft",
 )  # fmt: skip
-JUDGING = 0.45  # share of the time in which members are judged; the rest trains those chosen on everything
-QUICK = 0.6  # share of that time which is left to the recipes that are no networks
+JUDGING = 0.65  # share of the time in which members are judged; the rest trains those chosen on everything
+QUICK = 0.45  # share of that time which is left to the recipes that are no networks
 GENEROUS = 2  # a quick recipe may take this part of what the quick ones have left: few take so much, and the costly come last
+BASELINES = ("seasonal_naive", "npts")
+MANY = 50  # items from which a network is trained where none can be judged
 LEAST = 0.08  # share of the time below which a network is not worth beginning
 FORECASTING = 0.2  # share of the time that one member's forecast of all items may take
 RESERVE = 0.3  # share of the time that is kept for forecasting at most
@@ -137,7 +139,7 @@ def search(
     done: list[Audition] = []
     failed: list[Trial] = []
     labels = {each.member.label for each in heard}
-    used = [heard[int(m)] for m in np.flatnonzero(greedy_counts(cells))]
+    used = [heard[int(m)] for m in np.flatnonzero(choose_shares(cells))]
     again = MARGIN * sum(a.fit_seconds for a in used) + _reserve(used, items, budget)
     for number in range(trials if bases else 0):
         base, proposals = bases[number % len(bases)], searches[number % len(bases)]
@@ -175,8 +177,10 @@ def train_chosen(
     last = validation.stands[-1]
     weights = choose_weights(cells, {g: g.codes(last) for g in Grouping.candidates(last)})
     used = [int(m) for m in np.flatnonzero(weights.used())]
-    models, seconds, notes = _trained_again([auditions[m] for m in used], panel, task, run, budget)
     mean = weights.of(panel).mean(0)
+    models, seconds, notes = _trained_again(
+        [auditions[m] for m in used], mean[used], panel, task, run, budget
+    )
     trials = [
         Trial(
             a.member.label, float(mean[m]), cells.score(cells.quantiles[m]), a.fit_seconds, a.predict_seconds
@@ -202,22 +206,24 @@ def train_chosen(
 
 
 def _trained_again(
-    chosen: Sequence[Audition], panel: Panel, task: Task, run: Run, budget: Budget
+    chosen: Sequence[Audition], weights: Floats, panel: Panel, task: Task, run: Run, budget: Budget
 ) -> tuple[tuple[Model, ...], list[float], list[str]]:
     """The chosen members trained on everything; the seconds that took, and what is to be said of each.
 
-    Networks share what the others and one forecast of all items leave, as they shared it when they were judged.
+    Networks come last, those that count most first: one that is trained again in full is worth more than several in part.
+    One forecast of all items is reckoned with. Where there is time for all, they share all of it.
     """
     reserve = _reserve(chosen, len(panel), budget)
-    models, seconds, notes = [], [], []
-    for position, each in enumerate(chosen):
-        rest = [later.fit_seconds for later in chosen[position:]]
-        share = rest[0] / max(sum(rest), 1e-9) if keeps_time_limit(each.member.recipe) else 1.0
-        before = budget.spent
-        model, note = refit(each, panel, task, run, seconds=share * max(budget.left(END) - reserve, 0.0))
-        models.append(model)
-        seconds.append(budget.spent - before)
-        notes.append(note)
+    network = [keeps_time_limit(each.member.recipe) for each in chosen]
+    models, seconds, notes = [each.model for each in chosen], [0.0] * len(chosen), [""] * len(chosen)
+    order = sorted(range(len(chosen)), key=lambda m: (network[m], -weights[m]))
+    for position, m in enumerate(order):
+        before, left = budget.spent, max(budget.left(END) - reserve, 0.0)
+        if network[m]:
+            all_others = sum(chosen[other].fit_seconds for other in order[position:])
+            left = min(left, chosen[m].fit_seconds * max(1.0, left / max(all_others, 1e-9)))
+        models[m], notes[m] = refit(chosen[m], panel, task, run, seconds=left)
+        seconds[m] = budget.spent - before
     return tuple(models), seconds, notes
 
 
@@ -258,12 +264,13 @@ def average_equally(
     why: str,
     failed: Sequence[Trial] = (),
 ) -> Portfolio:
-    """All members that can be trained, alike; networks, which need more data, only where nothing else can."""
+    """All members that can be trained, alike: of the networks one, if there are items enough to learn from; bare baselines
+    only where nothing else can."""
     models: list[Model] = []
     tried: dict[str, Trial] = {trial.member: trial for trial in failed}
-    for number, member in enumerate(members):
-        if models and keeps_time_limit(member.recipe):
-            tried[member.label] = Trial(member.label, note="not tried: too little data for a network")
+    for number, member in enumerate(sorted(members, key=_rank)):
+        if models and (note := _superfluous(member, models, panel)):
+            tried[member.label] = Trial(member.label, note=note)
             continue
         share = budget.left(END) / (len(members) - number)
         try:
@@ -278,6 +285,23 @@ def average_equally(
         reasons = "; ".join(f"{trial.member}: {trial.note}" for trial in tried.values())
         raise ForetellError(f"auto could train none of its members. {reasons}")
     labels = tuple(trial.member for trial in tried.values() if trial.weight)
-    labels = tuple(member.label for member in members if member.label in labels)
     trials = tuple(replace(trial, weight=trial.weight / len(models)) for trial in tried.values())
     return Portfolio(tuple(models), labels, Weights((1 / len(models),) * len(models)), trials, why, task)
+
+
+def _rank(member: Member) -> int:
+    """Quick recipes first, then networks, then what is only there to be better than nothing."""
+    return 2 if member.recipe.name in BASELINES else int(keeps_time_limit(member.recipe))
+
+
+def _superfluous(member: Member, models: Sequence[Model], panel: Panel) -> str:
+    """Why a member is not needed where `models` are there already; empty where it is."""
+    if member.recipe.name in BASELINES:
+        return "not tried: a baseline, and others can be trained"
+    if not keeps_time_limit(member.recipe):
+        return ""
+    if int((panel.stop > 0).sum()) < MANY:
+        return "not tried: too little data for a network"
+    if any(keeps_time_limit(model.recipe) for model in models):
+        return "not tried: one network is enough where none can be judged"
+    return ""

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from foretell.ensemble import Cells, Grouping, Weights, choose_weights, combine, greedy_counts
+from foretell.ensemble import Cells, Grouping, Weights, choose_weights, combine, greedy_counts, prior_shares
 from foretell.metrics import weighted_quantile_loss
 from panels import daily
 
@@ -40,6 +40,23 @@ def test_the_score_is_the_mean_of_the_windows_weighted_quantile_losses() -> None
     got = Cells.of(quantiles, actual, levels)
     expected = [weighted_quantile_loss(actual[k], quantiles[0, k], levels).mean() for k in range(2)]
     assert got.score(got.quantiles[0]) == pytest.approx(np.mean(expected), rel=1e-6)
+
+
+def test_the_prior_is_the_loss_to_a_negative_power() -> None:
+    # Absolute errors 1, 2 and 4 on one item: shares 1 : 1/32 : 1/1024; the last is below 3 % and counts nothing.
+    shares = prior_shares(cells([11], [12], [14], actual=[10]))
+    np.testing.assert_allclose(shares, [32 / 33, 1 / 33, 0], rtol=1e-6)
+    assert prior_shares(cells([10], [12], actual=[10])).tolist() == [1, 0]
+
+
+def test_a_large_item_decides_about_the_score_but_not_alone_about_the_weights() -> None:
+    # Errors of 100 and 0 on sizes 10,000 and 1, against 0 and 2. In wQL 100 against 2; sizes balanced by their root,
+    # 100 / 100 against 2 / 1.
+    both = cells([10100, 1], [10000, 3], actual=[10000, 1])
+    large, small = both.quantiles
+    assert both.score(large) > 40 * both.score(small)
+    # the small item counts as one of 1 % of the mean size, 50: 2 / 7.07 against 100 / 100
+    assert both.loss(large) / both.loss(small) == pytest.approx((100 / 100) / (2 / np.sqrt(50.005)), rel=1e-4)
 
 
 def test_an_average_is_weighted_item_by_item() -> None:
