@@ -106,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--recipe",
         action="append",
-        help="a recipe, perhaps with settings: ets:covariates=none; default: the task's",
+        help="a recipe, perhaps with settings (ets:covariates=none) or its levels adjusted (ets+calibrated); default: the task's",
     )
     add("--seed", action="append", type=int, help="default: 0")
     add("--again", action="store_true", help="also what is in the results already")

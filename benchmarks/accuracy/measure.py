@@ -28,6 +28,7 @@ from foretell.report import Outcome
 
 CHECK = "naive_check"  # Seasonal Naive made and scored the published way; no recipe
 BASELINE = "historical_quantiles"  # of the task rossmann_cold; no recipe
+CALIBRATED = "+calibrated"  # after a recipe: its levels adjusted by what windows before the origin say
 SCORES = (
     "wQL", "wQL[0.1]", "wQL[0.5]", "wQL[0.9]", "RMSE", "WAPE", "MASE", "coverage[0.1]", "coverage[0.9]", "interval[0.8]",
 )  # fmt: skip
@@ -82,8 +83,8 @@ def measure(loaded: Loaded, spoken: str, seed: int) -> Row:
 
 
 def parse_recipe(spoken: str) -> Recipe:
-    """The recipe of `name` or `name:setting=value,setting=value`."""
-    name, _, settings = spoken.partition(":")
+    """The recipe of `name` or `name:setting=value,setting=value`, with or without CALIBRATED after it."""
+    name, _, settings = spoken.removesuffix(CALIBRATED).partition(":")
     pairs = [pair.partition("=") for pair in settings.split(",") if pair]
     return make_recipe(name, {key: value for key, _, value in pairs})
 
@@ -98,10 +99,10 @@ def _measured(loaded: Loaded, spoken: str, seed: int) -> Row:
         return _scores(task, outcomes) | {"predict_seconds": time.perf_counter() - began}
     recipe = parse_recipe(spoken)
     if "truth" in loaded.tables:
-        return _cold(loaded, recipe, seed)
+        return _cold(loaded, recipe, seed, calibrate=spoken.endswith(CALIBRATED))
     report = foretell.backtest(
         loaded.data, horizon=task.horizon, recipes={spoken: recipe}, levels=task.levels, windows=task.windows,
-        refit=task.refit, seed=seed,
+        refit=task.refit, seed=seed, calibrate=spoken.endswith(CALIBRATED),
     )  # fmt: skip
     line = report.leaderboard.iloc[0]
     return _scores(task, report.outcomes) | {
@@ -145,9 +146,11 @@ def group_loss(
     return np.asarray(losses.mean(axis=0) / max(np.abs(actual[seen]).mean(dtype=float), least_size))
 
 
-def _cold(loaded: Loaded, recipe: Recipe, seed: int) -> Row:
+def _cold(loaded: Loaded, recipe: Recipe, seed: int, *, calibrate: bool) -> Row:
     """Forecast the items that the target table lacks; the score is theirs alone."""
     task, truth = loaded.task, loaded.tables["truth"]
+    if calibrate:
+        raise ForetellError(f"{CALIBRATED} is for back-tests, and {task.name} is none")
     model = foretell.train(loaded.data, recipe=recipe, horizon=task.horizon, levels=task.levels, seed=seed)
     began = time.perf_counter()
     frame = model.predict(items=sorted(truth["item_id"].unique())).to_frame()

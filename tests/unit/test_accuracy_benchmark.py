@@ -20,7 +20,9 @@ from benchmarks.accuracy.suites import BenchmarkTask, choose, read_about, read_s
 from benchmarks.accuracy.table import render
 from benchmarks.accuracy.tables import NoData
 
+import foretell
 from foretell.errors import ForetellError
+from foretell.recipe import make_recipe
 
 TASK = BenchmarkTask(
     name="tiny", suite="retail", about="two shops", horizon=2, levels=(0.1, 0.5, 0.9), target="target.parquet",
@@ -60,6 +62,19 @@ def test_a_result_has_scores_version_and_fingerprint(folder: Path) -> None:
     assert measured["fingerprint"]
     assert measured["version"]
     assert "error" not in measured
+
+
+def test_a_recipe_can_be_measured_with_its_levels_adjusted(folder: Path) -> None:
+    plain, adjusted = (
+        measure(Loaded(TASK, folder=folder), spoken, 0)
+        for spoken in ("seasonal_naive:season=1", "seasonal_naive:season=1+calibrated")
+    )
+    report = foretell.backtest(
+        Loaded(TASK, folder=folder).data, horizon=TASK.horizon, levels=TASK.levels, calibrate=True,
+        recipes={"naive": make_recipe("seasonal_naive", {"season": 1})},
+    )  # fmt: skip
+    assert adjusted["wQL"] == pytest.approx(report.leaderboard["wQL"].iloc[0])
+    assert adjusted["wQL"] != pytest.approx(plain["wQL"])
 
 
 def test_what_is_kept_is_not_run_again(
