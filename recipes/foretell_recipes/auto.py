@@ -29,10 +29,11 @@ PORTFOLIO = (
     "seasonal_naive", "npts", "theta", "ets", "boosting", "arima", "mqrnn", "mqcnn", "deepar", "tft",
 )  # fmt: skip
 JUDGING = 0.65  # share of the time in which members are judged; the rest trains those chosen on everything
-QUICK = 0.45  # share of that time which is left to the recipes that are no networks
+QUICK = 0.45  # share of that time which is left to the recipes that keep no time limit
 GENEROUS = 2  # a quick recipe may take this part of what the quick ones have left: few take so much, and the costly come last
 BASELINES = ("seasonal_naive", "npts")
-MANY = 50  # items from which a network is trained where none can be judged
+MANY = 50  # items from which members that learn from all of them are trained where none can be judged
+ENOUGH = 2  # of these: boosted trees and a network
 LEAST = 0.08  # share of the time below which a network is not worth beginning
 FORECASTING = 0.2  # share of the time that one member's forecast of all items may take
 RESERVE = 0.3  # share of the time that is kept for forecasting at most
@@ -264,8 +265,8 @@ def average_equally(
     why: str,
     failed: Sequence[Trial] = (),
 ) -> Portfolio:
-    """All members that can be trained, alike: of the networks one, if there are items enough to learn from; bare baselines
-    only where nothing else can."""
+    """All members that can be trained, alike; of those that learn from all items two, if there are enough, and bare
+    baselines only where nothing else can be."""
     models: list[Model] = []
     tried: dict[str, Trial] = {trial.member: trial for trial in failed}
     for number, member in enumerate(sorted(members, key=_rank)):
@@ -290,7 +291,7 @@ def average_equally(
 
 
 def _rank(member: Member) -> int:
-    """Quick recipes first, then networks, then what is only there to be better than nothing."""
+    """Quick recipes first, then those that learn from all items, then what is only there to be better than nothing."""
     return 2 if member.recipe.name in BASELINES else int(keeps_time_limit(member.recipe))
 
 
@@ -301,7 +302,7 @@ def _superfluous(member: Member, models: Sequence[Model], panel: Panel) -> str:
     if not keeps_time_limit(member.recipe):
         return ""
     if int((panel.stop > 0).sum()) < MANY:
-        return "not tried: too little data for a network"
-    if any(keeps_time_limit(model.recipe) for model in models):
-        return "not tried: one network is enough where none can be judged"
+        return "not tried: too few items to learn from"
+    if sum(keeps_time_limit(model.recipe) for model in models) >= ENOUGH:
+        return f"not tried: {ENOUGH} pooled members are enough where none can be judged"
     return ""

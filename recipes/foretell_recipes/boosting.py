@@ -7,6 +7,7 @@ cannot extrapolate, and so they need not.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 
+from foretell.budget import Budget
 from foretell.errors import ForetellError
 from foretell.forecast import Forecast
 from foretell.neural import seasonal_lags
@@ -35,6 +37,9 @@ REPEATS = 4  # seasons whose values of the same phase are looked at
 NEIGHBOURS = (-2, -1, 1, 2)  # steps around the one that is forecast whose known covariates are looked at
 LONGEST_CONTEXT = 2000
 FARTHEST = 20.0  # units that a target lies from its base, at most: one slip must not rule the squared error
+TABLE = 0.35  # share of a time limit after which no more rows are made
+GROWN = 0.9  # share of it at which the last model should be grown; the rest is for a machine that slows down
+PILOT = 10_000  # rows that a first model is grown from, to see how long it takes
 _NUMBERS = 8_000_000  # of contexts gathered at a time
 _EVER = torch.iinfo(torch.int64).max // 2  # longer than any history
 
@@ -44,6 +49,7 @@ class Boosting:
     """Histogram gradient boosting (scikit-learn) on lags, recent levels, covariates, calendar and statics."""
 
     name: ClassVar[str] = "boosting"
+    keeps_time_limit: ClassVar[bool] = True  # it learns from fewer rows then
     context_length: int | None = None  # steps before an origin; default: two horizons or two longest seasons
     max_steps: int = 100  # boosting rounds, a tree each, of every model
     learning_rate: float = 0.1  # share of each tree that counts
@@ -54,6 +60,7 @@ class Boosting:
 
     def fit(self, panel: Panel, task: Task, run: Run) -> BoostingPredictor:
         """Train on what lies before each item's origin."""
+        budget = Budget(run.time_limit or math.inf)
         if not 2 <= self.max_leaf_nodes <= MOST_LEAVES:
             raise ForetellError(
                 f"boosting.max_leaf_nodes must be from 2 to {MOST_LEAVES}, got {self.max_leaf_nodes}"
@@ -61,13 +68,15 @@ class Boosting:
         context = self.context_length or max(2 * task.horizon, 2 * max(panel.schema.seasons), 8)
         recipe = replace(self, context_length=min(context, LONGEST_CONTEXT))
         moments, scale = Moments.of(panel), StaticScale.fit(panel)
-        features, target = _Table(recipe, panel, task, moments, scale).training(run.seed)
+        features, target = _Table(recipe, panel, task, moments, scale).training(run.seed, budget)
         ranks = _ranks(features, panel.static_cat.shape[1])
         features = _ranked(features, ranks)
         # on a machine that does other work too, threads that wait for one another take a hundred times as long
         with threadpool_limits(run.threads or CPU_THREADS):
+            rows = _affordable(recipe, features, target, len(ranks), budget)
             models = [
-                _grown(recipe, features, target, level, len(ranks), run.seed) for level in (None, *LEVELS)
+                _grown(recipe, features[:rows], target[:rows], level, len(ranks), run.seed)
+                for level in (None, *LEVELS)
             ]
         return BoostingPredictor(recipe, Trees.of(models), LEVELS, ranks, moments, scale, task)
 
@@ -158,8 +167,8 @@ class _Table:
         size = max(256, _NUMBERS // self.length)
         return (slice(begin, begin + size) for begin in range(0, count, size))
 
-    def training(self, seed: int) -> tuple[Array, NDArray[np.float64]]:
-        """Features and target of random rows before the origins: `max_rows` of them, or fewer when histories are short."""
+    def training(self, seed: int, budget: Budget) -> tuple[Array, NDArray[np.float64]]:
+        """Features and target of random rows before the origins: `max_rows`, or fewer when histories or time are short."""
         windows, horizon = self.windows, torch.tensor(self.horizon)
         room = int(np.where(windows.panel.stop > 1, windows.panel.stop, 0).sum())
         count = min(self.recipe.max_rows, room * self.horizon)
@@ -171,7 +180,11 @@ class _Table:
         steps = (draws[0] * torch.minimum(windows.origin[items] - origins, horizon)).long()
         short = torch.where(draws[2] < 0.5, 0, (draws[3] * self.length).long())
         kept = torch.where(draws[1] < self.recipe.cold_share, short, _EVER)
-        parts = [self._learnt(items[p], origins[p], steps[p], kept[p]) for p in self.chunks(count)]
+        parts: list[tuple[Array, NDArray[np.float64]]] = []
+        for p in self.chunks(count):
+            if parts and budget.left(TABLE) == 0:
+                break
+            parts.append(self._learnt(items[p], origins[p], steps[p], kept[p]))
         features, target = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         if len(target) == 0:
             raise ForetellError("boosting found no observed step with a step before it to learn from")
@@ -292,6 +305,18 @@ def _ranked(features: Array, ranks: Array) -> Array:
         codes = features[:, c].astype(np.int64)
         result[:, c] = np.where(codes < len(rank), rank[np.minimum(codes, len(rank) - 1)], np.nan)
     return result
+
+
+def _affordable(
+    recipe: Boosting, features: Array, target: NDArray[np.float64], categorical: int, budget: Budget
+) -> int:
+    """How many of the rows all models can learn from in the time that is left."""
+    if math.isinf(budget.limit) or len(target) <= PILOT:
+        return len(target)
+    before = budget.spent
+    _grown(recipe, features[:PILOT], target[:PILOT], 0.5, categorical, 0)
+    seconds = (budget.spent - before) * (1 + len(LEVELS))
+    return int(np.clip(PILOT * budget.left(GROWN) / seconds, PILOT, len(target)))
 
 
 def _grown(

@@ -172,7 +172,7 @@ def test_histories_too_short_to_hold_back_a_window_get_equal_weights_without_net
     assert portfolio(model).weights.common == (0.5, 0.5)
     assert portfolio(model).remark == "equal weights: histories are too short for a validation window"
     notes = {t.member: t.note for t in portfolio(model).trials}
-    assert notes["near"] == "not tried: too little data for a network"
+    assert notes["near"] == "not tried: too few items to learn from"
     assert notes["quick:fails=fit"] == "RuntimeError: no luck"
     np.testing.assert_allclose(model.predict().mean[0], [6, 12, 7, 11, 8])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -9,13 +10,24 @@ import pytest
 import torch
 from scipy.special import ndtri
 
+from foretell.budget import Budget
 from foretell.errors import ForetellError
 from foretell.panel import Panel
 from foretell.recipe import make_recipe
 from foretell.scaling import StaticScale
 from foretell.task import Run, Task
 from foretell.windows import Moments
-from foretell_recipes.boosting import FARTHEST, Boosting, _ranked, _ranks, _Table, between_levels
+from foretell_recipes import boosting
+from foretell_recipes.boosting import (
+    FARTHEST,
+    PILOT,
+    Boosting,
+    _affordable,
+    _ranked,
+    _ranks,
+    _Table,
+    between_levels,
+)  # fmt: skip
 from panels import END, daily, weekly_sales
 
 TASK = Task(6)
@@ -79,7 +91,7 @@ def test_training_rows_are_observed_open_and_within_bounds() -> None:
     series = weekly_sales(1)
     series[0][10:30] = np.nan
     series[1][50] = 1e5  # a slip
-    features, target = table(daily(series)).training(seed=0)
+    features, target = table(daily(series)).training(0, Budget(math.inf))
     assert len(features) == len(target) > 500
     assert np.isfinite(target).all()
     assert np.abs(target).max() <= FARTHEST
@@ -165,3 +177,25 @@ def test_more_leaves_than_bits_are_refused() -> None:
 def test_a_panel_without_two_steps_to_learn_from_is_refused() -> None:
     with pytest.raises(ForetellError, match="two steps of history"):
         Boosting().fit(daily([[1.0], []]), TASK, Run())
+
+
+def test_a_time_limit_takes_fewer_rows() -> None:
+    features = np.random.default_rng(0).normal(size=(3 * PILOT, 2)).astype(np.float32)
+    target = features[:, 0].astype(float)
+    clock = iter(
+        [0.0, 10.0, 11.0, 11.0]
+    )  # begun, the first model begun and grown in one second, what is left then
+    budget = Budget(30.0, clock=lambda: next(clock))
+    # eight models of PILOT rows would take 8 s; up to 90 % of 30 s there are 16: twice as many rows
+    assert _affordable(Boosting(max_steps=2), features, target, 0, budget) == 2 * PILOT
+    assert _affordable(Boosting(max_steps=2), features, target, 0, Budget(math.inf)) == 3 * PILOT
+
+
+def test_rows_are_made_no_longer_than_there_is_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boosting, "_NUMBERS", 1)  # parts of 256 rows
+    clock = iter([0.0, *[9.0] * 9])
+    panel = daily(weekly_sales(0), covariates=False)
+    hurried, _ = table(panel).training(0, Budget(1.0, clock=lambda: next(clock)))
+    unhurried, _ = table(panel).training(0, Budget(math.inf))
+    assert len(hurried) <= 256 < len(unhurried)
+    np.testing.assert_array_equal(hurried, unhurried[: len(hurried)])
