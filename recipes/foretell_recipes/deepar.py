@@ -27,7 +27,7 @@ from foretell.windows import NOTHING_HIDDEN, Windows, sample_hidden, sample_wind
 # Axes in names: B window, S path, T step, L lag, Q level.
 
 Likelihood = Literal["student_t", "negative_binomial"]
-LARGEST_COUNT = 50.0  # items that typically sell more than this a step are as good as continuous
+LARGEST_COUNT = 50.0  # counts of more than this a step are as good as continuous
 QUICK_SAMPLES = 32  # paths for each item when training validates
 ROWS_AT_ONCE = 40_000  # paths unrolled side by side: a few hundred MB at the default width
 
@@ -43,7 +43,7 @@ class DeepAR(NeuralRecipe):
         "dropout": (0.0, 0.1, 0.2),
     }
     context_length: int | None = (
-        None  # steps unrolled before the origin; default: the horizon or the longest season
+        None  # steps unrolled before the origin; default: two horizons or the longest season
     )
     hidden_size: int = 64  # LSTM width
     num_layers: int = 2  # LSTM layers
@@ -62,7 +62,7 @@ class DeepAR(NeuralRecipe):
         """This recipe with every default that depends on the data worked out."""
         history = max(2, int(panel.stop.max(initial=1)))
         context = self.context_length or min(
-            max(task.horizon, min(max(panel.schema.seasons), 3 * task.horizon), 8), history
+            max(2 * task.horizon, min(max(panel.schema.seasons), 3 * task.horizon), 8), history
         )
         return replace(
             self,
@@ -209,13 +209,21 @@ class Window(NamedTuple):
 
 
 def likelihood_of(panel: Panel) -> Likelihood:
-    """Negative binomial where the history holds nothing but counts that are typically small, else Student's t."""
+    """Negative binomial where the history holds nothing but counts and half of their sum is of items with small ones, else
+    Student's t.
+
+    Items with large counts decide about wQL, and their spread is a small part of their mean, which a negative binomial is
+    slow to learn: on the hospital series (median item 39 a month, half of the sum in items above 1,458), a year before the
+    official window, 600 steps gave wQL .091 with it and .063 with Student's t.
+    """
     step = np.arange(len(panel.target)) - np.repeat(panel.offsets[:-1], panel.lengths)
     seen = panel.target[step < np.repeat(panel.stop, panel.lengths)]
     seen = seen[~np.isnan(seen)]
     counts = bool((seen >= 0).all() and (seen == np.round(seen)).all())
     means, _, count = history_moments(panel)
-    return "negative_binomial" if counts and np.median(means[count > 0]) < LARGEST_COUNT else "student_t"
+    means = np.sort(means[count > 0])
+    typical = means[np.searchsorted(means.cumsum(), means.sum() / 2)] if len(means) else 0.0
+    return "negative_binomial" if counts and typical < LARGEST_COUNT else "student_t"
 
 
 def lags_of(schema: Schema, history: int) -> list[int]:

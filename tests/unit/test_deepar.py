@@ -26,6 +26,10 @@ def test_small_counts_are_negative_binomial_and_the_rest_students_t() -> None:
     assert likelihood_of(daily([[0, 3.5, 2, 0, 1]])) == "student_t"
     assert likelihood_of(daily([[0, 3, -2, 0, 1]])) == "student_t"
     assert likelihood_of(daily([[1000, 3000, 2000]])) == "student_t"
+    # most items have small counts, but most of the sum is of the large one
+    assert likelihood_of(daily([[0, 3, 2], [1, 0, 1], [1000, 3000, 2000]])) == "student_t"
+    assert likelihood_of(daily([[0, 3, 2], [1, 0, 1], [60, 60, 60]])) == "student_t"
+    assert likelihood_of(daily([[0, 30, 20], [10, 40, 10], [40, 50, 45]])) == "negative_binomial"
 
 
 def test_the_likelihood_is_chosen_from_before_the_origin() -> None:
