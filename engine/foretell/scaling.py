@@ -29,7 +29,9 @@ def window_scale(values: Tensor, observed: Tensor, fallback: Tensor) -> Tensor:
     count = observed.sum(-1)
     mean = (values * observed).sum(-1) / count.clamp(min=1)
     square = ((values - mean[:, None]) ** 2 * observed).sum(-1)
-    typical = fallback[:, 1] * (mean.abs() / fallback[:, 0].abs().clamp(min=1e-12)).clamp(0.01, 100)
+    level = (mean.abs() / fallback[:, 0].abs().clamp(min=1e-12)).clamp(0.01, 100)
+    # zeros alone say nothing of how large a sale would be: were they taken for a level, it would be thousands of deviations
+    typical = fallback[:, 1] * torch.where(mean == 0, 1.0, level)
     deviation = torch.sqrt((square + typical**2) / (count + 1))
     mean = torch.where(count > 0, mean, fallback[:, 0])
     deviation = torch.where(count > 0, deviation, fallback[:, 1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
 from foretell.scaling import StaticScale, history_moments, window_scale
@@ -35,6 +36,12 @@ def test_a_constant_window_has_a_positive_deviation() -> None:
     seen = torch.ones(1, 50, dtype=torch.bool)
     assert float(window_scale(torch.full((1, 50), 7.0), seen, FALLBACK)[0, 1]) > 0
     assert float(window_scale(torch.zeros(1, 50), seen, FALLBACK)[0, 1]) > 0
+
+
+def test_a_window_of_zeros_takes_its_deviation_from_what_others_sell() -> None:
+    # 24 zeros and, as if it were one more step, the fallback's deviation: 2 / sqrt(25)
+    seen = torch.ones(1, 24, dtype=torch.bool)
+    assert float(window_scale(torch.zeros(1, 24), seen, FALLBACK)[0, 1]) == pytest.approx(0.4)
 
 
 def test_history_moments_leave_out_gaps_closed_days_and_what_lies_beyond_the_origin() -> None:
