@@ -69,6 +69,10 @@ class DataOptions:
         list[str],
         Option(metavar="COLUMN=METHOD", help="Aggregate repeated rows, e.g. target=sum; repeat."),
     ] = field(default_factory=list)
+    timezone: Annotated[
+        str | None,
+        Option(metavar="ZONE", help="Whose clock counts where times have offsets: Europe/Berlin."),
+    ] = None
     strict: Annotated[bool, Option("--strict", help="Timestamps off the frequency are an error.")] = False
 
 

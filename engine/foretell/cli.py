@@ -362,6 +362,7 @@ def _dataset(
         aggregation=pairs("--aggregation", options.aggregation),
         filling=_filling(options.filling),
         strict=options.strict,
+        timezone=options.timezone,
         schema=schema,
     )
     if not quiet:

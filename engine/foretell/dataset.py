@@ -50,6 +50,7 @@ class Dataset:
         filling: Mapping[str, Mapping[str, Any]]
         | None = None,  # column -> place -> method; a number is a value
         strict: bool = False,  # timestamps off the frequency are an error
+        timezone: str | None = None,  # whose clock counts for times with an offset or a zone; default: their own
         schema: Schema | None = None,  # a model's: its columns and categories are reproduced
     ) -> None:
         self._target = _kept(target)
@@ -58,7 +59,7 @@ class Dataset:
         self.options: Final = parse_options(
             frequency=Frequency.parse(freq), item_id=item_id, timestamp=timestamp, target=target_column,
             dimensions=dimensions, known=known, past=past, open=open, seasons=season, ends=ends,
-            aggregation=aggregation, filling=filling, strict=strict,
+            aggregation=aggregation, filling=filling, strict=strict, timezone=timezone,
         )  # fmt: skip
         options = self.options if schema is None else following(self.options, schema)
         self._read = ingest(self._target, self._related, self._items, options)

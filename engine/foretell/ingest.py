@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from foretell.clock import spoken_zones
 from foretell.covariates import (
     Covariates,
     Plan,
@@ -45,7 +46,7 @@ class Ingested:
 
 def ingest(target: object, related: Sequence[object], items: object, options: Options) -> Ingested:
     """The panel of three tables. Raises ForetellError for anything in them that cannot be read."""
-    with Store() as store:
+    with Store(options.timezone) as store:
         reader = Reader(store, options, Findings(), options.frequency)
         table = open_table(store, target, name="target")
         names = reader.names(table)
@@ -59,9 +60,18 @@ def ingest(target: object, related: Sequence[object], items: object, options: Op
             )
             for i, source in enumerate(related)
         ]
+        _report_zones(reader, [(rows, spans), *((each.rows, each.spans) for each in tables)])
         check_columns(reader, tables, table)
         panel = _build(reader, rows, spans, names=names, tables=tables, metadata=metadata)
         return Ingested(panel, names, reader.findings.all())
+
+
+def _report_zones(reader: Reader, tables: Sequence[tuple[Rows, Spans]]) -> None:
+    for rows, spans in tables:
+        if spans.zoned:
+            zone = rows.table.zones.get(rows.timestamp)
+            spoken = spoken_zones(rows.table.label, spans.zoned, zone, reader.options.timezone)
+            reader.findings.note("time_zone", spoken, spans.zoned)
 
 
 def _read_metadata(reader: Reader, items: object, names: Names) -> Metadata:
@@ -220,5 +230,5 @@ def _make_schema(
         known=known.names, past=past.names, static_real=statics.real_names, static_cat=statics.cat_names,
         open=plan.open, vocabularies={**plan.vocabularies, **statics.vocabularies},
         filling={**rules, **{column: dict(rule) for column, rule in plan.rules.items()}},
-        roles={**plan.roles, **statics.roles},
+        roles={**plan.roles, **statics.roles}, timezone=options.timezone,
     )  # fmt: skip

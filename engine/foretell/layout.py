@@ -168,7 +168,7 @@ def _aggregated(
     findings: Findings,
 ) -> str:
     """The query that makes one row of each step. Raises ForetellError for rows that are there twice, unless allowed."""
-    moments = f"SELECT count(*) AS n, count(DISTINCT r.moment) AS m FROM {source} GROUP BY p.base + r.step"
+    moments = f"SELECT count(*) AS n, count(DISTINCT r.instant) AS m FROM {source} GROUP BY p.base + r.step"
     crowded, twice = store.rows(
         f"SELECT count(*) FILTER (WHERE n > 1), count(*) FILTER (WHERE m < n) FROM ({moments})"
     )[0]
@@ -187,16 +187,15 @@ def _aggregated(
         for i, (value, way) in enumerate(zip(values, ways, strict=True))
     )
     return (
-        f"SELECT cell, {outer} FROM (SELECT p.base + r.step AS cell, r.moment AS moment, {inner} FROM {source})"
+        f"SELECT cell, {outer} FROM (SELECT p.base + r.step AS cell, r.instant AS instant, {inner} FROM {source})"
         f" GROUP BY cell"
     )
 
 
 def _twice(store: Store, rows: Rows, source: str) -> ForetellError:
-    parts = [*(f"r.{part}" for part in rows.keys), "r.moment"]
-    listed = ", ".join(parts)
+    listed = ", ".join([*(f"r.{part}" for part in rows.keys), "r.moment"])
     found = store.rows(
-        f"SELECT {listed}, count(*) FROM {source} GROUP BY {listed} HAVING count(*) > 1 ORDER BY {listed} LIMIT 1"
+        f"SELECT {listed}, count(*) FROM {source} GROUP BY {listed}, r.instant HAVING count(*) > 1 ORDER BY {listed} LIMIT 1"
     )[0]
     where = spell_key(rows.key, found[: len(rows.key)])
     unkeyed = (

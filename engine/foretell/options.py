@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from foretell.clock import check_timezone
 from foretell.errors import ForetellError, nearest
 from foretell.filling import parse_rule
 from foretell.frequency import Frequency
@@ -32,6 +33,7 @@ class Options:
     aggregation: Mapping[str, str] = field(default_factory=dict)
     filling: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # the target's under "target"
     strict: bool = False
+    timezone: str | None = None  # whose clock counts for times with an offset or a zone; None: their own
     schema: Schema | None = None  # a model's: its columns and vocabularies are reproduced
 
 
@@ -50,6 +52,7 @@ def parse_options(**given: Any) -> Options:
         raise ForetellError(
             f"the open column {given['open']!r} must be known ahead, but it is declared past."
         )
+    given["timezone"] = check_timezone(given["timezone"])
     given["seasons"] = _seasons(given["seasons"], given["frequency"])
     given["aggregation"] = _aggregation(given["aggregation"] or {})
     given["filling"] = _filling(given["filling"] or {}, given["target"])
@@ -71,7 +74,7 @@ def following(options: Options, schema: Schema) -> Options:
         )
     return replace(
         options, frequency=schema.frequency, seasons=schema.seasons, ends=schema.ends, filling=schema.filling,
-        open=schema.open, schema=schema,
+        open=schema.open, timezone=options.timezone or schema.timezone, schema=schema,
     )  # fmt: skip
 
 

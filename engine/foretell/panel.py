@@ -45,6 +45,7 @@ class Schema:
     roles: Mapping[str, str] = field(
         default_factory=dict
     )  # source column -> known, past, static: as the user's tables had it
+    timezone: str | None = None  # whose clock counts for times with an offset or a zone; None: their own
 
     @property
     def cardinalities(self) -> tuple[int, ...]:
