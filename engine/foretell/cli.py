@@ -363,6 +363,8 @@ def _dataset(
         filling=_filling(options.filling),
         strict=options.strict,
         timezone=options.timezone,
+        holidays=options.holidays,
+        holiday_days=options.holiday_days,
         schema=schema,
     )
     if not quiet:

@@ -92,10 +92,12 @@ def _vocabulary(store: Store, rows: Rows, column: str) -> tuple[str, ...]:
     return tuple(sorted(str(row[0]) for row in found))
 
 
-def future_steps(tables: Sequence[Joined], layout: Layout, *, plan: Plan, year: int | None) -> int:
+def future_steps(
+    tables: Sequence[Joined], layout: Layout, *, plan: Plan, year: int | None, ahead: int = 0
+) -> int:
     """How far the known covariates are stored past each item's end: as far as any goes, or is filled.
 
-    Never farther than the longest series is long: no horizon is.
+    Never farther than the longest series is long (no horizon is), or than `ahead`, the horizon of a trained model.
     """
     end = layout.start + layout.lengths
     farthest = 0
@@ -105,7 +107,7 @@ def future_steps(tables: Sequence[Joined], layout: Layout, *, plan: Plan, year: 
                 farthest = max(farthest, int((table.reach(column) - end).max(initial=-1)) + 1)
                 if fills(plan.rules.get(column), "future"):
                     farthest = max(farthest, year or 0, _FUTURE_AT_LEAST)
-    return min(farthest, int(layout.lengths.max(initial=0)))
+    return min(farthest, max(int(layout.lengths.max(initial=0)), ahead))
 
 
 @dataclass(frozen=True, slots=True)
