@@ -54,6 +54,7 @@ class Dataset:
         # `@country`: each item's own, in that column of the metadata
         holiday_days: int = 1,  # days before and after a holiday that have a column each
         strict: bool = False,  # timestamps off the frequency are an error
+        tolerant: bool = False,  # rows that are there twice become a finding of `check`; such data cannot be trained on
         timezone: str | None = None,  # whose clock counts for times with an offset or a zone; default: their own
         schema: Schema | None = None,  # a model's: its columns and categories are reproduced
     ) -> None:
@@ -63,7 +64,7 @@ class Dataset:
         self.options: Final = parse_options(
             frequency=Frequency.parse(freq), item_id=item_id, timestamp=timestamp, target=target_column,
             dimensions=dimensions, known=known, past=past, open=open, seasons=season, ends=ends,
-            aggregation=aggregation, filling=filling, strict=strict, timezone=timezone,
+            aggregation=aggregation, filling=filling, strict=strict, tolerant=tolerant, timezone=timezone,
             holidays=holidays, holiday_days=holiday_days,
         )  # fmt: skip
         options = self.options if schema is None else following(self.options, schema)
@@ -83,6 +84,11 @@ class Dataset:
     def findings(self) -> tuple[Finding, ...]:
         """What reading the tables found and decided."""
         return self._read.findings
+
+    @property
+    def rows(self) -> Mapping[str, int]:
+        """How many rows each table has, by the name that messages give it."""
+        return self._read.rows
 
     def encode(self, schema: Schema, *, horizon: int = 0) -> Panel:
         """These tables with another schema's columns and categories (a model's); what it has not seen is unknown.

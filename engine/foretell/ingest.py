@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,6 +44,7 @@ class Ingested:
     panel: Panel
     names: Names
     findings: tuple[Finding, ...]
+    rows: Mapping[str, int]  # of each table, by its label
 
 
 def ingest(target: object, related: Sequence[object], items: object, options: Options) -> Ingested:
@@ -67,7 +68,11 @@ def ingest(target: object, related: Sequence[object], items: object, options: Op
         _report_zones(reader, [(rows, spans), *((each.rows, each.spans) for each in tables)])
         check_columns(reader, tables, table)
         panel = _build(reader, rows, spans, names=names, tables=tables, metadata=metadata)
-        return Ingested(panel, names, reader.findings.all())
+        read = [(rows, spans), *((each.rows, each.spans) for each in tables[: len(related)])]
+        counts = {each.table.label: int(of.rows.sum()) for each, of in read}
+        if metadata is not None:
+            counts[metadata.label] = len(metadata.keys)
+        return Ingested(panel, names, reader.findings.all(), counts)
 
 
 def _read_holidays(

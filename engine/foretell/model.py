@@ -210,6 +210,9 @@ def check_dataset(data: Dataset) -> Dataset:
             f"data must be a foretell.Dataset, got {type(data).__name__}. Wrap your tables: foretell.Dataset(target,"
             ' related=..., items=..., freq="D")'
         )
+    wrong = next((finding for finding in data.findings if finding.severity == "error"), None)
+    if wrong is not None:
+        raise ForetellError(wrong.message)
     return data
 
 

@@ -40,6 +40,7 @@ class Rows:
         default_factory=dict
     )  # column -> how rows within one step become one
     allowed: bool = False  # several rows of one key and timestamp are aggregated as well
+    tolerant: bool = False  # or else they are found, not refused
 
     def value(self, column: str) -> str:
         """The name of a column's values in the view."""

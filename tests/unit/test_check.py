@@ -32,7 +32,7 @@ def test_zeros_constants_and_negative_values_are_counted():
 
 def test_clean_data_give_no_warning():
     found = check(Dataset(table("target", a=range(30)), freq="D"), horizon=7)
-    assert {finding.severity for finding in found} == {"note"}
+    assert {finding.severity for finding in found} <= {"note"}
 
 
 def test_a_horizon_longer_than_every_history_is_an_error():
