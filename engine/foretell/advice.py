@@ -74,7 +74,7 @@ ADVICE: Final[dict[str, Advice]] = {
     "categories": Advice("each category has weights of its own", ""),
     "one_category": Advice("there is nothing to learn from it", "leave it out"),
     "crowded": Advice("it names items rather than groups them: recipes learn them by heart", "merge its categories"),
-    "missing_metadata": Advice("a 0/1 column tells recipes so", "fill it in"),
+    "missing_metadata": Advice("recipes are told that it is missing", "fill it in"),
     # Forecast tables that are evaluated
     "items": Advice("scores are of the items forecast", "forecast the others too"),
     "unknown_items": Advice("they are not scored", "give the actuals of all items"),

@@ -438,7 +438,7 @@ def _show_checkup(checkup: Checkup) -> None:
         if found:
             table = _table("code", "found", "what it means, and the option that changes it")
             for finding in found:
-                means = f"{finding.meaning}. {finding.option}" if finding.option else finding.meaning
+                means = f"{finding.meaning}\n-> {finding.option}" if finding.option else finding.meaning
                 table.add_row(finding.code, escape(finding.message), escape(means))
             _console().print(table)
 

@@ -279,20 +279,20 @@ def _needs_indicator(reader: Reader, name: str, values: Array, grid: Layout, fut
 
 
 def report_gaps(findings: Findings, column: str, gaps: Gaps, rule: Rule | None) -> None:
-    """Note how many steps of a column are missing, where, and how they are read."""
-    if gaps.total == 0:
+    """Note how many steps of a column are missing, where, and how they are read.
+
+    Beyond a series' end a column may simply stop: that is a gap only where a filling is asked for.
+    """
+    missing = {place: n for place, n in gaps.steps.items() if n and (place != "future" or fills(rule, place))}
+    total = sum(missing.values())
+    if total == 0:
         return
     parts = []
-    for where, steps in gaps.steps.items():
+    for where, steps in missing.items():
         method = (rule or {}).get(where, "nan")
         if isinstance(method, Mapping):
             method = f"the value {method['value']}"
-        if steps:
-            parts.append(
-                f"{steps:,} {where} ({'not observed' if method == 'nan' else f'filled by {method}'})"
-            )
+        parts.append(f"{steps:,} {where} ({'not observed' if method == 'nan' else f'filled by {method}'})")
     findings.note(
-        "gaps",
-        f"{column}: {gaps.total:,} missing steps in {gaps.series:,} series: {', '.join(parts)}",
-        gaps.total,
+        "gaps", f"{column}: {total:,} missing steps in {gaps.series:,} series: {', '.join(parts)}", total
     )

@@ -29,7 +29,10 @@ class Coverage:
 
 
 def coverages(panel: Panel, horizon: int | None) -> list[Coverage]:
-    """One entry a source column. Filled steps count as covered where they are known, not where they are past."""
+    """One entry a source column. Filled steps count as covered where they are known, not where they are past.
+
+    An empty text in a row that is there counts as covered: recipes see it as a text of its own.
+    """
     return [
         *_cover(panel, "known", panel.known, panel.future, horizon or 0),
         *_cover(panel, "past", panel.past, 0, 0),

@@ -251,7 +251,7 @@ def _findings(report: Report) -> str:
 def _advice(finding: Finding) -> str:
     """What a finding means, and the option that changes it."""
     parts = [part for part in (finding.meaning, finding.option) if part]
-    return f"<small>{escape('. '.join(parts))}</small>" if parts else ""
+    return f"<small>{escape(' \N{RIGHTWARDS ARROW} '.join(parts))}</small>" if parts else ""
 
 
 def _settings(report: Report) -> str:
