@@ -19,14 +19,20 @@ ADVICE: Final[dict[str, Advice]] = {
     "unused": Advice("no recipe sees these columns", "name them in the related table, with known or past"),
     "left_out": Advice("no recipe sees it", "make a category or a number of it, or complete the key"),
     "by_time": Advice("every item gets the same values", "item_id=, where a column of it names the item"),
-    "known": Advice("recipes see its values over the horizon", "past=, if they are not known when forecasting"),
-    "past": Advice("recipes see its values up to the origin only", "known=, and its values through the horizon"),
+    "known": Advice(
+        "recipes see its values over the horizon", "past=, if they are not known when forecasting"
+    ),
+    "past": Advice(
+        "recipes see its values up to the origin only", "known=, and its values through the horizon"
+    ),
     "time_zone": Advice(
         "a day is a day there; the hour skipped in spring is not observed, the two of one name are aggregated",
         "timezone=, where the clock of another place counts",
     ),
     "holidays": Advice("recipes learn what holidays do, if the history has some", "holidays=, holiday_days="),
-    "duplicates": Advice("a run would stop: which row counts is not known", "aggregation=, or remove the extra rows"),
+    "duplicates": Advice(
+        "a run would stop: which row counts is not known", "aggregation=, or remove the extra rows"
+    ),
     "repeated": Advice("they count as one value, joined as asked", "aggregation=, with another method"),
     "aggregated": Advice(
         "recipes see one value a step; far more rows than steps mean that the data are finer than freq",
@@ -40,7 +46,9 @@ ADVICE: Final[dict[str, Advice]] = {
     "cold_start": Advice("they are forecast from metadata, covariates and the other items", ""),
     "no_history": Advice("they are forecast as new items", "fill their target in, or remove them"),
     "no_related": Advice("their covariates count as missing, which recipes are told", "add their rows"),
-    "no_metadata": Advice("they belong to an unknown category; new items get a poor forecast", "add their rows"),
+    "no_metadata": Advice(
+        "they belong to an unknown category; new items get a poor forecast", "add their rows"
+    ),
     "frequency": Advice(
         "most of their steps are gaps, and seasons are counted in the wrong steps",
         "freq=, or a data set of its own for each frequency",
@@ -49,8 +57,12 @@ ADVICE: Final[dict[str, Advice]] = {
         "if nothing sold means no row, recipes never see the zeros and forecast too much",
         "filling={'target': {'middle': 'zero', 'back': 'zero'}}, or a coarser freq=",
     ),
-    "all_zero": Advice("their forecast is zero; they cannot be scored by wQL alone", "remove items that are not sold"),
-    "constant": Advice("there is nothing to learn; MASE leaves them out", "remove them, if they are placeholders"),
+    "all_zero": Advice(
+        "their forecast is zero; they cannot be scored by wQL alone", "remove items that are not sold"
+    ),
+    "constant": Advice(
+        "there is nothing to learn; MASE leaves them out", "remove them, if they are placeholders"
+    ),
     "negative": Advice(
         "forecasts may go below zero for every item; counts have no likelihood of their own",
         "set returns to zero, or keep them in a column of the related table",
@@ -63,17 +75,25 @@ ADVICE: Final[dict[str, Advice]] = {
     ),
     "float32_sum": Advice("sums over an item overflow in training", "divide the column, by 1e6 say"),
     "horizon": Advice("nothing can be trained", "horizon=, or more history"),
-    "shorter": Advice("they cannot be trained on; they are forecast much like new items", "horizon=, or more history"),
-    "short": Advice("recipes with a model an item have little to learn; a backtest has no history before them", "horizon="),
+    "shorter": Advice(
+        "they cannot be trained on; they are forecast much like new items", "horizon=, or more history"
+    ),
+    "short": Advice(
+        "recipes with a model an item have little to learn; a backtest has no history before them", "horizon="
+    ),
     # Columns
-    "known_ends": Advice("predict would stop", "extend the table, past=, or filling= with the place 'future'"),
+    "known_ends": Advice(
+        "predict would stop", "extend the table, past=, or filling= with the place 'future'"
+    ),
     "known_holes": Advice("recipes are told that these are missing", "complete the table, or filling="),
     "known_never": Advice("they count as missing throughout", "add their rows, or filling="),
     "never_changes": Advice("there is nothing to learn from it", "leave it out"),
     "coverage": Advice("recipes are told where it is missing", "complete the table, or filling="),
     "categories": Advice("each category has weights of its own", ""),
     "one_category": Advice("there is nothing to learn from it", "leave it out"),
-    "crowded": Advice("it names items rather than groups them: recipes learn them by heart", "merge its categories"),
+    "crowded": Advice(
+        "it names items rather than groups them: recipes learn them by heart", "merge its categories"
+    ),
     "missing_metadata": Advice("recipes are told that it is missing", "fill it in"),
     # Forecast tables that are evaluated
     "items": Advice("scores are of the items forecast", "forecast the others too"),

@@ -71,7 +71,10 @@ class DataOptions:
     ] = field(default_factory=list)
     holidays: Annotated[
         str | None,
-        Option(metavar="COUNTRIES", help="Holidays known ahead: DE or DE,US-CA; @country: of that metadata column."),
+        Option(
+            metavar="COUNTRIES",
+            help="Holidays known ahead: DE or DE,US-CA; @country: of that metadata column.",
+        ),
     ] = None
     holiday_days: Annotated[
         int, Option(metavar="DAYS", help="Days before and after holidays with a column each.")

@@ -30,7 +30,9 @@ class Checkup:
     findings: tuple[Finding, ...]  # errors, warnings, notes
     facts: dict[str, Any] = field(default_factory=dict)  # JSON: sizes, times, shares
     frequencies: list[dict[str, Any]] = field(default_factory=list)  # a row a frequency found
-    columns: list[dict[str, Any]] = field(default_factory=list)  # a row a column of the related and the item tables
+    columns: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # a row a column of the related and the item tables
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
@@ -130,7 +132,9 @@ def _check_target(panel: Panel, profile: Profile, findings: Findings) -> None:
     _list(panel, have & (low < 0), findings.note, "negative", "have negative values")
     seen, steps = int(profile.seen.sum()), int(panel.lengths.sum())
     if seen * 2 < steps:
-        findings.warn("mostly_gaps", f"{1 - seen / steps:.0%} of the target's {steps:,} steps have no row", steps - seen)
+        findings.warn(
+            "mostly_gaps", f"{1 - seen / steps:.0%} of the target's {steps:,} steps have no row", steps - seen
+        )
     if profile.worst is not None:
         _report_outliers(panel, profile, profile.worst, findings)
     _report_size(panel, profile, findings)
@@ -161,7 +165,13 @@ def _report_size(panel: Panel, profile: Profile, findings: Findings) -> None:
             f" more than 1; first {_name(panel, first)!r}",
             count,
         )
-    _list(panel, profile.size > _LARGEST, findings.warn, "float32_sum", "sum up to more than float32 holds (3.4e38)")
+    _list(
+        panel,
+        profile.size > _LARGEST,
+        findings.warn,
+        "float32_sum",
+        "sum up to more than float32 holds (3.4e38)",
+    )
 
 
 def _check_lengths(panel: Panel, horizon: int, findings: Findings) -> None:
@@ -193,7 +203,9 @@ def _check_column(panel: Panel, column: Coverage, horizon: int | None, findings:
     if column.low == column.high:
         findings.warn("never_changes", f"{column.name!r} is {column.low:g} throughout", 1)
     if max(abs(column.low), abs(column.high)) > EXACT and len(never) < len(panel):
-        findings.warn("float32", f"{column.name!r} has values beyond {EXACT:,}, where float32 rounds to more than 1", 1)
+        findings.warn(
+            "float32", f"{column.name!r} has values beyond {EXACT:,}, where float32 rounds to more than 1", 1
+        )
 
 
 def _check_ahead(panel: Panel, column: Coverage, horizon: int, findings: Findings) -> None:
@@ -201,7 +213,9 @@ def _check_ahead(panel: Panel, column: Coverage, horizon: int, findings: Finding
     short = np.flatnonzero(some & (column.last < end))
     if len(short):
         first = int(short[0])
-        message = str(panel._ends_early(first, column.name, int(column.last[first] - panel.start[first]), horizon))
+        message = str(
+            panel._ends_early(first, column.name, int(column.last[first] - panel.start[first]), horizon)
+        )
         findings.error("known_ends", f"{message} ({len(short):,} such items)", len(short))
     holes = some & (column.last >= end) & (column.ahead < horizon)
     _list(panel, holes, findings.warn, "known_holes", f"lack values of {column.name!r} within the horizon")

@@ -24,7 +24,9 @@ def check_timezone(name: str | None) -> str | None:
     if name is None or name in (known := available_timezones()):
         return name
     close = nearest(str(name), known) or _by_city(str(name), known)
-    raise ForetellError(f"there is no time zone {name!r}.{close} Write it as Europe/Berlin or America/New_York.")
+    raise ForetellError(
+        f"there is no time zone {name!r}.{close} Write it as Europe/Berlin or America/New_York."
+    )
 
 
 def _by_city(name: str, zones: set[str]) -> str:
@@ -37,7 +39,9 @@ def _by_city(name: str, zones: set[str]) -> str:
 def carries_zone(text: str) -> str:
     """SQL, true where the text of a time says an offset or a zone; cheap, as every row of a CSV is asked."""
     late = f"substr({text}, {_DATE + 1})"
-    marked = f"contains({text}, '+') OR contains({late}, '-') OR right(trim({text}), 1) NOT BETWEEN '0' AND '9'"
+    marked = (
+        f"contains({text}, '+') OR contains({late}, '-') OR right(trim({text}), 1) NOT BETWEEN '0' AND '9'"
+    )
     return f"(length({text}) > {_DATE} AND ({marked}))"
 
 
@@ -46,7 +50,9 @@ def spelt_wall(text: str, tails: Sequence[str], local: str | None) -> str:
 
     `tails` are what may be missing from a short spelling: `-01` for the day of a month.
     """
-    spellings = ", ".join(f"TRY_CAST({part} AS TIMESTAMP)" for part in (text, *(f"({text} || '{t}')" for t in tails)))
+    spellings = ", ".join(
+        f"TRY_CAST({part} AS TIMESTAMP)" for part in (text, *(f"({text} || '{t}')" for t in tails))
+    )
     zoned = spelt_instant(text)
     wall = f"TRY_CAST({_part(text, 1)} AS TIMESTAMP)" if local is None else f"timezone('{local}', {zoned})"
     bare = f"{_part(text, 2)} = ''"  # only blanks after the time

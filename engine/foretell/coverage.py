@@ -20,7 +20,9 @@ class Coverage:
     name: str  # as the user's table has it
     role: str  # known or past
     history: float  # share of the steps of all histories; NaN where there are none
-    horizon: float  # share of the steps of the horizon, over all items; NaN without a horizon or for a past column
+    horizon: (
+        float  # share of the steps of the horizon, over all items; NaN without a horizon or for a past column
+    )
     items: NDArray[np.int64]  # [N] steps with a value
     ahead: NDArray[np.int64]  # [N] of them, those within the horizon
     last: NDArray[np.int64]  # [N] ordinal of the last one; before the start where there is none
@@ -54,9 +56,7 @@ def _cover(panel: Panel, role: str, values: Array, future: int, horizon: int) ->
     """Every column in one pass over the rows: a chunk of a file is read once for all of them."""
     grid = Layout(panel.start, panel.offsets).reaching(future)
     names = panel.schema.known if role == "known" else panel.schema.past
-    tallies = [
-        _Tally(name, at, len(panel), panel.start) for name, at in source_columns(panel, names).items()
-    ]
+    tallies = [_Tally(name, at, len(panel), panel.start) for name, at in source_columns(panel, names).items()]
     for first, stop in grid.chunks() if tallies else ():
         cells = slice(int(grid.offsets[first]), int(grid.offsets[stop]))
         part = np.asarray(values[cells])
@@ -134,7 +134,9 @@ def static_coverages(panel: Panel) -> list[StaticCoverage]:
     real, found = panel.schema.static_real, []
     for position, name in enumerate(real):
         if not (name.endswith(MISSING_SUFFIX) and name.removesuffix(MISSING_SUFFIX) in real):
-            found.append(StaticCoverage(name, int(np.count_nonzero(~np.isnan(panel.static_real[:, position]))), None))
+            found.append(
+                StaticCoverage(name, int(np.count_nonzero(~np.isnan(panel.static_real[:, position]))), None)
+            )
     for position, name in enumerate(panel.schema.static_cat):
         codes = np.bincount(panel.static_cat[:, position], minlength=1)
         found.append(StaticCoverage(name, int(codes[1:].sum()), int(np.count_nonzero(codes[1:]))))

@@ -73,9 +73,7 @@ def country_code(name: str, where: str = "holidays") -> str:
     parts = {each.lower(): each for each in aliases}
     if part.strip().lower() not in parts:
         listed = f"It has: {', '.join(countries[code])}." if parts else "It has none."
-        raise ForetellError(
-            f"{where}: {code} has no subdivision {part!r}.{nearest(part, aliases)} {listed}"
-        )
+        raise ForetellError(f"{where}: {code} has no subdivision {part!r}.{nearest(part, aliases)} {listed}")
     return f"{code}-{parts[part.strip().lower()]}"
 
 
@@ -101,7 +99,12 @@ def _nearest_country(name: str, spellings: Mapping[str, str]) -> str:
 
 
 def holiday_table(
-    holidays: Sequence[str], days: int, *, frequency: Frequency, span: tuple[int, int], countries: Iterable[str] = ()
+    holidays: Sequence[str],
+    days: int,
+    *,
+    frequency: Frequency,
+    span: tuple[int, int],
+    countries: Iterable[str] = (),
 ) -> pd.DataFrame:
     """A related table: a row a step of `span` (first ordinal, last), with a column for each of `holiday_columns`.
 
@@ -113,12 +116,16 @@ def holiday_table(
     if column is None:
         made = [_values(code, days, frequency, steps) for code in holidays]
         table = np.concatenate(made, axis=1)
-        return pd.DataFrame({"timestamp": stamps} | dict(zip(holiday_columns(holidays, days), table.T, strict=True)))
+        return pd.DataFrame(
+            {"timestamp": stamps} | dict(zip(holiday_columns(holidays, days), table.T, strict=True))
+        )
     frames = []
     for spelt in sorted(set(countries)):
         table = _values(country_code(spelt, f"metadata column {column!r}"), days, frequency, steps)
         names = holiday_columns(holidays, days)
-        frames.append(pd.DataFrame({column: spelt, "timestamp": stamps} | dict(zip(names, table.T, strict=True))))
+        frames.append(
+            pd.DataFrame({column: spelt, "timestamp": stamps} | dict(zip(names, table.T, strict=True)))
+        )
     if not frames:
         raise ForetellError(f"holidays by {column!r}: no item has a country there. Fill the column in.")
     return pd.concat(frames, ignore_index=True)

@@ -89,9 +89,14 @@ def _read_holidays(
     frame = holiday_table(
         options.holidays, options.holiday_days, frequency=frequency, span=(first, reach), countries=countries
     )
-    spoken = f"{len(set(countries)):,} countries in {column!r}" if column is not None else ", ".join(options.holidays)
+    spoken = (
+        f"{len(set(countries)):,} countries in {column!r}"
+        if column is not None
+        else ", ".join(options.holidays)
+    )
     reader.findings.note(
-        "holidays", f"holidays of {spoken} are known: {', '.join(holiday_columns(options.holidays, options.holiday_days))}"
+        "holidays",
+        f"holidays of {spoken} are known: {', '.join(holiday_columns(options.holidays, options.holiday_days))}",
     )
     return read_related(reader, frame, name="holidays", names=names, metadata=metadata)
 

@@ -244,14 +244,16 @@ def _findings(report: Report) -> str:
         for f in gravest_first(report.findings)
     ]
     body = f'<ul class="findings">\n{"".join(rows)}</ul>\n' if rows else _note("Nothing out of the ordinary.")
-    tables = "".join(f"<h3>{escape(title)}</h3>\n{_plain_table(each)}" for title, each in report.data_tables.items())
+    tables = "".join(
+        f"<h3>{escape(title)}</h3>\n{_plain_table(each)}" for title, each in report.data_tables.items()
+    )
     return _section("What was found in the data", body + tables)
 
 
 def _advice(finding: Finding) -> str:
     """What a finding means, and the option that changes it."""
-    parts = [part for part in (finding.meaning, finding.option) if part]
-    return f"<small>{escape(' \N{RIGHTWARDS ARROW} '.join(parts))}</small>" if parts else ""
+    text = escape(" \N{RIGHTWARDS ARROW} ".join(part for part in (finding.meaning, finding.option) if part))
+    return f"<small>{text}</small>" if text else ""
 
 
 def _settings(report: Report) -> str:

@@ -12,9 +12,13 @@ from foretell.filling import UNFILLED
 from foretell.layout import Layout
 from foretell.panel import Array, Panel
 
-FAR: Final = 25  # times the spread of an item's middle half, from its median, at which a value counts as an outlier
+FAR: Final = (
+    25  # times the spread of an item's middle half, from its median, at which a value counts as an outlier
+)
 ENOUGH: Final = 8  # values other than 0 that an item needs for that
-_LEAST_SPREAD: Final = 0.1  # of the median: an item that hardly varies has no outlier within a few times its level
+_LEAST_SPREAD: Final = (
+    0.1  # of the median: an item that hardly varies has no outlier within a few times its level
+)
 EXACT: Final = 1 << 24  # float32 holds every whole number up to here
 _FAR_APART: Final = np.iinfo(np.int64).max
 
@@ -27,12 +31,16 @@ class Profile:
     low: NDArray[np.float64]  # the least value; +inf where nothing is observed
     high: NDArray[np.float64]  # the greatest one; -inf
     size: NDArray[np.float64]  # sum of absolute values, in float64
-    apart: NDArray[np.int64]  # fewest steps from one observation to the next; 0 where there are fewer than two
+    apart: NDArray[
+        np.int64
+    ]  # fewest steps from one observation to the next; 0 where there are fewer than two
     every: NDArray[np.int64]  # steps that divide all of those distances; 0 likewise
     first: NDArray[np.int64]  # ordinal of the first observed step; that of the first step where there is none
     outliers: NDArray[np.int64]  # values that lie far from the others
     rounded: NDArray[np.int64]  # values beyond what float32 holds to the unit
-    worst: tuple[int, int, float, float] | None  # item, ordinal, value and the item's median, of the farthest outlier
+    worst: (
+        tuple[int, int, float, float] | None
+    )  # item, ordinal, value and the item's median, of the farthest outlier
 
     @classmethod
     def of(cls, panel: Panel) -> Profile:

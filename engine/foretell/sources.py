@@ -217,7 +217,10 @@ class Table:
         if column in self.zones:
             return f"timezone('UTC', CAST({name} AS TIMESTAMPTZ))", f"{name} IS NOT NULL"
         zoned = carries_zone(name)
-        return f"CASE WHEN {zoned} THEN coalesce(timezone('UTC', {spelt_instant(name)}), {moment}) ELSE {moment} END", zoned
+        return (
+            f"CASE WHEN {zoned} THEN coalesce(timezone('UTC', {spelt_instant(name)}), {moment}) ELSE {moment} END",
+            zoned,
+        )
 
     def _stored_moment(self, name: str, column: str, frequency: Frequency) -> str:
         kind = self.kinds[column]
@@ -289,7 +292,9 @@ def _typed_table(store: Store, label: str, view: str, schema: Any) -> Table:
     kinds = {column: _kind(dtype) for column, dtype in dtypes.items()}
     textual = frozenset(column for column, kind in kinds.items() if kind == "text")
     fractional = frozenset(c for c in kinds if dtypes[c] in ("FLOAT", "DOUBLE"))
-    zones = {c: schema.field(c).type.tz if c in schema.names else "UTC" for c in kinds if dtypes[c] in _INSTANTS}
+    zones = {
+        c: schema.field(c).type.tz if c in schema.names else "UTC" for c in kinds if dtypes[c] in _INSTANTS
+    }
     return Table(label, view, kinds, textual, fractional, zones, store.timezone)
 
 
@@ -366,7 +371,9 @@ def _from_pandas(frame: pd.DataFrame, name: str) -> Any:
             values = values.dt.start_time
         try:
             columns[column] = pa.Array.from_pandas(values)
-            if values.dtype == object and getattr(columns[column].type, "tz", None) is not None:  # offsets may differ
+            if (
+                values.dtype == object and getattr(columns[column].type, "tz", None) is not None
+            ):  # offsets may differ
                 columns[column] = pa.Array.from_pandas(values.astype(str).where(values.notna(), None))
         except (pa.ArrowInvalid, pa.ArrowTypeError):  # an object column of several types: its text decides
             columns[column] = pa.Array.from_pandas(values.astype(str).where(values.notna(), None))

@@ -73,7 +73,10 @@ def _spell(frequency: Frequency, apart: int, every: int, weekday: int) -> str:
     """The alias of observations `apart` steps from each other at least, all distances multiples of `every`."""
     steps = every * frequency.multiple
     if frequency.unit == "D" and every % 7:
-        alias = next((a for a, (fewest, most) in _MONTHLY.items() if fewest <= apart * frequency.multiple <= most), None)
+        alias = next(
+            (a for a, (fewest, most) in _MONTHLY.items() if fewest <= apart * frequency.multiple <= most),
+            None,
+        )
         if alias is not None:
             return alias
     usual = _USUAL.get(frequency.unit, {})

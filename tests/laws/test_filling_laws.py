@@ -121,9 +121,9 @@ def gappy(draw, name, values, steps):
     return pd.DataFrame({"item_id": name, "timestamp": pd.date_range(ORIGIN, periods=steps), "value": cells})
 
 
-def column(draw, name, values, steps=STEPS):
+def column(draw, name, values, *, steps=STEPS, kind=float):
     """A gappy column of the items a, b and c; rows of nothing are there or not. (The anchor z has every value.)"""
-    frames = [gappy(draw, item, values, steps) for item in "abc"]
+    frames = [gappy(draw, item, values, steps).astype({"value": kind}) for item in "abc"]
     frame = pd.concat(frames, ignore_index=True)
     if draw(st.booleans()):
         frame = frame.dropna()
@@ -136,16 +136,21 @@ def shops(draw):
     numbers, words = st.integers(-50, 50).map(float), st.sampled_from(WORDS)
     anchor = pd.DataFrame({"item_id": "z", "timestamp": pd.date_range(ORIGIN, periods=STEPS), "target": 1.0})
     price = column(draw, "price", numbers)
-    past = price.merge(column(draw, "tag", words), how="outer", on=["item_id", "timestamp"])
+    past = price.merge(column(draw, "tag", words, kind=object), how="outer", on=["item_id", "timestamp"])
     anchored = anchor.rename(columns={"target": "price"}).assign(tag="x")
     method, front = st.sampled_from(CAUSAL), st.sampled_from(["nan", "zero", 7.5])
-    filling = {name: {"front": draw(front), "middle": draw(method), "back": draw(method)} for name in ("target", "price")}
+    filling = {
+        name: {"front": draw(front), "middle": draw(method), "back": draw(method)}
+        for name in ("target", "price")
+    }
     filling["tag"] = {place: draw(st.sampled_from(OF_TEXT)) for place in ("middle", "back")}
-    filling["promo"] = {place: draw(st.sampled_from([*CAUSAL, *LOOKING_AHEAD])) for place in ("middle", "back", "future")}
+    filling["promo"] = {
+        place: draw(st.sampled_from([*CAUSAL, *LOOKING_AHEAD])) for place in ("middle", "back", "future")
+    }
     return {
-        "target": pd.concat([column(draw, "target", numbers), anchor], ignore_index=True).astype({"target": float}),
-        "past": pd.concat([past, anchored], ignore_index=True).astype({"price": float}),
-        "known": column(draw, "promo", numbers, STEPS + AHEAD).astype({"promo": float}),
+        "target": pd.concat([column(draw, "target", numbers), anchor], ignore_index=True),
+        "past": pd.concat([past, anchored], ignore_index=True),
+        "known": column(draw, "promo", numbers, steps=STEPS + AHEAD),
         "filling": filling,
     }
 
@@ -182,7 +187,9 @@ def assert_equal_shows(one, other, *, without=()):
     assert one.keys() == other.keys()
     for name in one:
         assert one[name][0] == other[name][0], name
-        common = (one[name][1].keys() & other[name][1].keys()) - set(without)  # a later word is a column of one of them
+        common = (one[name][1].keys() & other[name][1].keys()) - set(
+            without
+        )  # a later word is a column of one of them
         assert {"target", "price"} <= common
         for what in common:
             np.testing.assert_array_equal(one[name][1][what], other[name][1][what], err_msg=f"{name}: {what}")
@@ -209,8 +216,8 @@ def test_whatever_happens_from_an_origin_on_the_panel_before_it_stays(shop, othe
     for name in ("target", "past"):
         late = other[name][other[name]["timestamp"] >= ORIGIN + pd.Timedelta(days=origin)]
         late = pd.concat([late, late.sample(frac=0.2, random_state=data.draw(st.integers(0, 99)))])
-        new = late[late["item_id"] == "a"].assign(item_id="new")
-        changed[name] = pd.concat([early(shop[name], origin), late, new], ignore_index=True)
+        late.loc[late["item_id"] == "b", "item_id"] = "new"
+        changed[name] = pd.concat([early(shop[name], origin), late], ignore_index=True)
     assert_equal_shows(shown(read(**shop), origin), shown(read(**changed), origin))
 
 

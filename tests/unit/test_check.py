@@ -98,7 +98,9 @@ def daily(first="2024-01-01", every="D", **items):
 
 
 def test_every_item_is_looked_at_for_its_frequency():
-    sold = pd.concat([table("target", **{f"i{k}": range(1, 60) for k in range(300)}), daily(every="W-WED", z=range(1, 9))])
+    sold = pd.concat(
+        [table("target", **{f"i{k}": range(1, 60) for k in range(300)}), daily(every="W-WED", z=range(1, 9))]
+    )
     found = findings(Dataset(sold, freq="D"))
     assert found["frequency"].message == (
         "1 of 301 items are observed as freq='W-WED' would have it, asked was 'D'; first 'z'"
@@ -161,7 +163,10 @@ def test_a_typing_error_is_an_outlier_and_a_good_day_is_not():
 
 def test_the_quartiles_behind_outliers_are_those_of_a_plain_loop():
     rng = np.random.default_rng(1)
-    series = {f"i{k}": rng.normal(0, 10 ** rng.uniform(-3, 3), 60) * (1 + 99 * (rng.random(60) < 0.03)) for k in range(40)}
+    series = {
+        f"i{k}": rng.normal(0, 10 ** rng.uniform(-3, 3), 60) * (1 + 99 * (rng.random(60) < 0.03))
+        for k in range(40)
+    }
     panel = Dataset(table("target", **series), freq="D").panel
     expected = []
     for item in range(len(panel)):
@@ -181,7 +186,12 @@ def test_the_profile_does_not_depend_on_the_size_of_the_chunks(monkeypatch):
     for name in ("seen", "low", "high", "size", "apart", "every", "first", "outliers", "rounded"):
         np.testing.assert_array_equal(getattr(Profile.of(data.panel), name), getattr(whole, name))
     for again, once in zip(coverages(data.panel, 5), covered, strict=True):
-        assert (again.name, again.history, again.low, again.high) == (once.name, once.history, once.low, once.high)
+        assert (again.name, again.history, again.low, again.high) == (
+            once.name,
+            once.history,
+            once.low,
+            once.high,
+        )
         np.testing.assert_array_equal(again.last, once.last)
 
 
@@ -194,7 +204,9 @@ def test_filled_steps_are_not_observed():
 def test_values_and_sums_beyond_float32_are_warned_of():
     found = findings(Dataset(table("target", a=[1, 2**24 + 2], b=[3e38, 3e38], c=[1, 2]), freq="D"))
     assert "3 values of 2 items are beyond 16,777,216" in found["float32"].message
-    assert found["float32_sum"].message.startswith("1 items sum up to more than float32 holds (3.4e38), first 'b'")
+    assert found["float32_sum"].message.startswith(
+        "1 items sum up to more than float32 holds (3.4e38), first 'b'"
+    )
 
 
 def test_a_target_that_is_mostly_gaps_is_a_warning():
@@ -206,7 +218,13 @@ def test_columns_are_covered_over_history_and_horizon():
     promo = table("promo", a=[1, np.nan, 3, 4, 5, 6], b=[1, 2, 3, 4, np.nan, 6])
     flag = table("flag", a=[1] * 6, b=[1] * 6)
     items = pd.DataFrame({"item_id": ["a", "b"], "kind": ["x", None], "size": [1.0, np.nan]})
-    data = Dataset(table("target", a=[1, 2, 3, 4], b=[1, 2, 3, 4]), [promo, flag], items, freq="D", known=["promo", "flag"])
+    data = Dataset(
+        table("target", a=[1, 2, 3, 4], b=[1, 2, 3, 4]),
+        [promo, flag],
+        items,
+        freq="D",
+        known=["promo", "flag"],
+    )
     checkup = check(data, horizon=2)
     rows = {row["column"]: row for row in checkup.columns}
     assert (rows["promo"]["history"], rows["promo"]["horizon"]) == (7 / 8, 3 / 4)
@@ -240,7 +258,9 @@ def test_items_shorter_than_the_horizon_are_told_from_those_shorter_than_two():
 def test_the_facts_are_there():
     related = table("price", a=[1, 2, 3], b=[2, 3, 4])
     items = pd.DataFrame({"item_id": ["a", "b", "c"], "kind": ["x", "y", "x"]})
-    facts = check(Dataset(table("target", a=[1, 2, 3], b=[1, np.nan, 3]), related, items, freq="D"), horizon=1).facts
+    facts = check(
+        Dataset(table("target", a=[1, 2, 3], b=[1, np.nan, 3]), related, items, freq="D"), horizon=1
+    ).facts
     assert facts["rows"] == {"the target table": 6, "the related table": 6, "the items table": 3}
     assert (facts["items"], facts["items_without_history"]) == (3, 1)
     assert (facts["first_timestamp"], facts["last_timestamp"]) == ("2024-01-01", "2024-01-03")
@@ -250,13 +270,22 @@ def test_the_facts_are_there():
 def test_every_finding_says_what_it_means_and_its_json_is_plain():
     data = Dataset(table("target", a=[0, 0, -1]), table("price", a=[1, 2, 3]), freq="D")
     state = json.loads(json.dumps(check(data, horizon=2).to_json()))
-    assert (state["errors"], state["warnings"]) == (0, len([f for f in state["findings"] if f["severity"] == "warning"]))
+    assert (state["errors"], state["warnings"]) == (
+        0,
+        len([f for f in state["findings"] if f["severity"] == "warning"]),
+    )
     assert all(finding["meaning"] for finding in state["findings"])
 
 
 def test_every_code_that_is_reported_has_its_advice():
     engine = Path(foretell.__file__).parent
     pattern = re.compile(r'\.(?:note|warn|error)\(\s*"(\w+)"|findings\.warn, "(\w+)"|Finding\("\w+", "(\w+)"')
-    codes = {code for path in engine.glob("*.py") for found in pattern.findall(path.read_text()) for code in found if code}
+    codes = {
+        code
+        for path in engine.glob("*.py")
+        for found in pattern.findall(path.read_text())
+        for code in found
+        if code
+    }
     assert len(codes) > 30
     assert codes <= set(ADVICE)

@@ -80,7 +80,11 @@ def test_last_takes_the_later_of_the_two_hours():
 
 def test_the_same_instant_twice_is_a_repeated_row_however_it_is_spelt():
     sold = pd.DataFrame(
-        {"item_id": "a", "timestamp": ["2024-10-27T02:00+02:00", "2024-10-27T02:00:00+02"], "target": [1.0, 2.0]}
+        {
+            "item_id": "a",
+            "timestamp": ["2024-10-27T02:00+02:00", "2024-10-27T02:00:00+02"],
+            "target": [1.0, 2.0],
+        }
     )
     with pytest.raises(ForetellError, match="2 rows at 2024-10-27 02:00:00"):
         Dataset(sold, freq="h")
@@ -103,7 +107,9 @@ def test_a_zone_that_is_asked_for_counts_for_times_stored_in_utc(source, tmp_pat
 
 
 def test_days_stored_in_utc_are_the_days_of_the_zone_asked_for():
-    midnights = pd.date_range("2024-03-29", periods=4, tz=BERLIN).tz_convert("UTC")  # 23:00, then 22:00 of the day before
+    midnights = pd.date_range("2024-03-29", periods=4, tz=BERLIN).tz_convert(
+        "UTC"
+    )  # 23:00, then 22:00 of the day before
     sold = pd.DataFrame({"item_id": "a", "timestamp": midnights, "target": [1.0, 2, 3, 4]})
     panel = Dataset(sold, freq="D", timezone=BERLIN).panel
     assert str(panel.frequency.timestamps(panel.start)[0])[:10] == "2024-03-29"
@@ -116,7 +122,9 @@ def test_each_row_keeps_its_own_clock_where_no_zone_is_asked_for(tmp_path):
     panel = Dataset(tmp_path / "sales.csv", freq="h").panel
     assert {str(s)[:16] for s in panel.frequency.timestamps(panel.start)} == {"2024-01-01T08:00"}
     asked = Dataset(tmp_path / "sales.csv", freq="h", timezone="UTC").panel
-    starts = dict(zip(asked.names, (str(s)[11:16] for s in asked.frequency.timestamps(asked.start)), strict=True))
+    starts = dict(
+        zip(asked.names, (str(s)[11:16] for s in asked.frequency.timestamps(asked.start)), strict=True)
+    )
     assert starts == {"ny": "13:00", "rome": "07:00", "here": "08:00"}  # what has no offset stays as it is
 
 
@@ -128,7 +136,9 @@ def test_a_fixed_offset_of_an_arrow_column_is_its_clock(offset):
     assert clock(Dataset(sold, freq="h")) == expected[offset]
 
 
-@pytest.mark.parametrize("spelt", ["2024-01-02", "2024/01/02", "2024-01-02 00:00:00.000 ", "2024-01-02T00:00"])
+@pytest.mark.parametrize(
+    "spelt", ["2024-01-02", "2024/01/02", "2024-01-02 00:00:00.000 ", "2024-01-02T00:00"]
+)
 def test_times_without_a_zone_stay_as_they_are(spelt, tmp_path):
     (tmp_path / "sales.csv").write_text(f"item_id,timestamp,target\na,{spelt},1\n")
     data = Dataset(tmp_path / "sales.csv", freq="D", timezone="America/New_York")
@@ -139,21 +149,26 @@ def test_times_without_a_zone_stay_as_they_are(spelt, tmp_path):
 @pytest.mark.parametrize("spelt", ["2024-01-02 08:00 Europe/Atlantis", "2024-01-02 08:00 o'clock"])
 def test_an_offset_that_is_none_names_the_row(spelt, tmp_path):
     (tmp_path / "sales.csv").write_text(f"item_id,timestamp,target\na,2024-01-01 08:00,1\na,{spelt},1\n")
-    with pytest.raises(ForetellError, match="item 'a': 'timestamp' .* does not parse"):
+    with pytest.raises(ForetellError, match=r"item 'a': 'timestamp' .* does not parse"):
         Dataset(tmp_path / "sales.csv", freq="h")
 
 
 def test_how_times_with_a_zone_were_read_is_said(tmp_path):
     def said(source, **options):
-        return [f.message for f in Dataset(source, freq="h", **options).findings if f.code == "time_zone"][0]
+        return next(f.message for f in Dataset(source, freq="h", **options).findings if f.code == "time_zone")
 
     sold = hours("2024-01-09 22:00", 4)
-    assert said(sold) == "the target table: 4 times are stored in the zone Europe/Berlin, read as the time of day there"
+    assert (
+        said(sold)
+        == "the target table: 4 times are stored in the zone Europe/Berlin, read as the time of day there"
+    )
     assert "carry an offset or a zone, read as the time of day written there" in said(csv(tmp_path, sold))
     assert said(sold, timezone="Asia/Tokyo").endswith("read as the time of day in Asia/Tokyo")
 
 
-@pytest.mark.parametrize(("name", "way_out"), [("Europe/Berln", "'Europe/Berlin'"), ("berlin", "'Europe/Berlin'")])
+@pytest.mark.parametrize(
+    ("name", "way_out"), [("Europe/Berln", "'Europe/Berlin'"), ("berlin", "'Europe/Berlin'")]
+)
 def test_a_zone_that_there_is_not_is_refused_with_the_nearest(name, way_out):
     with pytest.raises(ForetellError, match=f"there is no time zone '{name}'. Did you mean {way_out}"):
         Dataset(hours("2024-01-01", 2), freq="h", timezone=name)
