@@ -53,6 +53,9 @@ ADVICE: Final[dict[str, Advice]] = {
         "most of their steps are gaps, and seasons are counted in the wrong steps",
         "freq=, or a data set of its own for each frequency",
     ),
+    "finer": Advice(
+        "recipes see sums over longer steps than the data have", "freq=, or nothing if such sums are wanted"
+    ),
     "mostly_gaps": Advice(
         "if nothing sold means no row, recipes never see the zeros and forecast too much",
         "filling={'target': {'middle': 'zero', 'back': 'zero'}}, or a coarser freq=",
@@ -88,7 +91,6 @@ ADVICE: Final[dict[str, Advice]] = {
     "known_holes": Advice("recipes are told that these are missing", "complete the table, or filling="),
     "known_never": Advice("they count as missing throughout", "add their rows, or filling="),
     "never_changes": Advice("there is nothing to learn from it", "leave it out"),
-    "coverage": Advice("recipes are told where it is missing", "complete the table, or filling="),
     "categories": Advice("each category has weights of its own", ""),
     "one_category": Advice("there is nothing to learn from it", "leave it out"),
     "crowded": Advice(

@@ -82,6 +82,7 @@ def check(data: Dataset, *, horizon: int | None = None) -> Checkup:
     profile = Profile.of(panel)
     spaced, covered = spacings(panel, profile), coverages(panel, horizon)
     _check_frequency(panel, spaced, findings)
+    _check_finer(data, panel, profile, findings)
     _check_target(panel, profile, findings)
     if horizon is not None:
         _check_lengths(panel, horizon, findings)
@@ -120,6 +121,20 @@ def _check_frequency(panel: Panel, spaced: list[Spacing], findings: Findings) ->
             f"{len(each.items):,} of {len(panel):,} items are observed as freq={each.found!r} would have it, asked was"
             f" {panel.frequency.alias!r}; first {_name(panel, int(each.items[0]))!r}",
             len(each.items),
+        )
+
+
+def _check_finer(data: Dataset, panel: Panel, profile: Profile, findings: Findings) -> None:
+    """A target that has several rows in most of its steps."""
+    label, rows = next(iter(data.rows.items()))  # the target's table is the first
+    crowded = sum(f.count for f in data.findings if f.code == "aggregated" and f"rows of {label} " in f.message)
+    steps = int(profile.seen.sum())
+    if crowded * 2 > steps:
+        findings.warn(
+            "finer",
+            f"{crowded:,} of {steps:,} observed steps hold several rows of {label}, {rows / steps:.1f} rows a step on"
+            f" average: the data are finer than {panel.frequency.alias!r}",
+            crowded,
         )
 
 
