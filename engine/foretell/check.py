@@ -127,7 +127,9 @@ def _check_frequency(panel: Panel, spaced: list[Spacing], findings: Findings) ->
 def _check_finer(data: Dataset, panel: Panel, profile: Profile, findings: Findings) -> None:
     """A target that has several rows in most of its steps."""
     label, rows = next(iter(data.rows.items()))  # the target's table is the first
-    crowded = sum(f.count for f in data.findings if f.code == "aggregated" and f"rows of {label} " in f.message)
+    crowded = sum(
+        f.count for f in data.findings if f.code == "aggregated" and f"rows of {label} " in f.message
+    )
     steps = int(profile.seen.sum())
     if crowded * 2 > steps:
         findings.warn(

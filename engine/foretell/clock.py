@@ -81,7 +81,8 @@ def stored_wall(column: str, zone: str, local: str | None) -> str:
     if local is None and offset is not None:
         minutes = int(offset[1] + "1") * (int(offset[2]) * 60 + int(offset[3]))
         return f"(timezone('UTC', {moment}) + to_minutes({minutes}))"
-    return f"timezone('{local or zone}', {moment})"
+    name = (local or zone).replace("'", "''")  # what stands in a file is not to be trusted
+    return f"timezone('{name}', {moment})"
 
 
 def spoken_zones(label: str, count: int, zone: str | None, local: str | None) -> str:

@@ -52,13 +52,12 @@ class Dataset:
         | None = None,  # column -> place -> method; a number is a value
         holidays: str
         | Sequence[str]
-        | None = None,  # countries (DE, US-CA) whose holidays are known covariates;
-        # `@country`: each item's own, in that column of the metadata
+        | None = None,  # countries: DE, US-CA; @country: of that metadata column
         holiday_days: int = 1,  # days before and after a holiday that have a column each
         strict: bool = False,  # timestamps off the frequency are an error
-        tolerant: bool = False,  # rows that are there twice become a finding of `check`; such data cannot be trained on
+        tolerant: bool = False,  # rows that are there twice become a finding of `check`; nothing trains on such data
         timezone: str
-        | None = None,  # whose clock counts for times with an offset or a zone; default: their own
+        | None = None,  # whose clock counts for times with an offset or zone; default: their own
         schema: Schema | None = None,  # a model's: its columns and categories are reproduced
     ) -> None:
         self._target = _kept(target)

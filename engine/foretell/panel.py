@@ -45,9 +45,7 @@ class Schema:
     roles: Mapping[str, str] = field(
         default_factory=dict
     )  # source column -> known, past, static: as the user's tables had it
-    holidays: tuple[
-        str, ...
-    ] = ()  # country codes, or one `@column` of the metadata: known covariates made from them
+    holidays: tuple[str, ...] = ()  # country codes, or one `@column` of the metadata; they make known columns
     holiday_days: int = 1  # days before and after a holiday that have a column each
     timezone: str | None = None  # whose clock counts for times with an offset or a zone; None: their own
 

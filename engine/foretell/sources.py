@@ -292,9 +292,9 @@ def _typed_table(store: Store, label: str, view: str, schema: Any) -> Table:
     kinds = {column: _kind(dtype) for column, dtype in dtypes.items()}
     textual = frozenset(column for column, kind in kinds.items() if kind == "text")
     fractional = frozenset(c for c in kinds if dtypes[c] in ("FLOAT", "DOUBLE"))
-    zones = {
-        c: schema.field(c).type.tz if c in schema.names else "UTC" for c in kinds if dtypes[c] in _INSTANTS
-    }
+    instants = [c for c in kinds if dtypes[c] in _INSTANTS]
+    own = {c: getattr(schema.field(c).type, "tz", None) for c in instants if c in schema.names}
+    zones = {c: own.get(c) or "UTC" for c in instants}
     return Table(label, view, kinds, textual, fractional, zones, store.timezone)
 
 
@@ -371,9 +371,7 @@ def _from_pandas(frame: pd.DataFrame, name: str) -> Any:
             values = values.dt.start_time
         try:
             columns[column] = pa.Array.from_pandas(values)
-            if (
-                values.dtype == object and getattr(columns[column].type, "tz", None) is not None
-            ):  # offsets may differ
+            if values.dtype == object and getattr(columns[column].type, "tz", None):  # offsets may differ
                 columns[column] = pa.Array.from_pandas(values.astype(str).where(values.notna(), None))
         except (pa.ArrowInvalid, pa.ArrowTypeError):  # an object column of several types: its text decides
             columns[column] = pa.Array.from_pandas(values.astype(str).where(values.notna(), None))

@@ -133,12 +133,17 @@ def test_sales_on_odd_days_are_no_other_frequency():
 def test_several_rows_a_step_say_how_many_and_in_how_many_series():
     sold = pd.concat([daily(every="h", a=range(48)), daily(b=[1, 2])])
     found = findings(Dataset(sold, freq="D"))
-    message = "2 steps hold several rows of the target table (up to 24, in 1 series): made one by sum (target)"
+    message = (
+        "2 steps hold several rows of the target table (up to 24, in 1 series): made one by sum (target)"
+    )
     assert found["aggregated"].message == message
     assert "finer" not in found
     hourly = findings(Dataset(daily(every="h", a=range(48)), freq="D"))["finer"]
     assert hourly.severity == "warning"
-    assert "2 of 2 observed steps hold several rows of the target table, 24.0 rows a step on average" in hourly.message
+    assert (
+        "2 of 2 observed steps hold several rows of the target table, 24.0 rows a step on average"
+        in hourly.message
+    )
 
 
 def test_repeated_rows_are_an_error_of_a_tolerant_reading_and_nothing_is_trained_on_them():
