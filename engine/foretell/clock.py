@@ -37,12 +37,13 @@ def _by_city(name: str, zones: set[str]) -> str:
 
 
 def carries_zone(text: str) -> str:
-    """SQL, true where the text of a time says an offset or a zone; cheap, as every row of a CSV is asked."""
-    late = f"substr({text}, {_DATE + 1})"
-    marked = (
-        f"contains({text}, '+') OR contains({late}, '-') OR right(trim({text}), 1) NOT BETWEEN '0' AND '9'"
-    )
-    return f"(length({text}) > {_DATE} AND ({marked}))"
+    """SQL, true where the text of a time says an offset or a zone. Every row is asked: dates alone cost one comparison."""
+    return f"CASE WHEN length({text}) <= {_DATE} THEN false ELSE {_marked(text)} END"
+
+
+def _marked(text: str) -> str:
+    """SQL, true where a text longer than a date ends in a letter, or has a sign behind the date."""
+    return f"(right({text}, 1) > '9' OR contains({text}, '+') OR contains(substr({text}, {_DATE + 1}), '-'))"
 
 
 def spelt_wall(text: str, tails: Sequence[str], local: str | None) -> str:
@@ -50,15 +51,14 @@ def spelt_wall(text: str, tails: Sequence[str], local: str | None) -> str:
 
     `tails` are what may be missing from a short spelling: `-01` for the day of a month.
     """
-    spellings = ", ".join(
-        f"TRY_CAST({part} AS TIMESTAMP)" for part in (text, *(f"({text} || '{t}')" for t in tails))
-    )
+    spellings = (f"TRY_CAST({part} AS TIMESTAMP)" for part in (text, *(f"({text} || '{t}')" for t in tails)))
+    plain = f"coalesce({', '.join(spellings)})"
     zoned = spelt_instant(text)
     wall = f"TRY_CAST({_part(text, 1)} AS TIMESTAMP)" if local is None else f"timezone('{local}', {zoned})"
-    bare = f"{_part(text, 2)} = ''"  # only blanks after the time
+    # A branch is computed for its own rows only: the patterns of times with a zone cost nothing where there are none.
     return (
-        f"CASE WHEN NOT {carries_zone(text)} OR {bare} THEN coalesce({spellings})"
-        f" WHEN {zoned} IS NOT NULL THEN {wall} END"
+        f"CASE WHEN length({text}) <= {_DATE} THEN {plain}"
+        f" WHEN {_marked(text)} THEN CASE WHEN {zoned} IS NOT NULL THEN {wall} END ELSE {plain} END"
     )
 
 

@@ -81,7 +81,7 @@ def _spellings(countries: Mapping[str, list[str]]) -> dict[str, str]:
     """Every spelling of a country in small letters (de, deu, germany, united states) -> its code."""
     from holidays.registry import COUNTRIES
 
-    spellings = {}
+    spellings: dict[str, str] = {}
     for module, (_, *codes) in COUNTRIES.items():
         code = next((each for each in codes if each in countries), None)
         if code is not None:

@@ -111,10 +111,11 @@ def _countries(column: str, spans: Spans, metadata: Metadata | None) -> list[str
             f"{nearest(column, have)} They have: {', '.join(have) or 'none'}."
         )
     keys = spans.keys if table is spans.keys or metadata is None else metadata.keys
-    first = table[column].drop_duplicates().dropna()
-    for row, spelt in first.items():
-        country_code(str(spelt), f"{spell_key(tuple(keys.columns), list(keys.loc[row]))}, column {column!r}")
-    return [str(spelt) for spelt in first]
+    first = np.flatnonzero((table[column].notna() & ~table[column].duplicated()).to_numpy())
+    spelt = [str(table[column].iloc[row]) for row in first]
+    for row, name in zip(first, spelt, strict=True):
+        country_code(name, f"{spell_key(tuple(keys.columns), list(keys.iloc[row]))}, column {column!r}")
+    return spelt
 
 
 def _report_zones(reader: Reader, tables: Sequence[tuple[Rows, Spans]]) -> None:

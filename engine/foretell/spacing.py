@@ -60,7 +60,7 @@ def _tells(frequency: Frequency, profile: Profile) -> NDArray[np.bool_]:
     if frequency.unit == "D" and frequency.multiple == 1:
         for fewest, most in _MONTHLY.values():
             usual |= (apart >= fewest) & (apart <= most) & (seen >= _FEW)
-    return (apart == 1) | usual | ((every > 1) & (seen >= _SEVERAL))
+    return np.asarray((apart == 1) | usual | ((every > 1) & (seen >= _SEVERAL)))
 
 
 def _weekday(frequency: Frequency, ordinals: NDArray[np.int64]) -> NDArray[np.int64]:
