@@ -208,10 +208,9 @@ def test_a_future_frame_leaves_holidays_out():
     assert list(make_future_frame(data, 2)) == ["item_id", "timestamp", "promo"]
 
 
-def test_a_table_of_every_country_of_the_library_can_be_made():
+def test_a_table_can_be_made_of_countries_all_over_the_library():
     from holidays.utils import list_supported_countries
 
-    for code in sorted(list_supported_countries())[
-        ::25
-    ]:  # every country takes seconds; each 25th tells as much
+    some = sorted(list_supported_countries())[::25]  # all of them take seconds
+    for code in some:
         assert values(code, "YS", "2023-01-01", "2023-01-01").iloc[0, 0] > 0, code
