@@ -56,7 +56,7 @@ def country_code(name: str, where: str = "holidays") -> str:
 
     Raises ForetellError with the nearest name for one that is not there.
     """
-    from holidays.utils import list_supported_countries
+    from holidays.utils import country_holidays, list_supported_countries
 
     countries = list_supported_countries(include_aliases=False)
     spellings = _spellings(countries)
@@ -69,11 +69,15 @@ def country_code(name: str, where: str = "holidays") -> str:
         )
     if not part or spellings.get(name.strip().lower()):
         return code
-    aliases = list_supported_countries(include_aliases=True)[code]  # Bayern for BY
-    parts = {each.lower(): each for each in aliases}
+    aliases: dict[str, str] = country_holidays(code).subdivisions_aliases  # Bayern -> BY
+    parts = {each.lower(): each for each in countries[code]} | {
+        name.lower(): each for name, each in aliases.items()
+    }
     if part.strip().lower() not in parts:
         listed = f"It has: {', '.join(countries[code])}." if parts else "It has none."
-        raise ForetellError(f"{where}: {code} has no subdivision {part!r}.{nearest(part, aliases)} {listed}")
+        raise ForetellError(
+            f"{where}: {code} has no subdivision {part!r}.{nearest(part, (*countries[code], *aliases))} {listed}"
+        )
     return f"{code}-{parts[part.strip().lower()]}"
 
 

@@ -92,7 +92,7 @@ def test_business_days_are_counted_without_the_weekend():
 
 @pytest.mark.parametrize(
     ("name", "code"),
-    [("DE", "DE"), ("de", "DE"), ("DEU", "DE"), ("Germany", "DE"), ("DE-BY", "DE-BY"), ("de-by", "DE-BY"),
+    [("DE", "DE"), ("de", "DE"), ("DEU", "DE"), ("Germany", "DE"), ("DE-BY", "DE-BY"), ("de-by", "DE-BY"), ("DE-Bayern", "DE-BY"),
      ("United States", "US"), ("GB-ENG", "GB-ENG"), ("Guinea-Bissau", "GW")],
 )  # fmt: skip
 def test_a_country_may_be_spelt_in_several_ways(name, code):
