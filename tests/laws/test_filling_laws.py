@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from foretell.dataset import Dataset
@@ -12,7 +12,9 @@ ORIGIN = pd.Timestamp("2023-12-20")
 AHEAD = 4  # steps that known columns go on after the target's end
 LOOKING_AHEAD = ["next", "linear"]
 CAUSAL = ["nan", "zero", "previous", "mean", "median", "min", "max", 7.5]
-law = settings(derandomize=True, deadline=None, max_examples=20)
+law = settings(
+    derandomize=True, deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow]
+)  # fmt: skip  # a busy machine is no fault of the law
 
 
 def series(draw, name, steps=STEPS, gaps=0.4):
@@ -116,27 +118,36 @@ WORDS = ["north", "south", "other", "x"]
 OF_TEXT = ["nan", "previous", {"value": "north"}, {"value": "nowhere"}]
 
 
-def gappy(draw, name, values, steps):
-    cells = draw(st.lists(st.one_of(st.none(), values), min_size=steps, max_size=steps))
-    return pd.DataFrame({"item_id": name, "timestamp": pd.date_range(ORIGIN, periods=steps), "value": cells})
-
-
-def column(draw, name, values, *, steps=STEPS, kind=float):
+def column(draw, rng, name, values, *, steps=STEPS):
     """A gappy column of the items a, b and c; rows of nothing are there or not. (The anchor z has every value.)"""
-    frames = [gappy(draw, item, values, steps).astype({"value": kind}) for item in "abc"]
+    frames = []
+    for item in "abc":
+        cells = values(rng, steps)
+        cells[rng.random(steps) < draw(st.sampled_from([0.1, 0.5, 0.9]))] = None
+        frames.append(
+            pd.DataFrame({"item_id": item, "timestamp": pd.date_range(ORIGIN, periods=steps), name: cells})
+        )
     frame = pd.concat(frames, ignore_index=True)
-    if draw(st.booleans()):
-        frame = frame.dropna()
-    return frame.rename(columns={"value": name})
+    return frame.dropna() if draw(st.booleans()) else frame
+
+
+def numbers(rng, steps):
+    return rng.integers(-50, 50, steps).astype(float)
+
+
+def words(rng, steps):
+    return rng.choice(np.array(WORDS, object), steps)
 
 
 @st.composite
 def shops(draw):
     """Target, past (a number and a text) and known (a number, past the end) with a filling of each column."""
-    numbers, words = st.integers(-50, 50).map(float), st.sampled_from(WORDS)
+    rng = np.random.default_rng(
+        draw(st.integers(0, 2**32 - 1))
+    )  # hypothesis would take seconds to draw each cell
     anchor = pd.DataFrame({"item_id": "z", "timestamp": pd.date_range(ORIGIN, periods=STEPS), "target": 1.0})
-    price = column(draw, "price", numbers)
-    past = price.merge(column(draw, "tag", words, kind=object), how="outer", on=["item_id", "timestamp"])
+    price = column(draw, rng, "price", numbers)
+    past = price.merge(column(draw, rng, "tag", words), how="outer", on=["item_id", "timestamp"])
     anchored = anchor.rename(columns={"target": "price"}).assign(tag="x")
     method, front = st.sampled_from(CAUSAL), st.sampled_from(["nan", "zero", 7.5])
     filling = {
@@ -148,9 +159,9 @@ def shops(draw):
         place: draw(st.sampled_from([*CAUSAL, *LOOKING_AHEAD])) for place in ("middle", "back", "future")
     }
     return {
-        "target": pd.concat([column(draw, "target", numbers), anchor], ignore_index=True),
+        "target": pd.concat([column(draw, rng, "target", numbers), anchor], ignore_index=True),
         "past": pd.concat([past, anchored], ignore_index=True),
-        "known": column(draw, "promo", numbers, steps=STEPS + AHEAD),
+        "known": column(draw, rng, "promo", numbers, steps=STEPS + AHEAD),
         "filling": filling,
     }
 
