@@ -69,6 +69,20 @@ class DataOptions:
         list[str],
         Option(metavar="COLUMN=METHOD", help="Aggregate repeated rows, e.g. target=sum; repeat."),
     ] = field(default_factory=list)
+    holidays: Annotated[
+        str | None,
+        Option(
+            metavar="COUNTRIES",
+            help="Holidays known ahead: DE or DE,US-CA; @country: of that metadata column.",
+        ),
+    ] = None
+    holiday_days: Annotated[
+        int, Option(metavar="DAYS", help="Days before and after holidays with a column each.")
+    ] = 1
+    timezone: Annotated[
+        str | None,
+        Option(metavar="ZONE", help="Whose clock counts where times have offsets: Europe/Berlin."),
+    ] = None
     strict: Annotated[bool, Option("--strict", help="Timestamps off the frequency are an error.")] = False
 
 

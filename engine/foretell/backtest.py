@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
+from foretell.check import check
 from foretell.errors import ForetellError, nearest
 from foretell.files import ensure_writable
 from foretell.model import Model, check_dataset, fit_model, seconds_of
@@ -85,7 +86,8 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
         "metadata": [*panel.schema.static_real, *panel.schema.static_cat],
         "recipes": {label: {"recipe": r.name, **settings_of(r)} for label, r in chosen.items()},
     }  # fmt: skip
-    report = Report(tuple(outcomes), asked, tuple(data.findings))
+    checkup = check(data)
+    report = Report(tuple(outcomes), asked, checkup.findings, checkup.tables)
     if out is not None:
         report.save(out)
     return report

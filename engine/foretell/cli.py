@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from typer import Argument, Option
 
@@ -37,12 +38,13 @@ from foretell.arguments import (
     whole_numbers,
 )
 from foretell.errors import ForetellError
+from foretell.findings import gravest_first
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from foretell.check import Checkup
     from foretell.dataset import Dataset
-    from foretell.findings import Finding
     from foretell.panel import Schema
     from foretell.recipe import Recipe, Summary
     from foretell.report import Report
@@ -54,7 +56,10 @@ DEMO_RECIPES: dict[str, dict[str, Any]] = {  # those that show what there is wit
     "mqrnn": {"max_steps": DEMO_STEPS}, "deepar": {"max_steps": DEMO_STEPS},
     "ets": {}, "arima": {}, "seasonal_naive": {},
 }  # fmt: skip
-TEXTS = ("code", "default", "meaning", "remark")  # columns of tables that are flush left
+TEXTS = (
+    "code", "default", "meaning", "remark", "role", "first item", "value", "found",
+    "what it means, and the option that changes it",
+)  # fmt: skip  # columns of tables that are flush left
 
 app = typer.Typer(
     name="foretell",
@@ -248,17 +253,27 @@ def check(
     horizon: Annotated[
         int | None, Option(metavar="STEPS", help="Check that known columns reach so far.")
     ] = None,
+    as_json: Annotated[bool, Option("--json", help="Print it for programs.")] = False,
 ) -> None:
-    """Say what is wrong with the data, before anything is trained."""
+    """Say what is in the data and what is wrong with them, before anything is trained."""
+    from foretell.check import Checkup
     from foretell.check import check as run_check
+    from foretell.findings import Finding
 
     _start(common)
-    findings = _gravest_first(run_check(_dataset(sales, data, quiet=True), horizon=horizon))
-    table = _table("severity", "code", "meaning")
-    for finding in findings:
-        table.add_row(finding.severity, finding.code, finding.message)
-    _console().print(table)
-    errors = [finding for finding in findings if finding.severity == "error"]
+    try:
+        checkup = run_check(_dataset(sales, data, quiet=True, tolerant=True), horizon=horizon)
+    except ForetellError as error:
+        if not as_json:
+            raise
+        checkup = Checkup((Finding("error", "unreadable", str(error)),))
+    if as_json:
+        import orjson
+
+        typer.echo(orjson.dumps(checkup.to_json(), option=orjson.OPT_INDENT_2).decode())
+    else:
+        _show_checkup(checkup)
+    errors = checkup.errors
     if errors:
         raise ForetellError(f"{len(errors)} of the findings must be put right, first: {errors[0].message}")
 
@@ -336,8 +351,9 @@ def _start(common: CommonOptions) -> None:
 
 
 def _dataset(
-    sales: list[str], options: DataOptions, schema: Schema | None = None, *, quiet: bool = False
-) -> Dataset:
+    sales: list[str], options: DataOptions, schema: Schema | None = None, *, quiet: bool = False,
+    tolerant: bool = False,
+) -> Dataset:  # fmt: skip
     """The tables that the options name; with a model's `schema`, read as those it was trained on."""
     from foretell.dataset import Dataset
 
@@ -362,6 +378,10 @@ def _dataset(
         aggregation=pairs("--aggregation", options.aggregation),
         filling=_filling(options.filling),
         strict=options.strict,
+        tolerant=tolerant,
+        timezone=options.timezone,
+        holidays=options.holidays,
+        holiday_days=options.holiday_days,
         schema=schema,
     )
     if not quiet:
@@ -409,6 +429,20 @@ def _say_trial(number: int, settings: dict[str, Any], score: float | None, note:
     _say(f"[{number}] {spoken}: " + (note if score is None else f"wQL {score:.4f}"))
 
 
+def _show_checkup(checkup: Checkup) -> None:
+    """The tables, then errors, warnings and notes apart, each with what it means and what changes it."""
+    _show_summary(checkup.tables)
+    for title, severity in (("Errors", "error"), ("Warnings", "warning"), ("Notes", "note")):
+        found = [finding for finding in checkup if finding.severity == severity]
+        _console().print(f"{title}: {len(found) or 'none'}", highlight=False)
+        if found:
+            table = _table("code", "found", "what it means, and the option that changes it")
+            for finding in found:
+                means = f"{finding.meaning}\n-> {finding.option}" if finding.option else finding.meaning
+                table.add_row(finding.code, escape(finding.message), escape(means))
+            _console().print(table)
+
+
 def _horizon(horizon: int | None) -> int:
     from foretell.task import Task
 
@@ -429,16 +463,11 @@ def _show_data(data: Dataset) -> None:
     meanings = {"known": "known ahead", "past": "past only", "static": "metadata"}
     parts = [f"{meaning}: {', '.join(roles[role])}" for role, meaning in meanings.items() if role in roles]
     _say(f"{len(data.panel)} items; " + ("; ".join(parts) or "no related series, no metadata"))
-    shown = _gravest_first(data.findings)
+    shown = gravest_first(data.findings)
     for finding in shown[:FINDINGS_SHOWN]:
         _say(f"{finding.severity}: {finding.message}")
     if len(shown) > FINDINGS_SHOWN:
         _say(f"and {len(shown) - FINDINGS_SHOWN} more findings: foretell check shows them all")
-
-
-def _gravest_first(findings: Iterable[Finding]) -> list[Finding]:
-    order = ("error", "warning", "note")
-    return sorted(findings, key=lambda finding: order.index(finding.severity))
 
 
 def _show_report(report: Report, out: Path | None) -> None:

@@ -92,10 +92,12 @@ def _vocabulary(store: Store, rows: Rows, column: str) -> tuple[str, ...]:
     return tuple(sorted(str(row[0]) for row in found))
 
 
-def future_steps(tables: Sequence[Joined], layout: Layout, *, plan: Plan, year: int | None) -> int:
+def future_steps(
+    tables: Sequence[Joined], layout: Layout, *, plan: Plan, year: int | None, ahead: int = 0
+) -> int:
     """How far the known covariates are stored past each item's end: as far as any goes, or is filled.
 
-    Never farther than the longest series is long: no horizon is.
+    Never farther than the longest series is long (no horizon is), or than `ahead`, the horizon of a trained model.
     """
     end = layout.start + layout.lengths
     farthest = 0
@@ -105,7 +107,7 @@ def future_steps(tables: Sequence[Joined], layout: Layout, *, plan: Plan, year: 
                 farthest = max(farthest, int((table.reach(column) - end).max(initial=-1)) + 1)
                 if fills(plan.rules.get(column), "future"):
                     farthest = max(farthest, year or 0, _FUTURE_AT_LEAST)
-    return min(farthest, int(layout.lengths.max(initial=0)))
+    return min(farthest, max(int(layout.lengths.max(initial=0)), ahead))
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,20 +279,20 @@ def _needs_indicator(reader: Reader, name: str, values: Array, grid: Layout, fut
 
 
 def report_gaps(findings: Findings, column: str, gaps: Gaps, rule: Rule | None) -> None:
-    """Note how many steps of a column are missing, where, and how they are read."""
-    if gaps.total == 0:
+    """Note how many steps of a column are missing, where, and how they are read.
+
+    Beyond a series' end a column may simply stop: that is a gap only where a filling is asked for.
+    """
+    missing = {place: n for place, n in gaps.steps.items() if n and (place != "future" or fills(rule, place))}
+    total = sum(missing.values())
+    if total == 0:
         return
     parts = []
-    for where, steps in gaps.steps.items():
+    for where, steps in missing.items():
         method = (rule or {}).get(where, "nan")
         if isinstance(method, Mapping):
             method = f"the value {method['value']}"
-        if steps:
-            parts.append(
-                f"{steps:,} {where} ({'not observed' if method == 'nan' else f'filled by {method}'})"
-            )
+        parts.append(f"{steps:,} {where} ({'not observed' if method == 'nan' else f'filled by {method}'})")
     findings.note(
-        "gaps",
-        f"{column}: {gaps.total:,} missing steps in {gaps.series:,} series: {', '.join(parts)}",
-        gaps.total,
+        "gaps", f"{column}: {total:,} missing steps in {gaps.series:,} series: {', '.join(parts)}", total
     )

@@ -13,6 +13,7 @@ import pandas as pd
 from foretell.errors import ForetellError
 from foretell.findings import Finding
 from foretell.frequency import Frequency
+from foretell.holiday import holiday_columns
 from foretell.ingest import ingest
 from foretell.options import following, parse_options
 from foretell.panel import Ends, Panel, Schema
@@ -49,7 +50,14 @@ class Dataset:
         aggregation: Mapping[str, str] | None = None,  # column -> sum, mean, median, min, max, first, last
         filling: Mapping[str, Mapping[str, Any]]
         | None = None,  # column -> place -> method; a number is a value
+        holidays: str
+        | Sequence[str]
+        | None = None,  # countries: DE, US-CA; @country: of that metadata column
+        holiday_days: int = 1,  # days before and after a holiday that have a column each
         strict: bool = False,  # timestamps off the frequency are an error
+        tolerant: bool = False,  # rows that are there twice become a finding of `check`; nothing trains on such data
+        timezone: str
+        | None = None,  # whose clock counts for times with an offset or zone; default: their own
         schema: Schema | None = None,  # a model's: its columns and categories are reproduced
     ) -> None:
         self._target = _kept(target)
@@ -58,7 +66,8 @@ class Dataset:
         self.options: Final = parse_options(
             frequency=Frequency.parse(freq), item_id=item_id, timestamp=timestamp, target=target_column,
             dimensions=dimensions, known=known, past=past, open=open, seasons=season, ends=ends,
-            aggregation=aggregation, filling=filling, strict=strict,
+            aggregation=aggregation, filling=filling, strict=strict, tolerant=tolerant, timezone=timezone,
+            holidays=holidays, holiday_days=holiday_days,
         )  # fmt: skip
         options = self.options if schema is None else following(self.options, schema)
         self._read = ingest(self._target, self._related, self._items, options)
@@ -78,14 +87,23 @@ class Dataset:
         """What reading the tables found and decided."""
         return self._read.findings
 
-    def encode(self, schema: Schema) -> Panel:
+    @property
+    def rows(self) -> Mapping[str, int]:
+        """How many rows each table has, by the name that messages give it."""
+        return self._read.rows
+
+    def encode(self, schema: Schema, *, horizon: int = 0) -> Panel:
         """These tables with another schema's columns and categories (a model's); what it has not seen is unknown.
 
-        Raises ForetellError when a column that the schema needs is not there.
+        Known covariates reach as far as `horizon` where their tables do. Raises ForetellError when a column that the
+        schema needs is not there.
         """
-        if schema == self.schema:
-            return self.panel
-        return ingest(self._target, self._related, self._items, following(self.options, schema)).panel
+        panel = self.panel
+        capped = bool(schema.holidays) or int(panel.lengths.max(initial=0)) < horizon  # more could be had
+        if schema == self.schema and (panel.future >= horizon or not capped):
+            return panel
+        options = following(self.options, schema, ahead=horizon)
+        return ingest(self._target, self._related, self._items, options).panel
 
     @cached_property
     def fingerprint(self) -> str:
@@ -120,8 +138,9 @@ def make_future_frame(data: Dataset, horizon: int) -> pd.DataFrame:
     frame = frame.rename(columns=dict(names.key))
     steps = panel.origin[:, None] + np.arange(horizon)
     frame[names.timestamp] = panel.frequency.timestamps(steps.ravel())
+    own = holiday_columns(panel.schema.holidays, panel.schema.holiday_days)
     for column, role in panel.schema.roles.items():
-        if role == "known":
+        if role == "known" and column not in own:
             frame[column] = np.nan
     return frame
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from foretell.check import check
 from foretell.errors import ForetellError
 from foretell.files import ensure_writable
 from foretell.findings import Findings
@@ -57,7 +58,8 @@ def evaluate(
         "origins": list(dict.fromkeys(outcome.window.day for outcome in outcomes)), "frequency": panel.frequency.alias,
         "season": panel.season, "items": len(panel), "open": panel.schema.open, "fingerprint": data.fingerprint,
     }  # fmt: skip
-    report = Report(tuple(outcomes), asked, (*found.all(), *data.findings))
+    checkup = check(data)
+    report = Report(tuple(outcomes), asked, (*found.all(), *checkup.findings), checkup.tables)
     if out is not None:
         report.save(out)
     return report

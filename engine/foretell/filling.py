@@ -96,7 +96,8 @@ def fill(
 ) -> tuple[NDArray[np.uint8], Gaps]:
     """Fill `values` [layout.cells] in place; returns the code of each cell, and the gaps that were there.
 
-    The last `future` steps of each run lie beyond its series' end.
+    The last `future` steps of each run lie beyond its series' end; a series that lacks nothing but those is not counted
+    unless a filling is asked for there.
     """
     codes = np.zeros(layout.cells, np.uint8)
     steps = dict.fromkeys(get_args(Place), 0)
@@ -107,9 +108,10 @@ def fill(
         if not np.isnan(part).any():
             continue
         found = _find(part, layout, (first, last), future)
+        counted = True if fills(rule, "future") else found.places != _CODES["future"]
         for place in steps:
             steps[place] += int(np.count_nonzero(found.places == _CODES[place]))
-        series += found.series
+        series += len(np.unique(found.head[np.broadcast_to(counted, found.head.shape)]))
         if rule and any(fills(rule, place) for place in rule):
             codes[cells] = _fill_chunk(part, found, rule)
     return codes, Gaps(steps, series)
@@ -128,7 +130,6 @@ class _Missing:
     places: NDArray[np.int8]  # [M]
     observed: NDArray[np.int64]  # [O] all observed cells, in order
     head: NDArray[np.int64]  # [M] the first cell of the run
-    series: int
 
 
 def _find(values: Array, layout: Layout, runs: tuple[int, int], future: int) -> _Missing:
@@ -147,8 +148,7 @@ def _find(values: Array, layout: Layout, runs: tuple[int, int], future: int) -> 
     places[before < 0] = _CODES["front"]
     if future:
         places[at >= tail - future] = _CODES["future"]
-    series = int(np.count_nonzero(np.diff(run))) + 1
-    return _Missing(at, before, after, places, observed, head, series)
+    return _Missing(at, before, after, places, observed, head)
 
 
 def _fill_chunk(values: Array, found: _Missing, rule: Rule) -> NDArray[np.uint8]:

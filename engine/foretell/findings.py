@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from foretell.advice import ADVICE
 
 _LOG = logging.getLogger(__name__)
 
@@ -19,6 +22,25 @@ class Finding:
     code: str  # a word that programs can look for: gaps, cold_start, known, ...
     message: str
     count: int = 0  # rows, steps, items or columns concerned, as the message says
+
+    @property
+    def meaning(self) -> str:
+        """What it means for training and forecasts."""
+        return ADVICE[self.code].meaning if self.code in ADVICE else ""
+
+    @property
+    def option(self) -> str:
+        """The option, or the change of the data, that changes it; '' where there is nothing to change."""
+        return ADVICE[self.code].option if self.code in ADVICE else ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {**asdict(self), "meaning": self.meaning, "option": self.option}
+
+
+def gravest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Errors, warnings, notes; each in the order in which they were found."""
+    return tuple(sorted(findings, key=lambda finding: get_args(Severity).index(finding.severity)))
 
 
 class Findings:

@@ -143,7 +143,8 @@ class Frequency:
         try:
             if self.unit == "step":
                 return int(str(moment))
-            return int(self.ordinals(np.asarray([pd.Timestamp(moment).to_datetime64()]))[0])  # type: ignore[arg-type]
+            wall = pd.Timestamp(moment).tz_localize(None)  # type: ignore[arg-type]  # what cannot be read raises
+            return int(self.ordinals(np.asarray([wall.to_datetime64()]))[0])
         except (ValueError, TypeError) as error:
             spelt = "a whole number" if self.unit == "step" else "2024-12-31 or 2024-12-31 18:00"
             raise ForetellError(f"{moment!r} is no point in time. Write it as {spelt}.") from error

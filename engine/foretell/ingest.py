@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from foretell.clock import spoken_zones
 from foretell.covariates import (
     Covariates,
     Plan,
@@ -19,9 +20,10 @@ from foretell.covariates import (
     read_covariates,
     report_gaps,
 )
-from foretell.errors import ForetellError
+from foretell.errors import ForetellError, nearest
 from foretell.filling import fill, fills
 from foretell.findings import Finding, Findings
+from foretell.holiday import by_column, country_code, holiday_columns, holiday_table
 from foretell.layout import Layout, check_size, place
 from foretell.options import Options
 from foretell.panel import Array, Panel, Schema
@@ -31,6 +33,7 @@ from foretell.rows import Rows, Spans, find_spans, spell_key
 from foretell.sources import Store, Table, open_table
 from foretell.statics import Metadata, Statics, encode_statics, match, read_metadata
 
+_HOLIDAYS_AHEAD: Final = (64, 400)  # steps that holidays reach past the end: a year where it lies between
 _SPARSE: Final = 50  # steps a row from which a wrong date or frequency is likely
 
 
@@ -41,11 +44,12 @@ class Ingested:
     panel: Panel
     names: Names
     findings: tuple[Finding, ...]
+    rows: Mapping[str, int]  # of each table, by its label
 
 
 def ingest(target: object, related: Sequence[object], items: object, options: Options) -> Ingested:
     """The panel of three tables. Raises ForetellError for anything in them that cannot be read."""
-    with Store() as store:
+    with Store(options.timezone) as store:
         reader = Reader(store, options, Findings(), options.frequency)
         table = open_table(store, target, name="target")
         names = reader.names(table)
@@ -59,9 +63,67 @@ def ingest(target: object, related: Sequence[object], items: object, options: Op
             )
             for i, source in enumerate(related)
         ]
+        if options.holidays:
+            tables.append(_read_holidays(reader, spans, tables, names=names, metadata=metadata))
+        _report_zones(reader, [(rows, spans), *((each.rows, each.spans) for each in tables)])
         check_columns(reader, tables, table)
         panel = _build(reader, rows, spans, names=names, tables=tables, metadata=metadata)
-        return Ingested(panel, names, reader.findings.all())
+        read = [(rows, spans), *((each.rows, each.spans) for each in tables[: len(related)])]
+        counts = {each.table.label: int(of.rows.sum()) for each, of in read}
+        if metadata is not None:
+            counts[metadata.label] = len(metadata.keys)
+        return Ingested(panel, names, reader.findings.all(), counts)
+
+
+def _read_holidays(
+    reader: Reader, spans: Spans, tables: Sequence[Related], *, names: Names, metadata: Metadata | None
+) -> Related:
+    """The holidays that are asked for as a related table, from the first step of the target on, as far as needed."""
+    options, frequency = reader.options, reader.frequency
+    first, last = int(spans.first[spans.seen > 0].min(initial=int(spans.final.max()))), int(spans.final.max())
+    usual = min(max(frequency.year or 0, _HOLIDAYS_AHEAD[0]), _HOLIDAYS_AHEAD[1])
+    others = max((int(table.spans.last.max(initial=last)) for table in tables), default=last) - last
+    reach = last + max(usual, options.ahead, min(others, last - first + 1))
+    column = by_column(options.holidays)
+    countries = [] if column is None else _countries(column, spans, metadata)
+    frame = holiday_table(
+        options.holidays, options.holiday_days, frequency=frequency, span=(first, reach), countries=countries
+    )
+    spoken = (
+        f"{len(set(countries)):,} countries in {column!r}"
+        if column is not None
+        else ", ".join(options.holidays)
+    )
+    reader.findings.note(
+        "holidays",
+        f"holidays of {spoken} are known: {', '.join(holiday_columns(options.holidays, options.holiday_days))}",
+    )
+    return read_related(reader, frame, name="holidays", names=names, metadata=metadata)
+
+
+def _countries(column: str, spans: Spans, metadata: Metadata | None) -> list[str]:
+    """What stands in the column that says each item's country; raises ForetellError for what is none."""
+    table = spans.keys if column in spans.keys.columns else None if metadata is None else metadata.texts
+    if table is None or column not in table.columns:
+        have = [*spans.keys.columns[1:], *(metadata.texts.columns if metadata is not None else ())]
+        raise ForetellError(
+            f"holidays by {column!r}: neither the item metadata nor the dimensions have that column."
+            f"{nearest(column, have)} They have: {', '.join(have) or 'none'}."
+        )
+    keys = spans.keys if table is spans.keys or metadata is None else metadata.keys
+    first = np.flatnonzero((table[column].notna() & ~table[column].duplicated()).to_numpy())
+    spelt = [str(table[column].iloc[row]) for row in first]
+    for row, name in zip(first, spelt, strict=True):
+        country_code(name, f"{spell_key(tuple(keys.columns), list(keys.iloc[row]))}, column {column!r}")
+    return spelt
+
+
+def _report_zones(reader: Reader, tables: Sequence[tuple[Rows, Spans]]) -> None:
+    for rows, spans in tables:
+        if spans.zoned:
+            zone = rows.table.zones.get(rows.timestamp)
+            spoken = spoken_zones(rows.table.label, spans.zoned, zone, reader.options.timezone)
+            reader.findings.note("time_zone", spoken, spans.zoned)
 
 
 def _read_metadata(reader: Reader, items: object, names: Names) -> Metadata:
@@ -96,7 +158,7 @@ def _build(
     statics = encode_statics(metadata, keys, schema=reader.schema, findings=reader.findings)
     joined = join(reader, tables, keys, metadata)
     plan = make_plan(reader, joined, layout)
-    future = future_steps(joined, layout, plan=plan, year=reader.frequency.year)
+    future = future_steps(joined, layout, plan=plan, year=reader.frequency.year, ahead=reader.options.ahead)
     known = read_covariates(reader, joined, "known", keys=keys, layout=layout, future=future, plan=plan)
     past = read_covariates(reader, joined, "past", keys=keys, layout=layout, future=0, plan=plan)
     return Panel(
@@ -220,5 +282,6 @@ def _make_schema(
         known=known.names, past=past.names, static_real=statics.real_names, static_cat=statics.cat_names,
         open=plan.open, vocabularies={**plan.vocabularies, **statics.vocabularies},
         filling={**rules, **{column: dict(rule) for column, rule in plan.rules.items()}},
-        roles={**plan.roles, **statics.roles},
+        roles={**plan.roles, **statics.roles}, timezone=options.timezone,
+        holidays=options.holidays, holiday_days=options.holiday_days,
     )  # fmt: skip

@@ -127,6 +127,7 @@ def _register_places(store: Store, keys: pd.DataFrame, layout: Layout) -> None:
         f"k{i}": pa.array(keys[name], pa.string()) for i, name in enumerate(keys.columns)
     }
     columns |= {
+        "run": np.arange(len(layout.start)),
         "base": layout.offsets[:-1] - layout.start,
         "first": layout.start,
         "last": layout.start + layout.lengths - 1,
@@ -168,16 +169,20 @@ def _aggregated(
     findings: Findings,
 ) -> str:
     """The query that makes one row of each step. Raises ForetellError for rows that are there twice, unless allowed."""
-    moments = f"SELECT count(*) AS n, count(DISTINCT r.moment) AS m FROM {source} GROUP BY p.base + r.step"
-    crowded, twice = store.rows(
-        f"SELECT count(*) FILTER (WHERE n > 1), count(*) FILTER (WHERE m < n) FROM ({moments})"
+    moments = (
+        f"SELECT count(*) AS n, count(DISTINCT r.instant) AS m, any_value(p.run) AS run FROM {source}"
+        f" GROUP BY p.base + r.step"
+    )
+    crowded, twice, most, runs = store.rows(
+        f"SELECT count(*) FILTER (WHERE n > 1), count(*) FILTER (WHERE m < n), max(n),"
+        f" count(DISTINCT run) FILTER (WHERE n > 1) FROM ({moments})"
     )[0]
-    if twice and not rows.allowed:
-        raise _twice(store, rows, source)
+    if twice:
+        _report_twice(store, rows, source=source, steps=twice, findings=findings)
     ways = [rows.aggregation.get(column, "last" if column in rows.texts else "mean") for column in columns]
     findings.note(
         "aggregated",
-        f"{crowded:,} steps hold several rows of {rows.table.label}: made one by "
+        f"{crowded:,} steps hold several rows of {rows.table.label} (up to {most:,}, in {runs:,} series): made one by "
         + ", ".join(f"{way} ({column})" for column, way in zip(columns, ways, strict=True)),
         crowded,
     )
@@ -187,16 +192,26 @@ def _aggregated(
         for i, (value, way) in enumerate(zip(values, ways, strict=True))
     )
     return (
-        f"SELECT cell, {outer} FROM (SELECT p.base + r.step AS cell, r.moment AS moment, {inner} FROM {source})"
+        f"SELECT cell, {outer} FROM (SELECT p.base + r.step AS cell, r.instant AS instant, {inner} FROM {source})"
         f" GROUP BY cell"
     )
 
 
+def _report_twice(store: Store, rows: Rows, *, source: str, steps: int, findings: Findings) -> None:
+    """Rows of one key and time are an error: raised, or where the reading is tolerant, found; unless they are allowed."""
+    if rows.allowed:
+        findings.note("repeated", f"{steps:,} steps hold rows of one time in {rows.table.label}", steps)
+        return
+    error = _twice(store, rows, source)
+    if not rows.tolerant:
+        raise error
+    findings.error("duplicates", f"{error} ({steps:,} such steps)", steps)
+
+
 def _twice(store: Store, rows: Rows, source: str) -> ForetellError:
-    parts = [*(f"r.{part}" for part in rows.keys), "r.moment"]
-    listed = ", ".join(parts)
+    listed = ", ".join([*(f"r.{part}" for part in rows.keys), "r.moment"])
     found = store.rows(
-        f"SELECT {listed}, count(*) FROM {source} GROUP BY {listed} HAVING count(*) > 1 ORDER BY {listed} LIMIT 1"
+        f"SELECT {listed}, count(*) FROM {source} GROUP BY {listed}, r.instant HAVING count(*) > 1 ORDER BY {listed} LIMIT 1"
     )[0]
     where = spell_key(rows.key, found[: len(rows.key)])
     unkeyed = (

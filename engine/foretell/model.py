@@ -95,7 +95,7 @@ class Model:
 
     def _panel_of(self, data: Dataset | None) -> Panel:
         if data is not None:
-            return check_dataset(data).encode(self.schema)
+            return check_dataset(data).encode(self.schema, horizon=self.task.horizon)
         if self.panel is None:
             raise ForetellError(
                 "a loaded model holds no data: give it the history to forecast from, model.predict(data), with data ="
@@ -176,7 +176,8 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
         time_limit=seconds_of(time_limit, [chosen]),
     )  # fmt: skip
     data = check_dataset(data)
-    return fit_model(chosen, data.panel, task, run, fingerprint=data.fingerprint, calibrate=calibrate)
+    panel = data.encode(data.schema, horizon=task.horizon)
+    return fit_model(chosen, panel, task, run, fingerprint=data.fingerprint, calibrate=calibrate)
 
 
 def seconds_of(time_limit: str | float | None, recipes: Sequence[Recipe]) -> float | None:
@@ -209,6 +210,9 @@ def check_dataset(data: Dataset) -> Dataset:
             f"data must be a foretell.Dataset, got {type(data).__name__}. Wrap your tables: foretell.Dataset(target,"
             ' related=..., items=..., freq="D")'
         )
+    wrong = next((finding for finding in data.findings if finding.severity == "error"), None)
+    if wrong is not None:
+        raise ForetellError(wrong.message)
     return data
 
 

@@ -8,9 +8,11 @@ from typing import Any, get_args
 
 import numpy as np
 
+from foretell.clock import check_timezone
 from foretell.errors import ForetellError, nearest
 from foretell.filling import parse_rule
 from foretell.frequency import Frequency
+from foretell.holiday import holiday_columns, parse_holidays
 from foretell.panel import Ends, Schema
 from foretell.rows import METHODS
 
@@ -32,6 +34,11 @@ class Options:
     aggregation: Mapping[str, str] = field(default_factory=dict)
     filling: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # the target's under "target"
     strict: bool = False
+    tolerant: bool = False  # rows that are there twice are a finding rather than the end
+    holidays: tuple[str, ...] = ()  # country codes, or one `@column` of the metadata
+    holiday_days: int = 1  # days before and after a holiday that have a column each
+    ahead: int = 0  # steps past the end that known covariates must reach where they can
+    timezone: str | None = None  # whose clock counts for times with an offset or a zone; None: their own
     schema: Schema | None = None  # a model's: its columns and vocabularies are reproduced
 
 
@@ -50,14 +57,20 @@ def parse_options(**given: Any) -> Options:
         raise ForetellError(
             f"the open column {given['open']!r} must be known ahead, but it is declared past."
         )
+    given["holidays"] = parse_holidays(given["holidays"], given["holiday_days"], given["frequency"])
+    given["known"] = (*given["known"], *holiday_columns(given["holidays"], given["holiday_days"]))
+    given["timezone"] = check_timezone(given["timezone"])
     given["seasons"] = _seasons(given["seasons"], given["frequency"])
     given["aggregation"] = _aggregation(given["aggregation"] or {})
     given["filling"] = _filling(given["filling"] or {}, given["target"])
     return Options(**given)
 
 
-def following(options: Options, schema: Schema) -> Options:
-    """The options with everything that a model's schema fixes; raises ForetellError where the two do not fit."""
+def following(options: Options, schema: Schema, *, ahead: int = 0) -> Options:
+    """The options with everything that a model's schema fixes; raises ForetellError where the two do not fit.
+
+    Known covariates then reach `ahead` steps past the end, where their tables do.
+    """
     mine, its = replace(options.frequency, phase=0), replace(schema.frequency, phase=0)
     if mine != its:
         raise ForetellError(
@@ -69,10 +82,21 @@ def following(options: Options, schema: Schema) -> Options:
             f"the model's items are keyed by {', '.join(schema.key)}, these data by"
             f" {', '.join(('item_id', *options.dimensions))}. Give dimensions={list(schema.key[1:])}."
         )
+    asked = (options.holidays, options.holiday_days)
+    if options.holidays and asked != (schema.holidays, schema.holiday_days):
+        raise ForetellError(
+            f"the model was trained with {_spoken_holidays(schema.holidays, schema.holiday_days)}, these data ask for"
+            f" {_spoken_holidays(*asked)}. Leave holidays out: a model remembers its own."
+        )
     return replace(
         options, frequency=schema.frequency, seasons=schema.seasons, ends=schema.ends, filling=schema.filling,
-        open=schema.open, schema=schema,
+        open=schema.open, timezone=options.timezone or schema.timezone, schema=schema,
+        holidays=schema.holidays, holiday_days=schema.holiday_days, ahead=ahead,
     )  # fmt: skip
+
+
+def _spoken_holidays(holidays: Sequence[str], days: int) -> str:
+    return f"the holidays {', '.join(holidays)} ({days} days before and after)" if holidays else "no holidays"
 
 
 def _names(argument: str, names: Sequence[str]) -> tuple[str, ...]:

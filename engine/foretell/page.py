@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretell import plots
+from foretell.findings import gravest_first
 from foretell.forecast import level_name
 from foretell.metrics import central_intervals, level_column
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from foretell.findings import Finding
     from foretell.report import Report
 
 _COSTS = ("fit_seconds", "predict_seconds", "fallbacks")  # which nobody knows of a table that was handed in
@@ -238,11 +240,20 @@ def _shape(report: Report) -> str:
 
 def _findings(report: Report) -> str:
     rows = [
-        f'<li class="is-{escape(f.severity)}"><span>{escape(f.severity)}</span>{escape(f.message)}</li>\n'
-        for f in sorted(report.findings, key=lambda f: ("error", "warning", "note").index(f.severity))
+        f'<li class="is-{escape(f.severity)}"><span>{escape(f.severity)}</span><div>{escape(f.message)}{_advice(f)}</div></li>\n'
+        for f in gravest_first(report.findings)
     ]
     body = f'<ul class="findings">\n{"".join(rows)}</ul>\n' if rows else _note("Nothing out of the ordinary.")
-    return _section("What was found in the data", body)
+    tables = "".join(
+        f"<h3>{escape(title)}</h3>\n{_plain_table(each)}" for title, each in report.data_tables.items()
+    )
+    return _section("What was found in the data", body + tables)
+
+
+def _advice(finding: Finding) -> str:
+    """What a finding means, and the option that changes it."""
+    text = escape(" \N{RIGHTWARDS ARROW} ".join(part for part in (finding.meaning, finding.option) if part))
+    return f"<small>{text}</small>" if text else ""
 
 
 def _settings(report: Report) -> str:

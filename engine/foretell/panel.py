@@ -45,6 +45,9 @@ class Schema:
     roles: Mapping[str, str] = field(
         default_factory=dict
     )  # source column -> known, past, static: as the user's tables had it
+    holidays: tuple[str, ...] = ()  # country codes, or one `@column` of the metadata; they make known columns
+    holiday_days: int = 1  # days before and after a holiday that have a column each
+    timezone: str | None = None  # whose clock counts for times with an offset or a zone; None: their own
 
     @property
     def cardinalities(self) -> tuple[int, ...]:
@@ -220,24 +223,32 @@ class Panel:
         """
         if self.known.shape[1] == 0 or len(self) == 0:
             return
+        everyone = np.arange(len(self))
+        final = self.known_at(everyone, self.origin[:, None] + horizon - 1)[:, 0]  # [N, K]
         for column, name in enumerate(self.schema.known):
             if name.endswith(" is missing"):
                 continue
-            last = self._last_known(column)
-            short = np.flatnonzero((last >= 0) & (self.start + last < self.origin + horizon - 1))
+            lacking = everyone[np.isnan(final[:, column])]  # only these need a closer look
+            last = self._last_known(column, lacking)
+            short = np.flatnonzero(
+                (last >= 0) & (self.start[lacking] + last < self.origin[lacking] + horizon - 1)
+            )
             if len(short):
-                raise self._ends_early(int(short[0]), name, int(last[short[0]]), horizon)
+                raise self._ends_early(int(lacking[short[0]]), name, int(last[short[0]]), horizon)
 
-    def _last_known(self, column: int) -> NDArray[np.int64]:
-        """[N] the last step at which a known column has a value; -1 where it never has one."""
-        present = ~np.isnan(self.known[:, column])
-        begin = self.offsets[:-1] + np.arange(len(self)) * self.future
-        width = self.lengths + self.future
-        last = np.full(len(self), -1, np.int64)
-        where = np.flatnonzero(present)
-        owner = np.searchsorted(begin, where, side="right") - 1
-        filled = width[owner] > 0
-        np.maximum.at(last, owner[filled], where[filled] - begin[owner[filled]])
+    def _last_known(self, column: int, items: NDArray[np.int64]) -> NDArray[np.int64]:
+        """[items] the last step at which a known column has a value; -1 where it never has one."""
+        last = np.full(len(items), -1, np.int64)
+        begin = self.offsets[items] + items * self.future
+        width = self.lengths[items] + self.future
+        many = 1 << 22  # cells looked at in one go
+        groups = np.cumsum(width) // many
+        for group in np.unique(groups):
+            some = np.flatnonzero(groups == group)
+            cells = _runs(begin[some], width[some])
+            owner = np.repeat(some, width[some])
+            present = ~np.isnan(self.known[cells, column])
+            np.maximum.at(last, owner[present], (cells - begin[owner])[present])
         return last
 
     def _ends_early(self, item: int, column: str, last: int, horizon: int) -> ForetellError:

@@ -83,7 +83,7 @@ class Reader:
         )  # fmt: skip
         if self.options.strict and self.frequency.unit != "step":
             self._refuse_off_grid(rows)
-        return replace(rows, allowed=bool(asked))
+        return replace(rows, allowed=bool(asked), tolerant=self.options.tolerant)
 
     def _refuse_off_grid(self, rows: Rows) -> None:
         """Raise for the first timestamp that is not the one its step has."""

@@ -56,7 +56,7 @@ def read_related(
     declared = {*options.known, *options.past, options.open}
     if not key and metadata is not None:
         key = {c: c for c in metadata.texts.columns if c in table.kinds and c not in declared}
-    if not key:
+    if not key and name != "holidays":
         reader.findings.note(
             "by_time",
             f"{table.label} has no column of the item's key: its values count for every item",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -132,6 +132,7 @@ class Report:
         default_factory=dict, repr=False
     )  # JSON: what was asked, and of which data
     findings: tuple[Finding, ...] = field(default=(), repr=False)
+    data_tables: Summary = field(default_factory=dict, repr=False)  # sizes and coverage of the data, by title
 
     def __post_init__(self) -> None:
         if not self.outcomes:
@@ -293,7 +294,8 @@ class Report:
             "settings": dict(self.settings),
             "versions": versions(),
             "machine": machine(),
-            "findings": [asdict(finding) for finding in self.findings],
+            "data": self.data_tables,
+            "findings": [finding.to_json() for finding in self.findings],
             "leaderboard": self.leaderboard.to_dict("records"),
             "new_items": self.new_items.to_dict("records"),
             "calibration": self.calibration.to_dict("records"),

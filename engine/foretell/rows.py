@@ -17,7 +17,7 @@ from foretell.sources import Store, Table, quoted
 # how the rows within one step become one, as SQL
 METHODS: Final[dict[str, str]] = {
     "sum": "sum({0})", "mean": "avg({0})", "median": "median({0})", "min": "min({0})", "max": "max({0})",
-    "first": "arg_min({0}, moment)", "last": "arg_max({0}, moment)",
+    "first": "arg_min({0}, instant)", "last": "arg_max({0}, instant)",
 }  # fmt: skip
 
 
@@ -25,7 +25,8 @@ METHODS: Final[dict[str, str]] = {
 class Rows:
     """A DuckDB view of a table: k0, k1, ... (its key as text), moment, step (the ordinal), v0, v1, ... (its values).
 
-    A number is a DOUBLE, NULL where it is missing; a text is a VARCHAR.
+    `moment` is the time on the wall, `instant` what tells two rows of one such time apart, `zoned` whether a row says its
+    offset or zone. A number is a DOUBLE, NULL where it is missing; a text is a VARCHAR.
     """
 
     table: Table
@@ -39,6 +40,7 @@ class Rows:
         default_factory=dict
     )  # column -> how rows within one step become one
     allowed: bool = False  # several rows of one key and timestamp are aggregated as well
+    tolerant: bool = False  # or else they are found, not refused
 
     def value(self, column: str) -> str:
         """The name of a column's values in the view."""
@@ -63,7 +65,9 @@ def read_rows(
 ) -> Rows:
     """The `Rows` of `table`; `aggregation` says how the rows within one step become one."""
     parts = [f"{table.text(column)} AS k{i}" for i, column in enumerate(key.values())]
-    parts.append(f"{table.moment(timestamp, frequency)} AS moment")
+    moment = table.moment(timestamp, frequency)
+    instant, zoned = table.instant(timestamp, frequency, moment)
+    parts += [f"{moment} AS moment", f"{instant} AS instant", f"{zoned} AS zoned"]
     parts.append(f"CAST({quoted(timestamp)} AS VARCHAR) AS written")
     for i, column in enumerate(columns):
         parts.append(f"{table.text(column) if column in texts else table.number(column)} AS v{i}")
@@ -97,6 +101,7 @@ class Spans:
     first: NDArray[np.int64]  # [G, C] the first step with a value of each column; -1 where `seen` is 0
     last: NDArray[np.int64]  # [G, C] the last one (for text the last row)
     seen: NDArray[np.int64]  # [G, C] how many values
+    zoned: int = 0  # rows whose time carries an offset or a zone
 
 
 def find_spans(store: Store, rows: Rows) -> Spans:
@@ -106,6 +111,7 @@ def find_spans(store: Store, rows: Rows) -> Spans:
         "count(*) AS n",
         "max(step) AS final",
         "count(*) FILTER (WHERE step IS NULL) AS undated",
+        "count(*) FILTER (WHERE zoned) AS zoned",
     ]
     for i, column in enumerate(rows.columns):
         there = "" if column in rows.texts else f" FILTER (WHERE v{i} IS NOT NULL)"
@@ -127,8 +133,9 @@ def find_spans(store: Store, rows: Rows) -> Spans:
         raise ForetellError(f"{rows.table.label} has no rows.")
     keys = found[rows.keys].set_axis(list(rows.key), axis=1).astype(object)
     return Spans(
-        keys, _whole(found["n"]), _whole(found["final"]), matrix("first"), matrix("last"), matrix("seen")
-    )
+        keys, _whole(found["n"]), _whole(found["final"]), matrix("first"), matrix("last"), matrix("seen"),
+        zoned=int(found["zoned"].sum()),
+    )  # fmt: skip
 
 
 def _whole(column: pd.Series[Any]) -> NDArray[np.int64]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import glob
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import pandas as pd
 
+from foretell.clock import carries_zone, spelt_instant, spelt_wall, stored_wall
 from foretell.errors import ForetellError, nearest
 from foretell.frequency import Frequency
 
@@ -48,6 +49,7 @@ _NUMBERS: Final = (
     "DOUBLE",
     "DECIMAL",
 )
+_INSTANTS: Final = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ", "TIMESTAMPTZ_NS")
 _CSV: Final = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".csv.zst")
 _PARQUET: Final = (".parquet", ".pq", ".parq")
 
@@ -70,9 +72,10 @@ def literals(texts: Sequence[str]) -> str:
 class Store:
     """One in-memory DuckDB; a context manager. What DuckDB rejects becomes a ForetellError."""
 
-    def __init__(self) -> None:
+    def __init__(self, timezone: str | None = None) -> None:
         import duckdb
 
+        self.timezone = timezone  # whose clock counts for times with an offset or a zone; None: their own
         self._failure: type[Exception] = duckdb.Error
         self._connection: Any = duckdb.connect()
         spill = os.path.join(tempfile.gettempdir(), f"foretell-{os.getpid()}")
@@ -143,6 +146,8 @@ class Table:
     kinds: dict[str, Kind]  # column -> kind, in order
     textual: frozenset[str]  # columns that are stored as text
     fractional: frozenset[str] = frozenset()  # columns that are stored as floating point
+    zones: Mapping[str, str] = field(default_factory=dict)  # columns stored as instants -> their time zone
+    local: str | None = None  # the zone that times with an offset or a zone are read in; None: their own
 
     def find(self, given: str | None, recognised: Sequence[str]) -> str | None:
         """The column that `given` names, or the first recognised one; None when there is none."""
@@ -202,11 +207,25 @@ class Table:
         if column not in self.textual:
             return self._stored_moment(name, column, frequency)
         tails = {"Y": ("-01", "-01-01"), "Q": ("-01",), "M": ("-01",)}.get(frequency.unit, ())
-        spellings = [name, *(f"({name} || '{tail}')" for tail in tails)]
-        return f"coalesce({', '.join(f'TRY_CAST({text} AS TIMESTAMP)' for text in spellings)})"
+        return spelt_wall(name, tails, self.local)
+
+    def instant(self, column: str, frequency: Frequency, moment: str) -> tuple[str, str]:
+        """SQL of what tells two times apart that may share their `moment`, and of whether a row carries a zone."""
+        name = quoted(column)
+        if frequency.unit == "step" or not (column in self.textual or column in self.zones):
+            return moment, "false"
+        if column in self.zones:
+            return f"timezone('UTC', CAST({name} AS TIMESTAMPTZ))", f"{name} IS NOT NULL"
+        zoned = carries_zone(name)
+        return (
+            f"CASE WHEN {zoned} THEN coalesce(timezone('UTC', {spelt_instant(name)}), {moment}) ELSE {moment} END",
+            zoned,
+        )
 
     def _stored_moment(self, name: str, column: str, frequency: Frequency) -> str:
         kind = self.kinds[column]
+        if column in self.zones:
+            return stored_wall(name, self.zones[column], self.local)
         if kind == "time":
             return f"CAST({name} AS TIMESTAMP)"
         if kind == "number" and frequency.unit == "Y":
@@ -231,8 +250,9 @@ def open_table(store: Store, source: object, *, name: str) -> Table:
     paths = [os.fspath(part) for part in parts if isinstance(part, (str, os.PathLike))]
     if paths and len(paths) == len(parts):
         return _open_files(store, paths, view, name)
-    store.register(view, _as_arrow(source, name))
-    return _typed_table(store, f"the {name} table", view)
+    table = _as_arrow(source, name)
+    store.register(view, table)
+    return _typed_table(store, f"the {name} table", view, table.schema)
 
 
 def _open_files(store: Store, patterns: Sequence[str], view: str, name: str) -> Table:
@@ -241,7 +261,7 @@ def _open_files(store: Store, patterns: Sequence[str], view: str, name: str) -> 
     label = f"the {name} table ({os.path.basename(patterns[0].rstrip('/'))}{', ...' if len(patterns) > 1 else ''})"
     if paths[0].lower().endswith(_PARQUET):
         store.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet({files}, union_by_name = true)")
-        return _typed_table(store, label, view)
+        return _typed_table(store, label, view, _parquet_schema(paths[0]))
     options = "header = true, skip = 0, union_by_name = true"
     # Two looks at a CSV: what its columns seem to be, and the columns as plain text. Casting that text ourselves keeps
     # an id such as 007 as it is, and lets a message name the very row that does not parse.
@@ -253,14 +273,29 @@ def _open_files(store: Store, patterns: Sequence[str], view: str, name: str) -> 
         raise ForetellError(f"{label}: some rows have another number of columns than the header {only!r}.")
     if list(_describe(store, view)) != list(kinds):
         raise ForetellError(f"{label}: the header cannot be told from the rows. Give the file a header line.")
-    return Table(label, view, kinds, frozenset(kinds))
+    return Table(label, view, kinds, frozenset(kinds), local=store.timezone)
 
 
-def _typed_table(store: Store, label: str, view: str) -> Table:
+def _parquet_schema(path: str) -> Any:
+    """The Arrow schema of a Parquet file: DuckDB reads instants as UTC, the zone that was written stands here."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_schema(path)
+    except (OSError, pa.ArrowException) as error:
+        raise ForetellError(f"{path} cannot be read as Parquet: {error}") from error
+
+
+def _typed_table(store: Store, label: str, view: str, schema: Any) -> Table:
     dtypes = _describe(store, view)
     kinds = {column: _kind(dtype) for column, dtype in dtypes.items()}
     textual = frozenset(column for column, kind in kinds.items() if kind == "text")
-    return Table(label, view, kinds, textual, frozenset(c for c in kinds if dtypes[c] in ("FLOAT", "DOUBLE")))
+    fractional = frozenset(c for c in kinds if dtypes[c] in ("FLOAT", "DOUBLE"))
+    instants = [c for c in kinds if dtypes[c] in _INSTANTS]
+    own = {c: getattr(schema.field(c).type, "tz", None) for c in instants if c in schema.names}
+    zones = {c: own.get(c) or "UTC" for c in instants}
+    return Table(label, view, kinds, textual, fractional, zones, store.timezone)
 
 
 def _matching(patterns: Sequence[str], name: str) -> list[str]:
@@ -308,13 +343,13 @@ def _as_arrow(source: Any, name: str) -> Any:
     import pyarrow as pa
 
     if isinstance(source, pd.DataFrame):
-        return _naive(_from_pandas(source, name))
+        return _from_pandas(source, name)
     if type(source).__module__.startswith("polars") and hasattr(source, "collect"):
         source = source.collect()
     if hasattr(source, "to_table") and not isinstance(source, pa.Table):
         source = source.to_table()
     if hasattr(source, "__arrow_c_stream__"):
-        return _naive(pa.table(source))
+        return pa.table(source)
     raise ForetellError(
         f"{name} must be a pandas, polars or Arrow table, a path or a glob, got {type(source).__name__}"
     )
@@ -336,17 +371,8 @@ def _from_pandas(frame: pd.DataFrame, name: str) -> Any:
             values = values.dt.start_time
         try:
             columns[column] = pa.Array.from_pandas(values)
+            if values.dtype == object and getattr(columns[column].type, "tz", None):  # offsets may differ
+                columns[column] = pa.Array.from_pandas(values.astype(str).where(values.notna(), None))
         except (pa.ArrowInvalid, pa.ArrowTypeError):  # an object column of several types: its text decides
             columns[column] = pa.Array.from_pandas(values.astype(str).where(values.notna(), None))
     return pa.table(columns)
-
-
-def _naive(table: Any) -> Any:
-    """`table` with timestamps that carry a time zone as the wall-clock time there: a day is a local day."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    for position, column in enumerate(table.schema):
-        if pa.types.is_timestamp(column.type) and column.type.tz is not None:
-            table = table.set_column(position, column.name, pc.local_timestamp(table.column(position)))
-    return table

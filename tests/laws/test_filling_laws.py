@@ -2,14 +2,19 @@
 
 import numpy as np
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from foretell.dataset import Dataset
 
 STEPS = 24
+ORIGIN = pd.Timestamp("2023-12-20")
+AHEAD = 4  # steps that known columns go on after the target's end
+LOOKING_AHEAD = ["next", "linear"]
 CAUSAL = ["nan", "zero", "previous", "mean", "median", "min", "max", 7.5]
-law = settings(derandomize=True, deadline=None, max_examples=20)
+law = settings(
+    derandomize=True, deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow]
+)  # fmt: skip  # a busy machine is no fault of the law
 
 
 def series(draw, name, steps=STEPS, gaps=0.4):
@@ -104,3 +109,134 @@ def test_the_way_to_an_origin_does_not_matter(frame, rule, one, two):
     direct, around = panel.until(two), panel.until(one).until(two)
     np.testing.assert_array_equal(direct.target, around.target)
     np.testing.assert_array_equal(direct.filled, around.filled)
+
+
+# The three tables at once: every place, method and kind of column
+
+
+WORDS = ["north", "south", "other", "x"]
+OF_TEXT = ["nan", "previous", {"value": "north"}, {"value": "nowhere"}]
+
+
+def column(draw, rng, name, values, *, steps=STEPS):
+    """A gappy column of the items a, b and c; rows of nothing are there or not. (The anchor z has every value.)"""
+    frames = []
+    for item in "abc":
+        cells = values(rng, steps)
+        cells[rng.random(steps) < draw(st.sampled_from([0.1, 0.5, 0.9]))] = None
+        frames.append(
+            pd.DataFrame({"item_id": item, "timestamp": pd.date_range(ORIGIN, periods=steps), name: cells})
+        )
+    frame = pd.concat(frames, ignore_index=True)
+    return frame.dropna() if draw(st.booleans()) else frame
+
+
+def numbers(rng, steps):
+    return rng.integers(-50, 50, steps).astype(float)
+
+
+def words(rng, steps):
+    return rng.choice(np.array(WORDS, object), steps)
+
+
+@st.composite
+def shops(draw):
+    """Target, past (a number and a text) and known (a number, past the end) with a filling of each column."""
+    rng = np.random.default_rng(
+        draw(st.integers(0, 2**32 - 1))
+    )  # hypothesis would take seconds to draw each cell
+    anchor = pd.DataFrame({"item_id": "z", "timestamp": pd.date_range(ORIGIN, periods=STEPS), "target": 1.0})
+    price = column(draw, rng, "price", numbers)
+    past = price.merge(column(draw, rng, "tag", words), how="outer", on=["item_id", "timestamp"])
+    anchored = anchor.rename(columns={"target": "price"}).assign(tag="x")
+    method, front = st.sampled_from(CAUSAL), st.sampled_from(["nan", "zero", 7.5])
+    filling = {
+        name: {"front": draw(front), "middle": draw(method), "back": draw(method)}
+        for name in ("target", "price")
+    }
+    filling["tag"] = {place: draw(st.sampled_from(OF_TEXT)) for place in ("middle", "back")}
+    filling["promo"] = {
+        place: draw(st.sampled_from([*CAUSAL, *LOOKING_AHEAD])) for place in ("middle", "back", "future")
+    }
+    return {
+        "target": pd.concat([column(draw, rng, "target", numbers), anchor], ignore_index=True),
+        "past": pd.concat([past, anchored], ignore_index=True),
+        "known": column(draw, rng, "promo", numbers, steps=STEPS + AHEAD),
+        "filling": filling,
+    }
+
+
+def read(target, past, known, filling):
+    have = {"target", *past.columns, *known.columns}
+    return Dataset(
+        target, [past, known], freq="D", known=["promo"], past=["price", "tag"],
+        filling={name: rule for name, rule in filling.items() if name in have},
+        aggregation={"target": "sum", "price": "mean", "tag": "last"},
+    ).panel  # fmt: skip
+
+
+def shown(panel, origin):
+    """What stands before an origin (a step counted from the first day), by item: target, and each column by its name."""
+    end = int((panel.start + panel.lengths).max())
+    ordinal = panel.frequency.ordinal(ORIGIN) + origin
+    panel, out = panel.until(end - ordinal), {}
+    for item, name in enumerate(panel.names):
+        assert panel.stop[item] == 0 or panel.origin[item] == ordinal
+        target = panel.history(item)
+        kept = np.flatnonzero(~np.isnan(target))
+        if len(kept) == 0:
+            continue  # nothing was sold yet: it is a new item there
+        steps = slice(panel.offsets[item] + kept[0], panel.offsets[item] + panel.stop[item])
+        reach = slice(*(edge + item * panel.future for edge in (steps.start, steps.stop)))
+        columns = dict(zip(panel.schema.past, panel.past[steps].T, strict=True))
+        columns |= dict(zip(panel.schema.known, panel.known[reach].T, strict=True))
+        out[name] = (int(panel.start[item] + kept[0]), {"target": target[kept[0] :], **columns})
+    return out
+
+
+def assert_equal_shows(one, other, *, without=()):
+    assert one.keys() == other.keys()
+    for name in one:
+        assert one[name][0] == other[name][0], name
+        common = (one[name][1].keys() & other[name][1].keys()) - set(
+            without
+        )  # a later word is a column of one of them
+        assert {"target", "price"} <= common
+        for what in common:
+            np.testing.assert_array_equal(one[name][1][what], other[name][1][what], err_msg=f"{name}: {what}")
+
+
+def early(frame, origin):
+    return frame[frame["timestamp"] < ORIGIN + pd.Timedelta(days=origin)]
+
+
+@law
+@given(shops(), st.integers(2, STEPS - 1))
+def test_what_stands_before_an_origin_is_what_the_rows_before_it_make(shop, origin):
+    whole = read(**shop)
+    then = read(**(shop | {name: early(shop[name], origin) for name in ("target", "past")}))
+    # Known columns are the same tables in both, but are stored no farther than the longest history is long.
+    assert_equal_shows(shown(whole, origin), shown(then, origin), without=["promo", "promo is missing"])
+
+
+@law
+@given(shops(), shops(), st.integers(2, STEPS - 1), st.data())
+def test_whatever_happens_from_an_origin_on_the_panel_before_it_stays(shop, other, origin, data):
+    """Other values, rows that come and go, rows that are there twice, and items that nobody had heard of."""
+    changed = dict(shop)
+    for name in ("target", "past"):
+        late = other[name][other[name]["timestamp"] >= ORIGIN + pd.Timedelta(days=origin)]
+        late = pd.concat([late, late.sample(frac=0.2, random_state=data.draw(st.integers(0, 99)))])
+        late.loc[late["item_id"] == "b", "item_id"] = "new"
+        changed[name] = pd.concat([early(shop[name], origin), late], ignore_index=True)
+    assert_equal_shows(shown(read(**shop), origin), shown(read(**changed), origin))
+
+
+@law
+@given(shops(), shops(), st.integers(2, STEPS - 1), st.sampled_from(CAUSAL))
+def test_a_known_column_looks_ahead_only_where_its_method_does(shop, other, origin, method):
+    alike = shop["filling"] | {"promo": {"middle": method, "back": method, "future": method}}
+    late = other["known"][other["known"]["timestamp"] >= ORIGIN + pd.Timedelta(days=origin)]
+    changed = pd.concat([early(shop["known"], origin), late])
+    one, two = (read(**(shop | {"known": known, "filling": alike})) for known in (shop["known"], changed))
+    assert_equal_shows(shown(one, origin), shown(two, origin))

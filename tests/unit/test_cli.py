@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import json
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -115,10 +117,70 @@ def test_evaluate_gives_the_scores_that_backtest_gave(run: Run) -> None:
 def test_check_shows_what_was_found_and_fails_on_what_a_run_would_fail_on(run: Run) -> None:
     fine = run("check", *TABLES, "--horizon", 10)
     assert fine.exit_code == 0
-    assert "2 items" in fine.stdout
+    assert re.search(r"^ items +2 *$", fine.stdout, re.MULTILINE)
+    assert "Errors: none" in fine.stdout
+    assert max(map(len, fine.stdout.splitlines())) <= 100
     refused(
         run("check", *TABLES, "--horizon", 11), "'promo' ends 2024-02-19, but the horizon reaches 2024-02-20"
     )
+
+
+def test_check_prints_the_same_for_programs(run: Run) -> None:
+    fine = json.loads(run("check", *TABLES, "--horizon", 10, "--json").stdout)
+    assert (
+        fine["errors"],
+        fine["facts"]["items"],
+        fine["facts"]["rows"]["the target table (sales.csv)"],
+    ) == (0, 2, 80)
+    failed = run("check", *TABLES, "--horizon", 11, "--json")
+    assert failed.exit_code == 2
+    worst = json.loads(failed.stdout)["findings"][0]
+    assert (worst["severity"], worst["code"]) == ("error", "known_ends")
+    assert worst["option"].startswith("extend the table")
+
+
+def test_check_says_in_json_too_what_cannot_be_read(run: Run) -> None:
+    pd.DataFrame({"item_id": ["a"], "timestamp": ["soon"], "target": [1]}).to_csv("sales.csv", index=False)
+    failed = run("check", *TABLES, "--json")
+    assert failed.exit_code == 2
+    (worst,) = json.loads(failed.stdout)["findings"]
+    assert worst["code"] == "unreadable"
+    assert "'timestamp' 'soon' does not parse" in worst["message"]
+
+
+def test_check_goes_on_behind_a_repeated_row(run: Run) -> None:
+    sales = pd.read_csv("sales.csv")
+    pd.concat([sales, sales.head(1)]).to_csv("sales.csv", index=False)
+    found = run("check", *TABLES, "--horizon", 11, "--json")
+    codes = [each["code"] for each in json.loads(found.stdout)["findings"] if each["severity"] == "error"]
+    assert codes == ["duplicates", "known_ends"]
+    refused(
+        run("train", *TABLES, "--horizon", 5, "--recipe", RECIPE, "--out", "model"), "2 rows at 2024-01-01"
+    )
+
+
+def test_the_page_of_a_backtest_holds_the_checkup(run: Run) -> None:
+    run("backtest", *TABLES, "--horizon", 7, "--recipe", RECIPE, "--holidays", "DE", "--out", "runs")
+    page, state = Path("runs/report.html").read_text(), json.loads(Path("runs/run.json").read_text())
+    for words in (
+        "holiday DE",
+        "Frequency of the observations",
+        "recipes learn what holidays do",
+        "rows of the target table",
+    ):
+        assert words in page
+    assert {"fact": "items", "value": "2"} in state["data"]["Data"]
+    assert all(finding["meaning"] for finding in state["findings"])
+
+
+def test_a_model_is_asked_for_its_holidays_and_zone_but_once(run: Run) -> None:
+    options = ("--holidays", "DE,US-CA", "--holiday-days", 2, "--timezone", "Europe/Berlin")
+    assert (
+        run("train", *TABLES, *options, "--horizon", 7, "--recipe", RECIPE, "--out", "model").exit_code == 0
+    )
+    result = run("predict", "model", *TABLES[:5], "--out", "forecast.csv")
+    assert result.exit_code == 0, result.output
+    assert "2 days after holiday US-CA" in result.stderr
 
 
 def test_recipes_shows_each_hyperparameter_with_its_meaning(run: Run) -> None:

@@ -1,0 +1,107 @@
+"""What each finding means for training, and the option that changes it; by the finding's code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What a finding means for training and forecasts, and what the user can do about it."""
+
+    meaning: str
+    option: str  # the option or the change of the data; '' where there is nothing to change
+
+
+ADVICE: Final[dict[str, Advice]] = {
+    # The tables as they were read
+    "unused": Advice("no recipe sees these columns", "name them in the related table, with known or past"),
+    "left_out": Advice("no recipe sees it", "make a category or a number of it, or complete the key"),
+    "by_time": Advice("every item gets the same values", "item_id=, where a column of it names the item"),
+    "known": Advice(
+        "recipes see its values over the horizon", "past=, if they are not known when forecasting"
+    ),
+    "past": Advice(
+        "recipes see its values up to the origin only", "known=, and its values through the horizon"
+    ),
+    "time_zone": Advice(
+        "a day is a day there; the hour skipped in spring is not observed, the two of one name are aggregated",
+        "timezone=, where the clock of another place counts",
+    ),
+    "holidays": Advice("recipes learn what holidays do, if the history has some", "holidays=, holiday_days="),
+    "duplicates": Advice(
+        "a run would stop: which row counts is not known", "aggregation=, or remove the extra rows"
+    ),
+    "repeated": Advice("they count as one value, joined as asked", "aggregation=, with another method"),
+    "aggregated": Advice(
+        "recipes see one value a step; far more rows than steps mean that the data are finer than freq",
+        "freq=, aggregation=, or strict=True to refuse them",
+    ),
+    "sparse": Advice("memory and time go into empty steps", "correct the date, or freq="),
+    "late_rows": Advice("forecasts begin after these empty rows", "drop them, or ends='own'"),
+    "gaps": Advice("steps that are not observed take no part in training and scores", "filling="),
+    "unreadable": Advice("nothing can be trained", "as the message says"),
+    # Items
+    "cold_start": Advice("they are forecast from metadata, covariates and the other items", ""),
+    "no_history": Advice("they are forecast as new items", "fill their target in, or remove them"),
+    "no_related": Advice("their covariates count as missing, which recipes are told", "add their rows"),
+    "no_metadata": Advice(
+        "they belong to an unknown category; new items get a poor forecast", "add their rows"
+    ),
+    "frequency": Advice(
+        "most of their steps are gaps, and seasons are counted in the wrong steps",
+        "freq=, or a data set of its own for each frequency",
+    ),
+    "finer": Advice(
+        "recipes see sums over longer steps than the data have", "freq=, or nothing if such sums are wanted"
+    ),
+    "mostly_gaps": Advice(
+        "if nothing sold means no row, recipes never see the zeros and forecast too much",
+        "filling={'target': {'middle': 'zero', 'back': 'zero'}}, or a coarser freq=",
+    ),
+    "all_zero": Advice(
+        "their forecast is zero; they cannot be scored by wQL alone", "remove items that are not sold"
+    ),
+    "constant": Advice(
+        "there is nothing to learn; MASE leaves them out", "remove them, if they are placeholders"
+    ),
+    "negative": Advice(
+        "forecasts may go below zero for every item; counts have no likelihood of their own",
+        "set returns to zero, or keep them in a column of the related table",
+    ),
+    "outliers": Advice(
+        "they set the scale of their items and weigh most in RMSE", "correct them, or leave them empty"
+    ),
+    "float32": Advice(
+        "the grid keeps about 7 digits: units and small changes are lost", "divide the column, by 1000 say"
+    ),
+    "float32_sum": Advice("sums over an item overflow in training", "divide the column, by 1e6 say"),
+    "horizon": Advice("nothing can be trained", "horizon=, or more history"),
+    "shorter": Advice(
+        "they cannot be trained on; they are forecast much like new items", "horizon=, or more history"
+    ),
+    "short": Advice(
+        "recipes with a model an item have little to learn; a backtest has no history before them", "horizon="
+    ),
+    # Columns
+    "known_ends": Advice(
+        "predict would stop", "extend the table, past=, or filling= with the place 'future'"
+    ),
+    "known_holes": Advice("recipes are told that these are missing", "complete the table, or filling="),
+    "known_never": Advice("they count as missing throughout", "add their rows, or filling="),
+    "never_changes": Advice("there is nothing to learn from it", "leave it out"),
+    "categories": Advice("each category has weights of its own", ""),
+    "one_category": Advice("there is nothing to learn from it", "leave it out"),
+    "crowded": Advice(
+        "it names items rather than groups them: recipes learn them by heart", "merge its categories"
+    ),
+    "missing_metadata": Advice("recipes are told that it is missing", "fill it in"),
+    # Forecast tables that are evaluated
+    "items": Advice("scores are of the items forecast", "forecast the others too"),
+    "unknown_items": Advice("they are not scored", "give the actuals of all items"),
+    "point_forecast": Advice("wQL judges a point forecast", "add quantile columns"),
+    "no_mean": Advice("these scores judge another number than Amazon's do", "add a column 'mean'"),
+    "no_median": Advice("MASE judges another number than usual", "add a column 'p50'"),
+    "crossing": Advice("coverage and wQL suffer", "sort the quantiles of each row"),
+}
