@@ -188,7 +188,7 @@ def test_recipes_shows_each_hyperparameter_with_its_meaning(run: Run) -> None:
     assert result.exit_code == 0
     assert "Wen et al. 2017" in result.stdout
     assert "hidden_size" in result.stdout
-    assert "LSTM width" in result.stdout
+    assert "width of the encoder" in result.stdout
 
 
 def test_every_option_may_stand_in_a_file_and_the_command_line_wins(run: Run) -> None:
