@@ -22,6 +22,7 @@ from foretell.covariates import (
 from foretell.errors import ForetellError
 from foretell.filling import fill, fills
 from foretell.findings import Finding, Findings
+from foretell.grids import anywhere
 from foretell.layout import Layout, check_size, place
 from foretell.options import Options
 from foretell.panel import Array, Panel, Schema
@@ -199,7 +200,7 @@ def _place_target(
         reader.store, rows, [name], keys=keys, layout=layout, vocabularies={}, findings=reader.findings
     )
     values = placed[name]
-    if np.isinf(values).any():
+    if anywhere(values, np.isinf):
         raise infinite(reader.store, rows, name)
     rule = reader.options.filling.get("target")
     codes, gaps = fill(values, layout, rule=rule)

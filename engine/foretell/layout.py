@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from foretell.errors import ForetellError
 from foretell.findings import Findings
+from foretell.grids import allocate, memory, pieces
 from foretell.panel import Array
 from foretell.rows import METHODS, Rows, spell_key, spell_moment
 from foretell.sources import Store, literals
@@ -20,6 +20,10 @@ from foretell.sources import Store, literals
 CHUNK: Final = (
     1 << 22
 )  # cells that one vectorised step works on: bounds its temporary arrays to some hundred MB
+
+
+# A NaN of its own, whose bits no value has, marks a cell until a row is put there: so no second array need say which are.
+_UNTOUCHED: Final = np.uint32(0x7FC0FACE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,32 +67,13 @@ class Layout:
         return run, cells - self.offsets[run]
 
 
-def allocate(shape: tuple[int, ...]) -> Array:
-    """A grid that is yet to be written; the one place where grids are made."""
-    return np.empty(shape, np.float32)
-
-
-def _unobserved(cells: int) -> Array:
-    grid = allocate((cells,))
-    grid.fill(np.nan)
-    return grid
-
-
 def check_size(cells: int, longest: str) -> None:
     """Raises ForetellError when a grid of so many steps does not fit into memory; `longest` says where to look."""
-    if cells * 4 > _memory():
+    if cells * 4 > memory():
         raise ForetellError(
             f"the grid would have {cells:,} steps, more than this machine's memory holds: {longest}."
             f" Look for a wrong date there, or choose a coarser frequency."
         )
-
-
-def _memory() -> int:
-    """Bytes of memory that the machine has; 64 GiB where it does not say."""
-    names = getattr(os, "sysconf_names", {})
-    if "SC_PAGE_SIZE" in names and "SC_PHYS_PAGES" in names:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return 1 << 36
 
 
 def place(
@@ -145,17 +130,31 @@ def _encoded(rows: Rows, column: str, vocabulary: Sequence[str] | None) -> str:
 
 def _scatter(store: Store, query: str, columns: int, cells: int) -> tuple[list[Array], int, int]:
     """The grids that `query` (cell, c0, c1, ...) fills, how many rows it placed, and how many cells they hit."""
-    grids = [_unobserved(cells) for _ in range(columns)]
-    hit = np.zeros(cells, bool)
+    block = allocate((columns, cells), scratch=store.scratch)
+    grids: list[Array] = list(block)
+    grids[0].view(np.uint32).fill(_UNTOUCHED)
+    for grid in grids[1:]:
+        grid.fill(np.nan)
     placed = 0
     with np.errstate(over="ignore"):  # beyond float32 becomes infinite, which the caller looks for
         for batch in store.batches(query):
             cell = batch.column(0).to_numpy()
-            hit[cell] = True
             placed += len(cell)
             for i, grid in enumerate(grids):
                 grid[cell] = batch.column(i + 1).to_numpy()
-    return grids, placed, int(np.count_nonzero(hit))
+    return grids, placed, cells - _settle(grids[0])
+
+
+def _settle(grid: Array) -> int:
+    """How many cells no row was put to; they become plain NaN."""
+    count = 0
+    for part in pieces(len(grid)):
+        untouched = grid[part].view(np.uint32) == _UNTOUCHED
+        here = int(np.count_nonzero(untouched))
+        if here:
+            grid[part][untouched] = np.nan
+        count += here
+    return count
 
 
 def _aggregated(
@@ -211,10 +210,17 @@ def _twice(store: Store, rows: Rows, source: str) -> ForetellError:
 
 
 def spread(
-    grids: Mapping[str, Array], *, groups: Layout, group: NDArray[np.int64], layout: Layout
+    store: Store,
+    grids: Mapping[str, Array],
+    *,
+    groups: Layout,
+    group: NDArray[np.int64],
+    layout: Layout,
 ) -> dict[str, Array]:
     """Grids laid out by `groups` as grids of items: item i reads those of group[i], nothing where that is -1."""
-    out = {name: _unobserved(layout.cells) for name in grids}
+    block = allocate((len(grids), layout.cells), scratch=store.scratch)
+    block.fill(np.nan)
+    out: dict[str, Array] = dict(zip(grids, block, strict=True))
     for first, last in layout.chunks():
         item, step = layout.expand(first, last)
         owner = group[item]

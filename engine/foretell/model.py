@@ -16,8 +16,10 @@ from foretell.budget import parse_seconds
 from foretell.calibration import ENDS, Calibration, HoldsBack, hold_back
 from foretell.errors import ForetellError, nearest
 from foretell.forecast import Forecast
+from foretell.layout import Layout
 from foretell.panel import Panel, Schema
 from foretell.recipe import Predictor, Recipe, Summarised, Summary, keeps_time_limit, make_recipe
+from foretell.runs import visible
 from foretell.task import DEFAULT_LEVELS, Run, Task, check_levels
 
 if TYPE_CHECKING:
@@ -236,11 +238,8 @@ def _find_item(columns: list[NDArray[Any]], item: str | Sequence[object]) -> NDA
 
 def _floor(panel: Panel) -> float | None:
     """0 when no target before its origin is negative, else None."""
-    edges = np.zeros(len(panel.target) + 1, np.int8)
-    np.add.at(edges, panel.offsets[:-1], 1)
-    np.subtract.at(edges, panel.offsets[:-1] + panel.stop, 1)
-    history = np.cumsum(edges, dtype=np.int8)[:-1] > 0
-    return None if bool(np.any((panel.target < 0) & history)) else 0.0
+    chunks = visible(panel.target, Layout(panel.start, panel.offsets), panel.stop)
+    return None if any(bool((values < 0).any()) for _, values, _ in chunks) else 0.0
 
 
 def _check(recipe: str, forecast: Forecast, panel: Panel, horizon: int, levels: tuple[float, ...]) -> None:

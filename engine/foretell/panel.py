@@ -15,6 +15,7 @@ from foretell.frequency import Frequency, Ordinals
 
 Array = NDArray[np.float32]
 Ends = Literal["last", "own"]
+_ITEMS = 4096  # whose known covariates are looked through at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +200,20 @@ class Panel:
         known = self.known_at(np.arange(len(self)), self.origin[:, None] + np.arange(horizon))
         return np.asarray(known[..., column] == 0)
 
+    def between(self, first: int, last: int) -> Panel:
+        """The panel of the items at positions first .. last - 1 alone; no grid is copied."""
+        steps = slice(self.offsets[first], self.offsets[last])
+        reach = slice(self.offsets[first] + first * self.future, self.offsets[last] + last * self.future)
+        items = slice(first, last)
+        return replace(
+            self, keys=self.keys.iloc[items].reset_index(drop=True), start=self.start[items],
+            offsets=self.offsets[first : last + 1] - self.offsets[first], origin=self.origin[items],
+            target=self.target[steps], known=self.known[reach], past=self.past[steps],
+            static_real=self.static_real[items], static_cat=self.static_cat[items],
+            filled=None if self.filled is None else self.filled[steps],
+            past_filled=None if self.past_filled is None else self.past_filled[steps],
+        )  # fmt: skip
+
     def take(self, items: NDArray[np.int64]) -> Panel:
         """The panel of `items` (positions) alone, in that order; arrays are copied."""
         lengths = self.lengths[items]
@@ -230,14 +245,14 @@ class Panel:
 
     def _last_known(self, column: int) -> NDArray[np.int64]:
         """[N] the last step at which a known column has a value; -1 where it never has one."""
-        present = ~np.isnan(self.known[:, column])
-        begin = self.offsets[:-1] + np.arange(len(self)) * self.future
-        width = self.lengths + self.future
+        begin = self.offsets + np.arange(len(self) + 1) * self.future
         last = np.full(len(self), -1, np.int64)
-        where = np.flatnonzero(present)
-        owner = np.searchsorted(begin, where, side="right") - 1
-        filled = width[owner] > 0
-        np.maximum.at(last, owner[filled], where[filled] - begin[owner[filled]])
+        for first in range(0, len(self), _ITEMS):
+            edges = begin[first : first + _ITEMS + 1]
+            where = np.flatnonzero(~np.isnan(self.known[edges[0] : edges[-1], column])) + edges[0]
+            before = np.searchsorted(where, edges[1:])  # values of a run and of those before it
+            some = np.diff(np.concatenate([[0], before])) > 0
+            last[first : first + _ITEMS][some] = where[before[some] - 1] - edges[:-1][some]
         return last
 
     def _ends_early(self, item: int, column: str, last: int, horizon: int) -> ForetellError:
