@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -42,11 +43,22 @@ class Ingested:
     panel: Panel
     names: Names
     findings: tuple[Finding, ...]
+    fingerprint: str = ""  # of the panel, where it is known already
 
 
-def ingest(target: object, related: Sequence[object], items: object, options: Options) -> Ingested:
-    """The panel of three tables. Raises ForetellError for anything in them that cannot be read."""
-    with Store() as store:
+def ingest(
+    target: object,
+    related: Sequence[object],
+    items: object,
+    options: Options,
+    *,
+    scratch: str | os.PathLike[str] | None = None,
+) -> Ingested:
+    """The panel of three tables. Raises ForetellError for anything in them that cannot be read.
+
+    `scratch` is the folder for what does not fit into memory; default: the temporary one.
+    """
+    with Store(scratch) as store:
         reader = Reader(store, options, Findings(), options.frequency)
         table = open_table(store, target, name="target")
         names = reader.names(table)
