@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -189,12 +190,11 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _read_array(path: Path, wanted: Mapping[str, Any]) -> NDArray[Any]:
+    """A small array in memory, a large one mapped; neither can be written to."""
     data = _checked(path, wanted)
     try:
-        if data is None:
-            array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-        else:
-            array = _parse(data)
+        source = path if data is None else BytesIO(data)
+        array = np.asarray(np.load(source, mmap_mode="r" if data is None else None, allow_pickle=False))
     except (ValueError, EOFError, SyntaxError) as error:
         raise ForetellError(f"{path} is damaged: {error}. {_AGAIN}") from error
     if array.dtype.str != wanted["dtype"] or list(array.shape) != wanted["shape"]:
@@ -202,14 +202,7 @@ def _read_array(path: Path, wanted: Mapping[str, Any]) -> NDArray[Any]:
             f"{path} holds {array.dtype.str} of shape {list(array.shape)}, {MANIFEST} speaks of {wanted['dtype']} of"
             f" shape {wanted['shape']}. {_AGAIN}"
         )
-    return array
-
-
-def _parse(data: bytes) -> NDArray[Any]:
-    import io
-
-    array: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
-    array.flags.writeable = False  # a panel is not to be changed, whatever its size
+    array.flags.writeable = False
     return array
 
 
