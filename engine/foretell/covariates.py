@@ -191,9 +191,21 @@ def _place_columns(
     wanted = [c for c in table.rows.columns if plan.roles.get(c) == role]
     if not wanted:
         return
-    values = _on_grid(reader, table, wanted, keys=keys, grid=grid, plan=plan)
+    values = _from_twin(reader, table, wanted, grid=grid, future=future)
+    if values is None:
+        values = _on_grid(reader, table, wanted, keys=keys, grid=grid, plan=plan)
     for name in wanted:
         yield _finish(reader, table.rows, name, values=values.pop(name), grid=grid, future=future, plan=plan)
+
+
+def _from_twin(
+    reader: Reader, table: Joined, columns: Sequence[str], *, grid: Layout, future: int
+) -> dict[str, Array] | None:
+    """The columns, where they were placed together with the target."""
+    if reader.twin is None:
+        return None
+    layout = Layout.of(grid.start, grid.lengths - future)
+    return reader.twin.take(reader.store, table.rows, columns, layout=layout, future=future)
 
 
 def _on_grid(

@@ -27,14 +27,18 @@ def memory() -> int:
 
 
 def allocate(
-    shape: tuple[int, ...], dtype: DTypeLike = np.float32, *, scratch: str | os.PathLike[str] | None = None
+    shape: tuple[int, ...],
+    dtype: DTypeLike = np.float32,
+    *,
+    scratch: str | os.PathLike[str] | None = None,
+    beside: int = 1,
 ) -> NDArray[Any]:
     """A grid that is yet to be written; a large one is a nameless file in `scratch` (default: the temporary folder).
 
-    The file vanishes with the array, also when the process is killed. Raises ForetellError where the disk is full.
+    It is one of `beside` such grids that are held together. The file vanishes with the array, also when the process is killed. Raises ForetellError where the disk is full.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    if size <= memory() // SHARE:
+    if size * beside <= memory() // SHARE:
         return np.empty(shape, dtype)
     folder = tempfile.gettempdir() if scratch is None else os.fspath(scratch)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -32,6 +32,7 @@ from foretell.related import Related, check_columns, join, read_related
 from foretell.rows import Rows, Spans, find_spans, spell_key
 from foretell.sources import Store, Table, open_table
 from foretell.statics import Metadata, Statics, encode_statics, match, read_metadata
+from foretell.twin import find_twin
 
 _SPARSE: Final = 50  # steps a row from which a wrong date or frequency is likely
 
@@ -63,6 +64,7 @@ def ingest(
         table = open_table(store, target, name="target")
         names = reader.names(table)
         reader = reader.aligned(table, names.timestamp)
+        reader = replace(reader, twin=find_twin(reader, table, names, related, target))
         metadata = None if items is None else _read_metadata(reader, items, names)
         rows, spans = _read_target(reader, table, names)
         several = len(related) > 1
@@ -97,7 +99,8 @@ def _read_target(reader: Reader, table: Table, names: Names) -> tuple[Rows, Span
         reader.findings.note(
             "unused", f"{table.label}: {', '.join(spare)} not used (covariates go into related)", len(spare)
         )
-    return rows, find_spans(reader.store, rows)
+    spans = find_spans(reader.store, rows) if reader.twin is None else reader.twin.part(rows.columns)
+    return rows, spans
 
 
 def _build(
@@ -208,10 +211,13 @@ def _place_target(
     reader: Reader, rows: Rows, keys: pd.DataFrame, layout: Layout
 ) -> tuple[Array, NDArray[np.uint8] | None]:
     name = rows.columns[0]
-    placed = place(
-        reader.store, rows, [name], keys=keys, layout=layout, vocabularies={}, findings=reader.findings
-    )
-    values = placed[name]
+    twin = reader.twin
+    values = None if twin is None else twin.place(reader.store, name, keys=keys, layout=layout)
+    if values is None:
+        placed = place(
+            reader.store, rows, [name], keys=keys, layout=layout, vocabularies={}, findings=reader.findings
+        )
+        values = placed[name]
     if anywhere(values, np.isinf):
         raise infinite(reader.store, rows, name)
     rule = reader.options.filling.get("target")

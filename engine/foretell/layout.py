@@ -91,17 +91,40 @@ def place(
     Rows of other keys, and of steps outside the layout, are passed over. Several rows of one step are aggregated, or
     refused where they have the same timestamp and no aggregation was asked for.
     """
+    grids = place_once(store, rows, columns, keys=keys, layout=layout, vocabularies=vocabularies)
+    if grids is not None:
+        return grids
+    values = [_encoded(rows, column, vocabularies.get(column)) for column in columns]
+    source = _placed_rows(store, rows, keys, layout)
+    joined = _aggregated(store, rows, columns, source=source, values=values, findings=findings)
+    return dict(zip(columns, _scatter(store, joined, len(columns), layout.cells)[0], strict=True))
+
+
+def place_once(
+    store: Store,
+    rows: Rows,
+    columns: Sequence[str],
+    *,
+    keys: pd.DataFrame,
+    layout: Layout,
+    vocabularies: Mapping[str, Sequence[str]],
+) -> dict[str, Array] | None:
+    """As `place`, where no two rows share a step; None where some do."""
+    source = _placed_rows(store, rows, keys, layout)
+    picked = "".join(
+        f", {_encoded(rows, column, vocabularies.get(column)).format(f'r.{rows.value(column)}')} AS c{i}"
+        for i, column in enumerate(columns)
+    )
+    query = f"SELECT p.base + r.step AS cell{picked} FROM {source}"
+    grids, placed, hit = _scatter(store, query, len(columns), layout.cells)
+    return dict(zip(columns, grids, strict=True)) if placed == hit else None
+
+
+def _placed_rows(store: Store, rows: Rows, keys: pd.DataFrame, layout: Layout) -> str:
+    """SQL of the rows r that have a place p in the layout."""
     _register_places(store, keys, layout)
     join = " AND ".join(f"r.{part} = p.{part}" for part in rows.keys) or "true"
-    source = f"{rows.view} r JOIN places p ON {join} WHERE r.step BETWEEN p.first AND p.last"
-    values = [_encoded(rows, column, vocabularies.get(column)) for column in columns]
-    picked = ", ".join(f"{value.format(f'r.{rows.value(c)}')} AS c{i}" for i, (c, value) in enumerate(zip(columns, values, strict=True)))  # fmt: skip
-    query = f"SELECT p.base + r.step AS cell{', ' if columns else ''}{picked} FROM {source}"
-    grids, placed, hit = _scatter(store, query, len(columns), layout.cells)
-    if placed != hit:
-        joined = _aggregated(store, rows, columns, source=source, values=values, findings=findings)
-        grids, _, _ = _scatter(store, joined, len(columns), layout.cells)
-    return dict(zip(columns, grids, strict=True))
+    return f"{rows.view} r JOIN places p ON {join} WHERE r.step BETWEEN p.first AND p.last"
 
 
 def _register_places(store: Store, keys: pd.DataFrame, layout: Layout) -> None:
@@ -130,8 +153,7 @@ def _encoded(rows: Rows, column: str, vocabulary: Sequence[str] | None) -> str:
 
 def _scatter(store: Store, query: str, columns: int, cells: int) -> tuple[list[Array], int, int]:
     """The grids that `query` (cell, c0, c1, ...) fills, how many rows it placed, and how many cells they hit."""
-    block = allocate((columns, cells), scratch=store.scratch)
-    grids: list[Array] = list(block)
+    grids: list[Array] = [allocate((cells,), scratch=store.scratch, beside=columns) for _ in range(columns)]
     grids[0].view(np.uint32).fill(_UNTOUCHED)
     for grid in grids[1:]:
         grid.fill(np.nan)
@@ -218,9 +240,9 @@ def spread(
     layout: Layout,
 ) -> dict[str, Array]:
     """Grids laid out by `groups` as grids of items: item i reads those of group[i], nothing where that is -1."""
-    block = allocate((len(grids), layout.cells), scratch=store.scratch)
-    block.fill(np.nan)
-    out: dict[str, Array] = dict(zip(grids, block, strict=True))
+    out = {name: allocate((layout.cells,), scratch=store.scratch, beside=len(grids)) for name in grids}
+    for grid in out.values():
+        grid.fill(np.nan)
     for first, last in layout.chunks():
         item, step = layout.expand(first, last)
         owner = group[item]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.panels import daily
 
 from foretell import layout as layouts
 from foretell.layout import Layout
@@ -11,7 +12,6 @@ from foretell.model import _floor
 from foretell.runs import moments, run_moments
 from foretell.scaling import history_moments
 from foretell.windows import Moments
-from tests.panels import daily
 
 
 @pytest.fixture(params=[5, 1 << 22])
