@@ -125,10 +125,14 @@ def test_a_forecast_written_in_chunks_is_the_forecast(
     assert list(read(some)["item_id"].unique()) == ["d", "a", "b"]  # type: ignore[operator]
 
 
+def _write_two_kinds(writer: FrameWriter) -> None:
+    writer.write(pd.DataFrame({"a": [1]}))
+    writer.write(pd.DataFrame({"b": ["x"]}))
+
+
 def test_a_table_written_in_pieces_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), FrameWriter(tmp_path / "t.parquet") as writer:
-        writer.write(pd.DataFrame({"a": [1]}))
-        raise RuntimeError("in the middle")
+    with pytest.raises(KeyError, match="schema"), FrameWriter(tmp_path / "t.parquet") as writer:
+        _write_two_kinds(writer)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ForetellError, match=r"\.csv or \.parquet"):
         FrameWriter(tmp_path / "t.txt")
