@@ -89,7 +89,7 @@ def surroundings() -> dict[str, Any]:
 def record(home: Path, result: dict[str, Any]) -> None:
     """Put a result into ingest.csv, in place of the last one of its case and work, and write INGEST.md anew."""
     path = home / "ingest.csv"
-    rows = list(csv.DictReader(path.open(newline=""))) if path.exists() else []
+    rows = list(csv.DictReader(path.read_text().splitlines())) if path.exists() else []
     speed = (
         {"rows_per_second": result["rows"] / result["seconds"]}
         if result["work"] in ("ingest", "pandas")
