@@ -69,7 +69,11 @@ app = typer.Typer(
     help="Self-hosted probabilistic demand forecasting: three tables in, quantiles, scores and a report out.",
 )
 Sales = Annotated[
-    list[str], Argument(metavar="SALES", help="The target table: CSV or Parquet files, or globs.")
+    list[str],
+    Argument(
+        metavar="SALES",
+        help="The target table: CSV or Parquet files, or globs; or a folder that `foretell ingest` wrote.",
+    ),
 ]
 
 
@@ -212,14 +216,41 @@ def predict(
         ensure_writable(out.parent)
     wanted = None if levels is None else level_list(levels)
     trained = load(model, device=device)
-    forecast = trained.predict(
-        _dataset(sales, data, trained.schema), items=names(only) or None, levels=wanted
-    )
+    tables, items = _dataset(sales, data, trained.schema), names(only) or None
     if out is None:
+        forecast = trained.predict(tables, items=items, levels=wanted)
         forecast.to_frame().to_csv(sys.stdout, index=False, lineterminator="\n")
     else:
-        forecast.save(out)
-        _say(f"forecast {len(forecast)} items, {forecast.horizon} steps each: {out}")
+        count = trained.predict_to(out, tables, items=items, levels=wanted)
+        _say(f"forecast {count} items, {trained.task.horizon} steps each: {out}")
+
+
+@command
+def ingest(
+    sales: Sales,
+    data: DataOptions,
+    common: CommonOptions,
+    model: Annotated[
+        Path | None, Option(metavar="MODEL", help="Read the tables as those this model was trained on.")
+    ] = None,
+    out: Annotated[
+        Path | None, Option(metavar="FOLDER", help="Where the panel goes; a panel there is replaced.")
+    ] = None,
+) -> None:
+    """Read the tables once and save them as a panel, which every command takes in their place."""
+    from foretell.locks import claimed
+    from foretell.model import load
+    from foretell.saved import check_replaceable
+
+    _start(common)
+    folder = _required("--out", out, "the folder that the panel goes to")
+    check_replaceable(folder)
+    schema = None if model is None else load(model, device="cpu").schema
+    with claimed(folder):
+        tables = _dataset(sales, data, schema, scratch=folder.resolve().parent)
+        tables.save(folder)
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    _say(f"{len(tables.panel)} items, {len(tables.panel.target):,} steps, {size / 1e6:,.1f} MB: {folder}")
 
 
 @command
@@ -351,12 +382,20 @@ def _start(common: CommonOptions) -> None:
 
 
 def _dataset(
-    sales: list[str], options: DataOptions, schema: Schema | None = None, *, quiet: bool = False,
+    sales: list[str],
+    options: DataOptions,
+    schema: Schema | None = None,
+    *,
+    quiet: bool = False,
     tolerant: bool = False,
-) -> Dataset:  # fmt: skip
+    scratch: Path | None = None,
+) -> Dataset:
     """The tables that the options name; with a model's `schema`, read as those it was trained on."""
     from foretell.dataset import Dataset
+    from foretell.saved import is_panel
 
+    if any(is_panel(path) for path in sales):
+        return _opened(sales, options, quiet=quiet)
     data = Dataset(
         sales if len(sales) > 1 else sales[0],
         related=options.related,
@@ -383,7 +422,24 @@ def _dataset(
         holidays=options.holidays,
         holiday_days=options.holiday_days,
         schema=schema,
+        scratch=scratch,
     )
+    if not quiet:
+        _show_data(data)
+    return data
+
+
+def _opened(sales: list[str], options: DataOptions, *, quiet: bool) -> Dataset:
+    """The saved panel that stands in place of the tables."""
+    from foretell.dataset import Dataset
+
+    if len(sales) > 1:
+        raise ForetellError(f"{sales[0]!r} and {sales[1]!r}: a saved panel stands alone. Give one folder.")
+    given = [name for name, value in asdict(options).items() if value != asdict(DataOptions())[name]]
+    if given:  # a file of options serves all commands, so this is no error
+        listed = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        _say(f"{sales[0]} is read as it was ingested; {listed} not used")
+    data = Dataset.open(sales[0])
     if not quiet:
         _show_data(data)
     return data

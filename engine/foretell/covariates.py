@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from foretell.errors import ForetellError
 from foretell.filling import Gaps, Rule, fill, fills, parse_rule
 from foretell.findings import Findings
-from foretell.layout import Layout, allocate, place, spread
+from foretell.grids import allocate, anywhere, zeros
+from foretell.layout import Layout, place, spread
 from foretell.panel import Array
 from foretell.reader import Reader
 from foretell.related import Joined
@@ -161,14 +162,17 @@ def read_covariates(
     names = tuple(name for column in columns for name in column.names)
     if reader.schema is not None:
         names = reader.schema.known if role == "known" else reader.schema.past
-    values = allocate((grid.cells, len(names)))
+    if len(names) == 1 and columns[0].words is None:  # nothing to put side by side: the grid is the array
+        codes = columns[0].codes if role == "past" else None
+        return Covariates(columns[0].values[:, None], names, None if codes is None else codes[:, None])
+    values = allocate((grid.cells, len(names)), scratch=reader.store.scratch)
     for first in range(0, grid.cells, _BLOCK):
         cells = slice(first, min(first + _BLOCK, grid.cells))
         for column in columns:
             position = names.index(column.names[0])
             column.put(values[cells, position : position + len(column.names)], cells)
     some = role == "past" and any(column.codes is not None for column in columns)
-    filled = np.zeros(values.shape, np.uint8) if some else None
+    filled = zeros(values.shape, np.uint8, scratch=reader.store.scratch) if some else None
     for column in columns:
         if filled is not None and column.codes is not None:
             position = names.index(column.names[0])
@@ -189,9 +193,21 @@ def _place_columns(
     wanted = [c for c in table.rows.columns if plan.roles.get(c) == role]
     if not wanted:
         return
-    values = _on_grid(reader, table, wanted, keys=keys, grid=grid, plan=plan)
+    values = _from_twin(reader, table, wanted, grid=grid, future=future)
+    if values is None:
+        values = _on_grid(reader, table, wanted, keys=keys, grid=grid, plan=plan)
     for name in wanted:
         yield _finish(reader, table.rows, name, values=values.pop(name), grid=grid, future=future, plan=plan)
+
+
+def _from_twin(
+    reader: Reader, table: Joined, columns: Sequence[str], *, grid: Layout, future: int
+) -> dict[str, Array] | None:
+    """The columns, where they were placed together with the target."""
+    if reader.twin is None:
+        return None
+    layout = Layout.of(grid.start, grid.lengths - future)
+    return reader.twin.take(reader.store, table.rows, columns, layout=layout, future=future)
 
 
 def _on_grid(
@@ -210,7 +226,7 @@ def _on_grid(
     coarse = Layout.of(np.full(len(used), first, np.int64), np.full(len(used), last - first, np.int64))
     some = table.spans.keys.iloc[used]
     raw = place(store, table.rows, columns, keys=some, layout=coarse, vocabularies=texts, findings=findings)
-    return spread(raw, groups=coarse, group=group, layout=grid)
+    return spread(store, raw, groups=coarse, group=group, layout=grid)
 
 
 def _finish(
@@ -221,9 +237,9 @@ def _finish(
     rule: dict[str, Any] = dict(plan.rules.get(name, {}))
     if words is not None:
         rule = {where: _coded(method, words) for where, method in rule.items()}
-    elif np.isinf(values).any():
+    elif anywhere(values, np.isinf):
         raise infinite(reader.store, rows, name)
-    elif name == plan.open and ((values != 0) & (values != 1) & ~np.isnan(values)).any():
+    elif name == plan.open and anywhere(values, lambda some: (some != 0) & (some != 1) & ~np.isnan(some)):
         value = rows.value(name)
         where, got = first_row(reader.store, rows, f"{value} NOT IN (0, 1)", value)
         raise ForetellError(f"{where}: the open column {name!r} must be 0 or 1, got {got:g}.")

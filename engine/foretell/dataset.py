@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -14,9 +15,10 @@ from foretell.errors import ForetellError
 from foretell.findings import Finding
 from foretell.frequency import Frequency
 from foretell.holiday import holiday_columns
-from foretell.ingest import ingest
+from foretell.ingest import Ingested, ingest
 from foretell.options import following, parse_options
 from foretell.panel import Ends, Panel, Schema
+from foretell.saved import Saved, fingerprint, is_panel, read_panel, write_panel
 
 
 class Dataset:
@@ -59,7 +61,16 @@ class Dataset:
         timezone: str
         | None = None,  # whose clock counts for times with an offset or zone; default: their own
         schema: Schema | None = None,  # a model's: its columns and categories are reproduced
+        scratch: str
+        | os.PathLike[str]
+        | None = None,  # folder for what does not fit into memory; default: the temporary one
     ) -> None:
+        if is_panel(target):
+            raise ForetellError(
+                f"{str(target)!r} is a saved panel: open it with foretell.Dataset.open({str(target)!r})"
+            )
+        self._saved: str | None = None  # the folder that the panel was opened from
+        self._scratch = scratch
         self._target = _kept(target)
         self._related = tuple(_kept(table) for table in _tables(related))
         self._items = _kept(items)
@@ -70,7 +81,26 @@ class Dataset:
             holidays=holidays, holiday_days=holiday_days,
         )  # fmt: skip
         options = self.options if schema is None else following(self.options, schema)
-        self._read = ingest(self._target, self._related, self._items, options)
+        self._read = ingest(self._target, self._related, self._items, options, scratch=scratch)
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str]) -> Dataset:
+        """The data set that `save` wrote, at once and of any size: its arrays are mapped, not read.
+
+        Raises ForetellError when the folder is damaged, cut short, or from a newer foretell.
+        """
+        saved, data = read_panel(Path(folder)), cls.__new__(cls)
+        data._saved = os.fspath(folder)
+        data._read = Ingested(saved.panel, saved.names, saved.findings, saved.rows, saved.fingerprint)
+        return data
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the panel to `folder`, whole or not at all, for `Dataset.open`; an older panel there is replaced.
+
+        Raises ForetellError when `folder` holds anything else, when the disk is full, and when another process writes it.
+        """
+        read = self._read
+        write_panel(Saved(read.panel, read.names, read.findings, read.rows, self.fingerprint), Path(folder))
 
     @property
     def panel(self) -> Panel:
@@ -100,23 +130,21 @@ class Dataset:
         """
         panel = self.panel
         capped = bool(schema.holidays) or int(panel.lengths.max(initial=0)) < horizon  # more could be had
-        if schema == self.schema and (panel.future >= horizon or not capped):
+        if schema == self.schema and (panel.future >= horizon or not capped or self._saved is not None):
             return panel
+        if self._saved is not None:
+            raise ForetellError(
+                f"{self._saved} was ingested with other columns, categories or options than the model was trained on."
+                " Ingest the tables again with the model's: foretell ingest ... --model MODEL, or"
+                " foretell.Dataset(..., schema=model.schema).save(...)."
+            )
         options = following(self.options, schema, ahead=horizon)
-        return ingest(self._target, self._related, self._items, options).panel
+        return ingest(self._target, self._related, self._items, options, scratch=self._scratch).panel
 
     @cached_property
     def fingerprint(self) -> str:
         """A sha256 over keys, times and values, in hex: equal for equal data."""
-        panel, digest = self.panel, hashlib.sha256()
-        for column in panel.keys:
-            digest.update("\x1f".join(panel.keys[column]).encode() + b"\x1e")
-        for array in (
-            panel.start, panel.offsets, panel.target, panel.known, panel.past, panel.static_real, panel.static_cat,
-        ):  # fmt: skip
-            digest.update(f"{array.dtype}{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).data)
-        return digest.hexdigest()
+        return self._read.fingerprint or fingerprint(self.panel)
 
     def __repr__(self) -> str:
         panel = self.panel

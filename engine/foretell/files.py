@@ -8,9 +8,9 @@ import secrets
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from foretell.errors import ForetellError
 
@@ -57,6 +57,49 @@ def write_frame(frame: pd.DataFrame, path: str | Path) -> None:
             frame.to_csv(temporary, index=False, lineterminator="\n")
         else:
             frame.to_parquet(temporary, index=False, compression="zstd")
+
+
+class FrameWriter:
+    """A table written piece by piece to a .csv or .parquet file; a context manager, after which it is there, whole.
+
+    Raises ForetellError for other endings, at once.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+        self._suffix = self._path.suffix.lower()
+        if self._suffix not in (".csv", ".parquet"):
+            raise ForetellError(f"a table is written as .csv or .parquet, got {str(path)!r}")
+        self._file: IO[bytes] | None = None
+        self._parquet: Any = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> FrameWriter:
+        self._stack.__enter__()
+        temporary = self._stack.enter_context(replacing(self._path))
+        self._file = self._stack.enter_context(temporary.open("wb"))
+        return self
+
+    def __exit__(self, *reason: Any) -> bool | None:
+        return self._stack.__exit__(*reason)
+
+    def write(self, frame: pd.DataFrame) -> None:
+        """Append the rows of `frame`; all frames have the same columns."""
+        assert self._file is not None, "a FrameWriter is entered before it is written to"
+        if self._suffix == ".csv":
+            frame.to_csv(self._file, index=False, header=self._file.tell() == 0, lineterminator="\n")
+            return
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if self._parquet is None:
+            schema = pa.Schema.from_pandas(frame, preserve_index=False)
+            self._parquet = self._stack.enter_context(
+                pq.ParquetWriter(self._file, schema, compression="zstd")
+            )
+        self._parquet.write_table(
+            pa.Table.from_pandas(frame, schema=self._parquet.schema, preserve_index=False)
+        )
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foretell.errors import ForetellError, nearest
+from foretell.grids import allocate, zeros
 from foretell.layout import Layout
 from foretell.panel import Array, Panel
 
@@ -99,7 +100,7 @@ def fill(
     The last `future` steps of each run lie beyond its series' end; a series that lacks nothing but those is not counted
     unless a filling is asked for there.
     """
-    codes = np.zeros(layout.cells, np.uint8)
+    codes = zeros((layout.cells,), np.uint8)
     steps = dict.fromkeys(get_args(Place), 0)
     series = 0
     for first, last in layout.chunks():
@@ -252,21 +253,31 @@ def _refill(
 ) -> tuple[Array, NDArray[np.uint8]]:
     if rule.get("middle", "nan") == rule.get("back", "nan") and not fills(rule, "front"):
         return values, codes  # a gap is filled alike wherever it ends
-    raw = np.where(codes == UNFILLED, values, np.float32(np.nan)).astype(np.float32)
-    full = raw.copy()
-    new, _ = fill(full, layout, rule=rule)
-    # A second filling of what lies before the origin alone; the steps from the origin on keep the first one.
+    full, new = allocate(values.shape), zeros(values.shape, np.uint8)
     for first, last in layout.chunks():
-        run, step = layout.expand(first, last)
-        cells = layout.offsets[first] + np.arange(len(step))
-        history = cells[step < panel.stop[run]]
-        stood = Layout.of(layout.start[first:last], panel.stop[first:last])
-        then = raw[history]
-        unseen = ~_any_observed(then, stood)
-        then_codes, _ = fill(then, stood, rule=rule)
-        owner = np.repeat(unseen, stood.lengths)
-        full[history] = np.where(owner, np.float32(np.nan), then)
-        new[history] = np.where(owner, UNFILLED, then_codes)
+        cells = slice(layout.offsets[first], layout.offsets[last])
+        raw = np.where(codes[cells] == UNFILLED, values[cells], np.float32(np.nan)).astype(np.float32)
+        full[cells], new[cells] = _refill_chunk(raw, panel, (first, last), rule)
+    return full, new
+
+
+def _refill_chunk(
+    raw: Array, panel: Panel, items: tuple[int, int], rule: Rule
+) -> tuple[Array, NDArray[np.uint8]]:
+    """What lies before the origin filled by itself; the steps from the origin on keep the filling of the whole."""
+    chosen = slice(*items)
+    whole = Layout.of(panel.start[chosen], panel.lengths[chosen])
+    full = raw.copy()
+    new, _ = fill(full, whole, rule=rule)
+    run, step = whole.expand(0, len(whole.start))
+    history = np.flatnonzero(step < panel.stop[chosen][run])
+    stood = Layout.of(whole.start, panel.stop[chosen])
+    then = raw[history]
+    unseen = ~_any_observed(then, stood)
+    then_codes, _ = fill(then, stood, rule=rule)
+    owner = np.repeat(unseen, stood.lengths)
+    full[history] = np.where(owner, np.float32(np.nan), then)
+    new[history] = np.where(owner, UNFILLED, then_codes)
     return full, new
 
 
@@ -277,7 +288,8 @@ def _any_observed(values: Array, layout: Layout) -> NDArray[np.bool_]:
 
 
 def _refill_past(panel: Panel, codes: NDArray[np.uint8], layout: Layout) -> tuple[Array, NDArray[np.uint8]]:
-    past, codes = panel.past.copy(), codes.copy()
+    past, new = allocate(panel.past.shape), allocate(codes.shape, np.uint8)
+    past[:], new[:], codes = panel.past, codes, new
     for position, name in enumerate(panel.schema.past):
         rule = column_rule(panel, name)
         if rule:

@@ -52,7 +52,7 @@ class ForecastRows:
 def read_rows(forecasts: object, data: Dataset, item_id: str | None, timestamp: str | None) -> ForecastRows:
     """The rows of `forecasts`; ForetellError says what cannot be read. Items and windows are not worked out yet."""
     frequency, names = data.panel.frequency, data._read.names
-    with Store(data.options.timezone) as store:
+    with Store(data.schema.timezone) as store:
         table = open_table(store, forecasts, name="forecast")
         if store.rows(f"SELECT count(*) FROM {table.view}")[0][0] == 0:
             raise ForetellError(f"{table.label} has no rows")

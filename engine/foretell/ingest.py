@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -23,6 +24,7 @@ from foretell.covariates import (
 from foretell.errors import ForetellError, nearest
 from foretell.filling import fill, fills
 from foretell.findings import Finding, Findings
+from foretell.grids import anywhere
 from foretell.holiday import by_column, country_code, holiday_columns, holiday_table
 from foretell.layout import Layout, check_size, place
 from foretell.options import Options
@@ -32,6 +34,7 @@ from foretell.related import Related, check_columns, join, read_related
 from foretell.rows import Rows, Spans, find_spans, spell_key
 from foretell.sources import Store, Table, open_table
 from foretell.statics import Metadata, Statics, encode_statics, match, read_metadata
+from foretell.twin import find_twin
 
 _HOLIDAYS_AHEAD: Final = (64, 400)  # steps that holidays reach past the end: a year where it lies between
 _SPARSE: Final = 50  # steps a row from which a wrong date or frequency is likely
@@ -45,15 +48,27 @@ class Ingested:
     names: Names
     findings: tuple[Finding, ...]
     rows: Mapping[str, int]  # of each table, by its label
+    fingerprint: str = ""  # of the panel, where it is known already
 
 
-def ingest(target: object, related: Sequence[object], items: object, options: Options) -> Ingested:
-    """The panel of three tables. Raises ForetellError for anything in them that cannot be read."""
-    with Store(options.timezone) as store:
+def ingest(
+    target: object,
+    related: Sequence[object],
+    items: object,
+    options: Options,
+    *,
+    scratch: str | os.PathLike[str] | None = None,
+) -> Ingested:
+    """The panel of three tables. Raises ForetellError for anything in them that cannot be read.
+
+    `scratch` is the folder for what does not fit into memory; default: the temporary one.
+    """
+    with Store(options.timezone, scratch=scratch) as store:
         reader = Reader(store, options, Findings(), options.frequency)
         table = open_table(store, target, name="target")
         names = reader.names(table)
         reader = reader.aligned(table, names.timestamp)
+        reader = replace(reader, twin=find_twin(reader, table, names, related, target))
         metadata = None if items is None else _read_metadata(reader, items, names)
         rows, spans = _read_target(reader, table, names)
         several = len(related) > 1
@@ -146,7 +161,8 @@ def _read_target(reader: Reader, table: Table, names: Names) -> tuple[Rows, Span
         reader.findings.note(
             "unused", f"{table.label}: {', '.join(spare)} not used (covariates go into related)", len(spare)
         )
-    return rows, find_spans(reader.store, rows)
+    spans = find_spans(reader.store, rows) if reader.twin is None else reader.twin.part(rows.columns)
+    return rows, spans
 
 
 def _build(
@@ -257,11 +273,14 @@ def _place_target(
     reader: Reader, rows: Rows, keys: pd.DataFrame, layout: Layout
 ) -> tuple[Array, NDArray[np.uint8] | None]:
     name = rows.columns[0]
-    placed = place(
-        reader.store, rows, [name], keys=keys, layout=layout, vocabularies={}, findings=reader.findings
-    )
-    values = placed[name]
-    if np.isinf(values).any():
+    twin = reader.twin
+    values = None if twin is None else twin.place(reader.store, name, keys=keys, layout=layout)
+    if values is None:
+        placed = place(
+            reader.store, rows, [name], keys=keys, layout=layout, vocabularies={}, findings=reader.findings
+        )
+        values = placed[name]
+    if anywhere(values, np.isinf):
         raise infinite(reader.store, rows, name)
     rule = reader.options.filling.get("target")
     codes, gaps = fill(values, layout, rule=rule)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from foretell.errors import ForetellError
 from foretell.findings import Findings
+from foretell.grids import allocate, memory, pieces
 from foretell.panel import Array
 from foretell.rows import METHODS, Rows, spell_key, spell_moment
 from foretell.sources import Store, literals
@@ -20,6 +20,10 @@ from foretell.sources import Store, literals
 CHUNK: Final = (
     1 << 22
 )  # cells that one vectorised step works on: bounds its temporary arrays to some hundred MB
+
+
+# A NaN of its own, whose bits no value has, marks a cell until a row is put there: so no second array need say which are.
+_UNTOUCHED: Final = np.uint32(0x7FC0FACE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,32 +67,13 @@ class Layout:
         return run, cells - self.offsets[run]
 
 
-def allocate(shape: tuple[int, ...]) -> Array:
-    """A grid that is yet to be written; the one place where grids are made."""
-    return np.empty(shape, np.float32)
-
-
-def _unobserved(cells: int) -> Array:
-    grid = allocate((cells,))
-    grid.fill(np.nan)
-    return grid
-
-
 def check_size(cells: int, longest: str) -> None:
     """Raises ForetellError when a grid of so many steps does not fit into memory; `longest` says where to look."""
-    if cells * 4 > _memory():
+    if cells * 4 > memory():
         raise ForetellError(
             f"the grid would have {cells:,} steps, more than this machine's memory holds: {longest}."
             f" Look for a wrong date there, or choose a coarser frequency."
         )
-
-
-def _memory() -> int:
-    """Bytes of memory that the machine has; 64 GiB where it does not say."""
-    names = getattr(os, "sysconf_names", {})
-    if "SC_PAGE_SIZE" in names and "SC_PHYS_PAGES" in names:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return 1 << 36
 
 
 def place(
@@ -106,17 +91,40 @@ def place(
     Rows of other keys, and of steps outside the layout, are passed over. Several rows of one step are aggregated, or
     refused where they have the same timestamp and no aggregation was asked for.
     """
+    grids = place_once(store, rows, columns, keys=keys, layout=layout, vocabularies=vocabularies)
+    if grids is not None:
+        return grids
+    values = [_encoded(rows, column, vocabularies.get(column)) for column in columns]
+    source = _placed_rows(store, rows, keys, layout)
+    joined = _aggregated(store, rows, columns, source=source, values=values, findings=findings)
+    return dict(zip(columns, _scatter(store, joined, len(columns), layout.cells)[0], strict=True))
+
+
+def place_once(
+    store: Store,
+    rows: Rows,
+    columns: Sequence[str],
+    *,
+    keys: pd.DataFrame,
+    layout: Layout,
+    vocabularies: Mapping[str, Sequence[str]],
+) -> dict[str, Array] | None:
+    """As `place`, where no two rows share a step; None where some do."""
+    source = _placed_rows(store, rows, keys, layout)
+    picked = "".join(
+        f", {_encoded(rows, column, vocabularies.get(column)).format(f'r.{rows.value(column)}')} AS c{i}"
+        for i, column in enumerate(columns)
+    )
+    query = f"SELECT p.base + r.step AS cell{picked} FROM {source}"
+    grids, placed, hit = _scatter(store, query, len(columns), layout.cells)
+    return dict(zip(columns, grids, strict=True)) if placed == hit else None
+
+
+def _placed_rows(store: Store, rows: Rows, keys: pd.DataFrame, layout: Layout) -> str:
+    """SQL of the rows r that have a place p in the layout."""
     _register_places(store, keys, layout)
     join = " AND ".join(f"r.{part} = p.{part}" for part in rows.keys) or "true"
-    source = f"{rows.view} r JOIN places p ON {join} WHERE r.step BETWEEN p.first AND p.last"
-    values = [_encoded(rows, column, vocabularies.get(column)) for column in columns]
-    picked = ", ".join(f"{value.format(f'r.{rows.value(c)}')} AS c{i}" for i, (c, value) in enumerate(zip(columns, values, strict=True)))  # fmt: skip
-    query = f"SELECT p.base + r.step AS cell{', ' if columns else ''}{picked} FROM {source}"
-    grids, placed, hit = _scatter(store, query, len(columns), layout.cells)
-    if placed != hit:
-        joined = _aggregated(store, rows, columns, source=source, values=values, findings=findings)
-        grids, _, _ = _scatter(store, joined, len(columns), layout.cells)
-    return dict(zip(columns, grids, strict=True))
+    return f"{rows.view} r JOIN places p ON {join} WHERE r.step BETWEEN p.first AND p.last"
 
 
 def _register_places(store: Store, keys: pd.DataFrame, layout: Layout) -> None:
@@ -146,17 +154,30 @@ def _encoded(rows: Rows, column: str, vocabulary: Sequence[str] | None) -> str:
 
 def _scatter(store: Store, query: str, columns: int, cells: int) -> tuple[list[Array], int, int]:
     """The grids that `query` (cell, c0, c1, ...) fills, how many rows it placed, and how many cells they hit."""
-    grids = [_unobserved(cells) for _ in range(columns)]
-    hit = np.zeros(cells, bool)
+    grids: list[Array] = [allocate((cells,), scratch=store.scratch, beside=columns) for _ in range(columns)]
+    grids[0].view(np.uint32).fill(_UNTOUCHED)
+    for grid in grids[1:]:
+        grid.fill(np.nan)
     placed = 0
     with np.errstate(over="ignore"):  # beyond float32 becomes infinite, which the caller looks for
         for batch in store.batches(query):
             cell = batch.column(0).to_numpy()
-            hit[cell] = True
             placed += len(cell)
             for i, grid in enumerate(grids):
                 grid[cell] = batch.column(i + 1).to_numpy()
-    return grids, placed, int(np.count_nonzero(hit))
+    return grids, placed, cells - _settle(grids[0])
+
+
+def _settle(grid: Array) -> int:
+    """How many cells no row was put to; they become plain NaN."""
+    count = 0
+    for part in pieces(len(grid)):
+        untouched = grid[part].view(np.uint32) == _UNTOUCHED
+        here = int(np.count_nonzero(untouched))
+        if here:
+            grid[part][untouched] = np.nan
+        count += here
+    return count
 
 
 def _aggregated(
@@ -226,10 +247,17 @@ def _twice(store: Store, rows: Rows, source: str) -> ForetellError:
 
 
 def spread(
-    grids: Mapping[str, Array], *, groups: Layout, group: NDArray[np.int64], layout: Layout
+    store: Store,
+    grids: Mapping[str, Array],
+    *,
+    groups: Layout,
+    group: NDArray[np.int64],
+    layout: Layout,
 ) -> dict[str, Array]:
     """Grids laid out by `groups` as grids of items: item i reads those of group[i], nothing where that is -1."""
-    out = {name: _unobserved(layout.cells) for name in grids}
+    out = {name: allocate((layout.cells,), scratch=store.scratch, beside=len(grids)) for name in grids}
+    for grid in out.values():
+        grid.fill(np.nan)
     for first, last in layout.chunks():
         item, step = layout.expand(first, last)
         owner = group[item]

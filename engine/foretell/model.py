@@ -15,15 +15,19 @@ from numpy.typing import NDArray
 from foretell.budget import parse_seconds
 from foretell.calibration import ENDS, Calibration, HoldsBack, hold_back
 from foretell.errors import ForetellError, nearest
+from foretell.files import FrameWriter
 from foretell.forecast import Forecast
+from foretell.layout import Layout
 from foretell.panel import Panel, Schema
 from foretell.recipe import Predictor, Recipe, Summarised, Summary, keeps_time_limit, make_recipe
+from foretell.runs import visible
 from foretell.task import DEFAULT_LEVELS, Run, Task, check_levels
 
 if TYPE_CHECKING:
     from foretell.dataset import Dataset
 
 
+ITEMS_AT_A_TIME = 1 << 13  # of a forecast that goes to a file
 HELD_BACK_SHARE = 0.4  # of a time limit, for the training without the windows that calibrate
 
 
@@ -58,6 +62,29 @@ class Model:
         if items is not None:
             panel = panel.take(find_items(panel.keys, items))
         return self.forecast(panel, levels=levels)
+
+    def predict_to(
+        self,
+        path: str | Path,
+        data: Dataset | None = None,
+        *,
+        items: Sequence[str | Sequence[object]] | None = None,
+        levels: Sequence[float] | None = None,
+    ) -> int:
+        """Forecast as `predict` does, straight into a .csv or .parquet file; how many items were forecast.
+
+        Items are forecast and written a chunk at a time, so that their number is bounded by the disk alone. The file is
+        there whole or not at all.
+        """
+        panel = self._panel_of(data)
+        chosen = np.arange(len(panel)) if items is None else find_items(panel.keys, items)
+        with FrameWriter(path) as writer:
+            for first in range(0, len(chosen), ITEMS_AT_A_TIME):
+                some = chosen[first : first + ITEMS_AT_A_TIME]
+                whole = items is None  # items in a row are looked at where they are, others are copied
+                part = panel.between(first, first + len(some)) if whole else panel.take(some)
+                writer.write(self.forecast(part, levels=levels).to_frame())
+        return len(chosen)
 
     def forecast(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
         """Forecast every item of a panel of this model's schema from its origin on, checked and within bounds."""
@@ -240,11 +267,8 @@ def _find_item(columns: list[NDArray[Any]], item: str | Sequence[object]) -> NDA
 
 def _floor(panel: Panel) -> float | None:
     """0 when no target before its origin is negative, else None."""
-    edges = np.zeros(len(panel.target) + 1, np.int8)
-    np.add.at(edges, panel.offsets[:-1], 1)
-    np.subtract.at(edges, panel.offsets[:-1] + panel.stop, 1)
-    history = np.cumsum(edges, dtype=np.int8)[:-1] > 0
-    return None if bool(np.any((panel.target < 0) & history)) else 0.0
+    chunks = visible(panel.target, Layout(panel.start, panel.offsets), panel.stop)
+    return None if any(bool((values < 0).any()) for _, values, _ in chunks) else 0.0
 
 
 def _check(recipe: str, forecast: Forecast, panel: Panel, horizon: int, levels: tuple[float, ...]) -> None:

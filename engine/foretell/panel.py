@@ -202,6 +202,20 @@ class Panel:
         known = self.known_at(np.arange(len(self)), self.origin[:, None] + np.arange(horizon))
         return np.asarray(known[..., column] == 0)
 
+    def between(self, first: int, last: int) -> Panel:
+        """The panel of the items at positions first .. last - 1 alone; no grid is copied."""
+        steps = slice(self.offsets[first], self.offsets[last])
+        reach = slice(self.offsets[first] + first * self.future, self.offsets[last] + last * self.future)
+        items = slice(first, last)
+        return replace(
+            self, keys=self.keys.iloc[items].reset_index(drop=True), start=self.start[items],
+            offsets=self.offsets[first : last + 1] - self.offsets[first], origin=self.origin[items],
+            target=self.target[steps], known=self.known[reach], past=self.past[steps],
+            static_real=self.static_real[items], static_cat=self.static_cat[items],
+            filled=None if self.filled is None else self.filled[steps],
+            past_filled=None if self.past_filled is None else self.past_filled[steps],
+        )  # fmt: skip
+
     def take(self, items: NDArray[np.int64]) -> Panel:
         """The panel of `items` (positions) alone, in that order; arrays are copied."""
         lengths = self.lengths[items]

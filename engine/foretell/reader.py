@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,9 @@ from foretell.options import Options
 from foretell.panel import Schema
 from foretell.rows import Rows, first_row, read_rows
 from foretell.sources import Store, Table
+
+if TYPE_CHECKING:
+    from foretell.twin import Twin
 
 ID_NAMES: Final = ("item_id", "unique_id")
 TIME_NAMES: Final = ("timestamp", "ds")
@@ -39,6 +42,7 @@ class Reader:
     options: Options
     findings: Findings
     frequency: Frequency
+    twin: Twin | None = None  # the target table, where it is a related table too
 
     @property
     def schema(self) -> Schema | None:

@@ -74,7 +74,10 @@ def read_related(
     rows = reader.rows(
         table, key, timestamp, columns=columns, texts=texts, usual={c: w for c, w in usual.items() if c}, asked=asked
     )  # fmt: skip
-    return Related(rows, find_spans(reader.store, rows), tuple(key) == tuple(names.key))
+    twin = reader.twin
+    same = twin is not None and twin.is_source(source)
+    spans = twin.join(rows) if twin is not None and same else find_spans(reader.store, rows)
+    return Related(rows, spans, tuple(key) == tuple(names.key))
 
 
 def _value_columns(reader: Reader, table: Table, taken: set[str], names: Names) -> list[str]:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foretell.layout import Layout
 from foretell.panel import Array, Panel
+from foretell.runs import open_steps, run_moments
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -87,22 +89,8 @@ class StaticScale:
 
 def history_moments(panel: Panel) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """[N] mean, deviation and number of the observed, open steps of each item before its origin."""
-    n, lengths = len(panel), panel.lengths
-    owner = np.repeat(np.arange(n), lengths)
-    step = np.arange(len(panel.target)) - np.repeat(panel.offsets[:-1], lengths)
-    seen = (step < panel.stop[owner]) & ~np.isnan(panel.target)
-    if panel.schema.open is not None:
-        seen &= (
-            panel.known[
-                np.arange(len(step)) + owner * panel.future, panel.schema.known.index(panel.schema.open)
-            ]
-            != 0
-        )
-    who, what = owner[seen], panel.target[seen].astype(np.float64)
-    count = np.bincount(who, minlength=n)
-    mean = np.bincount(who, what, minlength=n) / np.maximum(count, 1)
-    square = np.bincount(who, (what - mean[who]) ** 2, minlength=n)
-    return mean, np.sqrt(square / np.maximum(count, 1)), count
+    layout = Layout(panel.start, panel.offsets)
+    return run_moments(panel.target, layout, panel.stop, counts=open_steps(panel))
 
 
 def static_design(panel: Panel, moments: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ import pandas as pd
 from foretell.clock import carries_zone, spelt_instant, spelt_wall, stored_wall
 from foretell.errors import ForetellError, nearest
 from foretell.frequency import Frequency
+from foretell.grids import SHARE, memory
 
 Kind = Literal["number", "boolean", "text", "time", "other"]
 
@@ -36,7 +37,9 @@ _SETTINGS: Final = (
     "SET preserve_insertion_order = false",  # nothing here depends on the order of rows, and order costs memory
     "SET autoinstall_known_extensions = false",  # never download anything
     "SET enable_progress_bar = false",
+    "SET streaming_buffer_size = '64MB'",  # DuckDB's threads read on while rows are put on the grid
 )
+_LEAST_MEMORY: Final = 1 << 30  # bytes that DuckDB may use at least; past its limit it spills to disk
 _NUMBERS: Final = (
     "INT",
     "UINT",
@@ -72,14 +75,16 @@ def literals(texts: Sequence[str]) -> str:
 class Store:
     """One in-memory DuckDB; a context manager. What DuckDB rejects becomes a ForetellError."""
 
-    def __init__(self, timezone: str | None = None) -> None:
+    def __init__(self, timezone: str | None = None, *, scratch: str | os.PathLike[str] | None = None) -> None:
         import duckdb
 
         self.timezone = timezone  # whose clock counts for times with an offset or a zone; None: their own
+        self.scratch: Final = os.fspath(scratch or tempfile.gettempdir())  # for what does not fit into memory
         self._failure: type[Exception] = duckdb.Error
         self._connection: Any = duckdb.connect()
-        spill = os.path.join(tempfile.gettempdir(), f"foretell-{os.getpid()}")
-        for setting in (*_SETTINGS, f"SET temp_directory = {literal(spill)}"):
+        spill = os.path.join(self.scratch, f"foretell-{os.getpid()}")
+        limit = f"SET memory_limit = '{max(memory() // SHARE, _LEAST_MEMORY)}B'"  # the grids need memory too
+        for setting in (*_SETTINGS, f"SET temp_directory = {literal(spill)}", limit):
             self._connection.execute(setting)
 
     def __enter__(self) -> Store:

@@ -13,7 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from foretell.layout import Layout
 from foretell.panel import Array, Panel
+from foretell.runs import moments, run_moments
 
 CLIP = (
     5.0  # standardised covariates stay within this many deviations: one typing error must not drown the rest
@@ -32,8 +34,12 @@ class Moments:
     @classmethod
     def of(cls, panel: Panel) -> Moments:
         """The moments of a panel's covariates; past ones from before each item's origin only."""
-        visible = panel.stop[_owner(panel.offsets)] > _step(panel.offsets)
-        return cls(_moments(panel.known), _moments(panel.past, visible), _moments(panel.static_real))
+        whole = Layout.of(panel.start, panel.lengths + panel.future)
+        return cls(
+            _moments(panel.known, whole),
+            _moments(panel.past, Layout(panel.start, panel.offsets), panel.stop),
+            _moments(panel.static_real, Layout.of(panel.start, np.ones(len(panel), np.int64))),
+        )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What `of_arrays` reads back."""
@@ -204,16 +210,14 @@ def _standard(values: Tensor, moments: Tensor) -> Tensor:
     return torch.nan_to_num((values - moments[0]) / moments[1], nan=0.0).clamp(-CLIP, CLIP)
 
 
-def _moments(columns: Array, rows: NDArray[np.bool_] | None = None) -> Array:
+def _moments(columns: Array, layout: Layout, stop: NDArray[np.int64] | None = None) -> Array:
     """[rows, columns] -> [2, columns]: mean and deviation, (0, 1) for columns of nothing but 0 and 1."""
     result = np.stack([np.zeros(columns.shape[1]), np.ones(columns.shape[1])]).astype(np.float32)
     for index in range(columns.shape[1]):
-        column = columns[:, index] if rows is None else columns[rows, index]
-        column = column[~np.isnan(column)]
-        if len(column) == 0 or np.isin(column, (0, 1)).all():
-            continue
-        deviation = float(column.std(dtype=np.float64))
-        result[:, index] = float(column.mean(dtype=np.float64)), deviation if deviation > 0 else 1.0
+        found = moments(columns[:, index], layout, stop)
+        if found is not None:
+            mean, deviation = found
+            result[:, index] = mean, deviation if deviation > 0 else 1.0
     return result
 
 
@@ -226,26 +230,11 @@ def _item_means(columns: Array, offsets: NDArray[np.int64], stop: NDArray[np.int
     """[rows, columns] -> [N, 2, columns]: mean and deviation of each item's own values; (0, 1) where it has none."""
     n = len(offsets) - 1
     result = np.zeros((n, 2, columns.shape[1]), np.float32)
-    result[:, 1] = 1
-    owner = _owner(offsets)
-    visible = np.ones(len(columns), bool) if stop is None else _step(offsets) < stop[owner]
+    layout = Layout(np.zeros(n, np.int64), offsets)
     for index in range(columns.shape[1]):
-        values = columns[:, index]
-        seen = visible & ~np.isnan(values)
-        who, what = owner[seen], values[seen].astype(np.float64)
-        count = np.maximum(np.bincount(who, minlength=n), 1)
-        mean = np.bincount(who, what, minlength=n) / count
-        spread = np.sqrt(np.bincount(who, (what - mean[who]) ** 2, minlength=n) / count)
+        mean, spread, _ = run_moments(columns[:, index], layout, stop)
         result[:, 0, index], result[:, 1, index] = mean, np.where(spread > 1e-6 * np.abs(mean), spread, 1.0)
     return result
-
-
-def _owner(offsets: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-
-
-def _step(offsets: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.arange(int(offsets[-1])) - np.repeat(offsets[:-1], np.diff(offsets))
 
 
 def _tensor(array: NDArray[Any]) -> Tensor:
