@@ -34,6 +34,7 @@ from foretell.arguments import (
     names,
     nested,
     pairs,
+    tables,
     whole_numbers,
 )
 from foretell.errors import ForetellError
@@ -64,7 +65,10 @@ app = typer.Typer(
     help="Self-hosted probabilistic demand forecasting: three tables in, quantiles, scores and a report out.",
 )
 Sales = Annotated[
-    list[str], Argument(metavar="SALES", help="The target table: CSV or Parquet files, or globs.")
+    list[str],
+    Argument(
+        metavar="SALES", default_factory=list, help="The target table: CSV or Parquet files, or globs; or --sql."
+    ),
 ]
 
 
@@ -341,10 +345,11 @@ def _dataset(
     """The tables that the options name; with a model's `schema`, read as those it was trained on."""
     from foretell.dataset import Dataset
 
+    target, related, items = tables(sales, options)
     data = Dataset(
-        sales if len(sales) > 1 else sales[0],
-        related=options.related,
-        items=options.items,
+        target,
+        related=related,
+        items=items,
         freq=_required(
             "--freq",
             options.freq or (schema.frequency.alias if schema else None),
@@ -352,6 +357,7 @@ def _dataset(
         ),
         item_id=options.id,
         timestamp=options.timestamp,
+        date_format=options.date_format,
         target_column=options.target,
         dimensions=names(options.dimensions) or (schema.key[1:] if schema else ()),
         known=names(options.known),

@@ -14,6 +14,7 @@ import pandas as pd
 
 from foretell.errors import ForetellError, nearest
 from foretell.frequency import Frequency
+from foretell.sql import Sql, spool
 
 Kind = Literal["number", "boolean", "text", "time", "other"]
 
@@ -75,6 +76,7 @@ class Store:
 
         self._failure: type[Exception] = duckdb.Error
         self._connection: Any = duckdb.connect()
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
         spill = os.path.join(tempfile.gettempdir(), f"foretell-{os.getpid()}")
         for setting in (*_SETTINGS, f"SET temp_directory = {literal(spill)}"):
             self._connection.execute(setting)
@@ -84,6 +86,14 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
+        if self._scratch is not None:
+            self._scratch.cleanup()
+
+    def scratch(self, name: str) -> str:
+        """The path of a file called `name` that lives as long as the store."""
+        if self._scratch is None:
+            self._scratch = tempfile.TemporaryDirectory(prefix="foretell-")
+        return os.path.join(self._scratch.name, name)
 
     def execute(self, sql: str) -> None:
         """Run a statement for its effect."""
@@ -225,8 +235,10 @@ def _spoken(kind: Kind) -> str:
 
 
 def open_table(store: Store, source: object, *, name: str) -> Table:
-    """`source` - a frame (pandas, polars, Arrow), a path, a glob or a list of paths - as a table that messages call `name`."""
+    """`source` - a frame (pandas, polars, Arrow), a path, a glob, a list of paths, or `Sql` - as a table that messages call `name`."""
     view = f"raw_{name.strip(']').replace('[', '_')}"
+    if isinstance(source, Sql):
+        return _open_sql(store, source, view, name)
     parts = source if isinstance(source, (list, tuple)) else [source]
     paths = [os.fspath(part) for part in parts if isinstance(part, (str, os.PathLike))]
     if paths and len(paths) == len(parts):
@@ -254,6 +266,15 @@ def _open_files(store: Store, patterns: Sequence[str], view: str, name: str) -> 
     if list(_describe(store, view)) != list(kinds):
         raise ForetellError(f"{label}: the header cannot be told from the rows. Give the file a header line.")
     return Table(label, view, kinds, frozenset(kinds))
+
+
+def _open_sql(store: Store, source: Sql, view: str, name: str) -> Table:
+    file = store.scratch(f"{view}.parquet")
+    spool(source, store, file)
+    if not store.rows(f"SELECT count(*) FROM read_parquet({literal(file)})")[0][0]:
+        raise ForetellError(f"the {name} table ({source.shown}): the query found no rows.")
+    store.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet({literal(file)})")
+    return _typed_table(store, f"the {name} table ({source.shown})", view)
 
 
 def _typed_table(store: Store, label: str, view: str) -> Table:
@@ -316,7 +337,7 @@ def _as_arrow(source: Any, name: str) -> Any:
     if hasattr(source, "__arrow_c_stream__"):
         return _naive(pa.table(source))
     raise ForetellError(
-        f"{name} must be a pandas, polars or Arrow table, a path or a glob, got {type(source).__name__}"
+        f"{name} must be a pandas, polars or Arrow table, a path a glob, or foretell.Sql, got {type(source).__name__}"
     )
 
 
