@@ -37,7 +37,8 @@ class DataOptions:
     ] = field(default_factory=list)
     items: Annotated[str | None, Option(metavar="FILE", help="Item metadata, one row an item.")] = None
     sql: Annotated[
-        str | None, Option(metavar="SELECT", help="The target table as a query of --database, in place of SALES.")
+        str | None,
+        Option(metavar="SELECT", help="The target table as a query of --database, in place of SALES."),
     ] = None
     related_sql: Annotated[
         list[str], Option(metavar="SELECT", help="Related series as a query; repeat for several.")
@@ -46,7 +47,8 @@ class DataOptions:
         str | None, Option(metavar="SELECT", help="Item metadata as a query, in place of --items.")
     ] = None
     database: Annotated[
-        str | None, Option(metavar="URL", help="Of the queries: sqlite:///shop.db, postgresql://user@host/shop.")
+        str | None,
+        Option(metavar="URL", help="Of the queries: sqlite:///shop.db, postgresql://user@host/shop."),
     ] = None
     freq: Annotated[
         str | None,

@@ -67,7 +67,9 @@ app = typer.Typer(
 Sales = Annotated[
     list[str],
     Argument(
-        metavar="SALES", default_factory=list, help="The target table: CSV or Parquet files, or globs; or --sql."
+        metavar="SALES",
+        default_factory=list,
+        help="The target table: CSV or Parquet files, or globs; or --sql.",
     ),
 ]
 

@@ -47,7 +47,7 @@ def ingest(target: object, related: Sequence[object], items: object, options: Op
     """The panel of three tables. Raises ForetellError for anything in them that cannot be read."""
     with Store() as store:
         reader = Reader(store, options, Findings(), options.frequency)
-        table = open_table(store, target, name="target")
+        table = open_table(store, target, name="target", dates=options.date_format)
         names = reader.names(table)
         reader = reader.aligned(table, names.timestamp)
         metadata = None if items is None else _read_metadata(reader, items, names)
@@ -69,6 +69,7 @@ def _read_metadata(reader: Reader, items: object, names: Names) -> Metadata:
     key = reader.key_in(table, names)
     if not key:
         table.require(reader.options.item_id, ID_NAMES, "item_id=")
+    reader.report_lacking(table, table.kinds)
     return read_metadata(reader.store, table, key=key, schema=reader.schema, findings=reader.findings)
 
 

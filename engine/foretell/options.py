@@ -32,6 +32,7 @@ class Options:
     aggregation: Mapping[str, str] = field(default_factory=dict)
     filling: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # the target's under "target"
     strict: bool = False
+    date_format: str | None = None  # of dates in text that are not ISO
     schema: Schema | None = None  # a model's: its columns and vocabularies are reproduced
 
 
@@ -50,6 +51,9 @@ def parse_options(**given: Any) -> Options:
         raise ForetellError(
             f"the open column {given['open']!r} must be known ahead, but it is declared past."
         )
+    form = given["date_format"]
+    if form is not None and (not isinstance(form, str) or "%" not in form):
+        raise ForetellError(f"date_format must be spelt as strptime does, such as '%d.%m.%Y', got {form!r}")
     given["seasons"] = _seasons(given["seasons"], given["frequency"])
     given["aggregation"] = _aggregation(given["aggregation"] or {})
     given["filling"] = _filling(given["filling"] or {}, given["target"])

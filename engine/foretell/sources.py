@@ -5,13 +5,14 @@ from __future__ import annotations
 import glob
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import pandas as pd
 
+from foretell.delimited import Header, broken, lacking, read_headers, sampled_columns
 from foretell.errors import ForetellError, nearest
 from foretell.frequency import Frequency
 from foretell.sql import Sql, spool
@@ -49,6 +50,7 @@ _NUMBERS: Final = (
     "DOUBLE",
     "DECIMAL",
 )
+_FILE: Final = "foretell's file"  # the column that says which file a row stands in
 _CSV: Final = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".csv.zst")
 _PARQUET: Final = (".parquet", ".pq", ".parq")
 
@@ -135,10 +137,16 @@ class Store:
 
     def register(self, name: str, table: Any) -> None:
         """Make an Arrow table or a frame readable under `name`."""
-        self._connection.register(name, table)
+        try:
+            self._connection.register(name, table)
+        except self._failure as error:
+            raise _unreadable(error) from error
 
 
 def _unreadable(error: Exception) -> ForetellError:
+    line = broken(str(error))
+    if line is not None:
+        return ForetellError(line)
     text = str(error).split("LINE 1:")[0]  # what follows is our own SQL
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return ForetellError("the data cannot be read: " + " ".join(lines[:4]))
@@ -152,7 +160,12 @@ class Table:
     view: str  # its name in DuckDB, quoted
     kinds: dict[str, Kind]  # column -> kind, in order
     textual: frozenset[str]  # columns that are stored as text
-    fractional: frozenset[str] = frozenset()  # columns that are stored as floating point
+    fractional: frozenset[str] = frozenset()  # columns that are stored as floating point, or with decimals
+    file: str = "NULL"  # SQL of the file that a row stands in
+    lacking: Mapping[str, str] = field(
+        default_factory=dict
+    )  # column -> the first file of several that lacks it
+    dates: str | None = None  # the format of dates in text, where they are not ISO
 
     def find(self, given: str | None, recognised: Sequence[str]) -> str | None:
         """The column that `given` names, or the first recognised one; None when there is none."""
@@ -173,14 +186,27 @@ class Table:
                 f"{self.label} has no column {wanted!r}.{nearest(wanted, self.kinds)}"
                 f" It has: {', '.join(self.kinds)}. Name the right one with {argument}."
             )
-        return found
+        return self.whole(found)
+
+    def whole(self, column: str) -> str:
+        """`column`; raises ForetellError when one of several files lacks it."""
+        if column in self.lacking:
+            raise ForetellError(
+                f"{self.lacking[column]} has no column {column!r}, which other files of {self.label} have."
+                f" Add it, or leave that file out."
+            )
+        return column
 
     def text(self, column: str) -> str:
-        """SQL of a column as text; whole numbers lose a trailing `.0`, so that 7 and 7.0 are one id."""
+        """SQL of a column as text: 7 and 7.0 are one id; NaN and '' are none."""
         name = quoted(column)
         if column not in self.fractional:
-            return f"CAST({name} AS VARCHAR)"
-        return f"regexp_replace(CAST({name} AS VARCHAR), '\\.0+$', '')"
+            return f"nullif(CAST({name} AS VARCHAR), '')"
+        real = f"nullif(CAST({name} AS DOUBLE), 'NaN'::DOUBLE)"
+        whole = f"TRY_CAST({real} AS BIGINT)"  # rounds, or is NULL where it does not fit
+        return (
+            f"coalesce(CAST(CASE WHEN {whole} = {real} THEN {whole} END AS VARCHAR), CAST({real} AS VARCHAR))"
+        )
 
     def number(self, column: str) -> str:
         """SQL of a column as DOUBLE; NULL where it is missing, NaN, or no number."""
@@ -209,11 +235,24 @@ class Table:
                 )
             real = f"TRY_CAST({name} AS DOUBLE)"  # 2.5 is no step: a plain cast would round it
             return f"CASE WHEN {real} = floor({real}) THEN TRY_CAST({name} AS BIGINT) END"
+        if (
+            self.dates is not None
+            and kind in ("text", "number", "time")
+            and (column in self.textual or kind == "number")
+        ):
+            return self._formatted_moment(self.text(column), self.dates)
         if column not in self.textual:
             return self._stored_moment(name, column, frequency)
         tails = {"Y": ("-01", "-01-01"), "Q": ("-01",), "M": ("-01",)}.get(frequency.unit, ())
         spellings = [name, *(f"({name} || '{tail}')" for tail in tails)]
         return f"coalesce({', '.join(f'TRY_CAST({text} AS TIMESTAMP)' for text in spellings)})"
+
+    def _formatted_moment(self, text: str, form: str) -> str:
+        """As the format says; ISO dates too, unless the format begins with a year and they could be taken for it."""
+        moment = f"try_strptime(trim({text}), {literal(form)})"
+        if form.startswith("%Y"):
+            return moment
+        return f"CASE WHEN regexp_matches({text}, '^\\s*\\d{{4}}-') THEN TRY_CAST({text} AS TIMESTAMP) ELSE {moment} END"
 
     def _stored_moment(self, name: str, column: str, frequency: Frequency) -> str:
         kind = self.kinds[column]
@@ -234,38 +273,84 @@ def _spoken(kind: Kind) -> str:
     return {"time": "dates", "number": "numbers", "boolean": "true and false"}.get(kind, kind)
 
 
-def open_table(store: Store, source: object, *, name: str) -> Table:
-    """`source` - a frame (pandas, polars, Arrow), a path, a glob, a list of paths, or `Sql` - as a table that messages call `name`."""
+def open_table(store: Store, source: object, *, name: str, dates: str | None = None) -> Table:
+    """`source` as a table that messages call `name`; `dates` is the format of its dates where they are not ISO.
+
+    A source is a frame (pandas, polars, Arrow), a path, a glob, a list of paths, or `Sql`.
+    """
     view = f"raw_{name.strip(']').replace('[', '_')}"
-    if isinstance(source, Sql):
-        return _open_sql(store, source, view, name)
     parts = source if isinstance(source, (list, tuple)) else [source]
     paths = [os.fspath(part) for part in parts if isinstance(part, (str, os.PathLike))]
-    if paths and len(paths) == len(parts):
-        return _open_files(store, paths, view, name)
-    store.register(view, _as_arrow(source, name))
-    return _typed_table(store, f"the {name} table", view)
+    if isinstance(source, Sql):
+        table = _open_sql(store, source, view, name)
+    elif paths and len(paths) == len(parts):
+        table = _open_files(store, paths, view, name, dates)
+    else:
+        store.register(view, _as_arrow(source, name))
+        table = _typed_table(store, f"the {name} table", view)
+    return replace(table, dates=dates)
 
 
-def _open_files(store: Store, patterns: Sequence[str], view: str, name: str) -> Table:
+def _open_files(store: Store, patterns: Sequence[str], view: str, name: str, dates: str | None) -> Table:
     paths = _matching(patterns, name)
-    files = literals(paths)
     label = f"the {name} table ({os.path.basename(patterns[0].rstrip('/'))}{', ...' if len(patterns) > 1 else ''})"
     if paths[0].lower().endswith(_PARQUET):
-        store.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet({files}, union_by_name = true)")
-        return _typed_table(store, label, view)
-    options = "header = true, skip = 0, union_by_name = true"
-    # Two looks at a CSV: what its columns seem to be, and the columns as plain text. Casting that text ourselves keeps
-    # an id such as 007 as it is, and lets a message name the very row that does not parse.
-    sniffed = f"SELECT * FROM read_csv({files}, {options}, nullstr = {literals(MISSING)})"
-    store.execute(f"CREATE VIEW {view} AS SELECT * FROM read_csv({files}, {options}, all_varchar = true)")
-    kinds = {column: _kind(dtype) for column, dtype in _describe(store, f"({sniffed})").items()}
-    only = next(iter(kinds))
-    if len(kinds) == 1 and any(mark in only for mark in ",;\t|"):
-        raise ForetellError(f"{label}: some rows have another number of columns than the header {only!r}.")
-    if list(_describe(store, view)) != list(kinds):
-        raise ForetellError(f"{label}: the header cannot be told from the rows. Give the file a header line.")
-    return Table(label, view, kinds, frozenset(kinds))
+        return _open_parquet(store, paths, view, label)
+    headers = read_headers(paths)
+    headers = [header for header in headers if header.sample] or headers[:1]  # a header alone adds no row
+    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for header in headers:
+        groups.setdefault((header.delimiter, header.names), []).append(header.path)
+    # Columns are read as plain text. Casting that text ourselves keeps an id such as 007 as it is, and lets a message
+    # name the very row that does not parse. Nothing is left for DuckDB to guess, so what it refuses is really broken.
+    selects = [f"SELECT * FROM {_read_csv(files, *what)}" for what, files in groups.items()]
+    store.execute(f"CREATE VIEW {view} AS {' UNION ALL BY NAME '.join(selects)}")
+    table = _typed_table(store, label, view, lacking((header.path, header.names) for header in headers))
+    return replace(table, kinds=table.kinds | _spelt_kinds(store, headers, dates))
+
+
+def _read_csv(files: Sequence[str], delimiter: str, names: Sequence[str]) -> str:
+    columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in names)
+    return (
+        f"read_csv({literals(files)}, auto_detect = false, header = true, delim = {literal(delimiter)}, quote = '\"',"
+        f" escape = '\"', columns = {{{columns}}}, filename = {literal(_FILE)})"
+    )
+
+
+def _open_parquet(store: Store, paths: Sequence[str], view: str, label: str) -> Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = []
+    for path in paths:
+        try:
+            columns.append((path, pq.read_schema(path).names))
+        except (pa.ArrowInvalid, OSError) as error:
+            raise ForetellError(f"{path} is no Parquet file, or not a whole one: {error}") from error
+    store.execute(
+        f"CREATE VIEW {view} AS SELECT *"
+        f" FROM read_parquet({literals(paths)}, union_by_name = true, filename = {literal(_FILE)})"
+    )
+    return _typed_table(store, label, view, lacking(columns))
+
+
+def _spelt_kinds(store: Store, headers: Sequence[Header], dates: str | None) -> dict[str, Kind]:
+    """What the text of each column spells in the sample; a column of nothing but gaps counts as numbers."""
+    import pyarrow as pa
+
+    sample = sampled_columns(headers)
+    form = f"try_strptime(c, {literal(dates)})" if dates else "NULL"
+    kinds: dict[str, Kind] = {}
+    for name, values in sample.items():
+        store.register("sample", pa.table({"c": pa.array(values, pa.string())}))
+        total, numbers, booleans, times = store.rows(
+            "SELECT count(c), count(TRY_CAST(c AS DOUBLE)), count(*) FILTER (lower(c) IN ('true', 'false')),"
+            f" count(coalesce(TRY_CAST(c AS TIMESTAMP), {form}))"
+            f" FROM (SELECT trim(c) AS c FROM sample WHERE trim(c) NOT IN {_words()})"
+        )[0]
+        likely: list[tuple[int, Kind]] = [(numbers, "number"), (booleans, "boolean"), (times, "time")]
+        kinds[name] = next((kind for count, kind in likely if count == total), "text")
+    return kinds
 
 
 def _open_sql(store: Store, source: Sql, view: str, name: str) -> Table:
@@ -277,11 +362,17 @@ def _open_sql(store: Store, source: Sql, view: str, name: str) -> Table:
     return _typed_table(store, f"the {name} table ({source.shown})", view)
 
 
-def _typed_table(store: Store, label: str, view: str) -> Table:
+def _typed_table(store: Store, label: str, view: str, lacking: Mapping[str, str] | None = None) -> Table:
     dtypes = _describe(store, view)
+    file = quoted(_FILE) if dtypes.pop(_FILE, None) else "NULL"
     kinds = {column: _kind(dtype) for column, dtype in dtypes.items()}
     textual = frozenset(column for column, kind in kinds.items() if kind == "text")
-    return Table(label, view, kinds, textual, frozenset(c for c in kinds if dtypes[c] in ("FLOAT", "DOUBLE")))
+    fractional = frozenset(column for column in kinds if _has_fractions(dtypes[column]))
+    return Table(label, view, kinds, textual, fractional, file, lacking or {})
+
+
+def _has_fractions(dtype: str) -> bool:
+    return dtype in ("FLOAT", "DOUBLE") or (dtype.startswith("DECIMAL") and not dtype.endswith(",0)"))
 
 
 def _matching(patterns: Sequence[str], name: str) -> list[str]:
@@ -335,10 +426,18 @@ def _as_arrow(source: Any, name: str) -> Any:
     if hasattr(source, "to_table") and not isinstance(source, pa.Table):
         source = source.to_table()
     if hasattr(source, "__arrow_c_stream__"):
-        return _naive(pa.table(source))
+        table = pa.table(source)
+        _refuse_twins(table.column_names, name)
+        return _naive(table)
     raise ForetellError(
-        f"{name} must be a pandas, polars or Arrow table, a path a glob, or foretell.Sql, got {type(source).__name__}"
+        f"{name} must be a pandas, polars or Arrow table, a path, a glob or foretell.Sql, got {type(source).__name__}"
     )
+
+
+def _refuse_twins(names: Sequence[str], name: str) -> None:
+    twice = next((column for column in names if names.count(column) > 1), None)
+    if twice is not None:
+        raise ForetellError(f"the {name} table has the column {twice!r} twice. Rename one of them.")
 
 
 def _from_pandas(frame: pd.DataFrame, name: str) -> Any:
@@ -347,9 +446,7 @@ def _from_pandas(frame: pd.DataFrame, name: str) -> Any:
     if any(level is not None for level in frame.index.names):
         frame = frame.reset_index()
     frame = frame.rename(columns=str)
-    twice = frame.columns[frame.columns.duplicated()]
-    if len(twice):
-        raise ForetellError(f"the {name} table has the column {twice[0]!r} twice. Rename one of them.")
+    _refuse_twins(list(frame.columns), name)
     columns = {}
     for column in frame.columns:
         values = frame[column]
@@ -357,9 +454,18 @@ def _from_pandas(frame: pd.DataFrame, name: str) -> Any:
             values = values.dt.start_time
         try:
             columns[column] = pa.Array.from_pandas(values)
-        except (pa.ArrowInvalid, pa.ArrowTypeError):  # an object column of several types: its text decides
-            columns[column] = pa.Array.from_pandas(values.astype(str).where(values.notna(), None))
+        except (pa.ArrowException, OverflowError):  # an object column of several types: its text decides
+            columns[column] = pa.array(
+                [_spelt(v) if there else None for v, there in zip(values, values.notna(), strict=True)]
+            )
     return pa.table(columns)
+
+
+def _spelt(value: object) -> str:
+    """A value as text, as DuckDB spells it: 7.0 is 7, True is true."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _naive(table: Any) -> Any:

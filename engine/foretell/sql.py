@@ -212,13 +212,13 @@ def _explained(address: _Address) -> Iterator[None]:
         hidden = said
         for secret in address.secrets:
             hidden = hidden.replace(secret, "***")
-        raise ForetellError(f"{address.shown}: {_readable(hidden)}") from (
-            error if hidden == said else None
-        )
+        raise ForetellError(f"{address.shown}: {_readable(hidden)}") from (error if hidden == said else None)
 
 
 def _readable(said: str) -> str:
     """The gist of a driver's message: without its codes and the SQL, which is partly ours."""
     text = re.split(r"\nquery:|\n\s*Query was|\nLINE 1|\. SQLSTATE", said)[0]
-    text = re.sub(r"^[A-Z_]+: |\[(SQLite|libpq)\] |Failed to (prepare|step|execute) query: |ERROR:\s+", "", text)
+    text = re.sub(
+        r"^[A-Z_]+: |\[(SQLite|libpq)\] |Failed to (prepare|step|execute) query: |ERROR:\s+", "", text
+    )
     return " ".join(text.split())
