@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -136,6 +136,9 @@ def _report_nameless(
     tables = [(table.rows.table.label, table.spans.keys) for table in related]
     tables += [(metadata.label, metadata.keys)] if metadata is not None else []
     for label, keys in tables:
+        if "item_id" in keys.columns:
+            _report_unlike(reader, label, keys["item_id"], target["item_id"])
+    for label, keys in tables:
         if "item_id" not in keys.columns or set(keys.columns) == set(target.columns):
             continue
         lost = keys["item_id"][~keys["item_id"].isin(target["item_id"])]
@@ -147,6 +150,23 @@ def _report_nameless(
                 f" the target lacks them and the table does not say their {missing}",
                 len(lost),
             )
+
+
+def _report_unlike(reader: Reader, label: str, ids: pd.Series[Any], target: pd.Series[Any]) -> None:
+    """Ids that the target lacks, but for leading zeros or a `.0`: another program wrote them as numbers."""
+    lost = ids[~ids.isin(target)]
+    if lost.empty:
+        return
+    bare, known = (part.str.replace(r"\.0+$", "", regex=True).str.lstrip("0") for part in (lost, target))
+    alike = np.flatnonzero(bare.isin(known))
+    if len(alike):
+        other = target[known == bare.iloc[alike[0]]].iloc[0]
+        reader.findings.warn(
+            "unlike_ids",
+            f"{len(alike):,} ids of {label} are the target's but for zeros: {lost.iloc[alike[0]]!r} there is {other!r}"
+            f" in the target table. Ids join as text: write them alike.",
+            len(alike),
+        )
 
 
 def _lay_out(reader: Reader, keys: pd.DataFrame, spans: Spans) -> Layout:
