@@ -235,11 +235,7 @@ class Table:
                 )
             real = f"TRY_CAST({name} AS DOUBLE)"  # 2.5 is no step: a plain cast would round it
             return f"CASE WHEN {real} = floor({real}) THEN TRY_CAST({name} AS BIGINT) END"
-        if (
-            self.dates is not None
-            and kind in ("text", "number", "time")
-            and (column in self.textual or kind == "number")
-        ):
+        if self.dates is not None and (column in self.textual or kind == "number"):
             return self._formatted_moment(self.text(column), self.dates)
         if column not in self.textual:
             return self._stored_moment(name, column, frequency)
@@ -259,7 +255,8 @@ class Table:
         if kind == "time":
             return f"CAST({name} AS TIMESTAMP)"
         if kind == "number" and frequency.unit == "Y":
-            return f"make_timestamp(CAST({name} AS BIGINT), 1, 1, 0, 0, 0.0)"
+            year = f"CASE WHEN {name} BETWEEN 1678 AND 2261 AND {name} = floor({name}) THEN CAST({name} AS BIGINT) END"
+            return f"make_timestamp({year}, 1, 1, 0, 0, 0.0)"
         raise ForetellError(
             f"{column!r} of {self.label} holds {_spoken(kind)}, expected dates. For integer time give freq='1'."
         )
