@@ -85,9 +85,8 @@ def sampled_columns(headers: Iterable[Header]) -> dict[str, list[str | None]]:
     """The sampled values of every column, over all files."""
     columns: dict[str, list[str | None]] = {}
     for header in headers:
-        for name, *values in zip(header.names, *zip_longest(header.names, *header.sample), strict=False):
-            columns.setdefault(name, [])
-            columns[name] += values[1:]
+        for name, *values in islice(zip_longest(header.names, *header.sample), len(header.names)):
+            columns.setdefault(name, []).extend(values)
     return columns
 
 

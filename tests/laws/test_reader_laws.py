@@ -16,7 +16,7 @@ from foretell.dataset import Dataset
 from foretell.errors import ForetellError
 
 law = settings(
-    derandomize=True, deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow]
+    derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
 )
 FIRST = datetime.datetime(2023, 12, 25)
 ROUTES = ["csv", "parquet", "pandas", "arrow", "glob"]
@@ -159,7 +159,7 @@ COLUMN = st.one_of(
 
 @pytest.mark.parametrize("route", ["csv", "pandas", "parquet"])
 def test_any_cells_at_all_are_read_or_refused_with_a_message(route):
-    @settings(law, max_examples=250)
+    @settings(law, max_examples=100)
     @given(
         st.tuples(COLUMN, COLUMN, COLUMN), st.sampled_from(["D", "1", "W", "MS", "h"]), options, st.booleans()
     )
