@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from foretell.recipe import make_recipe as make_recipe
     from foretell.recipe import recipe_names as recipe_names
     from foretell.report import Report as Report
+    from foretell.sql import Sql as Sql
     from foretell.task import Run as Run
     from foretell.task import Task as Task
     from foretell.tune import tune as tune
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 # Each name is imported when it is first asked for: a bare `import foretell` stays fast and loads no torch.
 _HOME = {
     "Dataset": "dataset", "Forecast": "forecast", "ForetellError": "errors", "Model": "model", "Panel": "panel",
-    "Report": "report", "Run": "task", "Schema": "panel", "Task": "task", "backtest": "backtest", "check": "check",
+    "Report": "report", "Run": "task", "Schema": "panel", "Sql": "sql", "Task": "task", "backtest": "backtest", "check": "check",
     "evaluate": "evaluate", "load": "model", "make_future_frame": "dataset", "make_recipe": "recipe",
     "recipe_names": "recipe", "train": "model", "tune": "tune",
 }  # fmt: skip

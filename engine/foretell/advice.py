@@ -17,6 +17,10 @@ class Advice:
 ADVICE: Final[dict[str, Advice]] = {
     # The tables as they were read
     "unused": Advice("no recipe sees these columns", "name them in the related table, with known or past"),
+    "lacking": Advice(
+        "rows of that file count as missing there", "add the column to the file, or read it apart"
+    ),
+    "unlike_ids": Advice("items are joined by the text of their ids", "spell the ids alike in all tables"),
     "left_out": Advice("no recipe sees it", "make a category or a number of it, or complete the key"),
     "by_time": Advice("every item gets the same values", "item_id=, where a column of it names the item"),
     "known": Advice(

@@ -14,6 +14,7 @@ import typer
 from typer import Option
 
 from foretell.errors import ForetellError, nearest
+from foretell.sql import Sql
 from foretell.task import DEFAULT_LEVELS, check_levels
 
 Precision = Literal["auto", "float32", "bf16"]
@@ -35,6 +36,20 @@ class DataOptions:
         list[str], Option(metavar="FILE", help="Related series; repeat for several tables.")
     ] = field(default_factory=list)
     items: Annotated[str | None, Option(metavar="FILE", help="Item metadata, one row an item.")] = None
+    sql: Annotated[
+        str | None,
+        Option(metavar="SELECT", help="The target table as a query of --database, in place of SALES."),
+    ] = None
+    related_sql: Annotated[
+        list[str], Option(metavar="SELECT", help="Related series as a query; repeat for several.")
+    ] = field(default_factory=list)
+    items_sql: Annotated[
+        str | None, Option(metavar="SELECT", help="Item metadata as a query, in place of --items.")
+    ] = None
+    database: Annotated[
+        str | None,
+        Option(metavar="URL", help="Of the queries: sqlite:///shop.db, postgresql://user@host/shop."),
+    ] = None
     freq: Annotated[
         str | None,
         Option(metavar="ALIAS", help="Frequency: D, W-FRI, MS, h, 15min, ...; 1 for integer time."),
@@ -50,6 +65,9 @@ class DataOptions:
     id: Annotated[str | None, Option(metavar="COLUMN", help="The item's column, if not item_id.")] = None
     timestamp: Annotated[
         str | None, Option(metavar="COLUMN", help="The time's column, if not timestamp.")
+    ] = None
+    date_format: Annotated[
+        str | None, Option(metavar="FORMAT", help="Of dates that are not ISO, such as %d.%m.%Y.")
     ] = None
     target: Annotated[str | None, Option(metavar="COLUMN", help="The target's column, if not target.")] = None
     season: Annotated[
@@ -223,6 +241,30 @@ def _parameters(group: Any) -> list[inspect.Parameter]:
             )
         )
     return parameters
+
+
+def tables(sales: list[str], data: DataOptions) -> tuple[object, list[object], object]:
+    """The target, the related tables and the items, each files or a query; raises ForetellError for both or neither."""
+    if bool(sales) == (data.sql is not None):
+        raise ForetellError(
+            "the target table is given twice: as SALES and as --sql. Keep one of them."
+            if sales
+            else "the target table is missing: name its files (SALES), or give --sql and --database."
+        )
+    if data.items is not None and data.items_sql is not None:
+        raise ForetellError("the item table is given twice: as --items and as --items-sql. Keep one of them.")
+    files: object = sales if len(sales) > 1 else "".join(sales)
+    return (
+        files if data.sql is None else _query("--sql", data.sql, data.database),
+        [*data.related, *(_query("--related-sql", text, data.database) for text in data.related_sql)],
+        data.items if data.items_sql is None else _query("--items-sql", data.items_sql, data.database),
+    )
+
+
+def _query(option: str, text: str, database: str | None) -> Sql:
+    if database is None:
+        raise ForetellError(f"{option} needs --database: sqlite:///shop.db or postgresql://user@host/shop.")
+    return Sql(text, database)
 
 
 def names(text: str | None) -> list[str]:

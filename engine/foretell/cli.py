@@ -35,6 +35,7 @@ from foretell.arguments import (
     names,
     nested,
     pairs,
+    tables,
     whole_numbers,
 )
 from foretell.errors import ForetellError
@@ -72,7 +73,8 @@ Sales = Annotated[
     list[str],
     Argument(
         metavar="SALES",
-        help="The target table: CSV or Parquet files, or globs; or a folder that `foretell ingest` wrote.",
+        default_factory=list,
+        help="The target table: CSV or Parquet files, or globs; or a folder that `foretell ingest` wrote; or --sql.",
     ),
 ]
 
@@ -396,10 +398,11 @@ def _dataset(
 
     if any(is_panel(path) for path in sales):
         return _opened(sales, options, quiet=quiet)
+    target, related, items = tables(sales, options)
     data = Dataset(
-        sales if len(sales) > 1 else sales[0],
-        related=options.related,
-        items=options.items,
+        target,
+        related=related,
+        items=items,
         freq=_required(
             "--freq",
             options.freq or (schema.frequency.alias if schema else None),
@@ -407,6 +410,7 @@ def _dataset(
         ),
         item_id=options.id,
         timestamp=options.timestamp,
+        date_format=options.date_format,
         target_column=options.target,
         dimensions=names(options.dimensions) or (schema.key[1:] if schema else ()),
         known=names(options.known),

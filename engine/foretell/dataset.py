@@ -24,8 +24,8 @@ from foretell.saved import Saved, fingerprint, is_panel, read_panel, write_panel
 class Dataset:
     """Three tables - target series, related series, item metadata - on one regular grid.
 
-    Each table is a pandas, polars or Arrow table, the path of a CSV or Parquet file, a folder of such files or a glob; the
-    target may be a list of paths, and `related` a list of tables with different keys. A related table is keyed by what it
+    Each table is a pandas, polars or Arrow table, the path of a CSV or Parquet file, a folder of such files, a glob, or a
+    query (`foretell.Sql`); the target may be a list of paths, and `related` a list of tables with different keys. A related table is keyed by what it
     has of the item's key (item_id and `dimensions`), else of the metadata's columns (a region), else by time alone.
 
     The tables are read when the data set is made; ForetellError says what is wrong with them.
@@ -41,6 +41,7 @@ class Dataset:
         item_id: str | None = None,  # column names; default: the usual ones are recognised
         timestamp: str | None = None,
         target_column: str | None = None,
+        date_format: str | None = None,  # of dates that are not ISO, as strptime spells it: %d.%m.%Y
         dimensions: Sequence[str] = (),  # further columns of the key
         known: Sequence[str] = (),  # related columns that are known ahead
         past: Sequence[str] = (),  # related columns that are known only when they have happened
@@ -76,7 +77,7 @@ class Dataset:
         self._items = _kept(items)
         self.options: Final = parse_options(
             frequency=Frequency.parse(freq), item_id=item_id, timestamp=timestamp, target=target_column,
-            dimensions=dimensions, known=known, past=past, open=open, seasons=season, ends=ends,
+            dimensions=dimensions, known=known, past=past, open=open, seasons=season, ends=ends, date_format=date_format,
             aggregation=aggregation, filling=filling, strict=strict, tolerant=tolerant, timezone=timezone,
             holidays=holidays, holiday_days=holiday_days,
         )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -65,7 +65,7 @@ def ingest(
     """
     with Store(options.timezone, scratch=scratch) as store:
         reader = Reader(store, options, Findings(), options.frequency)
-        table = open_table(store, target, name="target")
+        table = open_table(store, target, name="target", dates=options.date_format)
         names = reader.names(table)
         reader = reader.aligned(table, names.timestamp)
         reader = replace(reader, twin=find_twin(reader, table, names, related, target))
@@ -146,6 +146,7 @@ def _read_metadata(reader: Reader, items: object, names: Names) -> Metadata:
     key = reader.key_in(table, names)
     if not key:
         table.require(reader.options.item_id, ID_NAMES, "item_id=")
+    reader.report_lacking(table, table.kinds)
     return read_metadata(reader.store, table, key=key, schema=reader.schema, findings=reader.findings)
 
 
@@ -213,6 +214,9 @@ def _report_nameless(
     tables = [(table.rows.table.label, table.spans.keys) for table in related]
     tables += [(metadata.label, metadata.keys)] if metadata is not None else []
     for label, keys in tables:
+        if "item_id" in keys.columns:
+            _report_unlike(reader, label, keys["item_id"], target["item_id"])
+    for label, keys in tables:
         if "item_id" not in keys.columns or set(keys.columns) == set(target.columns):
             continue
         lost = keys["item_id"][~keys["item_id"].isin(target["item_id"])]
@@ -224,6 +228,23 @@ def _report_nameless(
                 f" the target lacks them and the table does not say their {missing}",
                 len(lost),
             )
+
+
+def _report_unlike(reader: Reader, label: str, ids: pd.Series[Any], target: pd.Series[Any]) -> None:
+    """Ids that the target lacks, but for leading zeros or a `.0`: another program wrote them as numbers."""
+    lost = ids[~ids.isin(target)]
+    if lost.empty:
+        return
+    bare, known = (part.str.replace(r"\.0+$", "", regex=True).str.lstrip("0") for part in (lost, target))
+    alike = np.flatnonzero(bare.isin(known))
+    if len(alike):
+        other = target[known == bare.iloc[alike[0]]].iloc[0]
+        reader.findings.warn(
+            "unlike_ids",
+            f"{len(alike):,} ids of {label} are the target's but for zeros: {lost.iloc[alike[0]]!r} there is {other!r}"
+            f" in the target table. Ids join as text: write them alike.",
+            len(alike),
+        )
 
 
 def _lay_out(reader: Reader, keys: pd.DataFrame, spans: Spans) -> Layout:

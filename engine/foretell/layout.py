@@ -14,7 +14,7 @@ from foretell.errors import ForetellError
 from foretell.findings import Findings
 from foretell.grids import allocate, memory, pieces
 from foretell.panel import Array
-from foretell.rows import METHODS, Rows, spell_key, spell_moment
+from foretell.rows import METHODS, Rows, spell_key, spell_moment, within
 from foretell.sources import Store, literals
 
 CHUNK: Final = (
@@ -232,16 +232,18 @@ def _report_twice(store: Store, rows: Rows, *, source: str, steps: int, findings
 def _twice(store: Store, rows: Rows, source: str) -> ForetellError:
     listed = ", ".join([*(f"r.{part}" for part in rows.keys), "r.moment"])
     found = store.rows(
-        f"SELECT {listed}, count(*) FROM {source} GROUP BY {listed}, r.instant HAVING count(*) > 1 ORDER BY {listed} LIMIT 1"
+        f"SELECT {listed}, min(r.file), max(r.file), count(*) FROM {source} GROUP BY {listed}, r.instant"
+        f" HAVING count(*) > 1 ORDER BY {listed} LIMIT 1"
     )[0]
     where = spell_key(rows.key, found[: len(rows.key)])
+    files = f" ({within(*found[-3:-1]).strip()})" if found[-2] else ""
     unkeyed = (
         ""
         if where
         else " The table has no item_id: if its rows concern single items, name that column item_id."
     )
     return ForetellError(
-        f"{where + ': ' if where else ''}{found[-1]} rows at {spell_moment(found[-2])} in {rows.table.label}, expected one."
+        f"{where + ': ' if where else ''}{found[-1]} rows at {spell_moment(found[-4])} in {rows.table.label}, expected one{files}."
         f" Remove the extra ones, or say how to join them: aggregation={{{rows.columns[0]!r}: 'sum'}}.{unkeyed}"
     )
 

@@ -39,6 +39,7 @@ class Options:
     holiday_days: int = 1  # days before and after a holiday that have a column each
     ahead: int = 0  # steps past the end that known covariates must reach where they can
     timezone: str | None = None  # whose clock counts for times with an offset or a zone; None: their own
+    date_format: str | None = None  # of dates in text that are not ISO
     schema: Schema | None = None  # a model's: its columns and vocabularies are reproduced
 
 
@@ -60,6 +61,9 @@ def parse_options(**given: Any) -> Options:
     given["holidays"] = parse_holidays(given["holidays"], given["holiday_days"], given["frequency"])
     given["known"] = (*given["known"], *holiday_columns(given["holidays"], given["holiday_days"]))
     given["timezone"] = check_timezone(given["timezone"])
+    form = given["date_format"]
+    if form is not None and (not isinstance(form, str) or "%" not in form):
+        raise ForetellError(f"date_format must be spelt as strptime does, such as '%d.%m.%Y', got {form!r}")
     given["seasons"] = _seasons(given["seasons"], given["frequency"])
     given["aggregation"] = _aggregation(given["aggregation"] or {})
     given["filling"] = _filling(given["filling"] or {}, given["target"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -65,8 +65,17 @@ class Reader:
     def key_in(self, table: Table, names: Names) -> dict[str, str]:
         """Which parts of the item's key another table has, and in which columns."""
         found = table.find(names.key["item_id"], ()) or table.find(None, ID_NAMES)
-        key = {} if found is None else {"item_id": found}
-        return key | {d: d for d in self.options.dimensions if d in table.kinds}
+        key = {} if found is None else {"item_id": table.whole(found)}
+        return key | {d: table.whole(d) for d in self.options.dimensions if d in table.kinds}
+
+    def report_lacking(self, table: Table, columns: Iterable[str]) -> None:
+        """Say which of a table's files lack which of these columns."""
+        for column in columns:
+            if column in table.lacking:
+                self.findings.warn(
+                    "lacking",
+                    f"{table.lacking[column]} has no column {column!r}: its rows count as missing there",
+                )
 
     def aligned(self, table: Table, timestamp: str) -> Reader:
         """This reader with the frequency's multiples counted from the first timestamp, unless a model fixed them."""

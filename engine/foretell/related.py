@@ -50,8 +50,9 @@ def read_related(
     reader: Reader, source: object, *, name: str, names: Names, metadata: Metadata | None
 ) -> Related:
     """Open a related table, find its key and columns, and group it. Raises ForetellError for what cannot be read."""
-    table, options = open_table(reader.store, source, name=name), reader.options
-    timestamp = table.find(names.timestamp, ()) or table.require(None, TIME_NAMES, "timestamp=")
+    options = reader.options
+    table = open_table(reader.store, source, name=name, dates=options.date_format)
+    timestamp = table.whole(table.find(names.timestamp, ()) or table.require(None, TIME_NAMES, "timestamp="))
     key = reader.key_in(table, names)
     declared = {*options.known, *options.past, options.open}
     if not key and metadata is not None:
@@ -62,6 +63,7 @@ def read_related(
             f"{table.label} has no column of the item's key: its values count for every item",
         )
     columns = _value_columns(reader, table, {*key.values(), timestamp}, names)
+    reader.report_lacking(table, columns)
     texts = [c for c in columns if _is_text(table, c, reader.schema)]
     asked = {c: way for c, way in options.aggregation.items() if c in columns}
     for column in asked:

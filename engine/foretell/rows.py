@@ -20,6 +20,10 @@ METHODS: Final[dict[str, str]] = {
     "first": "arg_min({0}, instant)", "last": "arg_max({0}, instant)",
 }  # fmt: skip
 
+_LIMITS: Final = (  # of integer time, and of dates: what float64 counts, what nanoseconds reach
+    f"{-(2**53)} AND {2**53}", "TIMESTAMP '1678-01-01' AND TIMESTAMP '2261-12-31'",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -67,8 +71,11 @@ def read_rows(
     parts = [f"{table.text(column)} AS k{i}" for i, column in enumerate(key.values())]
     moment = table.moment(timestamp, frequency)
     instant, zoned = table.instant(timestamp, frequency, moment)
-    parts += [f"{moment} AS moment", f"{instant} AS instant", f"{zoned} AS zoned"]
+    limits = _LIMITS[frequency.unit != "step"]
+    parts.append(f"CASE WHEN {moment} BETWEEN {limits} THEN {moment} END AS moment")
+    parts += [f"{instant} AS instant", f"{zoned} AS zoned"]
     parts.append(f"CAST({quoted(timestamp)} AS VARCHAR) AS written")
+    parts.append(f"{table.file} AS file")
     for i, column in enumerate(columns):
         parts.append(f"{table.text(column) if column in texts else table.number(column)} AS v{i}")
         misspelt = None if column in texts else table.misspelt(column)
@@ -154,8 +161,9 @@ def _refuse(store: Store, rows: Rows, found: pd.DataFrame) -> None:
     for part, column in zip(rows.keys, rows.key.values(), strict=True):
         nameless = found[part].isna()
         if nameless.any():
+            (file,) = store.rows(f"SELECT min(file) FROM {rows.view} WHERE {part} IS NULL")[0]
             raise ForetellError(
-                f"{rows.table.label}: {int(found['n'][nameless].sum())} rows have no {column!r}."
+                f"{rows.table.label}: {int(found['n'][nameless].sum())} rows have no {column!r}{within(file)}."
                 f" Every row needs one: fill it in or drop these rows."
             )
     for i, column in enumerate(rows.columns):
@@ -171,22 +179,32 @@ def _refuse(store: Store, rows: Rows, found: pd.DataFrame) -> None:
 def _undated(store: Store, rows: Rows, count: int) -> ForetellError:
     where, written = first_row(store, rows, "step IS NULL", "written", dated=False)
     got = "is empty" if written is None else f"{written!r} does not parse"
-    kind = "2024-12-31 or 2024-12-31 18:00" if rows.dated else "a whole number"
+    kind = "a whole number"
+    if rows.dated:
+        form = rows.table.dates
+        spelling = f"the format {form!r} says" if form else "2024-12-31 or 2024-12-31 18:00"
+        kind = f"{spelling}, from 1678 to 2261{'' if form else '; other formats need date_format='}"
     return ForetellError(
         f"{where}: {rows.timestamp!r} {got} ({count} such rows in {rows.table.label}). Write it as {kind}."
     )
 
 
 def first_row(store: Store, rows: Rows, condition: str, value: str, *, dated: bool = True) -> tuple[str, Any]:
-    """The first row (by key, then time) where `condition` holds: "item 'a' at 2024-01-01", and its `value`."""
+    """The first row (by key, then time) where `condition` holds: "item 'a' at 2024-01-01 in a.csv", and its `value`."""
     keys = [*rows.keys, "moment"] if dated else [*rows.keys, "written"]
     found = store.rows(
-        f"SELECT {', '.join(keys)}, {value} FROM {rows.view} WHERE {condition} ORDER BY {', '.join(keys)} LIMIT 1"
+        f"SELECT {', '.join(keys)}, {value}, file FROM {rows.view} WHERE {condition}"
+        f" ORDER BY {', '.join(keys)}, file LIMIT 1"
     )[0]
     where = spell_key(rows.key, found[: len(rows.key)])
     if dated:
-        where = f"{where} at {spell_moment(found[-2])}".strip()
-    return where or rows.table.label, found[-1]
+        where = f"{where} at {spell_moment(found[-3])}".strip()
+    return (where or rows.table.label) + within(found[-1]), found[-2]
+
+
+def within(*files: str | None) -> str:
+    """The files for a message: " in a.csv", nothing where a table is no file."""
+    return " in " + " and ".join(sorted(set(map(str, files)))) if None not in files else ""
 
 
 def spell_key(key: Mapping[str, str] | Sequence[str], values: Sequence[object]) -> str:

@@ -6,16 +6,18 @@ import glob
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import pandas as pd
 
 from foretell.clock import carries_zone, spelt_instant, spelt_wall, stored_wall
+from foretell.delimited import Header, broken, lacking, read_headers, sampled_columns
 from foretell.errors import ForetellError, nearest
 from foretell.frequency import Frequency
 from foretell.grids import SHARE, memory
+from foretell.sql import Sql, spool
 
 Kind = Literal["number", "boolean", "text", "time", "other"]
 
@@ -53,6 +55,7 @@ _NUMBERS: Final = (
     "DECIMAL",
 )
 _INSTANTS: Final = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ", "TIMESTAMPTZ_NS")
+_FILE: Final = "foretell's file"  # the column that says which file a row stands in
 _CSV: Final = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".csv.zst")
 _PARQUET: Final = (".parquet", ".pq", ".parq")
 
@@ -82,6 +85,7 @@ class Store:
         self.scratch: Final = os.fspath(scratch or tempfile.gettempdir())  # for what does not fit into memory
         self._failure: type[Exception] = duckdb.Error
         self._connection: Any = duckdb.connect()
+        self._spooled: tempfile.TemporaryDirectory[str] | None = None
         spill = os.path.join(self.scratch, f"foretell-{os.getpid()}")
         limit = f"SET memory_limit = '{max(memory() // SHARE, _LEAST_MEMORY)}B'"  # the grids need memory too
         for setting in (*_SETTINGS, f"SET temp_directory = {literal(spill)}", limit):
@@ -92,6 +96,14 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
+        if self._spooled is not None:
+            self._spooled.cleanup()
+
+    def spooled(self, name: str) -> str:
+        """The path of a file called `name` that lives as long as the store."""
+        if self._spooled is None:
+            self._spooled = tempfile.TemporaryDirectory(prefix="foretell-", dir=self.scratch)
+        return os.path.join(self._spooled.name, name)
 
     def execute(self, sql: str) -> None:
         """Run a statement for its effect."""
@@ -133,10 +145,16 @@ class Store:
 
     def register(self, name: str, table: Any) -> None:
         """Make an Arrow table or a frame readable under `name`."""
-        self._connection.register(name, table)
+        try:
+            self._connection.register(name, table)
+        except self._failure as error:
+            raise _unreadable(error) from error
 
 
 def _unreadable(error: Exception) -> ForetellError:
+    line = broken(str(error))
+    if line is not None:
+        return ForetellError(line)
     text = str(error).split("LINE 1:")[0]  # what follows is our own SQL
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return ForetellError("the data cannot be read: " + " ".join(lines[:4]))
@@ -150,9 +168,14 @@ class Table:
     view: str  # its name in DuckDB, quoted
     kinds: dict[str, Kind]  # column -> kind, in order
     textual: frozenset[str]  # columns that are stored as text
-    fractional: frozenset[str] = frozenset()  # columns that are stored as floating point
+    fractional: frozenset[str] = frozenset()  # columns that are stored as floating point, or with decimals
     zones: Mapping[str, str] = field(default_factory=dict)  # columns stored as instants -> their time zone
     local: str | None = None  # the zone that times with an offset or a zone are read in; None: their own
+    file: str = "NULL"  # SQL of the file that a row stands in
+    lacking: Mapping[str, str] = field(
+        default_factory=dict
+    )  # column -> the first file of several that lacks it
+    dates: str | None = None  # the format of dates in text, where they are not ISO
 
     def find(self, given: str | None, recognised: Sequence[str]) -> str | None:
         """The column that `given` names, or the first recognised one; None when there is none."""
@@ -173,14 +196,27 @@ class Table:
                 f"{self.label} has no column {wanted!r}.{nearest(wanted, self.kinds)}"
                 f" It has: {', '.join(self.kinds)}. Name the right one with {argument}."
             )
-        return found
+        return self.whole(found)
+
+    def whole(self, column: str) -> str:
+        """`column`; raises ForetellError when one of several files lacks it."""
+        if column in self.lacking:
+            raise ForetellError(
+                f"{self.lacking[column]} has no column {column!r}, which other files of {self.label} have."
+                f" Add it, or leave that file out."
+            )
+        return column
 
     def text(self, column: str) -> str:
-        """SQL of a column as text; whole numbers lose a trailing `.0`, so that 7 and 7.0 are one id."""
+        """SQL of a column as text: 7 and 7.0 are one id; NaN and '' are none."""
         name = quoted(column)
         if column not in self.fractional:
-            return f"CAST({name} AS VARCHAR)"
-        return f"regexp_replace(CAST({name} AS VARCHAR), '\\.0+$', '')"
+            return f"nullif(CAST({name} AS VARCHAR), '')"
+        real = f"nullif(CAST({name} AS DOUBLE), 'NaN'::DOUBLE)"
+        whole = f"TRY_CAST({real} AS BIGINT)"  # rounds, or is NULL where it does not fit
+        return (
+            f"coalesce(CAST(CASE WHEN {whole} = {real} THEN {whole} END AS VARCHAR), CAST({real} AS VARCHAR))"
+        )
 
     def number(self, column: str) -> str:
         """SQL of a column as DOUBLE; NULL where it is missing, NaN, or no number."""
@@ -209,6 +245,8 @@ class Table:
                 )
             real = f"TRY_CAST({name} AS DOUBLE)"  # 2.5 is no step: a plain cast would round it
             return f"CASE WHEN {real} = floor({real}) THEN TRY_CAST({name} AS BIGINT) END"
+        if self.dates is not None and (column in self.textual or kind == "number"):
+            return self._formatted_moment(self.text(column), self.dates)
         if column not in self.textual:
             return self._stored_moment(name, column, frequency)
         tails = {"Y": ("-01", "-01-01"), "Q": ("-01",), "M": ("-01",)}.get(frequency.unit, ())
@@ -217,7 +255,8 @@ class Table:
     def instant(self, column: str, frequency: Frequency, moment: str) -> tuple[str, str]:
         """SQL of what tells two times apart that may share their `moment`, and of whether a row carries a zone."""
         name = quoted(column)
-        if frequency.unit == "step" or not (column in self.textual or column in self.zones):
+        plain = frequency.unit == "step" or self.dates is not None  # a format of the user's has no zones
+        if plain or not (column in self.textual or column in self.zones):
             return moment, "false"
         if column in self.zones:
             return f"timezone('UTC', CAST({name} AS TIMESTAMPTZ))", f"{name} IS NOT NULL"
@@ -227,6 +266,13 @@ class Table:
             zoned,
         )
 
+    def _formatted_moment(self, text: str, form: str) -> str:
+        """As the format says; ISO dates too, unless the format begins with a year and they could be taken for it."""
+        moment = f"try_strptime(trim({text}), {literal(form)})"
+        if form.startswith("%Y"):
+            return moment
+        return f"CASE WHEN regexp_matches({text}, '^\\s*\\d{{4}}-') THEN TRY_CAST({text} AS TIMESTAMP) ELSE {moment} END"
+
     def _stored_moment(self, name: str, column: str, frequency: Frequency) -> str:
         kind = self.kinds[column]
         if column in self.zones:
@@ -234,7 +280,8 @@ class Table:
         if kind == "time":
             return f"CAST({name} AS TIMESTAMP)"
         if kind == "number" and frequency.unit == "Y":
-            return f"make_timestamp(CAST({name} AS BIGINT), 1, 1, 0, 0, 0.0)"
+            year = f"CASE WHEN {name} BETWEEN 1678 AND 2261 AND {name} = floor({name}) THEN CAST({name} AS BIGINT) END"
+            return f"make_timestamp({year}, 1, 1, 0, 0, 0.0)"
         raise ForetellError(
             f"{column!r} of {self.label} holds {_spoken(kind)}, expected dates. For integer time give freq='1'."
         )
@@ -248,59 +295,115 @@ def _spoken(kind: Kind) -> str:
     return {"time": "dates", "number": "numbers", "boolean": "true and false"}.get(kind, kind)
 
 
-def open_table(store: Store, source: object, *, name: str) -> Table:
-    """`source` - a frame (pandas, polars, Arrow), a path, a glob or a list of paths - as a table that messages call `name`."""
+def open_table(store: Store, source: object, *, name: str, dates: str | None = None) -> Table:
+    """`source` as a table that messages call `name`; `dates` is the format of its dates where they are not ISO.
+
+    A source is a frame (pandas, polars, Arrow), a path, a glob, a list of paths, or `Sql`.
+    """
     view = f"raw_{name.strip(']').replace('[', '_')}"
     parts = source if isinstance(source, (list, tuple)) else [source]
     paths = [os.fspath(part) for part in parts if isinstance(part, (str, os.PathLike))]
-    if paths and len(paths) == len(parts):
-        return _open_files(store, paths, view, name)
-    table = _as_arrow(source, name)
-    store.register(view, table)
-    return _typed_table(store, f"the {name} table", view, table.schema)
+    if isinstance(source, Sql):
+        table = _open_sql(store, source, view, name)
+    elif paths and len(paths) == len(parts):
+        table = _open_files(store, paths, view, name, dates)
+    else:
+        arrow = _as_arrow(source, name)
+        store.register(view, arrow)
+        table = _typed_table(store, f"the {name} table", view, arrow.schema)
+    return replace(table, dates=dates)
 
 
-def _open_files(store: Store, patterns: Sequence[str], view: str, name: str) -> Table:
+def _open_files(store: Store, patterns: Sequence[str], view: str, name: str, dates: str | None) -> Table:
     paths = _matching(patterns, name)
-    files = literals(paths)
     label = f"the {name} table ({os.path.basename(patterns[0].rstrip('/'))}{', ...' if len(patterns) > 1 else ''})"
     if paths[0].lower().endswith(_PARQUET):
-        store.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet({files}, union_by_name = true)")
-        return _typed_table(store, label, view, _parquet_schema(paths[0]))
-    options = "header = true, skip = 0, union_by_name = true"
-    # Two looks at a CSV: what its columns seem to be, and the columns as plain text. Casting that text ourselves keeps
-    # an id such as 007 as it is, and lets a message name the very row that does not parse.
-    sniffed = f"SELECT * FROM read_csv({files}, {options}, nullstr = {literals(MISSING)})"
-    store.execute(f"CREATE VIEW {view} AS SELECT * FROM read_csv({files}, {options}, all_varchar = true)")
-    kinds = {column: _kind(dtype) for column, dtype in _describe(store, f"({sniffed})").items()}
-    only = next(iter(kinds))
-    if len(kinds) == 1 and any(mark in only for mark in ",;\t|"):
-        raise ForetellError(f"{label}: some rows have another number of columns than the header {only!r}.")
-    if list(_describe(store, view)) != list(kinds):
-        raise ForetellError(f"{label}: the header cannot be told from the rows. Give the file a header line.")
-    return Table(label, view, kinds, frozenset(kinds), local=store.timezone)
+        return _open_parquet(store, paths, view, label)
+    headers = read_headers(paths)
+    headers = [header for header in headers if header.sample] or headers[:1]  # a header alone adds no row
+    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for header in headers:
+        groups.setdefault((header.delimiter, header.names), []).append(header.path)
+    # Columns are read as plain text. Casting that text ourselves keeps an id such as 007 as it is, and lets a message
+    # name the very row that does not parse. Nothing is left for DuckDB to guess, so what it refuses is really broken.
+    selects = [f"SELECT * FROM {_read_csv(files, *what)}" for what, files in groups.items()]
+    store.execute(f"CREATE VIEW {view} AS {' UNION ALL BY NAME '.join(selects)}")
+    table = _typed_table(store, label, view, None, lacking((header.path, header.names) for header in headers))
+    return replace(table, kinds=table.kinds | _spelt_kinds(store, headers, dates))
 
 
-def _parquet_schema(path: str) -> Any:
-    """The Arrow schema of a Parquet file: DuckDB reads instants as UTC, the zone that was written stands here."""
+def _read_csv(files: Sequence[str], delimiter: str, names: Sequence[str]) -> str:
+    columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in names)
+    return (
+        f"read_csv({literals(files)}, auto_detect = false, header = true, delim = {literal(delimiter)}, quote = '\"',"
+        f" escape = '\"', columns = {{{columns}}}, filename = {literal(_FILE)})"
+    )
+
+
+def _open_parquet(store: Store, paths: Sequence[str], view: str, label: str) -> Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
-        return pq.read_schema(path)
-    except (OSError, pa.ArrowException) as error:
-        raise ForetellError(f"{path} cannot be read as Parquet: {error}") from error
+    schemas = []
+    for path in paths:
+        try:
+            schemas.append(pq.read_schema(path))
+        except (pa.ArrowInvalid, OSError) as error:
+            raise ForetellError(f"{path} is no Parquet file, or not a whole one: {error}") from error
+    store.execute(
+        f"CREATE VIEW {view} AS SELECT *"
+        f" FROM read_parquet({literals(paths)}, union_by_name = true, filename = {literal(_FILE)})"
+    )
+    columns = zip(paths, (schema.names for schema in schemas), strict=True)
+    return _typed_table(store, label, view, schemas[0], lacking(columns))
 
 
-def _typed_table(store: Store, label: str, view: str, schema: Any) -> Table:
+def _spelt_kinds(store: Store, headers: Sequence[Header], dates: str | None) -> dict[str, Kind]:
+    """What the text of each column spells in the sample; a column of nothing but gaps counts as numbers."""
+    import pyarrow as pa
+
+    sample = sampled_columns(headers)
+    form = f"try_strptime(c, {literal(dates)})" if dates else "NULL"
+    kinds: dict[str, Kind] = {}
+    for name, values in sample.items():
+        store.register("sample", pa.table({"c": pa.array(values, pa.string())}))
+        total, numbers, booleans, times = store.rows(
+            "SELECT count(c), count(TRY_CAST(c AS DOUBLE)), count(*) FILTER (lower(c) IN ('true', 'false')),"
+            f" count(coalesce(TRY_CAST(c AS TIMESTAMP), {form}))"
+            f" FROM (SELECT trim(c) AS c FROM sample WHERE trim(c) NOT IN {_words()})"
+        )[0]
+        likely: list[tuple[int, Kind]] = [(numbers, "number"), (booleans, "boolean"), (times, "time")]
+        kinds[name] = next((kind for count, kind in likely if count == total), "text")
+    return kinds
+
+
+def _open_sql(store: Store, source: Sql, view: str, name: str) -> Table:
+    import pyarrow.parquet as pq
+
+    file = store.spooled(f"{view}.parquet")
+    spool(source, store, file)
+    if not store.rows(f"SELECT count(*) FROM read_parquet({literal(file)})")[0][0]:
+        raise ForetellError(f"the {name} table ({source.shown}): the query found no rows.")
+    store.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet({literal(file)})")
+    return _typed_table(store, f"the {name} table ({source.shown})", view, pq.read_schema(file))
+
+
+def _typed_table(
+    store: Store, label: str, view: str, schema: Any, lacking: Mapping[str, str] | None = None
+) -> Table:
     dtypes = _describe(store, view)
+    file = quoted(_FILE) if dtypes.pop(_FILE, None) else "NULL"
     kinds = {column: _kind(dtype) for column, dtype in dtypes.items()}
     textual = frozenset(column for column, kind in kinds.items() if kind == "text")
-    fractional = frozenset(c for c in kinds if dtypes[c] in ("FLOAT", "DOUBLE"))
+    fractional = frozenset(column for column in kinds if _has_fractions(dtypes[column]))
     instants = [c for c in kinds if dtypes[c] in _INSTANTS]
     own = {c: getattr(schema.field(c).type, "tz", None) for c in instants if c in schema.names}
     zones = {c: own.get(c) or "UTC" for c in instants}
-    return Table(label, view, kinds, textual, fractional, zones, store.timezone)
+    return Table(label, view, kinds, textual, fractional, zones, store.timezone, file, lacking or {})
+
+
+def _has_fractions(dtype: str) -> bool:
+    return dtype in ("FLOAT", "DOUBLE") or (dtype.startswith("DECIMAL") and not dtype.endswith(",0)"))
 
 
 def _matching(patterns: Sequence[str], name: str) -> list[str]:
@@ -354,10 +457,18 @@ def _as_arrow(source: Any, name: str) -> Any:
     if hasattr(source, "to_table") and not isinstance(source, pa.Table):
         source = source.to_table()
     if hasattr(source, "__arrow_c_stream__"):
-        return pa.table(source)
+        table = pa.table(source)
+        _refuse_twins(table.column_names, name)
+        return table
     raise ForetellError(
-        f"{name} must be a pandas, polars or Arrow table, a path or a glob, got {type(source).__name__}"
+        f"{name} must be a pandas, polars or Arrow table, a path, a glob or foretell.Sql, got {type(source).__name__}"
     )
+
+
+def _refuse_twins(names: Sequence[str], name: str) -> None:
+    twice = next((column for column in names if names.count(column) > 1), None)
+    if twice is not None:
+        raise ForetellError(f"the {name} table has the column {twice!r} twice. Rename one of them.")
 
 
 def _from_pandas(frame: pd.DataFrame, name: str) -> Any:
@@ -366,9 +477,7 @@ def _from_pandas(frame: pd.DataFrame, name: str) -> Any:
     if any(level is not None for level in frame.index.names):
         frame = frame.reset_index()
     frame = frame.rename(columns=str)
-    twice = frame.columns[frame.columns.duplicated()]
-    if len(twice):
-        raise ForetellError(f"the {name} table has the column {twice[0]!r} twice. Rename one of them.")
+    _refuse_twins(list(frame.columns), name)
     columns = {}
     for column in frame.columns:
         values = frame[column]
@@ -378,6 +487,15 @@ def _from_pandas(frame: pd.DataFrame, name: str) -> Any:
             columns[column] = pa.Array.from_pandas(values)
             if values.dtype == object and getattr(columns[column].type, "tz", None):  # offsets may differ
                 columns[column] = pa.Array.from_pandas(values.astype(str).where(values.notna(), None))
-        except (pa.ArrowInvalid, pa.ArrowTypeError):  # an object column of several types: its text decides
-            columns[column] = pa.Array.from_pandas(values.astype(str).where(values.notna(), None))
+        except (pa.ArrowException, OverflowError):  # an object column of several types: its text decides
+            columns[column] = pa.array(
+                [_spelt(v) if there else None for v, there in zip(values, values.notna(), strict=True)]
+            )
     return pa.table(columns)
+
+
+def _spelt(value: object) -> str:
+    """A value as text, as DuckDB spells it: 7.0 is 7, True is true."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).lower() if isinstance(value, bool) else str(value)

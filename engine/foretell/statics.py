@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from foretell.errors import ForetellError, nearest
 from foretell.findings import Findings
 from foretell.panel import Array, Schema
-from foretell.rows import spell_key
+from foretell.rows import spell_key, within
 from foretell.sources import Store, Table, quoted
 
 MISSING_SUFFIX: Final = " is missing"
@@ -53,7 +53,7 @@ def read_metadata(
     if frame.empty:
         raise ForetellError(f"{table.label} has no rows.")
     keys = frame[[f"k{i}" for i in range(len(key))]].set_axis(list(key), axis=1)
-    _refuse_keys(keys, table)
+    _refuse_keys(keys, table, frame["file"])
     numbers = {
         c: frame[f"n{i}"].to_numpy(np.float64, na_value=np.nan)
         for i, c in enumerate(columns)
@@ -84,6 +84,7 @@ def _is_text(column: str, table: Table, schema: Schema | None) -> bool:
 
 def _read(store: Store, table: Table, key: Mapping[str, str], columns: Sequence[str]) -> pd.DataFrame:
     parts = [f"{table.text(column)} AS k{i}" for i, column in enumerate(key.values())]
+    parts.append(f"{table.file} AS file")
     for i, column in enumerate(columns):
         misspelt = table.misspelt(column) or "false"
         parts += [
@@ -92,7 +93,7 @@ def _read(store: Store, table: Table, key: Mapping[str, str], columns: Sequence[
             f"{misspelt} AS w{i}",
         ]
     frame = store.frame(f"SELECT {', '.join(parts)} FROM {table.view}")
-    return frame.sort_values([f"k{i}" for i in range(len(key))], kind="stable", ignore_index=True)
+    return frame.sort_values([*(f"k{i}" for i in range(len(key))), "file"], kind="stable", ignore_index=True)
 
 
 def _number_of(table: Table, column: str) -> str:
@@ -100,19 +101,23 @@ def _number_of(table: Table, column: str) -> str:
     return f"TRY_CAST({quoted(column)} AS DOUBLE)" if kind == "text" else table.number(column)
 
 
-def _refuse_keys(keys: pd.DataFrame, table: Table) -> None:
+def _refuse_keys(keys: pd.DataFrame, table: Table, files: pd.Series[Any]) -> None:
+    named = files.notna().all()
     nameless = keys.isna().any(axis=1)
     if nameless.any():
+        first = f", first{within(files[nameless].iloc[0])}" if named else ""
         raise ForetellError(
             f"{table.label}: {int(nameless.sum())} rows lack a part of their key"
-            f" ({', '.join(keys.columns)}). Fill it in or drop these rows."
+            f" ({', '.join(keys.columns)}){first}. Fill it in or drop these rows."
         )
     again = np.flatnonzero(keys.duplicated())
     if len(again):
         first = keys.iloc[again[0]]
-        count = int((keys == first).all(axis=1).sum())
+        same = (keys == first).all(axis=1)
+        where = f" ({within(*files[same]).strip()})" if named else ""
         raise ForetellError(
-            f"{spell_key(tuple(keys.columns), list(first))}: {count} rows in {table.label}, expected one a key."
+            f"{spell_key(tuple(keys.columns), list(first))}: {int(same.sum())} rows in {table.label}, expected one a"
+            f" key{where}."
             f" Keep one of them."
         )
 

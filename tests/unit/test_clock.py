@@ -147,7 +147,7 @@ def test_times_without_a_zone_stay_as_they_are(spelt, tmp_path):
 @pytest.mark.parametrize("spelt", ["2024-01-02 08:00 Europe/Atlantis", "2024-01-02 08:00 o'clock"])
 def test_an_offset_that_is_none_names_the_row(spelt, tmp_path):
     (tmp_path / "sales.csv").write_text(f"item_id,timestamp,target\na,2024-01-01 08:00,1\na,{spelt},1\n")
-    with pytest.raises(ForetellError, match=r"item 'a': 'timestamp' .* does not parse"):
+    with pytest.raises(ForetellError, match=r"item 'a' in .*: 'timestamp' .* does not parse"):
         Dataset(tmp_path / "sales.csv", freq="h")
 
 

@@ -1,0 +1,186 @@
+"""Whatever the table: it lands on the grid as plain pandas says, or a ForetellError tells what is wrong with it."""
+
+import datetime
+import math
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from foretell.dataset import Dataset
+from foretell.errors import ForetellError
+
+law = settings(derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+FIRST = datetime.datetime(2023, 12, 25)
+ROUTES = ["csv", "parquet", "pandas", "arrow", "glob"]
+METHODS = {"sum": "sum", "mean": "mean", "min": "min", "max": "max", "median": "median"}
+
+
+def spelt(moment, how):
+    """A moment as the table has it."""
+    return {
+        "stamp": pd.Timestamp(moment),
+        "date": moment.strftime("%Y-%m-%d"),
+        "iso": moment.isoformat(),
+        "spaced": moment.strftime("%Y-%m-%d %H:%M:%S"),
+    }[how]
+
+
+@st.composite
+def tables(draw, faults=False):
+    """Rows (item, moment as datetime, value or None), how each is spelt, and the options."""
+    names = draw(
+        st.sampled_from([["a", "b", "ä ö"], [7, 8, 10**17 + 1], ["7", "007", 'q"x', "x,y"], [-1, 0, 3]])
+    )
+    hours = draw(st.booleans())
+    moment = st.integers(0, 11).map(lambda d: FIRST + datetime.timedelta(days=d)) if not hours else st.builds(
+        lambda d, h: FIRST + datetime.timedelta(days=d, hours=h), st.integers(0, 11), st.sampled_from([0, 9, 23])
+    )  # fmt: skip
+    value = st.one_of(st.integers(-99, 99), st.floats(-1e6, 1e6, width=32), st.none(), st.just(math.nan))
+    rows = draw(st.lists(st.tuples(st.sampled_from(names), moment, value), min_size=1, max_size=25))
+    ways = ["stamp", "iso", "spaced"] + ([] if hours else ["date"])
+    mixed = draw(st.booleans())
+    how = st.sampled_from(ways[1:]) if mixed else st.just(draw(st.sampled_from(ways)))
+    return rows, [draw(how) for _ in rows]
+
+
+options = st.fixed_dictionaries({
+    "ends": st.sampled_from(["last", "own"]),
+    "aggregation": st.sampled_from([None, *({"target": m} for m in METHODS)]),
+    "strict": st.booleans(),
+})  # fmt: skip
+
+
+def expected(rows, ends, aggregation, strict):
+    """Item name -> (first day, values) by pandas alone; None where the table must be refused."""
+    frame = pd.DataFrame(rows, columns=["item", "moment", "value"]).assign(
+        value=lambda f: f["value"].astype(float)
+    )
+    frame["day"] = frame["moment"].dt.normalize()
+    if strict and (frame["day"] != frame["moment"]).any():
+        return None
+    if aggregation is None and _within_series(frame, ends).duplicated(["item", "moment"]).any():
+        return None
+    if frame["value"].notna().sum() == 0:
+        return None
+    method = (aggregation or {"target": "sum"})["target"]
+    least = {"min_count": 1} if method == "sum" else {}
+    daily = getattr(frame.groupby(["item", "day"])["value"], method)(**least)
+    last, out = frame["day"].max(), {}
+    for item in frame["item"].unique():
+        series = daily[item].dropna()
+        if series.empty:
+            out[str(item)] = (None, np.zeros(0, np.float32))
+            continue
+        stop = last if ends == "last" else series.index.max()
+        grid = daily[item].reindex(pd.date_range(series.index.min(), stop))
+        out[str(item)] = (series.index.min(), grid.to_numpy(np.float32))
+    return out
+
+
+def _within_series(frame, ends):
+    """The rows from each item's first value on (and up to its last where each ends on its own)."""
+    seen = frame[frame["value"].notna()].groupby("item")["day"].agg(["min", "max"])
+    first, last = frame["item"].map(seen["min"]), frame["item"].map(seen["max"])
+    return frame[(frame["day"] >= first) & ((ends == "last") | (frame["day"] <= last))]
+
+
+def handed_over(rows, ways, route, folder):
+    """The rows by one of the routes into foretell."""
+    table = {
+        "item_id": [item for item, _, _ in rows],
+        "timestamp": [spelt(moment, how) for (_, moment, _), how in zip(rows, ways, strict=True)],
+        "target": [value for _, _, value in rows],
+    }
+    frame = pd.DataFrame(table)
+    if route == "pandas":
+        return frame.astype({"target": object}) if len(rows) % 2 else frame
+    if route == "arrow":
+        return pa.table(
+            {**table, "target": pa.array(table["target"], pa.float64(), from_pandas=len(rows) % 2 == 0)}
+        )
+    if route == "csv":
+        frame.to_csv(folder / "t.csv", index=False, na_rep="" if len(rows) % 2 else "NaN")
+        return folder / "t.csv"
+    if route == "parquet":
+        frame.to_parquet(folder / "t.parquet", index=False)
+        return folder / "t.parquet"
+    for part in range(3):
+        frame.iloc[part::3, :: 1 - 2 * (part % 2)].to_csv(
+            folder / f"t{part}.csv", index=False, sep=",;\t"[part]
+        )
+    return str(folder / "t?.csv")
+
+
+def check(rows, ways, route, given_options):
+    truth = expected(rows, **given_options)
+    with tempfile.TemporaryDirectory() as folder:
+        source = handed_over(rows, ways, route, Path(folder))
+        if truth is None:
+            with pytest.raises(ForetellError):
+                Dataset(source, freq="D", **given_options)
+            return
+        panel = Dataset(source, freq="D", **given_options).panel
+    assert panel.names == sorted(truth)
+    for item, name in enumerate(panel.names):
+        begin, values = truth[name]
+        np.testing.assert_allclose(panel.history(item), values, rtol=1e-6, atol=1e-3, err_msg=name)
+        if begin is not None:
+            assert panel.frequency.timestamps(panel.start[item : item + 1])[0] == begin.to_datetime64()
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_table_lands_on_the_grid_as_pandas_says(route):
+    @law
+    @given(tables(), options)
+    def holds(table, given_options):
+        check(*table, route, given_options)
+
+    holds()
+
+
+CELLS = st.one_of(
+    st.none(), st.booleans(), st.integers(-(10**30), 10**30), st.floats(), st.text(max_size=6), st.dates(),
+    st.datetimes(), st.sampled_from(["2024-01-01", "2024-02-30", "NaN", "", "7", "7.0", "inf", "1e400", "0x1", "\x00", "9999-12-31"]),
+)  # fmt: skip
+COLUMN = st.one_of(
+    CELLS.map(lambda cell: [cell] * 8), st.lists(CELLS, min_size=8, max_size=8),
+    st.lists(st.integers(0, 5), min_size=8, max_size=8),
+    st.lists(st.sampled_from(["2024-01-01", "2024-01-02", "2024-01-05 10:00", None]), min_size=8, max_size=8),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("route", ["csv", "pandas", "parquet"])
+def test_any_cells_at_all_are_read_or_refused_with_a_message(route):
+    @settings(law, max_examples=100)
+    @given(
+        st.tuples(COLUMN, COLUMN, COLUMN), st.sampled_from(["D", "1", "W", "MS", "h"]), options, st.booleans()
+    )
+    def holds(columns, freq, given_options, dated):
+        frame = pd.DataFrame(
+            dict(zip(("item_id", "timestamp", "target"), columns, strict=True)), dtype=object
+        )
+        form = {"date_format": "%d.%m.%Y"} if dated else {}
+        with tempfile.TemporaryDirectory() as folder:
+            source = frame
+            if route == "csv":
+                source = Path(folder) / "t.csv"
+                source.write_text(frame.to_csv(index=False), encoding="utf-8", errors="replace", newline="")
+            if route == "parquet":
+                source = Path(folder) / "t.parquet"
+                frame.map(
+                    lambda cell: None if cell is None else str(cell).encode(errors="replace").decode()
+                ).to_parquet(source)
+            try:
+                panel = Dataset(source, related=source, items=None, freq=freq, **given_options, **form).panel
+            except ForetellError:
+                return
+        assert len(panel) >= 1
+        assert np.isfinite(panel.target[~np.isnan(panel.target)]).all()
+
+    holds()
