@@ -15,9 +15,7 @@ from hypothesis import strategies as st
 from foretell.dataset import Dataset
 from foretell.errors import ForetellError
 
-law = settings(
-    derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
-)
+law = settings(derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 FIRST = datetime.datetime(2023, 12, 25)
 ROUTES = ["csv", "parquet", "pandas", "arrow", "glob"]
 METHODS = {"sum": "sum", "mean": "mean", "min": "min", "max": "max", "median": "median"}

@@ -261,7 +261,9 @@ def test_text_far_down_a_csv_is_named_with_its_row(tmp_path):
     days = [datetime.date(1900, 1, 1) + datetime.timedelta(days=i) for i in range(40_000)]
     rows = [f"a,{day},{'x1' if i == 39_000 else i}" for i, day in enumerate(days)]
     path.write_text("\n".join(["item_id,timestamp,target", *rows]))
-    with pytest.raises(ForetellError, match=r"item 'a' at 2006-10-12: 'target' must be a number, got 'x1'"):
+    with pytest.raises(
+        ForetellError, match=r"item 'a' at 2006-10-12 in .*sales.csv: 'target' must be a number, got 'x1'"
+    ):
         Dataset(path, freq="D")
 
 
@@ -284,7 +286,9 @@ def test_the_length_of_a_series_comes_from_its_dates_across_1970():
 def test_a_row_of_another_length_is_never_taken_for_the_header(tmp_path):
     path = tmp_path / "sales.csv"
     path.write_text("item_id,timestamp,target\na,2024-01-01,1\nb,2024-01-01\nb,2024-01-02,3,4,5\n")
-    with pytest.raises(ForetellError, match="sales.csv, line 3: expected 3 columns, as the header has, got 2"):
+    with pytest.raises(
+        ForetellError, match="sales.csv, line 3: expected 3 columns, as the header has, got 2"
+    ):
         Dataset(path, freq="D")
 
 
