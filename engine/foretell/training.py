@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 import lightning.pytorch as lightning
 import torch
-from lightning.pytorch.plugins.environments import ClusterEnvironment
+from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor, nn
 
@@ -101,7 +101,7 @@ class Work:
         Callable[[], float] | None
     )  # score of the network as it is, lower is better; None: histories too short
     names: list[str]  # [N] of items, for errors
-    tag: str  # what a checkpoint must match to be resumed: recipe, hyperparameters, data
+    tag: str  # what a checkpoint must match to be resumed: the recipe's name, a blank, a hash of all else
     weight: Callable[[Any], Tensor] | None = (
         None  # what `loss` is a mean over: a crew adds its shares up by it
     )
@@ -473,10 +473,14 @@ def checkpoint_path(out: Path) -> Path:
 def _checkpoint_to_resume(run: Run, tag: str) -> Path | None:
     if not run.resume or run.out is None or not checkpoint_path(run.out).exists():
         return None
-    if tagged(checkpoint_path(run.out)) != tag:
+    found = tagged(checkpoint_path(run.out))
+    if found != tag:
+        theirs, mine = found.partition(" ")[0], tag.partition(" ")[0]
+        other = (
+            f"recipe {theirs!r}, not {mine!r}" if theirs != mine else "other hyperparameters, data or seed"
+        )
         raise ForetellError(
-            f"the checkpoint in {run.out} belongs to another recipe, hyperparameters or data. Train without resume, or"
-            " with another out folder."
+            f"the checkpoint in {run.out} is of {other}. Train without resume, or with another out folder."
         )
     return checkpoint_path(run.out)
 
