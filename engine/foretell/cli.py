@@ -143,7 +143,6 @@ def train(
     from foretell.model import train as run_train
 
     _start(common)
-    folder = _required("--out", out, "the folder that the model goes to")
     if going_on.start is None:
         asked: dict[str, Any] = {
             "recipe": _one_recipe(recipes, "train"), "horizon": _horizon(task.horizon),
@@ -153,6 +152,7 @@ def train(
     else:
         asked = _asked_of(load(going_on.start, device=run.device), recipes, task)
         data = _as_in(asked["start"].schema, data)
+    folder = _required("--out", out, "the folder that the model goes to")
     check_replaceable(folder)
     ensure_writable(folder)
     model = run_train(
