@@ -215,13 +215,8 @@ def fit_neural(
     except Interrupted as stop:
         stop.predictor = fitted
         raise
-    logger.info(
-        "%s: %d steps, best validation wQL %.4f at %d",
-        recipe.name,
-        progress.step,
-        progress.best_score,
-        progress.best_step,
-    )
+    best = (progress.best_score, progress.best_step)
+    logger.info("%s: %d steps, best validation wQL %.4f at %d", recipe.name, progress.step, *best)
     return fitted
 
 
@@ -239,15 +234,13 @@ def prepare(
     device = pick_device(run.device)
     static_scale = StaticScale.fit(panel)
     moments = Moments.of(panel) if start is None else start.moments
-    smaller = _smaller(recipe)
     with short_of_memory("the panel", "Train with device='cpu', or on fewer items or a shorter history."):
         windows = windows_of(recipe, panel, moments, task, device, share=crew.share)
     count = validation_windows(panel, task)
     held = windows.before(count * task.horizon)
     scale = torch.from_numpy(static_scale.predict(panel)).to(device)
     sizes = recipe.sizes(windows, task)
-    if start is not None:
-        sizes = grown_sizes(start.sizes, sizes)
+    sizes = sizes if start is None else grown_sizes(start.sizes, sizes)
     with seeded(run):
         network = recipe.network(sizes).to(device)
     if start is not None:
@@ -266,7 +259,7 @@ def prepare(
         names=panel.names,
         tag=_tag(recipe, sizes, panel, run),
         weight=recipe.weight,
-        smaller=smaller,
+        smaller=_smaller(recipe),
     )
     assert recipe.max_steps is not None
     return fitted, work, Schedule(recipe.max_steps, recipe.learning_rate, recipe.patience)

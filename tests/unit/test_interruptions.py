@@ -88,7 +88,7 @@ def interrupt_once_it_trains(out: Path) -> None:
 
 
 def small(table: Path, **more: Any) -> foretell.Model:
-    settings = {"hidden_size": 8, "batch_size": 4, "context_length": 14, "max_steps": 20_000}
+    settings = {"hidden_size": 8, "batch_size": 4, "context_length": 14, "max_steps": 2000}
     return foretell.train(
         foretell.Dataset(table, freq="D"), horizon=5, settings=settings, device="cpu", **more
     )
@@ -99,7 +99,7 @@ def test_ctrl_c_keeps_the_best_weights_as_a_model_and_says_where(devices: int, t
     table, out = sales(tmp_path), tmp_path / "out"
     interrupt_once_it_trains(out)
     with pytest.raises(
-        Interrupted, match=r"at step \d+ of 20000, best validation wQL 0\.\d+.*are a model in"
+        Interrupted, match=r"at step \d+ of 2000, best validation wQL 0\.\d+.*are a model in"
     ) as stop:
         small(table, out=out, devices=devices)
     assert str(out / BEST) in str(stop.value)
