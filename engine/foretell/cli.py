@@ -141,6 +141,7 @@ def train(
     from foretell.files import ensure_writable
     from foretell.model import load, seconds_of
     from foretell.model import train as run_train
+    from foretell.saved import is_panel
 
     _start(common)
     if going_on.start is None:
@@ -151,7 +152,7 @@ def train(
         seconds_of(run.time_limit, [asked["recipe"]])
     else:
         asked = _asked_of(load(going_on.start, device=run.device), recipes, task)
-        data = _as_in(asked["start"].schema, data)
+        data = data if is_panel(sales[0]) else _as_in(asked["start"].schema, data)
     folder = _required("--out", out, "the folder that the model goes to")
     check_replaceable(folder)
     ensure_writable(folder)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 
 ITEMS_AT_A_TIME = 1 << 13  # of a forecast that goes to a file
+MANY_AT_A_TIME = 1 << 17  # the same where several devices share them, whose processes take seconds to start
 HELD_BACK_SHARE = 0.4  # of a time limit, for the training without the windows that calibrate
 BEST = "best"  # the folder, in that of the checkpoints, of the model that Ctrl-C leaves
 
@@ -88,9 +89,11 @@ class Model:
         """
         panel = self._panel_of(data)
         chosen = np.arange(len(panel)) if items is None else find_items(panel.keys, items)
+        shared = getattr(getattr(self.predictor, "run", None), "devices", 1) > 1
+        size = MANY_AT_A_TIME if shared else ITEMS_AT_A_TIME
         with FrameWriter(path) as writer:
-            for first in range(0, len(chosen), ITEMS_AT_A_TIME):
-                some = chosen[first : first + ITEMS_AT_A_TIME]
+            for first in range(0, len(chosen), size):
+                some = chosen[first : first + size]
                 whole = items is None  # items in a row are looked at where they are, others are copied
                 part = panel.between(first, first + len(some)) if whole else panel.take(some)
                 writer.write(self.forecast(part, levels=levels).to_frame())

@@ -43,10 +43,10 @@ def write_panel(panel: Panel, folder: Path) -> None:
 def read_panel(folder: Path) -> Panel:
     """The panel that `write_panel` wrote; its arrays stay in their files until they are touched."""
     facts = read_json(folder / "panel.json")
-    arrays = {name: _mapped(folder / f"{name}.npy") for name in _ARRAYS}
-    plain = {name: facts[name] for name in _PLAIN}
+    values: dict[str, Any] = {name: _mapped(folder / f"{name}.npy") for name in _ARRAYS}
+    values |= {name: facts[name] for name in _PLAIN}
     keys = pd.DataFrame(facts["keys"], dtype=object)
-    return Panel(keys=keys, schema=Schema.from_json(facts["schema"]), **arrays, **plain)
+    return Panel(keys=keys, schema=Schema.from_json(facts["schema"]), **values)
 
 
 def write_state(state: State, folder: Path, note: str = "") -> None:

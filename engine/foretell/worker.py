@@ -90,7 +90,8 @@ def _join(folder: Path, crew: Crew) -> None:
         torch.cuda.set_device(crew.device)
     elif sys.platform == "linux":
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # a host's own name may lead nowhere
-    store = torch.distributed.FileStore(str(folder / "store"), crew.size)
+    path = str(folder / "store")
+    store = torch.distributed.FileStore(path, crew.size)  # type: ignore[attr-defined]  # it is there, unlisted
     torch.distributed.init_process_group(
         "nccl" if cuda else "gloo", store=store, rank=crew.rank, world_size=crew.size, timeout=_PATIENCE
     )
