@@ -121,7 +121,7 @@ class Forking(NeuralRecipe):
             (first * draws[:, 2] * 2).long(),
             torch.zeros(self.batch_size, dtype=torch.long),
         )
-        placed = (t.to(windows.device) for t in (items, origins, forks, hidden))
+        placed = windows.place(items, origins, forks, hidden)
         return self._gather(windows, scale, sizes, *placed)
 
     @property
@@ -136,8 +136,11 @@ class Forking(NeuralRecipe):
         """Pinball loss over forks, steps and levels, and Huber loss of the mean head, over what was observed."""
         quantiles, mean = network(batch)
         lost = quantile_and_mean_loss(quantiles, mean, batch.truth, network.levels)
-        weight = batch.trained.float() * batch.unit[:, None, None] ** -EVENNESS
-        return (lost * weight).sum() / weight.sum().clamp(min=1)
+        return (lost * _weights(batch)).sum() / self.weight(batch).clamp(min=1)
+
+    def weight(self, batch: Window) -> Tensor:
+        """The sum of the weights that `loss` is a mean over."""
+        return _weights(batch).sum()
 
     def forecast(
         self,
@@ -217,6 +220,11 @@ class Forking(NeuralRecipe):
         values, observed = windows.target(items, begin[:, None, None, None] + index)
         known = observed & ((index >= hidden[:, None, None, None]) | (hidden == 0)[:, None, None, None])
         return values, known
+
+
+def _weights(batch: Window) -> Tensor:
+    """[B, F, H] how much each step of each fork counts in the loss."""
+    return batch.trained.float() * batch.unit[:, None, None] ** -EVENNESS
 
 
 def season_errors(values: Tensor, visible: Tensor, seasons: list[int]) -> Tensor:

@@ -64,8 +64,10 @@ class Windows:
         horizon: int,
         context: int = 0,
         device: torch.device | str = "cpu",
+        share: slice = slice(None),
     ) -> None:
         self.panel = panel
+        self._share = share
         self.device = torch.device(device)
 
         def place(array: NDArray[Any]) -> Tensor:
@@ -97,6 +99,10 @@ class Windows:
         earlier.panel = replace(self.panel, origin=self.panel.origin - steps)
         earlier.origin = self.origin - steps
         return earlier
+
+    def place(self, *draws: Tensor) -> tuple[Tensor, ...]:
+        """Those rows of a training batch's random draws [B, ...] that are this process's to gather, on the device."""
+        return tuple(draw[self._share].to(self.device) for draw in draws)
 
     @property
     def covariate_size(self) -> int:

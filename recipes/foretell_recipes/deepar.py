@@ -17,7 +17,7 @@ from gluonts.torch.model.deepar.module import DeepARModel
 from torch import Tensor
 
 from foretell.layout import Layout
-from foretell.neural import NeuralRecipe, default_steps, embedding_size
+from foretell.neural import NeuralRecipe, default_steps, embedding_sizes
 from foretell.noise import Noise, item_codes
 from foretell.panel import Array, Panel, Schema
 from foretell.runs import visible
@@ -95,7 +95,7 @@ class DeepAR(NeuralRecipe):
             num_feat_static_real=sizes["static_real"] + 1,
             num_feat_static_cat=len(cardinalities),
             cardinality=cardinalities,
-            embedding_dimension=[embedding_size(n) for n in cardinalities],
+            embedding_dimension=embedding_sizes({**sizes, "cardinalities": cardinalities}),
             num_layers=self.num_layers,
             hidden_size=self.hidden_size,
             dropout_rate=self.dropout,
@@ -116,7 +116,7 @@ class DeepAR(NeuralRecipe):
         """Windows of a context and a horizon around random origins."""
         items, origins = sample_windows(training_spans(windows.panel), self.batch_size, generator)
         hidden = sample_hidden(self.batch_size, self.window_length, self.cold_share, generator)
-        placed = (t.to(windows.device) for t in (items, origins, hidden))
+        placed = windows.place(items, origins, hidden)
         return self._window(windows, scale, sizes, *placed, ahead=sizes["horizon"])
 
     def loss(self, network: DeepARModel, batch: Window) -> Tensor:
