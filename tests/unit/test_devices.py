@@ -124,7 +124,7 @@ def test_a_process_that_is_killed_ends_the_run_with_a_message(
 
 def test_what_a_process_has_to_say_is_passed_on() -> None:
     panel = daily(weekly_sales(0))
-    target = np.where(np.arange(len(panel.target)) == 40, np.float32(np.inf), panel.target)
+    target = np.where(np.arange(len(panel.target)) == 41, np.float32(np.inf), panel.target)  # an open day
     recipe = make_recipe("mqrnn", SMALL)
     with pytest.raises(ForetellError, match=r"is not finite at step \d+; the items of that batch: .*item-"):
         recipe.fit(replace(panel, target=target), TASK, Run(device="cpu", devices=2))
