@@ -27,7 +27,7 @@ from foretell.panel import Panel
 from foretell.scaling import window_scale
 from foretell.search import Between, Space
 from foretell.task import QUANTILE_LEVELS, Task
-from foretell.windows import Windows, sample_windows, training_spans
+from foretell.windows import Windows, sample_windows
 
 # Axes in names: B window, F fork, T step of the window, H step of the horizon, L lag, R recent change, Q level, E width.
 
@@ -108,8 +108,8 @@ class Forking(NeuralRecipe):
         assert self.context_length is not None
         assert self.patch_length is not None
         assert self.forks is not None
-        items, origins = sample_windows(training_spans(windows.panel), self.batch_size, generator)
-        draws = torch.rand(self.batch_size, self.forks + 3, generator=generator)
+        items, origins = sample_windows(windows.spans, self.batch_size, generator)
+        draws = torch.rand(self.batch_size, self.forks + 3, generator=generator, device=generator.device)
         length, context = self.window_length, self.context_length
         first = context + ((length - context + 1) * draws[:, 0]).long()
         forks = first[:, None] + ((length - first + 1)[:, None] * draws[:, 3:]).long()
@@ -119,7 +119,7 @@ class Forking(NeuralRecipe):
         hidden = torch.where(
             draws[:, 1] < self.cold_share,
             (first * draws[:, 2] * 2).long(),
-            torch.zeros(self.batch_size, dtype=torch.long),
+            torch.zeros_like(first),
         )
         placed = (t.to(windows.device) for t in (items, origins, forks, hidden))
         return self._gather(windows, scale, sizes, *placed)

@@ -22,7 +22,7 @@ from foretell.recipe import State, settings_of
 from foretell.scaling import StaticScale
 from foretell.task import Run, Task
 from foretell.training import Batch, Schedule, Work, fit_network, pick_device, seeded
-from foretell.windows import Moments, Windows
+from foretell.windows import Moments, Windows, drawing_device
 
 logger = logging.getLogger(__name__)
 
@@ -178,7 +178,7 @@ def fit_neural(recipe: NeuralRecipe, panel: Panel, task: Task, run: Run) -> Fitt
     fitted = Fitted(recipe, network, sizes, moments, static_scale, task, run)
 
     def batch(step: int, final: bool) -> Batch:
-        generator = torch.Generator().manual_seed(_mix(run.seed, step))
+        generator = torch.Generator(drawing_device(windows.device)).manual_seed(_mix(run.seed, step))
         return recipe.batch(windows if final else held, scale, sizes, generator)
 
     work = Work(

@@ -18,20 +18,20 @@ from torch import Tensor
 
 from foretell.layout import Layout
 from foretell.neural import NeuralRecipe, default_steps, embedding_size
-from foretell.noise import Noise, item_codes
+from foretell.noise import Noise
 from foretell.panel import Array, Panel, Schema
+from foretell.paths import PathLSTM, rows_at_once
 from foretell.runs import visible
 from foretell.scaling import history_moments, window_scale
 from foretell.search import Between, Space
 from foretell.task import Task
-from foretell.windows import NOTHING_HIDDEN, Windows, sample_hidden, sample_windows, training_spans
+from foretell.windows import NOTHING_HIDDEN, Windows, constant, sample_hidden, sample_windows
 
 # Axes in names: B window, S path, T step, L lag, Q level.
 
 Likelihood = Literal["student_t", "negative_binomial"]
 LARGEST_COUNT = 50.0  # counts of more than this a step are as good as continuous
 QUICK_SAMPLES = 32  # paths for each item when training validates
-ROWS_AT_ONCE = 40_000  # paths unrolled side by side: a few hundred MB at the default width
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ class DeepAR(NeuralRecipe):
         self, windows: Windows, scale: Tensor, sizes: dict[str, Any], generator: torch.Generator
     ) -> Window:
         """Windows of a context and a horizon around random origins."""
-        items, origins = sample_windows(training_spans(windows.panel), self.batch_size, generator)
+        items, origins = sample_windows(windows.spans, self.batch_size, generator)
         hidden = sample_hidden(self.batch_size, self.window_length, self.cold_share, generator)
         placed = (t.to(windows.device) for t in (items, origins, hidden))
         return self._window(windows, scale, sizes, *placed, ahead=sizes["horizon"])
@@ -140,18 +140,18 @@ class DeepAR(NeuralRecipe):
         seed: int | None,
     ) -> tuple[Tensor, Tensor]:
         """Quantiles [B, H, Q] and mean [B, H] of `items` [B] from their origins on, over sampled paths."""
-        codes = item_codes(windows.panel.keys).to(windows.device)
         lag_list = [lag + 1 for lag in network.lags_seq]
         sizes = {"horizon": network.prediction_length, "lags": lag_list}
         wanted = torch.tensor(levels, device=windows.device)
         paths_count = self.num_samples if seed is not None else min(self.num_samples, QUICK_SAMPLES)
         parts = []
-        for chunk in items.split(max(1, ROWS_AT_ONCE // paths_count)):
+        rows = rows_at_once(network.rnn, network.prediction_length, windows.device)
+        for chunk in items.split(max(1, rows // paths_count)):
             nothing = torch.full_like(chunk, NOTHING_HIDDEN)
             batch = self._window(
                 windows, scale, sizes, chunk, windows.origin[chunk], nothing, ahead=network.prediction_length
             )
-            paths = _unroll(network, batch, lag_list, Noise(seed or 0, codes[chunk], paths_count))
+            paths = _unroll(network, batch, lag_list, Noise(seed or 0, windows.codes[chunk], paths_count))
             parts.append((torch.quantile(paths, wanted, dim=1).movedim(0, -1), paths.mean(1)))
         quantiles, means = zip(*parts, strict=True)
         return torch.cat(quantiles), torch.cat(means)
@@ -178,7 +178,7 @@ class DeepAR(NeuralRecipe):
             moments = torch.stack(
                 [torch.zeros_like(moments[:, 0]), (moments[:, 0] + 0.05 * moments[:, 1]).clamp(min=1e-6)], -1
             )
-        back = steps[:, None] - torch.tensor(sizes["lags"], device=device)  # [T, L]
+        back = steps[:, None] - constant(sizes["lags"], device)  # [T, L]
         lagged, known = windows.target(items, origins[:, None, None] + back)
         known = known & (back >= hidden[:, None, None])
         location, deviation = moments[:, 0, None], moments[:, 1, None]
@@ -274,7 +274,7 @@ def _unroll(network: DeepARModel, batch: Window, lags: list[int], noise: Noise) 
     """Draw S paths of each item over the horizon: [B, S, H].
 
     The context is read once for all paths. A lag that reaches behind the origin is the same for all of them and was
-    gathered with the window; one that does not comes from the path itself.
+    gathered with the window; one that does not comes from the path itself. `lags` rise.
     """
     context, horizon = network.context_length, network.prediction_length
     static = _static(network, batch)
@@ -284,17 +284,21 @@ def _unroll(network: DeepARModel, batch: Window, lags: list[int], noise: Noise) 
     output, state = network.rnn(inputs[:, : context + 1])
     params = tuple(p[:, -1, None] for p in network.param_proj(output))
     location, scale = batch.moments[:, :1], batch.moments[:, 1:]
-    paths_count = noise.uniform(0, 0).shape[1]
-    paths = inputs.new_empty((len(batch.items), paths_count, horizon))
-    paths[..., 0] = _draw(network, tuple(p.expand(-1, paths_count) for p in params), noise, 0, scale)
-    state = tuple(s.repeat_interleave(paths_count, dim=1) for s in state)
-    seen = inputs.shape[-1] - len(lags)  # where "was it observed" begins
+    paths = inputs.new_empty((horizon, len(batch.items), noise.paths))
+    paths[0] = _draw(network, tuple(p.expand(-1, noise.paths) for p in params), noise, 0, scale)
+    lstm = PathLSTM(network.rnn, state, _without_own(inputs[:, context + 1 :], lags), noise.paths)
     for k in range(1, horizon):
-        row = inputs[:, context + k, None].repeat(1, paths_count, 1)
-        own = [index for index, lag in enumerate(lags) if lag <= k]  # lags that lie on the path itself
-        row[..., own] = paths[..., [k - lags[index] for index in own]].clamp(-20, 20)
-        row[..., [seen + index for index in own]] = 1
-        output, state = network.rnn(row.flatten(0, 1)[:, None], state)
-        params = tuple(p[:, 0].unflatten(0, (len(row), paths_count)) for p in network.param_proj(output))
-        paths[..., k] = _draw(network, params, noise, k, scale)
-    return location[..., None] + scale[..., None] * paths
+        own = [paths[k - lag].flatten() for lag in lags if lag <= k]
+        hidden = lstm.step(k - 1, torch.stack(own).clamp_(-20, 20) if own else paths[:0].flatten(1))
+        params = tuple(p.view(paths.shape[1:]) for p in network.param_proj(hidden))
+        paths[k] = _draw(network, params, noise, k, scale)
+    return (paths * scale + location).permute(1, 2, 0)
+
+
+def _without_own(inputs: Tensor, lags: list[int]) -> Tensor:
+    """The inputs [B, H - 1, F] of the steps after the first, 0 at the lags that lie on a path itself and marked as observed."""
+    ahead = torch.arange(1, inputs.shape[1] + 1, device=inputs.device)
+    own = ahead[:, None] >= constant(lags, inputs.device)  # [H - 1, L]
+    first, seen = inputs[..., : len(lags)], inputs[..., -len(lags) :]
+    between = inputs[..., len(lags) : -len(lags)]
+    return torch.cat([first.masked_fill(own, 0), between, seen.masked_fill(own, 1)], dim=-1)

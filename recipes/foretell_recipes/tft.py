@@ -26,7 +26,7 @@ from foretell.neural import (
 from foretell.panel import Panel
 from foretell.scaling import window_scale
 from foretell.task import QUANTILE_LEVELS, Task
-from foretell.windows import NOTHING_HIDDEN, Windows, sample_hidden, sample_windows, training_spans
+from foretell.windows import NOTHING_HIDDEN, Windows, sample_hidden, sample_windows
 
 # Axes in names: B window, T step of the context, H step of the horizon, L lag, Q level, E width.
 
@@ -96,7 +96,7 @@ class TFT(NeuralRecipe):
         self, windows: Windows, scale: Tensor, sizes: dict[str, Any], generator: torch.Generator
     ) -> Window:
         """Windows of a context and a horizon around random origins."""
-        items, origins = sample_windows(training_spans(windows.panel), self.batch_size, generator)
+        items, origins = sample_windows(windows.spans, self.batch_size, generator)
         hidden = sample_hidden(self.batch_size, self.window_length, self.cold_share, generator)
         placed = (t.to(windows.device) for t in (items, origins, hidden))
         return self._window(windows, scale, sizes, *placed)
