@@ -38,16 +38,21 @@ class Noise:
 
     def uniform(self, step: int, stream: int, at: Tensor | None = None) -> Tensor:
         """In (0, 1), by hashing; another `stream` is another, independent draw."""
+        return _fraction((self._bits(step, stream, at) >> 32).bitwise_and_(_HALF))
+
+    def _bits(self, step: int, stream: int, at: Tensor | None) -> Tensor:
         base = self._base if at is None else self._base.view(-1)[at]
-        bits = (
-            _mix(base ^ _mixed(step * 1024 + stream + 1)).bitwise_right_shift_(11).bitwise_and_((1 << 53) - 1)
-        )
-        return bits.double().add_(0.5).div_(1 << 53).float().clamp_(1e-7, 1 - 1e-7)
+        return _mix(base ^ _mixed(step * 1024 + stream + 1))
+
+    def pair(self, step: int, stream: int, at: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Two independent draws in (0, 1), the halves of one hash."""
+        bits = self._bits(step, stream, at)
+        return _fraction((bits >> 32).bitwise_and_(_HALF)), _fraction(bits.bitwise_and_(_HALF))
 
     def normal(self, step: int, stream: int, at: Tensor | None = None) -> Tensor:
-        """Standard normal, by Box and Muller from streams `stream` and `stream + 1`."""
-        radius = self.uniform(step, stream, at).log_().mul_(-2).sqrt_()
-        return self.uniform(step, stream + 1, at).mul_(2 * math.pi).cos_().mul_(radius)
+        """Standard normal, by Box and Muller."""
+        first, second = self.pair(step, stream, at)
+        return first.log_().mul_(-2).sqrt_().mul_(second.mul_(2 * math.pi).cos_())
 
     def gamma(self, shape: Tensor, step: int, stream: int) -> Tensor:
         """Gamma of `shape` [B, S] and scale 1 (Marsaglia and Tsang 2000, a fixed number of attempts).
@@ -80,8 +85,10 @@ class Noise:
         return d * v, (v > 0) & (self.uniform(step, stream + 2, at).view(-1).log_() < bound)
 
     def student(self, df: Tensor, step: int) -> Tensor:
-        """Student's t with `df` [B, S] degrees of freedom."""
-        return self.normal(step, 0) / torch.sqrt(self.gamma(df / 2, step, 2) * 2 / df)
+        """Student's t with `df` [B, S] degrees of freedom (Bailey 1994, Math. Comp. 62(206)): polar, nothing is rejected."""
+        first, second = self.pair(step, 0)
+        square = torch.expm1(first.log_().mul_(-2) / df).mul_(df)
+        return square.sqrt_().mul_(second.mul_(2 * math.pi).cos_())
 
     def negative_binomial(self, mean: Tensor, total_count: Tensor, step: int) -> Tensor:
         """Negative binomial of `mean` [B, S] and `total_count` (its variance is mean + mean^2 / total_count)."""
@@ -121,6 +128,11 @@ def _mix(value: Tensor) -> Tensor:
     return value.bitwise_xor_(_shifted(value, 31))
 
 
+def _fraction(bits: Tensor) -> Tensor:
+    """32 random bits as a number in (0, 1)."""
+    return bits.float().add_(0.5).mul_(2.0**-32).clamp_(1e-7, 1 - 1e-7)
+
+
 def _mixed(value: int) -> int:
     """The same of a number, on the host: nothing then has to be sent to a device."""
     value = (value + _GOLDEN) & _BITS
@@ -141,3 +153,4 @@ def _signed(value: int) -> int:
 _GOLDEN = 0x9E3779B97F4A7C15
 _FACTORS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 _BITS = (1 << 64) - 1
+_HALF = (1 << 32) - 1

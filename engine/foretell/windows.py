@@ -125,11 +125,18 @@ class Windows:
     def target(self, items: Tensor, ordinals: Tensor) -> tuple[Tensor, Tensor]:
         """The target of `items` [B] at `ordinals` [B, ...] and whether it was observed; 0 where it was not."""
         items = _align(items, ordinals)
-        step = ordinals - self.start[items]
-        inside = (step >= 0) & (ordinals < self.origin[items]) & (step < self._lengths[items])
-        values = self._target[torch.where(inside, self._first[items] + step, 0)]
-        observed = inside & ~torch.isnan(values) & self.is_open(items, ordinals)
+        values, inside = self._raw_target(items, ordinals)
+        observed = inside & ~torch.isnan(values)
+        if self._open is not None:
+            observed &= self.is_open(items, ordinals)
         return torch.where(observed, values, 0.0), observed
+
+    def _raw_target(self, items: Tensor, ordinals: Tensor) -> tuple[Tensor, Tensor]:
+        """The stored values at `ordinals`, anything where there is none, and whether there is one before the origin."""
+        stop = torch.minimum(self.origin[items] - self.start[items], self._lengths[items])
+        step = ordinals - self.start[items]
+        inside = (step >= 0) & (step < stop)
+        return self._target[torch.where(inside, step + self._first[items], 0)], inside
 
     def is_open(self, items: Tensor, ordinals: Tensor) -> Tensor:
         """Whether `items` can sell at `ordinals` (same shape after alignment); True where nothing says otherwise."""

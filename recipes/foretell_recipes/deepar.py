@@ -8,6 +8,7 @@ that belongs to the item, step and path.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
@@ -178,15 +179,11 @@ class DeepAR(NeuralRecipe):
             moments = torch.stack(
                 [torch.zeros_like(moments[:, 0]), (moments[:, 0] + 0.05 * moments[:, 1]).clamp(min=1e-6)], -1
             )
-        back = steps[:, None] - constant(sizes["lags"], device)  # [T, L]
-        lagged, known = windows.target(items, origins[:, None, None] + back)
-        known = known & (back >= hidden[:, None, None])
-        location, deviation = moments[:, 0, None], moments[:, 1, None]
-        lags = ((lagged - location[..., None]) / deviation[..., None]).clamp(-20, 20) * known
+        lags, known = self._lags(windows, items, origins, hidden, moments, tuple(sizes["lags"]), ahead)
         return Window(
             items=items,
             lags=lags,
-            steps=torch.cat([windows.covariates(items, ordinals), known.float()], dim=-1),
+            steps=torch.cat([windows.covariates(items, ordinals), known], dim=-1),
             static_real=windows.static_real[items],
             static_cat=windows.static_cat[items],
             cold=1 - visible.any(1, keepdim=True).float(),
@@ -194,6 +191,27 @@ class DeepAR(NeuralRecipe):
             truth=values,
             trained=observed & (steps > -context),
         )
+
+    def _lags(
+        self,
+        windows: Windows,
+        items: Tensor,
+        origins: Tensor,
+        hidden: Tensor,
+        moments: Tensor,
+        lags: tuple[int, ...],
+        ahead: int,
+    ) -> tuple[Tensor, Tensor]:
+        """[B, T, L] standardised lags, 0 where not observed, and whether each was (0 or 1).
+
+        Lags of neighbouring steps are mostly the same values: each is gathered once.
+        """
+        back, place = _distinct(lags, self.window_length, ahead, windows.device)
+        values, observed = windows.target(items, origins[:, None] + back)
+        known = observed & (back >= hidden[:, None])
+        standard = ((values - moments[:, :1]) / moments[:, 1:]).clamp(-20, 20) * known
+        shape = (len(items), -1, len(lags))
+        return standard[:, place].view(shape), known.float()[:, place].view(shape)
 
 
 class Window(NamedTuple):
@@ -208,6 +226,15 @@ class Window(NamedTuple):
     moments: Tensor  # [B, 2] location and scale
     truth: Tensor  # [B, T] as it is
     trained: Tensor  # [B, T] steps that take part in the loss
+
+
+@lru_cache(maxsize=64)
+def _distinct(lags: tuple[int, ...], context: int, ahead: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The steps, counted from the origin, that `lags` of a window's steps reach, and [T * L] which of them each lag is."""
+    back = np.arange(-context, ahead)[:, None] - np.array(lags)
+    steps, place = np.unique(back, return_inverse=True)
+    with torch.inference_mode(False):  # they are used in training too
+        return torch.from_numpy(steps).to(device), torch.from_numpy(place.ravel()).to(device)
 
 
 def likelihood_of(panel: Panel) -> Likelihood:
