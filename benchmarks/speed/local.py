@@ -23,9 +23,9 @@ def local(settings: Settings) -> list[Row]:
     series = Series.make(settings.amount(ITEMS, least=4), LENGTH, unit="D")
     orders = Arima()
     models = {
-        "ets": AutoETS(season_length=SEASONS["D"]),
+        "ets": AutoETS(season_length=SEASONS["D"][0]),
         "arima": AutoARIMA(
-            season_length=SEASONS["D"], approximation=orders.approximation, max_p=orders.max_p, max_q=orders.max_q,
+            season_length=SEASONS["D"][0], approximation=orders.approximation, max_p=orders.max_p, max_q=orders.max_q,
             max_P=orders.max_seasonal_p, max_Q=orders.max_seasonal_q,
         ),
     }  # fmt: skip

@@ -12,7 +12,17 @@ from benchmarks.speed import gluonts_side
 from benchmarks.speed.ours import DEEPAR, MQRNN, Untrained
 from benchmarks.speed.panels import Series
 from benchmarks.speed.peers import Peer, peer
-from benchmarks.speed.settings import BATCH, CONTEXT, HORIZON, LAYERS, LEVELS, Row, Settings, Unavailable
+from benchmarks.speed.settings import (
+    BATCH,
+    CONTEXT,
+    HORIZON,
+    LAYERS,
+    LEVELS,
+    WEEK,
+    Row,
+    Settings,
+    Unavailable,
+)
 from benchmarks.speed.timing import Case, Contestant, Sample, compete, row_of, timed
 from foretell.training import seeded
 
@@ -43,7 +53,7 @@ def training(settings: Settings) -> list[Row]:
     """Training end to end, without validation: deepar against GluonTS (and AutoGluon), mqrnn against neuralforecast."""
     series = Series.make(settings.amount(ITEMS, least=100), LENGTH)
     panel = series.panel()
-    many, few = settings.amount(100, least=10), settings.amount(20, least=5)
+    many, few = settings.amount(100, least=10), settings.amount(40, least=5)
     ours = Untrained.of("deepar", DEEPAR, panel, settings)
     forks = Untrained.of("mqrnn", MQRNN, panel, settings)
     theirs = gluonts_side.training(settings, series, few, ours.fitted.sizes["lags"])
@@ -58,7 +68,7 @@ def training(settings: Settings) -> list[Row]:
             },
             settings,
         )
-    mqrnn = Case("training", f"mqrnn, LSTM {LAYERS} x {MQRNN['hidden_size']}", "windows")
+    mqrnn = Case("training", f"mqrnn, context {WEEK}, LSTM {LAYERS} x {MQRNN['hidden_size']}", "windows")
     with _neuralforecast(series, settings) as other:
         rows += compete(
             mqrnn,
@@ -96,10 +106,15 @@ def prediction(settings: Settings) -> list[Row]:
 
 def prediction_many(settings: Settings) -> list[Row]:
     """Forecasts of 30,000 series as a frame, mqrnn against neuralforecast's recurrent quantile model."""
-    series = Series.make(settings.amount(30_000, least=300), 120)
+    series = Series.make(settings.amount(30_000, least=300), 400)
     panel = series.panel()
     ours = Untrained.of("mqrnn", MQRNN, panel, settings)
-    case = Case("prediction of many", f"mqrnn, LSTM {LAYERS} x {MQRNN['hidden_size']}, 9 levels", "series", 2)
+    case = Case(
+        "prediction of many",
+        f"mqrnn, context {WEEK}, LSTM {LAYERS} x {MQRNN['hidden_size']}, 9 levels",
+        "series",
+        2,
+    )
 
     def frame() -> object:
         return ours.fitted.predict(panel, levels=LEVELS).to_frame()

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.speed.settings import BATCH, CONTEXT, HORIZON, LAYERS, LEVELS, SAMPLES, WIDTH, Settings
+from benchmarks.speed.settings import BATCH, CONTEXT, HORIZON, LAYERS, LEVELS, SAMPLES, WEEK, WIDTH, Settings
 from foretell.neural import Fitted, NeuralRecipe, windows_of
 from foretell.panel import Panel
 from foretell.recipe import make_recipe
@@ -22,7 +22,7 @@ DEEPAR: dict[str, Any] = {
     "likelihood": "student_t",
 }  # fmt: skip
 MQRNN: dict[str, Any] = {
-    "hidden_size": 64, "num_layers": LAYERS, "context_length": CONTEXT, "batch_size": BATCH,
+    "hidden_size": 64, "num_layers": LAYERS, "context_length": WEEK, "batch_size": BATCH,
 }  # fmt: skip
 
 

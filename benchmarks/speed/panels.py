@@ -12,7 +12,7 @@ from foretell.frequency import Frequency
 from foretell.panel import Array, Panel, Schema
 
 BEGIN = "2020-01-01"
-SEASONS = {"h": 24, "D": 7}
+SEASONS = {"h": (24, 168), "D": (7,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Series:
     def make(cls, items: int, length: int, *, unit: str = "h", seed: int = 0) -> Series:
         """Series of a fixed seed, all above zero."""
         rng = np.random.default_rng(seed)
-        season = SEASONS[unit]
+        season = SEASONS[unit][0]
         phase = (np.arange(length) + rng.integers(0, season, (items, 1))) % season
         shape = (1.5 + np.sin(2 * np.pi * np.arange(season) / season)).astype(np.float32)
         level = rng.lognormal(3, 1, (items, 1)).astype(np.float32)
@@ -50,7 +50,7 @@ class Series:
             static_real=np.zeros((n, 0), np.float32),
             static_cat=np.zeros((n, 0), np.int32),
             future=0,
-            schema=Schema(frequency=frequency, seasons=(SEASONS[self.unit],)),
+            schema=Schema(frequency=frequency, seasons=SEASONS[self.unit]),
         )
 
     def entries(self) -> list[dict[str, Any]]:

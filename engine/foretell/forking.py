@@ -28,6 +28,7 @@ from foretell.neural import (
 from foretell.panel import Panel
 from foretell.scaling import window_scale
 from foretell.search import Between, Space
+from foretell.streaming import sent
 from foretell.task import QUANTILE_LEVELS, Task
 from foretell.windows import Windows, sample_windows
 
@@ -153,7 +154,11 @@ class Forking(NeuralRecipe):
         """Quantiles [B, H, Q] and mean [B, H] of `items` [B] from their origins on."""
         forks = torch.full((len(items), 1), self.window_length, device=windows.device)
         nothing = torch.zeros(len(items), dtype=torch.long, device=windows.device)
-        batch = self._gather(windows, scale, network.sizes, items, windows.origin[items], forks, nothing)
+        origins = windows.origin[items]
+        gathered = self._gather(
+            windows, scale, network.sizes, items, origins, forks, nothing, alike=windows.one_origin
+        )
+        batch = sent(gathered, network.levels.device)
         quantiles, mean = network(batch)
         location, deviation = batch.moments[:, 0, None], batch.moments[:, 1, None]
         have = quantiles[:, 0].sort(-1).values * deviation[..., None] + location[..., None]
@@ -168,8 +173,10 @@ class Forking(NeuralRecipe):
         origins: Tensor,
         forks: Tensor,
         hidden: Tensor,
+        *,
+        alike: bool = False,
     ) -> Window:
-        """Gather windows that end at `origins` [B]; their first `hidden` [B] steps count as not observed."""
+        """Gather windows that end at `origins` [B], all `alike` or not; their first `hidden` [B] steps count as not observed."""
         length, horizon = self.window_length, sizes["horizon"]
         steps = torch.arange(length + horizon, device=windows.device)
         ordinals = (origins - length)[:, None] + steps
@@ -188,7 +195,7 @@ class Forking(NeuralRecipe):
             items=items,
             values=(standard * visible)[:, :length],
             visible=visible[:, :length].float(),
-            covariates=windows.covariates(items, ordinals),
+            covariates=windows.covariates(items, ordinals[:1] if alike else ordinals),
             past=windows.past(items, ordinals[:, :length]) * (steps[:length] >= hidden[:, None])[..., None],
             static_real=windows.static_real[items],
             static_cat=windows.static_cat[items],

@@ -20,6 +20,7 @@ from foretell.forecast import Forecast
 from foretell.panel import Panel, Schema
 from foretell.recipe import State, settings_of
 from foretell.scaling import StaticScale
+from foretell.streaming import Prefetched, panel_device
 from foretell.task import Run, Task
 from foretell.training import Batch, Schedule, Work, fit_network, pick_device, seeded
 from foretell.windows import Moments, Windows, drawing_device
@@ -114,12 +115,12 @@ class Fitted:
         device = pick_device(self.run.device)
         network = self.network.to(device).eval()
         windows = windows_of(self.recipe, panel, self.moments, self.task, device)
-        scale = torch.from_numpy(self.scale.predict(panel)).to(device)
+        scale = torch.from_numpy(self.scale.predict(panel)).to(windows.device)
         quantiles = np.empty((len(panel), self.task.horizon, len(wanted)), np.float32)
         mean = np.empty((len(panel), self.task.horizon), np.float32)
         with seeded(self.run), torch.inference_mode():
             for first in range(0, len(panel), PREDICTION_BATCH):
-                items = torch.arange(first, min(first + PREDICTION_BATCH, len(panel)), device=device)
+                items = torch.arange(first, min(first + PREDICTION_BATCH, len(panel)), device=windows.device)
                 chunk = self.recipe.forecast(network, windows, scale, items, wanted, self.run.seed)
                 quantiles[first : first + len(items)], mean[first : first + len(items)] = (
                     t.cpu() for t in chunk
@@ -171,7 +172,7 @@ def fit_neural(recipe: NeuralRecipe, panel: Panel, task: Task, run: Run) -> Fitt
     windows = windows_of(recipe, panel, moments, task, device)
     count = validation_windows(panel, task)
     held = windows.before(count * task.horizon)
-    scale = torch.from_numpy(static_scale.predict(panel)).to(device)
+    scale = torch.from_numpy(static_scale.predict(panel)).to(windows.device)
     sizes = recipe.sizes(windows, task)
     with seeded(run):
         network = recipe.network(sizes).to(device)
@@ -181,9 +182,11 @@ def fit_neural(recipe: NeuralRecipe, panel: Panel, task: Task, run: Run) -> Fitt
         generator = torch.Generator(drawing_device(windows.device)).manual_seed(_mix(run.seed, step))
         return recipe.batch(windows if final else held, scale, sizes, generator)
 
+    # a panel on the device needs no help; one that is not is gathered and sent while the step before it runs
+    feed = None if windows.device == device else Prefetched(batch, device)
     work = Work(
         network=network,
-        batch=batch,
+        batch=batch if feed is None else feed,
         loss=lambda batch: recipe.loss(network, batch),
         validate=_validation(fitted, windows, count, scale) if count else None,
         names=panel.names,
@@ -191,7 +194,11 @@ def fit_neural(recipe: NeuralRecipe, panel: Panel, task: Task, run: Run) -> Fitt
     )
     assert recipe.max_steps is not None
     schedule = Schedule(recipe.max_steps, recipe.learning_rate, recipe.patience)
-    progress = fit_network(work, schedule, run)
+    try:
+        progress = fit_network(work, schedule, run)
+    finally:
+        if feed is not None:
+            feed.close()
     logger.info(
         "%s: %d steps, best validation wQL %.4f at %d",
         recipe.name,
@@ -205,8 +212,9 @@ def fit_neural(recipe: NeuralRecipe, panel: Panel, task: Task, run: Run) -> Fitt
 def windows_of(
     recipe: NeuralRecipe, panel: Panel, moments: Moments, task: Task, device: torch.device
 ) -> Windows:
-    """The panel as a recipe reads it."""
-    return Windows(panel, moments, horizon=task.horizon, context=recipe.window_length, device=device)
+    """The panel as a recipe reads it, on `device` where it fits there."""
+    where = panel_device(panel, device)
+    return Windows(panel, moments, horizon=task.horizon, context=recipe.window_length, device=where)
 
 
 def validation_windows(panel: Panel, task: Task) -> int:
@@ -264,13 +272,14 @@ def between_levels(quantiles: Tensor, have: Tensor, want: tuple[float, ...]) -> 
 
 def _validation(fitted: Fitted, windows: Windows, count: int, scale: Tensor) -> Callable[[], float]:
     """wQL of the last `count` windows before the origins, over a fixed sample of the items with history before them."""
-    device, horizon = windows.device, fitted.task.horizon
+    device, horizon = next(fitted.network.parameters()).device, fitted.task.horizon
     candidates = np.flatnonzero(windows.before(count * horizon).panel.stop > 0)
     chosen = np.random.default_rng(fitted.run.seed).permutation(candidates)[:VALIDATION_ITEMS]
-    items = torch.from_numpy(np.sort(chosen)).to(device)
+    items = torch.from_numpy(np.sort(chosen)).to(windows.device)
     stands = [windows.before((k + 1) * horizon) for k in range(count)]
-    ahead = torch.arange(horizon, device=device)
-    truths = [windows.target(items, stand.origin[items][:, None] + ahead) for stand in stands]
+    ahead = torch.arange(horizon, device=windows.device)
+    read = [windows.target(items, stand.origin[items][:, None] + ahead) for stand in stands]
+    truths = [(actual.to(device), observed.to(device)) for actual, observed in read]
     size = torch.stack([actual.abs().sum() for actual, _ in truths]).sum().clamp(min=1e-12)
     levels = torch.tensor(VALIDATION_LEVELS, device=device)
 

@@ -7,6 +7,8 @@ transposed, [width, B * S]: the four gates are then contiguous blocks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -23,41 +25,56 @@ def rows_at_once(rnn: nn.LSTM, horizon: int, device: torch.device) -> int:
 
 
 class PathLSTM:
-    """The LSTM `rnn`, to be stepped from one state a window along S paths of it; without dropout or gradients."""
+    """The LSTM `rnn`, to be stepped from one state a window along S paths of it; without dropout or gradients.
 
-    def __init__(self, rnn: nn.LSTM, state: tuple[Tensor, Tensor], inputs: Tensor, paths: int) -> None:
-        """`state` is of the windows, [layers, B, E] each; `inputs` [B, T, F] are shared by a window's paths, 0 where not."""
-        self._windows, self._paths, self._width = len(inputs), paths, rnn.hidden_size
+    What a layer reads lies together, so that its gates are one product: a path's own inputs before the first layer's state,
+    and between the states of two layers a row of ones, which carries the bias.
+    """
+
+    def __init__(
+        self, rnn: nn.LSTM, state: tuple[Tensor, Tensor], inputs: Tensor, paths: int, *, own: int
+    ) -> None:
+        """`state` is of the windows, [layers, B, E] each; `inputs` [B, T, F] are shared by a window's paths.
+
+        At most the first `own` of the inputs a path has of its own; they are 0 in `inputs` then.
+        """
+        self._shape, self._width, self._own = (len(inputs), paths), rnn.hidden_size, own
         weights = [[getattr(rnn, f"{name}_l{k}") for name in _WEIGHTS] for k in range(rnn.num_layers)]
-        first = weights[0]
-        self._shared = (inputs @ first[0].T + (first[2] + first[3])).permute(1, 2, 0)  # [T, 4 E, B]
-        self._enter, self._recur = first[0], first[1]
-        self._upper = [(torch.cat(w[:2], dim=1), (w[2] + w[3])[:, None]) for w in weights[1:]]
+        enter, recur = weights[0][:2]
+        self._shared = (inputs @ enter.T + (weights[0][2] + weights[0][3])).permute(1, 2, 0)  # [T, 4 E, B]
+        self._first = torch.cat([enter[:, :own].flip(1), recur], dim=1)
+        self._upper = [torch.cat([w[0], (w[2] + w[3])[:, None], w[1]], dim=1) for w in weights[1:]]
         hidden, cell = (part.transpose(1, 2).repeat_interleave(paths, dim=2) for part in state)
-        self._hidden = hidden.flatten(
-            0, 1
-        )  # [layers * E, B * S], layer upon layer: each reads itself and the one below
+        self._rows = hidden.new_ones((own + len(hidden) * (self._width + 1), hidden.shape[2]))
+        self._hidden = [
+            self._rows[begin : begin + self._width] for begin in map(self._begin, range(len(hidden)))
+        ]
+        for rows, value in zip(self._hidden, hidden, strict=True):
+            rows.copy_(value)
         self._cell = cell  # [layers, E, B * S]
 
-    def step(self, step: int, own: Tensor) -> Tensor:
-        """The top layer's state [B * S, E] after `step`; `own` [n, B * S] are the first n inputs, which each path has its own."""
-        width = self._width
-        gates = torch.mm(self._recur, self._hidden[:width])
-        gates.view(-1, self._windows, self._paths).add_(self._shared[step, :, :, None])
-        if len(own):
-            gates.addmm_(self._enter[:, : len(own)], own)
+    def step(self, step: int, own: Sequence[Tensor]) -> Tensor:
+        """The top layer's state [B * S, E] after `step`; `own` are the first inputs, each [B, S]."""
+        for place, values in enumerate(own, start=1):
+            self._rows[self._own - place] = values.flatten()
+        unused = self._own - len(own)
+        gates = torch.mm(self._first[:, unused:], self._rows[unused : self._own + self._width])
+        gates.view(-1, *self._shape).add_(self._shared[step, :, :, None])
         self._update(0, gates)
-        for layer, (weight, bias) in enumerate(self._upper, start=1):
-            below = self._hidden[(layer - 1) * width : (layer + 1) * width]
-            self._update(layer, torch.addmm(bias, weight, below))
-        return self._hidden[-width:].T
+        for layer, weight in enumerate(self._upper, start=1):
+            below = self._rows[self._begin(layer - 1) : self._begin(layer) + self._width]
+            self._update(layer, torch.mm(weight, below))
+        return self._hidden[-1].T
+
+    def _begin(self, layer: int) -> int:
+        return self._own + layer * (self._width + 1)
 
     def _update(self, layer: int, gates: Tensor) -> None:
-        width, cell = self._width, self._cell[layer]
-        gates[: 2 * width].sigmoid_()
+        cell = self._cell[layer]
+        gates[: 2 * self._width].sigmoid_()
         enter, forget, candidate, leave = gates.chunk(_GATES)
         cell.mul_(forget).addcmul_(enter, candidate.tanh_())
-        torch.mul(cell.tanh(), leave.sigmoid_(), out=self._hidden[layer * width : (layer + 1) * width])
+        torch.mul(cell.tanh(), leave.sigmoid_(), out=self._hidden[layer])
 
 
 _WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")

@@ -94,6 +94,11 @@ class Windows:
         self._calendar_from, self._calendar = self._calendar_table(context, horizon)
         self._open = None if panel.schema.open is None else panel.schema.known.index(panel.schema.open)
 
+    @property
+    def one_origin(self) -> bool:
+        """Whether every item's forecast begins at the same step."""
+        return len(self.panel) > 0 and bool((self.panel.origin == self.panel.origin[0]).all())
+
     def before(self, steps: int) -> Windows:
         """The same tensors read from origins `steps` earlier: what is held out of a training history to validate on."""
         earlier = copy.copy(self)
@@ -146,8 +151,12 @@ class Windows:
         return ~(inside & (self._known[index, self._open] == 0))
 
     def covariates(self, items: Tensor, ordinals: Tensor) -> Tensor:
-        """Known covariates (standardised over all items and, numbers, over the item too) and calendar: [B, L, F]."""
+        """Known covariates (standardised over all items and, numbers, over the item too) and calendar: [B, L, F].
+
+        `ordinals` of one row are every item's; what then is the same for all is one row in memory too.
+        """
         calendar = self._calendar[(ordinals - self._calendar_from).clamp(0, len(self._calendar) - 1)]
+        calendar = calendar.expand(len(items), -1, -1)
         if self._known.shape[1] == 0:
             return calendar
         index, inside = self._known_index(_align(items, ordinals), ordinals)

@@ -25,6 +25,7 @@ from foretell.paths import PathLSTM, rows_at_once
 from foretell.runs import visible
 from foretell.scaling import history_moments, window_scale
 from foretell.search import Between, Space
+from foretell.streaming import sent
 from foretell.task import Task
 from foretell.windows import NOTHING_HIDDEN, Windows, constant, sample_hidden, sample_windows
 
@@ -143,16 +144,18 @@ class DeepAR(NeuralRecipe):
         """Quantiles [B, H, Q] and mean [B, H] of `items` [B] from their origins on, over sampled paths."""
         lag_list = [lag + 1 for lag in network.lags_seq]
         sizes = {"horizon": network.prediction_length, "lags": lag_list}
-        wanted = torch.tensor(levels, device=windows.device)
+        device = network.rnn.weight_hh_l0.device
+        wanted = torch.tensor(levels, device=device)
         paths_count = self.num_samples if seed is not None else min(self.num_samples, QUICK_SAMPLES)
         parts = []
-        rows = rows_at_once(network.rnn, network.prediction_length, windows.device)
+        rows = rows_at_once(network.rnn, network.prediction_length, device)
         for chunk in items.split(max(1, rows // paths_count)):
             nothing = torch.full_like(chunk, NOTHING_HIDDEN)
             batch = self._window(
                 windows, scale, sizes, chunk, windows.origin[chunk], nothing, ahead=network.prediction_length
             )
-            paths = _unroll(network, batch, lag_list, Noise(seed or 0, windows.codes[chunk], paths_count))
+            noise = Noise(seed or 0, windows.codes[chunk].to(device), paths_count)
+            paths = _unroll(network, sent(batch, device), lag_list, noise)
             parts.append((torch.quantile(paths, wanted, dim=1).movedim(0, -1), paths.mean(1)))
         quantiles, means = zip(*parts, strict=True)
         return torch.cat(quantiles), torch.cat(means)
@@ -209,9 +212,9 @@ class DeepAR(NeuralRecipe):
         back, place = _distinct(lags, self.window_length, ahead, windows.device)
         values, observed = windows.target(items, origins[:, None] + back)
         known = observed & (back >= hidden[:, None])
-        standard = ((values - moments[:, :1]) / moments[:, 1:]).clamp(-20, 20) * known
-        shape = (len(items), -1, len(lags))
-        return standard[:, place].view(shape), known.float()[:, place].view(shape)
+        standard = ((values - moments[:, :1]) / moments[:, 1:]).clamp(-20, 20)
+        lagged = torch.where(known, standard, torch.nan)[:, place].view(len(items), -1, len(lags))
+        return lagged.nan_to_num(0.0), (~lagged.isnan()).float()
 
 
 class Window(NamedTuple):
@@ -313,10 +316,11 @@ def _unroll(network: DeepARModel, batch: Window, lags: list[int], noise: Noise) 
     location, scale = batch.moments[:, :1], batch.moments[:, 1:]
     paths = inputs.new_empty((horizon, len(batch.items), noise.paths))
     paths[0] = _draw(network, tuple(p.expand(-1, noise.paths) for p in params), noise, 0, scale)
-    lstm = PathLSTM(network.rnn, state, _without_own(inputs[:, context + 1 :], lags), noise.paths)
+    own = sum(lag < horizon for lag in lags)
+    ahead = _without_own(inputs[:, context + 1 :], lags)
+    lstm = PathLSTM(network.rnn, state, ahead, noise.paths, own=own)
     for k in range(1, horizon):
-        own = [paths[k - lag].flatten() for lag in lags if lag <= k]
-        hidden = lstm.step(k - 1, torch.stack(own).clamp_(-20, 20) if own else paths[:0].flatten(1))
+        hidden = lstm.step(k - 1, [paths[k - lag].clamp(-20, 20) for lag in lags if lag <= k])
         params = tuple(p.view(paths.shape[1:]) for p in network.param_proj(hidden))
         paths[k] = _draw(network, params, noise, k, scale)
     return (paths * scale + location).permute(1, 2, 0)

@@ -25,6 +25,7 @@ from foretell.neural import (
 )  # fmt: skip
 from foretell.panel import Panel
 from foretell.scaling import window_scale
+from foretell.streaming import sent
 from foretell.task import QUANTILE_LEVELS, Task
 from foretell.windows import NOTHING_HIDDEN, Windows, sample_hidden, sample_windows
 
@@ -118,7 +119,8 @@ class TFT(NeuralRecipe):
     ) -> tuple[Tensor, Tensor]:
         """Quantiles [B, H, Q] and mean [B, H] of `items` [B] from their origins on."""
         nothing = torch.full_like(items, NOTHING_HIDDEN)
-        batch = self._window(windows, scale, network.sizes, items, windows.origin[items], nothing)
+        gathered = self._window(windows, scale, network.sizes, items, windows.origin[items], nothing)
+        batch = sent(gathered, network.levels.device)
         quantiles, mean = network(batch)
         location, deviation = batch.moments[:, 0, None], batch.moments[:, 1, None]
         have = quantiles.sort(-1).values * deviation[..., None] + location[..., None]
