@@ -162,7 +162,7 @@ class RunOptions:
     seed: Annotated[int, Option(help="Everything random comes from it.")] = 0
     device: Annotated[str, Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto"
     precision: Annotated[Precision, Option(help="Of the networks' arithmetic.")] = "auto"
-    threads: Annotated[int | None, Option(min=1, help="Of torch; default: its own choice.")] = None
+    threads: Annotated[int | None, Option(min=1, help="Of torch, on a CPU; default: 1.")] = None
     processes: Annotated[
         int | None, Option(min=1, help="Of the one-model-a-series recipes; default: one a core.")
     ] = None

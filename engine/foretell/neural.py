@@ -183,7 +183,7 @@ def fit_neural(recipe: NeuralRecipe, panel: Panel, task: Task, run: Run) -> Fitt
         return recipe.batch(windows if final else held, scale, sizes, generator)
 
     # a panel on the device needs no help; one that is not is gathered and sent while the step before it runs
-    feed = None if windows.device == device else Prefetched(batch, device)
+    feed = None if windows.device == device else Prefetched[Any](batch, device)
     work = Work(
         network=network,
         batch=batch if feed is None else feed,

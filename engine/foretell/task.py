@@ -51,7 +51,7 @@ class Run:
     seed: int = 0
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
     precision: Literal["auto", "float32", "bf16"] = "auto"
-    threads: int | None = None  # of torch on a CPU; default: 1, which is fastest for networks this small
+    threads: int | None = None  # of torch on a CPU; default: 1
     processes: int | None = None  # of the one-model-a-series recipes; default: one a core
     out: Path | None = None  # where checkpoints and logs go; None writes nothing
     resume: bool = False  # go on from the checkpoint in `out`
