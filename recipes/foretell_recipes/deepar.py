@@ -211,10 +211,10 @@ class DeepAR(NeuralRecipe):
         """
         back, place = _distinct(lags, self.window_length, ahead, windows.device)
         values, observed = windows.target(items, origins[:, None] + back)
-        known = observed & (back >= hidden[:, None])
-        standard = ((values - moments[:, :1]) / moments[:, 1:]).clamp(-20, 20)
-        lagged = torch.where(known, standard, torch.nan)[:, place].view(len(items), -1, len(lags))
-        return lagged.nan_to_num(0.0), (~lagged.isnan()).float()
+        known = (observed & (back >= hidden[:, None])).float()
+        standard = ((values - moments[:, :1]) / moments[:, 1:]).clamp_(-20, 20).mul_(known)
+        shape = (len(items), -1, len(lags))
+        return standard.index_select(1, place).view(shape), known.index_select(1, place).view(shape)
 
 
 class Window(NamedTuple):
