@@ -137,6 +137,8 @@ def step(settings: Settings) -> list[Row]:
     for name, hyperparameters in (("deepar", DEEPAR), ("mqrnn", MQRNN)):
         ours = Untrained.of(name, hyperparameters, panel, settings)
         rows += _profile(name, ours, settings)
+        if settings.device == "cuda":
+            rows.append(_outside_kernels(name, ours, settings))
     return rows
 
 
@@ -204,6 +206,21 @@ def _profile(name: str, ours: Untrained, settings: Settings) -> list[Row]:
         row_of(Case("a training step", name, "steps"), f"foretell {name}: {phase}", sample)
         for phase, sample in phases.items()
     ]
+
+
+def _outside_kernels(name: str, ours: Untrained, settings: Settings) -> Row:
+    """What is left of the loop's wall time when the time of the device's kernels is taken from it."""
+    from torch.profiler import ProfilerActivity, profile
+
+    steps = settings.amount(60, least=5)
+    whole = timed(steps, lambda: ours.train(steps), settings.device)
+    with profile(activities=[ProfilerActivity.CUDA]) as seen:
+        ours.train(steps)
+    kernels = sum(event.self_device_time_total for event in seen.key_averages()) / 1e6
+    outside = max(whole.seconds - kernels, 0.0)
+    sample = Sample(steps, outside, whole.cpu_seconds)
+    note = f"{100 * outside / whole.seconds:.0f} % of the step"
+    return row_of(Case("a training step", name, "steps"), f"foretell {name}: outside kernels", sample, note)
 
 
 def _quick(run: Callable[[], object], device: str) -> tuple[float, float]:

@@ -94,7 +94,7 @@ class Windows:
         self._calendar_from, self._calendar = self._calendar_table(context, horizon)
         self._open = None if panel.schema.open is None else panel.schema.known.index(panel.schema.open)
 
-    @property
+    @cached_property
     def one_origin(self) -> bool:
         """Whether every item's forecast begins at the same step."""
         return len(self.panel) > 0 and bool((self.panel.origin == self.panel.origin[0]).all())
