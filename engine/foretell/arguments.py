@@ -165,7 +165,7 @@ class RunOptions:
         int, Option(min=1, help="That train a network, and forecast, together; processes without a GPU.")
     ] = 1
     precision: Annotated[Precision, Option(help="Of the networks' arithmetic.")] = "auto"
-    threads: Annotated[int | None, Option(min=1, help="Of torch; default: its own choice.")] = None
+    threads: Annotated[int | None, Option(min=1, help="Of torch, on a CPU; default: 1.")] = None
     processes: Annotated[
         int | None, Option(min=1, help="Of the one-model-a-series recipes; default: one a core.")
     ] = None

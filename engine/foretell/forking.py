@@ -8,7 +8,9 @@ here and in `forking_network`.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -26,8 +28,9 @@ from foretell.neural import (
 from foretell.panel import Panel
 from foretell.scaling import window_scale
 from foretell.search import Between, Space
+from foretell.streaming import sent
 from foretell.task import QUANTILE_LEVELS, Task
-from foretell.windows import Windows, sample_windows, training_spans
+from foretell.windows import Windows, sample_windows
 
 # Axes in names: B window, F fork, T step of the window, H step of the horizon, L lag, R recent change, Q level, E width.
 
@@ -108,8 +111,8 @@ class Forking(NeuralRecipe):
         assert self.context_length is not None
         assert self.patch_length is not None
         assert self.forks is not None
-        items, origins = sample_windows(training_spans(windows.panel), self.batch_size, generator)
-        draws = torch.rand(self.batch_size, self.forks + 3, generator=generator)
+        items, origins = sample_windows(windows.spans, self.batch_size, generator)
+        draws = torch.rand(self.batch_size, self.forks + 3, generator=generator, device=generator.device)
         length, context = self.window_length, self.context_length
         first = context + ((length - context + 1) * draws[:, 0]).long()
         forks = first[:, None] + ((length - first + 1)[:, None] * draws[:, 3:]).long()
@@ -119,7 +122,7 @@ class Forking(NeuralRecipe):
         hidden = torch.where(
             draws[:, 1] < self.cold_share,
             (first * draws[:, 2] * 2).long(),
-            torch.zeros(self.batch_size, dtype=torch.long),
+            torch.zeros_like(first),
         )
         placed = windows.place(items, origins, forks, hidden)
         return self._gather(windows, scale, sizes, *placed)
@@ -154,7 +157,11 @@ class Forking(NeuralRecipe):
         """Quantiles [B, H, Q] and mean [B, H] of `items` [B] from their origins on."""
         forks = torch.full((len(items), 1), self.window_length, device=windows.device)
         nothing = torch.zeros(len(items), dtype=torch.long, device=windows.device)
-        batch = self._gather(windows, scale, network.sizes, items, windows.origin[items], forks, nothing)
+        origins = windows.origin[items]
+        gathered = self._gather(
+            windows, scale, network.sizes, items, origins, forks, nothing, alike=windows.one_origin
+        )
+        batch = sent(gathered, network.levels.device)
         quantiles, mean = network(batch)
         location, deviation = batch.moments[:, 0, None], batch.moments[:, 1, None]
         have = quantiles[:, 0].sort(-1).values * deviation[..., None] + location[..., None]
@@ -169,8 +176,10 @@ class Forking(NeuralRecipe):
         origins: Tensor,
         forks: Tensor,
         hidden: Tensor,
+        *,
+        alike: bool = False,
     ) -> Window:
-        """Gather windows that end at `origins` [B]; their first `hidden` [B] steps count as not observed."""
+        """Gather windows that end at `origins` [B], all `alike` or not; their first `hidden` [B] steps count as not observed."""
         length, horizon = self.window_length, sizes["horizon"]
         steps = torch.arange(length + horizon, device=windows.device)
         ordinals = (origins - length)[:, None] + steps
@@ -182,44 +191,66 @@ class Forking(NeuralRecipe):
         standard = (values - location) / deviation
         ahead = forks[:, :, None] + torch.arange(horizon, device=windows.device)  # [B, F, H]
         rows = torch.arange(len(items), device=windows.device)[:, None, None]
-        lags, lagged = self._lags(windows, sizes["lags"], items, origins - length, forks, hidden, horizon)
+        read = _known_values(windows, items, origins - length, hidden, moments)
+        pairs = tuple((season, repeat) for season, repeat in sizes["lags"])
+        lags, lagged = _lags(read, _lag_steps(pairs, horizon, windows.device), forks, length)
         return Window(
             items=items,
             values=(standard * visible)[:, :length],
             visible=visible[:, :length].float(),
-            covariates=windows.covariates(items, ordinals),
+            covariates=windows.covariates(items, ordinals[:1] if alike else ordinals),
             past=windows.past(items, ordinals[:, :length]) * (steps[:length] >= hidden[:, None])[..., None],
             static_real=windows.static_real[items],
             static_cat=windows.static_cat[items],
             moments=moments,
             season_errors=season_errors(standard, before, sizes["seasons"]),
             forks=forks,
-            lags=((lags - location[..., None, None]) / deviation[..., None, None]).clamp(-20, 20) * lagged,
+            lags=lags,
             lagged=lagged,
             recent=recent_changes(standard, visible, forks, sizes["seasons"]),
             truth=standard[rows, ahead],
             trained=observed[rows, ahead],
         )
 
-    def _lags(
-        self,
-        windows: Windows,
-        pairs: list[list[int]],
-        items: Tensor,
-        begin: Tensor,
-        forks: Tensor,
-        hidden: Tensor,
-        horizon: int,
-    ) -> tuple[Tensor, Tensor]:
-        """[B, F, H, L] the latest values of the same phase of each season that a fork can know, and whether observed."""
-        k = torch.arange(horizon, device=windows.device)
-        back = torch.stack(
-            [season * (k // season + 1 + repeat) for season, repeat in pairs], dim=-1
-        )  # [H, L]
-        index = forks[:, :, None, None] + k[:, None] - back
-        values, observed = windows.target(items, begin[:, None, None, None] + index)
-        known = observed & ((index >= hidden[:, None, None, None]) | (hidden == 0)[:, None, None, None])
-        return values, known
+
+def _known_values(
+    windows: Windows, items: Tensor, begin: Tensor, hidden: Tensor, moments: Tensor
+) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    """A reader of standardised target values, 0 where not known, and whether known, at steps [B or 1, T] of windows."""
+
+    def read(steps: Tensor) -> tuple[Tensor, Tensor]:
+        values, observed = windows.target(items, begin[:, None] + steps)
+        known = observed & ((steps >= hidden[:, None]) | (hidden == 0)[:, None])
+        return ((values - moments[:, :1]) / moments[:, 1:]).clamp(-20, 20) * known, known
+
+    return read
+
+
+def _lags(
+    read: Callable[[Tensor], tuple[Tensor, Tensor]], steps: tuple[Tensor, int], forks: Tensor, length: int
+) -> tuple[Tensor, Tensor]:
+    """[B, F, H, L] the latest values of the same phase of each season that a fork can know, and whether known.
+
+    Forks of one window mostly share them: each step is then gathered from the panel once.
+    """
+    back, reach = steps
+    at = forks[:, :, None, None] - back  # [B, F, H, L]
+    if at[0].numel() <= reach + length:
+        values, known = read(at.flatten(1))
+    else:
+        stretch, seen = read(torch.arange(-reach, length, device=back.device)[None])
+        place = (at + reach).flatten(1)
+        values, known = stretch.gather(1, place), seen.gather(1, place)
+    return values.view(at.shape), known.view(at.shape)
+
+
+@lru_cache(maxsize=64)
+def _lag_steps(pairs: tuple[tuple[int, int], ...], horizon: int, device: torch.device) -> tuple[Tensor, int]:
+    """[H, L] how many steps before a fork the lags of each step ahead lie, and the most that any does."""
+    k = np.arange(horizon)
+    back = np.stack([season * (k // season + 1 + repeat) - k for season, repeat in pairs], axis=-1)
+    with torch.inference_mode(False):  # they are used in training too
+        return torch.from_numpy(back).to(device), int(back.max())
 
 
 def _weights(batch: Window) -> Tensor:

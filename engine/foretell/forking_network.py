@@ -98,7 +98,7 @@ class ForkingNetwork(nn.Module):
     def forward(self, batch: Window) -> tuple[Tensor, Tensor]:
         """Standardised quantiles [B, F, H, Q] (they may cross) and mean [B, F, H]."""
         static_BE = self._static(batch)
-        step_BTE = self._steps(batch.covariates)
+        step_BTE = _once(self._steps, batch.covariates)
         states_BTE = self.encoder(self._patches(batch, step_BTE), static_BE)
         rows = torch.arange(len(static_BE), device=static_BE.device)[:, None]
         state_BFE = states_BTE[rows, batch.forks // self.patch - 1]
@@ -112,7 +112,7 @@ class ForkingNetwork(nn.Module):
         hidden_BFHE = (
             self.from_vector(self.per_step(shared_BFE).unflatten(-1, (self.horizon, STEP_WIDTH)))
             + self.from_state(shared_BFE)[:, :, None]
-            + self.from_step(step_BTE)[rows[..., None], ahead_BFH]
+            + _once(self.from_step, step_BTE)[rows[..., None], ahead_BFH]
             + self.from_lags(self._lag_input(batch, base_BFH))
         )
         out = self.local(hidden_BFHE) + self.skip(recent_BFR)[..., None]
@@ -153,3 +153,11 @@ class ForkingNetwork(nn.Module):
             dim=-1,
         )
         return inputs.reshape(len(inputs), length // self.patch, -1)
+
+
+def _once(function: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:
+    """`function` of each of `values` [B, ...]; where they are one row in memory, as calendars are, it is applied to that row."""
+    if len(values) > 1 and values.stride(0) == 0:
+        once = function(values[:1])
+        return once.expand(len(values), *once.shape[1:])
+    return function(values)

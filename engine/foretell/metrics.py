@@ -222,12 +222,21 @@ def score(
     by_item, by_step = np.zeros((2, len(names), n)), np.zeros((2, len(names), horizon))
     for rows in _blocks(n, horizon):
         scale = np.asarray(seasonal_error[rows], np.float64)[:, None]
-        cells = _cells(actual[rows], mean[rows], quantiles[rows], middle[rows], scale, levels)
+        each = np.ascontiguousarray(
+            np.moveaxis(quantiles[rows], -1, 0)
+        )  # [Q, n, H]: a level is read three times
+        cells = _cells(actual[rows], mean[rows], each, middle[rows], scale, levels)
         for k, cell in enumerate(cells):
-            defined = ~np.isnan(cell)
-            kept = cell if defined.all() else np.where(defined, cell, 0)
-            by_item[:, k, rows] = kept.sum(axis=1), defined.sum(axis=1)
-            by_step[:, k] += kept.sum(axis=0), defined.sum(axis=0)
+            missing = np.isnan(cell)
+            if missing.any():
+                cell, defined = np.where(missing, 0, cell), ~missing
+                by_item[1, k, rows] = defined.sum(axis=1)
+                by_step[1, k] += defined.sum(axis=0)
+            else:  # as nearly always: nothing has to be counted
+                by_item[1, k, rows] = horizon
+                by_step[1, k] += len(cell)
+            by_item[0, k, rows] = cell.sum(axis=1)
+            by_step[0, k] += cell.sum(axis=0)
     items = _finish(names, by_item, levels)
     pooled = {name: float(value) for name, value in _finish(names, by_item.sum(axis=-1), levels).items()}
     pooled["MASE"] = float(_over(*_sum(items["MASE"], None)))
@@ -253,11 +262,11 @@ def _cells(  # in the order of the names in `score`
     yield _over(2 * error, size + np.abs(mean))
     yield _over(absolute_error(truth, median), scale)
     for q, level in enumerate(levels):
-        yield _loss(_pair(truth, quantiles[..., q]), level)
+        yield _loss(_pair(truth, quantiles[q]), level)
     for q in range(len(levels)):
-        yield _below(truth, quantiles[..., q])
+        yield _below(truth, quantiles[q])
     for lower, upper in central_intervals(levels).values():
-        yield _inside(truth, quantiles[..., lower], quantiles[..., upper])
+        yield _inside(truth, quantiles[lower], quantiles[upper])
 
 
 def _finish(names: list[str], sums: Floats, levels: Sequence[float]) -> dict[str, Floats]:

@@ -24,10 +24,11 @@ from foretell.memory import in_pieces, short_of_memory
 from foretell.panel import Array, Panel, Schema
 from foretell.recipe import Predictor, State, settings_of
 from foretell.scaling import StaticScale
+from foretell.streaming import Prefetched, panel_device
 from foretell.task import Run, Task
 from foretell.training import Batch, Schedule, Work, fit_network, pick_device, seeded
 from foretell.warmstart import carry_weights, going_on, grown_sizes
-from foretell.windows import Moments, Windows
+from foretell.windows import Moments, Windows, drawing_device
 
 logger = logging.getLogger(__name__)
 
@@ -137,7 +138,7 @@ class Fitted:
         device = pick_device(self.run.device)
         network = self.network.to(device).eval()
         windows = windows_of(self.recipe, panel, self.moments, self.task, device)
-        scale = torch.from_numpy(self.scale.predict(panel)).to(device)
+        scale = torch.from_numpy(self.scale.predict(panel)).to(windows.device)
         quantiles = np.empty((len(panel), self.task.horizon, len(levels)), np.float32)
         mean = np.empty((len(panel), self.task.horizon), np.float32)
 
@@ -146,7 +147,8 @@ class Fitted:
             return chunk[0].cpu(), chunk[1].cpu()
 
         with seeded(self.run), torch.inference_mode():
-            everyone, hint = torch.arange(len(panel), device=device), _smaller(self.recipe, predicting=True)
+            everyone = torch.arange(len(panel), device=windows.device)
+            hint = _smaller(self.recipe, predicting=True)
             for items, chunk in in_pieces(everyone, PREDICTION_BATCH, forecast, hint=hint):
                 rows = items.cpu().numpy()
                 quantiles[rows], mean[rows] = chunk[0].numpy(), chunk[1].numpy()
@@ -215,6 +217,9 @@ def fit_neural(
     except Interrupted as stop:
         stop.predictor = fitted
         raise
+    finally:
+        if isinstance(work.batch, Prefetched):
+            work.batch.close()
     best = (progress.best_score, progress.best_step)
     logger.info("%s: %d steps, best validation wQL %.4f at %d", recipe.name, progress.step, *best)
     return fitted
@@ -238,7 +243,7 @@ def prepare(
         windows = windows_of(recipe, panel, moments, task, device, share=crew.share)
     count = validation_windows(panel, task)
     held = windows.before(count * task.horizon)
-    scale = torch.from_numpy(static_scale.predict(panel)).to(device)
+    scale = torch.from_numpy(static_scale.predict(panel)).to(windows.device)
     sizes = recipe.sizes(windows, task)
     sizes = sizes if start is None else grown_sizes(start.sizes, sizes)
     with seeded(run):
@@ -248,12 +253,14 @@ def prepare(
     fitted = Fitted(recipe, network, sizes, moments, static_scale, task, run)
 
     def batch(step: int, final: bool) -> Batch:
-        generator = torch.Generator().manual_seed(_mix(run.seed, step))
+        generator = torch.Generator(drawing_device(windows.device)).manual_seed(_mix(run.seed, step))
         return recipe.batch(windows if final else held, scale, sizes, generator)
 
+    # a panel on the device needs no help; one that is not is gathered and sent while the step before it runs
+    feed = None if windows.device == device else Prefetched[Any](batch, device)
     work = Work(
         network=network,
-        batch=batch,
+        batch=batch if feed is None else feed,
         loss=lambda batch: recipe.loss(network, batch),
         validate=_validation(fitted, windows, count, scale, crew) if count else None,
         names=panel.names,
@@ -297,9 +304,9 @@ def windows_of(
     *,
     share: slice = slice(None),
 ) -> Windows:
-    """The panel as a recipe reads it; of each training batch it gathers only a `share`."""
-    length = recipe.window_length
-    return Windows(panel, moments, horizon=task.horizon, context=length, device=device, share=share)
+    """The panel as a recipe reads it, on `device` where it fits there; of each training batch it gathers only a `share`."""
+    where, length = panel_device(panel, device), recipe.window_length
+    return Windows(panel, moments, horizon=task.horizon, context=length, device=where, share=share)
 
 
 def validation_windows(panel: Panel, task: Task) -> int:
@@ -368,13 +375,14 @@ def _validation(
 
     Each of the crew forecasts its share of them.
     """
-    device, horizon = windows.device, fitted.task.horizon
+    device, horizon = next(fitted.network.parameters()).device, fitted.task.horizon
     candidates = np.flatnonzero(windows.before(count * horizon).panel.stop > 0)
     chosen = np.random.default_rng(fitted.run.seed).permutation(candidates)[:VALIDATION_ITEMS]
-    items = torch.from_numpy(np.sort(chosen)).to(device)
+    items = torch.from_numpy(np.sort(chosen)).to(windows.device)
     stands = [windows.before((k + 1) * horizon) for k in range(count)]
-    ahead = torch.arange(horizon, device=device)
-    truths = [windows.target(items, stand.origin[items][:, None] + ahead) for stand in stands]
+    ahead = torch.arange(horizon, device=windows.device)
+    read = [windows.target(items, stand.origin[items][:, None] + ahead) for stand in stands]
+    truths = [(actual.to(device), observed.to(device)) for actual, observed in read]
     size = torch.stack([actual.abs().sum() for actual, _ in truths]).sum().clamp(min=1e-12)
     levels = torch.tensor(VALIDATION_LEVELS, device=device)
     items, truths = items[crew.share], [(actual[crew.share], seen[crew.share]) for actual, seen in truths]

@@ -52,7 +52,7 @@ class Run:
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
     precision: Literal["auto", "float32", "bf16"] = "auto"
     devices: int = 1  # that train one network, or share the items of its forecast
-    threads: int | None = None  # of torch; default: torch's own choice
+    threads: int | None = None  # of torch on a CPU; default: 1
     processes: int | None = None  # of the one-model-a-series recipes; default: one a core
     out: Path | None = None  # where checkpoints and logs go; None writes nothing
     resume: bool = False  # go on from the checkpoint in `out`

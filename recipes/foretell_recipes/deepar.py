@@ -8,6 +8,7 @@ that belongs to the item, step and path.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
@@ -18,20 +19,21 @@ from torch import Tensor
 
 from foretell.layout import Layout
 from foretell.neural import NeuralRecipe, default_steps, embedding_sizes
-from foretell.noise import Noise, item_codes
+from foretell.noise import Noise
 from foretell.panel import Array, Panel, Schema
+from foretell.paths import PathLSTM, rows_at_once
 from foretell.runs import visible
 from foretell.scaling import history_moments, window_scale
 from foretell.search import Between, Space
+from foretell.streaming import sent
 from foretell.task import Task
-from foretell.windows import NOTHING_HIDDEN, Windows, sample_hidden, sample_windows, training_spans
+from foretell.windows import NOTHING_HIDDEN, Windows, constant, sample_hidden, sample_windows
 
 # Axes in names: B window, S path, T step, L lag, Q level.
 
 Likelihood = Literal["student_t", "negative_binomial"]
 LARGEST_COUNT = 50.0  # counts of more than this a step are as good as continuous
 QUICK_SAMPLES = 32  # paths for each item when training validates
-ROWS_AT_ONCE = 40_000  # paths unrolled side by side: a few hundred MB at the default width
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +116,7 @@ class DeepAR(NeuralRecipe):
         self, windows: Windows, scale: Tensor, sizes: dict[str, Any], generator: torch.Generator
     ) -> Window:
         """Windows of a context and a horizon around random origins."""
-        items, origins = sample_windows(training_spans(windows.panel), self.batch_size, generator)
+        items, origins = sample_windows(windows.spans, self.batch_size, generator)
         hidden = sample_hidden(self.batch_size, self.window_length, self.cold_share, generator)
         placed = windows.place(items, origins, hidden)
         return self._window(windows, scale, sizes, *placed, ahead=sizes["horizon"])
@@ -140,18 +142,20 @@ class DeepAR(NeuralRecipe):
         seed: int | None,
     ) -> tuple[Tensor, Tensor]:
         """Quantiles [B, H, Q] and mean [B, H] of `items` [B] from their origins on, over sampled paths."""
-        codes = item_codes(windows.panel.keys).to(windows.device)
         lag_list = [lag + 1 for lag in network.lags_seq]
         sizes = {"horizon": network.prediction_length, "lags": lag_list}
-        wanted = torch.tensor(levels, device=windows.device)
+        device = network.rnn.weight_hh_l0.device
+        wanted = torch.tensor(levels, device=device)
         paths_count = self.num_samples if seed is not None else min(self.num_samples, QUICK_SAMPLES)
         parts = []
-        for chunk in items.split(max(1, ROWS_AT_ONCE // paths_count)):
+        rows = rows_at_once(network.rnn, network.prediction_length, device)
+        for chunk in items.split(max(1, rows // paths_count)):
             nothing = torch.full_like(chunk, NOTHING_HIDDEN)
             batch = self._window(
                 windows, scale, sizes, chunk, windows.origin[chunk], nothing, ahead=network.prediction_length
             )
-            paths = _unroll(network, batch, lag_list, Noise(seed or 0, codes[chunk], paths_count))
+            noise = Noise(seed or 0, windows.codes[chunk].to(device), paths_count)
+            paths = _unroll(network, sent(batch, device), lag_list, noise)
             parts.append((torch.quantile(paths, wanted, dim=1).movedim(0, -1), paths.mean(1)))
         quantiles, means = zip(*parts, strict=True)
         return torch.cat(quantiles), torch.cat(means)
@@ -178,15 +182,11 @@ class DeepAR(NeuralRecipe):
             moments = torch.stack(
                 [torch.zeros_like(moments[:, 0]), (moments[:, 0] + 0.05 * moments[:, 1]).clamp(min=1e-6)], -1
             )
-        back = steps[:, None] - torch.tensor(sizes["lags"], device=device)  # [T, L]
-        lagged, known = windows.target(items, origins[:, None, None] + back)
-        known = known & (back >= hidden[:, None, None])
-        location, deviation = moments[:, 0, None], moments[:, 1, None]
-        lags = ((lagged - location[..., None]) / deviation[..., None]).clamp(-20, 20) * known
+        lags, known = self._lags(windows, items, origins, hidden, moments, tuple(sizes["lags"]), ahead)
         return Window(
             items=items,
             lags=lags,
-            steps=torch.cat([windows.covariates(items, ordinals), known.float()], dim=-1),
+            steps=torch.cat([windows.covariates(items, ordinals), known], dim=-1),
             static_real=windows.static_real[items],
             static_cat=windows.static_cat[items],
             cold=1 - visible.any(1, keepdim=True).float(),
@@ -194,6 +194,27 @@ class DeepAR(NeuralRecipe):
             truth=values,
             trained=observed & (steps > -context),
         )
+
+    def _lags(
+        self,
+        windows: Windows,
+        items: Tensor,
+        origins: Tensor,
+        hidden: Tensor,
+        moments: Tensor,
+        lags: tuple[int, ...],
+        ahead: int,
+    ) -> tuple[Tensor, Tensor]:
+        """[B, T, L] standardised lags, 0 where not observed, and whether each was (0 or 1).
+
+        Lags of neighbouring steps are mostly the same values: each is gathered once.
+        """
+        back, place = _distinct(lags, self.window_length, ahead, windows.device)
+        values, observed = windows.target(items, origins[:, None] + back)
+        known = (observed & (back >= hidden[:, None])).float()
+        standard = ((values - moments[:, :1]) / moments[:, 1:]).clamp_(-20, 20).mul_(known)
+        shape = (len(items), -1, len(lags))
+        return standard.index_select(1, place).view(shape), known.index_select(1, place).view(shape)
 
 
 class Window(NamedTuple):
@@ -208,6 +229,15 @@ class Window(NamedTuple):
     moments: Tensor  # [B, 2] location and scale
     truth: Tensor  # [B, T] as it is
     trained: Tensor  # [B, T] steps that take part in the loss
+
+
+@lru_cache(maxsize=64)
+def _distinct(lags: tuple[int, ...], context: int, ahead: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The steps, counted from the origin, that `lags` of a window's steps reach, and [T * L] which of them each lag is."""
+    back = np.arange(-context, ahead)[:, None] - np.array(lags)
+    steps, place = np.unique(back, return_inverse=True)
+    with torch.inference_mode(False):  # they are used in training too
+        return torch.from_numpy(steps).to(device), torch.from_numpy(place.ravel()).to(device)
 
 
 def likelihood_of(panel: Panel) -> Likelihood:
@@ -276,7 +306,7 @@ def _unroll(network: DeepARModel, batch: Window, lags: list[int], noise: Noise) 
     """Draw S paths of each item over the horizon: [B, S, H].
 
     The context is read once for all paths. A lag that reaches behind the origin is the same for all of them and was
-    gathered with the window; one that does not comes from the path itself.
+    gathered with the window; one that does not comes from the path itself. `lags` rise.
     """
     context, horizon = network.context_length, network.prediction_length
     static = _static(network, batch)
@@ -286,17 +316,22 @@ def _unroll(network: DeepARModel, batch: Window, lags: list[int], noise: Noise) 
     output, state = network.rnn(inputs[:, : context + 1])
     params = tuple(p[:, -1, None] for p in network.param_proj(output))
     location, scale = batch.moments[:, :1], batch.moments[:, 1:]
-    paths_count = noise.uniform(0, 0).shape[1]
-    paths = inputs.new_empty((len(batch.items), paths_count, horizon))
-    paths[..., 0] = _draw(network, tuple(p.expand(-1, paths_count) for p in params), noise, 0, scale)
-    state = tuple(s.repeat_interleave(paths_count, dim=1) for s in state)
-    seen = inputs.shape[-1] - len(lags)  # where "was it observed" begins
+    paths = inputs.new_empty((horizon, len(batch.items), noise.paths))
+    paths[0] = _draw(network, tuple(p.expand(-1, noise.paths) for p in params), noise, 0, scale)
+    own = sum(lag < horizon for lag in lags)
+    ahead = _without_own(inputs[:, context + 1 :], lags)
+    lstm = PathLSTM(network.rnn, state, ahead, noise.paths, own=own)
     for k in range(1, horizon):
-        row = inputs[:, context + k, None].repeat(1, paths_count, 1)
-        own = [index for index, lag in enumerate(lags) if lag <= k]  # lags that lie on the path itself
-        row[..., own] = paths[..., [k - lags[index] for index in own]].clamp(-20, 20)
-        row[..., [seen + index for index in own]] = 1
-        output, state = network.rnn(row.flatten(0, 1)[:, None], state)
-        params = tuple(p[:, 0].unflatten(0, (len(row), paths_count)) for p in network.param_proj(output))
-        paths[..., k] = _draw(network, params, noise, k, scale)
-    return location[..., None] + scale[..., None] * paths
+        hidden = lstm.step(k - 1, [paths[k - lag].clamp(-20, 20) for lag in lags if lag <= k])
+        params = tuple(p.view(paths.shape[1:]) for p in network.param_proj(hidden))
+        paths[k] = _draw(network, params, noise, k, scale)
+    return (paths * scale + location).permute(1, 2, 0)
+
+
+def _without_own(inputs: Tensor, lags: list[int]) -> Tensor:
+    """The inputs [B, H - 1, F] of the steps after the first, 0 at the lags that lie on a path itself and marked as observed."""
+    ahead = torch.arange(1, inputs.shape[1] + 1, device=inputs.device)
+    own = ahead[:, None] >= constant(lags, inputs.device)  # [H - 1, L]
+    first, seen = inputs[..., : len(lags)], inputs[..., -len(lags) :]
+    between = inputs[..., len(lags) : -len(lags)]
+    return torch.cat([first.masked_fill(own, 0), between, seen.masked_fill(own, 1)], dim=-1)

@@ -25,8 +25,9 @@ from foretell.neural import (
 )  # fmt: skip
 from foretell.panel import Panel
 from foretell.scaling import window_scale
+from foretell.streaming import sent
 from foretell.task import QUANTILE_LEVELS, Task
-from foretell.windows import NOTHING_HIDDEN, Windows, sample_hidden, sample_windows, training_spans
+from foretell.windows import NOTHING_HIDDEN, Windows, sample_hidden, sample_windows
 
 # Axes in names: B window, T step of the context, H step of the horizon, L lag, Q level, E width.
 
@@ -96,7 +97,7 @@ class TFT(NeuralRecipe):
         self, windows: Windows, scale: Tensor, sizes: dict[str, Any], generator: torch.Generator
     ) -> Window:
         """Windows of a context and a horizon around random origins."""
-        items, origins = sample_windows(training_spans(windows.panel), self.batch_size, generator)
+        items, origins = sample_windows(windows.spans, self.batch_size, generator)
         hidden = sample_hidden(self.batch_size, self.window_length, self.cold_share, generator)
         placed = windows.place(items, origins, hidden)
         return self._window(windows, scale, sizes, *placed)
@@ -118,7 +119,8 @@ class TFT(NeuralRecipe):
     ) -> tuple[Tensor, Tensor]:
         """Quantiles [B, H, Q] and mean [B, H] of `items` [B] from their origins on."""
         nothing = torch.full_like(items, NOTHING_HIDDEN)
-        batch = self._window(windows, scale, network.sizes, items, windows.origin[items], nothing)
+        gathered = self._window(windows, scale, network.sizes, items, windows.origin[items], nothing)
+        batch = sent(gathered, network.levels.device)
         quantiles, mean = network(batch)
         location, deviation = batch.moments[:, 0, None], batch.moments[:, 1, None]
         have = quantiles.sort(-1).values * deviation[..., None] + location[..., None]

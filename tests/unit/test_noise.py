@@ -64,3 +64,18 @@ def test_poisson_quantiles_agree_with_scipy(rate: float, off: float) -> None:
     difference = np.abs(got - stats.poisson(rate).ppf(probability.numpy()))
     assert difference.max() <= 1
     assert (difference > 0).mean() <= off
+
+
+def test_what_is_drawn_again_is_what_all_would_have_drawn() -> None:
+    some = torch.tensor([3, 700, 99_999])
+    assert torch.equal(noise().normal(2, 5, some), noise().normal(2, 5).flatten()[some])
+    shape = torch.full((200, 500), 1.2)
+    alone = Noise(0, item_codes(KEYS.iloc[[4]]), 500).gamma(shape[:1], 1, 0)
+    assert torch.equal(noise().gamma(shape, 1, 0)[4:5], alone)
+
+
+def test_both_halves_of_a_hash_are_uniform_and_unrelated() -> None:
+    first, second = (part.ravel() for part in noise().pair(1, 0))
+    for part in (first, second):
+        assert stats.kstest(part[::10].numpy(), stats.uniform.cdf).pvalue > 1e-3
+    assert abs(np.corrcoef(first, second)[0, 1]) < 0.02

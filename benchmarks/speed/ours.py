@@ -1,0 +1,79 @@
+"""foretell's side of every contest about networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from benchmarks.speed.settings import BATCH, CONTEXT, HORIZON, LAYERS, LEVELS, SAMPLES, WEEK, WIDTH, Settings
+from foretell.neural import Fitted, NeuralRecipe, windows_of
+from foretell.panel import Panel
+from foretell.recipe import make_recipe
+from foretell.scaling import StaticScale
+from foretell.task import Run, Task
+from foretell.training import Batch, Schedule, Work, fit_network, pick_device
+from foretell.windows import Moments, Windows, drawing_device
+
+DEEPAR: dict[str, Any] = {
+    "hidden_size": WIDTH, "num_layers": LAYERS, "context_length": CONTEXT, "batch_size": BATCH, "num_samples": SAMPLES,
+    "likelihood": "student_t",
+}  # fmt: skip
+MQRNN: dict[str, Any] = {
+    "hidden_size": 64, "num_layers": LAYERS, "context_length": WEEK, "batch_size": BATCH,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Untrained:
+    """A recipe with its network and a panel placed on the device, as `fit` has them before its first step."""
+
+    recipe: NeuralRecipe
+    panel: Panel
+    windows: Windows
+    fitted: Fitted
+    scale: torch.Tensor
+    run: Run
+
+    @classmethod
+    def of(cls, name: str, hyperparameters: dict[str, Any], panel: Panel, settings: Settings) -> Untrained:
+        """Of the recipe `name` for the horizon that all parts have."""
+        task = Task(HORIZON, LEVELS)
+        run = Run(device=settings.device, threads=settings.threads)
+        recipe: Any = make_recipe(name, hyperparameters)
+        recipe = recipe.resolved(panel, task)
+        device = pick_device(settings.device)
+        moments, scale = Moments.of(panel), StaticScale.fit(panel)
+        windows = windows_of(recipe, panel, moments, task, device)
+        sizes = recipe.sizes(windows, task)
+        torch.manual_seed(0)
+        network = recipe.network(sizes).to(device)
+        fitted = Fitted(recipe, network, sizes, moments, scale, task, run)
+        return cls(recipe, panel, windows, fitted, torch.from_numpy(scale.predict(panel)).to(device), run)
+
+    def batch(self, step: int) -> Batch:
+        """The training batch of a step."""
+        generator = torch.Generator(drawing_device(self.windows.device)).manual_seed(step)
+        return self.recipe.batch(self.windows, self.scale, self.fitted.sizes, generator)
+
+    def loss(self, batch: Batch) -> torch.Tensor:
+        return self.recipe.loss(self.fitted.network, batch)
+
+    def train(self, steps: int) -> None:
+        """Run foretell's own training loop for `steps`, without validation: the peers do none either."""
+        self.fitted.network.train()
+        work = Work(
+            network=self.fitted.network,
+            batch=lambda step, _: self.batch(step),
+            loss=self.loss,
+            validate=None,
+            names=self.panel.names,
+            tag="speed",
+        )
+        fit_network(work, Schedule(steps, 1e-3, patience=steps), self.run)
+
+    def feeding(self, batches: int) -> Callable[[], None]:
+        """Makes batches and nothing else."""
+        return lambda: [self.batch(step) for step in range(batches)] and None

@@ -1,0 +1,81 @@
+"""`SPEED.md`: the results as tables, a part each."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+INTRODUCTION = """# Speed, side by side
+
+Written by `python -m benchmarks.speed` from `speed.csv`. Within a part everybody works on the same series with the same sizes, in
+one run, taking turns; a figure is the median over the rounds. *Rate* is work a second. *Ratio* is foretell's rate over the row's: how
+many times as fast foretell is. Where the clock is `cpu`, both are of processor seconds, which other work on the machine disturbs little;
+wall seconds stand beside them. All run on as many threads as the column says. Where a row's work is less than the others', it is the rate that is
+compared."""
+
+_GROWTH = "growth"
+
+
+def render(rows: pd.DataFrame) -> str:
+    """All parts and devices that have results."""
+    parts = [INTRODUCTION]
+    for part, group in rows.groupby(rows["part"].str.split(":").str[0], sort=False):
+        parts.append(f"## {part[0].upper()}{part[1:]}")
+        parts.append(_table(group))
+        if part == _GROWTH:
+            parts.append(
+                "Seconds a unit of work, over those of the first row of the same kind, are the *growth*."
+            )
+    if not (rows["device"] != "cpu").any():
+        parts.append(
+            "## On a GPU\n\nNot measured: no machine with one was at hand. `python -m benchmarks.speed --device cuda` fills this in,"
+            " with the share of a step spent outside kernels and the curve over batch sizes."
+        )
+    parts.append("Measured with " + "; ".join(sorted(set(rows["versions"]))) + ".")
+    parts.append("Machine: " + "; ".join(sorted(set(rows["machine"]))) + ".")
+    if (rows["clock"] == "cpu").any():
+        parts.append(
+            "The machine was shared while this was measured: other work of higher priority ran beside it, so wall seconds are far above those of"
+            " a quiet machine, and processor seconds somewhat (shared caches)."
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(group: pd.DataFrame) -> str:
+    growing = group["part"].str.startswith(_GROWTH).any()
+    last = ["growth"] if growing else ["ratio", "at least"]
+    header = ["case", "system", "device", "work", "CPU s", "wall s", "rate", *last, "threads", "note"]
+    lines = [header, ["---"] * len(header)]
+    for _, same in group.groupby(
+        ["part", "case", "device"] if not growing else ["part", "device"], sort=False
+    ):
+        lines += [_line(row, same, growing=growing) for _, row in same.iterrows()]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _line(row: pd.Series, same: pd.DataFrame, *, growing: bool) -> list[str]:
+    kind = str(row["part"]).split(": ")[-1]
+    case = f"{kind}, {row['case']}" if growing else str(row["case"])
+    work = "" if math.isnan(row["work"]) else f"{row['work']:,.0f} {row['unit']}"
+    ratio = (_rate(same.iloc[0]) / _rate(row)) if row["work"] > 0 else math.nan
+    if growing:
+        last = [_short(ratio)]
+    else:
+        peer = not str(row["system"]).startswith("foretell")
+        last = [_short(ratio) if peer else "", f"{row['target']:.3g}" if peer and row["target"] > 0 else ""]
+    return [
+        case, str(row["system"]), str(row["device"]), work, _short(row["cpu_seconds"]), _short(row["seconds"]),
+        _short(_rate(row)), *last, str(row["threads"]), str(row["note"]),
+    ]  # fmt: skip
+
+
+def _rate(row: pd.Series) -> float:
+    seconds = row["cpu_seconds"] if row["clock"] == "cpu" else row["seconds"]
+    return float(row["work"] / seconds) if seconds > 0 else math.nan
+
+
+def _short(value: float) -> str:
+    if math.isnan(value):
+        return ""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
