@@ -161,6 +161,9 @@ class RunOptions:
 
     seed: Annotated[int, Option(help="Everything random comes from it.")] = 0
     device: Annotated[str, Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto"
+    devices: Annotated[
+        int, Option(min=1, help="That train a network, and forecast, together; processes without a GPU.")
+    ] = 1
     precision: Annotated[Precision, Option(help="Of the networks' arithmetic.")] = "auto"
     threads: Annotated[int | None, Option(min=1, help="Of torch, on a CPU; default: 1.")] = None
     processes: Annotated[
@@ -168,6 +171,16 @@ class RunOptions:
     ] = None
     time_limit: Annotated[
         str | None, Option(metavar="TIME", help="End each training in time: 90s, 10m, 1.5h.")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoingOnOptions:
+    """What a training goes on from."""
+
+    resume: Annotated[bool, Option("--resume", help="Go on from an interrupted training in --out.")] = False
+    start: Annotated[
+        Path | None, Option("--from", metavar="MODEL", help="Go on from a network trained on earlier data.")
     ] = None
 
 
@@ -225,7 +238,7 @@ def user_errors() -> Iterator[None]:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from error
     except KeyboardInterrupt as error:
-        typer.echo("interrupted", err=True)
+        typer.echo(str(error) or "interrupted", err=True)
         raise typer.Exit(130) from error
 
 

@@ -42,6 +42,7 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     seed: int = 0,
     device: str = "auto",
+    devices: int = 1,
     precision: Literal["auto", "float32", "bf16"] = "auto",
     threads: int | None = None,
     processes: int | None = None,
@@ -71,15 +72,15 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     steps = window_steps(panel, task.horizon, windows=windows, stride=stride, cutoffs=cutoffs)
     stands = make_windows(panel, steps, task.horizon)
     run = Run(
-        seed=seed, device=device, precision=precision, threads=threads, processes=processes, progress=progress,
-        time_limit=seconds_of(time_limit, list(chosen.values())),
+        seed=seed, device=device, devices=devices, precision=precision, threads=threads, processes=processes,
+        progress=progress, time_limit=seconds_of(time_limit, list(chosen.values())),
     )  # fmt: skip
     play = _Play(task, run, refit, data.fingerprint, on_step, len(chosen) * len(stands), calibrate=calibrate)
     outcomes = [outcome for label, recipe in chosen.items() for outcome in play.recipe(label, recipe, stands)]
     asked = {
         "horizon": task.horizon, "levels": list(task.levels), "windows": len(stands), "stride": stride,
         "origins": [window.day for window in stands], "refit": refit, "seed": seed, "device": device,
-        "precision": precision, "threads": threads, "processes": processes,
+        "devices": devices, "precision": precision, "threads": threads, "processes": processes,
         "time_limit": run.time_limit, "calibrate": calibrate, "fingerprint": data.fingerprint,
         "frequency": panel.frequency.alias, "season": panel.season, "items": len(panel),
         "known": list(panel.schema.known), "past": list(panel.schema.past), "open": panel.schema.open,

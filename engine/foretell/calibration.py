@@ -2,6 +2,9 @@
 
 Each level is shifted by the quantile, at that level, of what its forecasts missed there, in units of the forecast's own
 distance from p10 to p90: a wide forecast is shifted further than a narrow one, and one without any width not at all.
+
+What all levels miss alike, as the median does, is trusted by the number of windows, the rest by the number of forecasts: the
+items of a window err alike, and a month that was better than foretold says little of the next one.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ ENDS = (0.1, 0.9)  # the levels whose distance is the unit of a shift
 BUCKETS = 4  # parts of the horizon with shifts of their own, at most
 LEAST = 60  # forecasts (an item in a window) that it takes for more than one part
 CAUTION = 20  # forecasts at which shifts are halved: so many say little about the next window
+CAUTION_OF_WINDOWS = 4  # windows at which the shift of the median is halved
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,13 +75,17 @@ class Calibration:
         parts = min(BUCKETS, horizon) if count >= LEAST else 1
         first = [int(edge) for edge in np.linspace(0, horizon, parts + 1)[:-1].round()]
         step = np.searchsorted(first, np.arange(horizon), side="right") - 1
-        trust = count / (count + CAUTION)
+        trust, windows = count / (count + CAUTION), int(seen.any((1, 2)).sum())
+        middle, common = (
+            int(np.argmin(np.abs(np.asarray(held.levels) - 0.5))),
+            windows / (windows + CAUTION_OF_WINDOWS),
+        )
         shifts = []
         for part in range(parts):
             mine = seen & (step == part)
-            shifts.append(
-                tuple((trust * _missed(held, mine)).tolist()) if mine.any() else (0.0,) * len(held.levels)
-            )
+            missed = _missed(held, mine) if mine.any() else np.zeros(len(held.levels))
+            alike = missed[middle]
+            shifts.append(tuple((trust * (missed - alike + common * alike)).tolist()))
         below = (held.actual[..., None] <= held.quantiles)[seen if seen.any() else observed].mean(0)
         covered = tuple(below.tolist())
         return cls(held.levels, tuple(first), tuple(shifts), covered, count, len(held.actual))

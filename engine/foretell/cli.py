@@ -10,7 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -25,6 +25,7 @@ from typer import Argument, Option
 from foretell.arguments import (
     CommonOptions,
     DataOptions,
+    GoingOnOptions,
     RecipeOptions,
     RunOptions,
     SearchOptions,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
     from foretell.check import Checkup
     from foretell.dataset import Dataset
+    from foretell.model import Model
     from foretell.panel import Schema
     from foretell.recipe import Recipe, Summary
     from foretell.report import Report
@@ -130,33 +132,40 @@ def train(
     task: TaskOptions,
     recipes: RecipeOptions,
     run: RunOptions,
+    going_on: GoingOnOptions,
     common: CommonOptions,
     out: Annotated[
         Path | None, Option(metavar="FOLDER", help="Where the model goes; a model there is replaced.")
     ] = None,
-    resume: Annotated[bool, Option("--resume", help="Go on from an interrupted training in --out.")] = False,
 ) -> None:
     """Train one recipe (default: mqrnn) on all of the data and save the model."""
     from foretell.artifact import TRAINING, check_replaceable
     from foretell.files import ensure_writable
-    from foretell.model import seconds_of
+    from foretell.model import load, seconds_of
     from foretell.model import train as run_train
+    from foretell.saved import is_panel
 
     _start(common)
-    recipe = _one_recipe(recipes, "train")
-    seconds_of(run.time_limit, [recipe])
-    horizon, levels = _horizon(task.horizon), level_list(task.levels)
+    if going_on.start is None:
+        asked: dict[str, Any] = {
+            "recipe": _one_recipe(recipes, "train"), "horizon": _horizon(task.horizon),
+            "levels": level_list(task.levels),
+        }  # fmt: skip
+        seconds_of(run.time_limit, [asked["recipe"]])
+    else:
+        asked = _asked_of(load(going_on.start, device=run.device), recipes, task)
+        data = data if is_panel(sales[0]) else _as_in(asked["start"].schema, data)
     folder = _required("--out", out, "the folder that the model goes to")
     check_replaceable(folder)
     ensure_writable(folder)
     model = run_train(
-        _dataset(sales, data), recipe=recipe, horizon=horizon, levels=levels, calibrate=recipes.calibrate, out=folder / TRAINING, resume=resume,
-        progress=_interactive(), **asdict(run),
+        _dataset(sales, data), calibrate=recipes.calibrate, out=folder / TRAINING, resume=going_on.resume,
+        progress=_interactive(), **asked, **asdict(run),
     )  # fmt: skip
     model.save(folder)
     shutil.rmtree(folder / TRAINING, ignore_errors=True)  # its checkpoints have served
     _show_summary(model.summary())
-    _say(f"trained {recipe.name} in {model.fit_seconds:.1f} s; the model is in {folder}")
+    _say(f"trained {model.recipe.name} in {model.fit_seconds:.1f} s; the model is in {folder}")
 
 
 @command
@@ -184,7 +193,9 @@ def tune(
     search_space(type(recipe))  # before the data are read
     horizon, levels = _horizon(task.horizon), level_list(task.levels)
     folder = _required("--out", out, "the folder that the result goes to")
-    given = {key: value for key, value in asdict(run).items() if key not in ("time_limit", "precision")}
+    given = {
+        key: value for key, value in asdict(run).items() if key not in ("time_limit", "precision", "devices")
+    }
     found = run_tune(
         _dataset(sales, data), recipe=recipe, horizon=horizon, levels=levels, windows=search.held_back, trials=search.trials,
         time_limit=run.time_limit or "30m", out=folder, on_trial=_say_trial, **given,
@@ -195,7 +206,7 @@ def tune(
 
 
 @command
-def predict(
+def predict(  # noqa: PLR0913  (each is an option of its own)
     model: Annotated[Path, Argument(metavar="MODEL", help="A folder that `foretell train` wrote.")],
     sales: Sales,
     data: DataOptions,
@@ -203,6 +214,7 @@ def predict(
     levels: Annotated[str | None, Option(metavar="LEVELS", help="Default: those of the training.")] = None,
     only: Annotated[str | None, Option(metavar="ITEMS", help="Forecast these items alone.")] = None,
     device: Annotated[str, Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    devices: Annotated[int, Option(min=1, help="Each forecasts its share of the items.")] = 1,
     out: Annotated[
         Path | None, Option(metavar="FILE", help="A .csv or .parquet file; default: CSV to standard output.")
     ] = None,
@@ -217,7 +229,7 @@ def predict(
             raise ForetellError(f"--out must end in .csv or .parquet, got {str(out)!r}")
         ensure_writable(out.parent)
     wanted = None if levels is None else level_list(levels)
-    trained = load(model, device=device)
+    trained = load(model, device=device, devices=devices)
     tables, items = _dataset(sales, data, trained.schema), names(only) or None
     if out is None:
         forecast = trained.predict(tables, items=items, levels=wanted)
@@ -447,6 +459,35 @@ def _opened(sales: list[str], options: DataOptions, *, quiet: bool) -> Dataset:
     if not quiet:
         _show_data(data)
     return data
+
+
+def _as_in(schema: Schema, options: DataOptions) -> DataOptions:
+    """The options with what they leave out taken from a model's schema; categories are read anew, for new ones may have come."""
+    columns = {
+        role: ",".join(name for name, its in schema.roles.items() if its == role)
+        for role in ("known", "past")
+    }
+    return replace(
+        options, freq=options.freq or schema.frequency.alias, open=options.open or schema.open,
+        dimensions=options.dimensions or ",".join(schema.key[1:]), known=options.known or columns["known"],
+        past=options.past or columns["past"], season=options.season or ",".join(map(str, schema.seasons)),
+        ends=options.ends or schema.ends,
+    )  # fmt: skip
+
+
+def _asked_of(start: Model, recipes: RecipeOptions, task: TaskOptions) -> dict[str, Any]:
+    """What `train` is to do with the model to start from; what the options leave out is as in that."""
+    asked, given = [name for text in recipes.recipe for name in names(text)], nested("--set", recipes.set)
+    strange = [name for name in (*asked, *given) if name != start.recipe.name]
+    if strange:
+        raise ForetellError(
+            f"--from names a model of {start.recipe.name}, but {strange[0]} is asked for. Leave it out, or train without"
+            " --from."
+        )
+    levels = None if task.levels == TaskOptions().levels else level_list(task.levels)
+    return {
+        "start": start, "settings": given.get(start.recipe.name), "horizon": task.horizon, "levels": levels,
+    }  # fmt: skip
 
 
 def _filling(texts: Iterable[str]) -> dict[str, dict[str, Any]]:

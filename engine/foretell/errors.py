@@ -1,13 +1,20 @@
-"""The one error that a user meets."""
+"""The one error that a user meets, and the interruption that they cause themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class ForetellError(ValueError):
     """Something the user can put right; the message says what, expected, got and the way out."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C in a training that had got somewhere; the message says how far, and where that is kept."""
+
+    predictor: Any = None  # a recipe.Predictor with the best weights so far
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

@@ -124,7 +124,7 @@ class Forking(NeuralRecipe):
             (first * draws[:, 2] * 2).long(),
             torch.zeros_like(first),
         )
-        placed = (t.to(windows.device) for t in (items, origins, forks, hidden))
+        placed = windows.place(items, origins, forks, hidden)
         return self._gather(windows, scale, sizes, *placed)
 
     @property
@@ -139,8 +139,11 @@ class Forking(NeuralRecipe):
         """Pinball loss over forks, steps and levels, and Huber loss of the mean head, over what was observed."""
         quantiles, mean = network(batch)
         lost = quantile_and_mean_loss(quantiles, mean, batch.truth, network.levels)
-        weight = batch.trained.float() * batch.unit[:, None, None] ** -EVENNESS
-        return (lost * weight).sum() / weight.sum().clamp(min=1)
+        return (lost * _weights(batch)).sum() / self.weight(batch).clamp(min=1)
+
+    def weight(self, batch: Window) -> Tensor:
+        """The sum of the weights that `loss` is a mean over."""
+        return _weights(batch).sum()
 
     def forecast(
         self,
@@ -248,6 +251,11 @@ def _lag_steps(pairs: tuple[tuple[int, int], ...], horizon: int, device: torch.d
     back = np.stack([season * (k // season + 1 + repeat) - k for season, repeat in pairs], axis=-1)
     with torch.inference_mode(False):  # they are used in training too
         return torch.from_numpy(back).to(device), int(back.max())
+
+
+def _weights(batch: Window) -> Tensor:
+    """[B, F, H] how much each step of each fork counts in the loss."""
+    return batch.trained.float() * batch.unit[:, None, None] ** -EVENNESS
 
 
 def season_errors(values: Tensor, visible: Tensor, seasons: list[int]) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from foretell.neural import embedding_size
+from foretell.neural import embedding_sizes
 
 # Axes in names: B window, F fork, T step of the window, H step of the horizon, L lag, R recent change, Q level, E width.
 
@@ -68,9 +68,11 @@ class ForkingNetwork(nn.Module):
         self.horizon = sizes["horizon"]
         self.register_buffer("levels", torch.tensor(sizes["levels"]))
         lags = len(sizes["lags"])
-        self.embeddings = nn.ModuleList(nn.Embedding(n, embedding_size(n)) for n in sizes["cardinalities"])
+        widths = embedding_sizes(sizes)
+        tables = zip(sizes["cardinalities"], widths, strict=True)
+        self.embeddings = nn.ModuleList(nn.Embedding(n, width_n) for n, width_n in tables)
         seasons = len(sizes["seasons"])
-        static = sizes["static_real"] + sum(embedding_size(n) for n in sizes["cardinalities"]) + 1 + seasons
+        static = sizes["static_real"] + sum(widths) + 1 + seasons
         self.static = nn.Linear(static, width)
         self.neighbours = nn.Conv1d(max(sizes["covariates"], 1), width // 2, 5, padding=2)
         step = sizes["covariates"] + width // 2

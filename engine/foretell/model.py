@@ -14,12 +14,21 @@ from numpy.typing import NDArray
 
 from foretell.budget import parse_seconds
 from foretell.calibration import ENDS, Calibration, HoldsBack, hold_back
-from foretell.errors import ForetellError, nearest
+from foretell.errors import ForetellError, Interrupted, nearest
 from foretell.files import FrameWriter
 from foretell.forecast import Forecast
 from foretell.layout import Layout
 from foretell.panel import Panel, Schema
-from foretell.recipe import Predictor, Recipe, Summarised, Summary, keeps_time_limit, make_recipe
+from foretell.recipe import (
+    Continues,
+    Predictor,
+    Recipe,
+    Summarised,
+    Summary,
+    keeps_time_limit,
+    make_recipe,
+    settings_of,
+)
 from foretell.runs import visible
 from foretell.task import DEFAULT_LEVELS, Run, Task, check_levels
 
@@ -28,7 +37,9 @@ if TYPE_CHECKING:
 
 
 ITEMS_AT_A_TIME = 1 << 13  # of a forecast that goes to a file
+MANY_AT_A_TIME = 1 << 17  # the same where several devices share them, whose processes take seconds to start
 HELD_BACK_SHARE = 0.4  # of a time limit, for the training without the windows that calibrate
+BEST = "best"  # the folder, in that of the checkpoints, of the model that Ctrl-C leaves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,9 +89,11 @@ class Model:
         """
         panel = self._panel_of(data)
         chosen = np.arange(len(panel)) if items is None else find_items(panel.keys, items)
+        shared = getattr(getattr(self.predictor, "run", None), "devices", 1) > 1
+        size = MANY_AT_A_TIME if shared else ITEMS_AT_A_TIME
         with FrameWriter(path) as writer:
-            for first in range(0, len(chosen), ITEMS_AT_A_TIME):
-                some = chosen[first : first + ITEMS_AT_A_TIME]
+            for first in range(0, len(chosen), size):
+                some = chosen[first : first + size]
                 whole = items is None  # items in a row are looked at where they are, others are copied
                 part = panel.between(first, first + len(some)) if whole else panel.take(some)
                 writer.write(self.forecast(part, levels=levels).to_frame())
@@ -132,9 +145,16 @@ class Model:
 
 
 def fit_model(
-    recipe: Recipe, panel: Panel, task: Task, run: Run, *, fingerprint: str = "", calibrate: bool = False
+    recipe: Recipe,
+    panel: Panel,
+    task: Task,
+    run: Run,
+    *,
+    fingerprint: str = "",
+    calibrate: bool = False,
+    start: Predictor | None = None,
 ) -> Model:
-    """Train `recipe` on what lies before each item's origin; the one place where recipes are trained.
+    """Train `recipe` on what lies before each item's origin, from `start` on if given; the one place where recipes are trained.
 
     To `calibrate` its quantiles it is trained a first time without the last windows, unless it has held some back itself;
     of a time limit that first training gets `HELD_BACK_SHARE`.
@@ -150,7 +170,10 @@ def fit_model(
     if calibrate and not getattr(recipe, "holds_back", False):
         held = hold_back(recipe, panel, task, _shortened(run, HELD_BACK_SHARE))
         run = _shortened(run, 1 - HELD_BACK_SHARE)
-    predictor = recipe.fit(panel, task, run)
+    try:
+        predictor = _fit(recipe, panel, task, run, start)
+    except Interrupted as stop:
+        raise _kept(stop, recipe, panel, task, run) from stop
     if calibrate and isinstance(predictor, HoldsBack):
         held = predictor.held_back()
     if calibrate and held is None:
@@ -164,6 +187,24 @@ def fit_model(
     )  # fmt: skip
 
 
+def _fit(recipe: Recipe, panel: Panel, task: Task, run: Run, start: Predictor | None) -> Predictor:
+    if start is None:
+        return recipe.fit(panel, task, run)
+    assert isinstance(recipe, Continues)
+    return recipe.fit_from(start, panel, task, run)
+
+
+def _kept(stop: Interrupted, recipe: Recipe, panel: Panel, task: Task, run: Run) -> Interrupted:
+    """The interruption, with what there is so far saved as a model in `run.out` when it is a model of `recipe`."""
+    if run.out is None or type(getattr(stop.predictor, "recipe", None)) is not type(recipe):
+        return stop
+    best = Model(
+        recipe=recipe, task=task, schema=panel.schema, predictor=stop.predictor, floor=_floor(panel), fit_seconds=0.0
+    )  # fmt: skip
+    best.save(run.out / BEST)
+    return Interrupted(f"{stop}; the best weights so far are a model in {run.out / BEST}, and resume goes on")
+
+
 def _shortened(run: Run, share: float) -> Run:
     return run if run.time_limit is None else replace(run, time_limit=run.time_limit * share)
 
@@ -171,40 +212,92 @@ def _shortened(run: Run, share: float) -> Run:
 def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
     data: Dataset,
     *,
-    recipe: str | Recipe = "mqrnn",
-    horizon: int,
-    levels: Sequence[float] = DEFAULT_LEVELS,
+    recipe: str | Recipe | None = None,
+    horizon: int | None = None,
+    levels: Sequence[float] | None = None,
     settings: Mapping[str, Any] | None = None,
     seed: int = 0,
     device: str = "auto",
+    devices: int = 1,
     precision: Literal["auto", "float32", "bf16"] = "auto",
     threads: int | None = None,
     processes: int | None = None,
     time_limit: str | float | None = None,
     calibrate: bool = False,
+    start: Model | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     progress: bool = False,
 ) -> Model:
-    """Train a recipe on all of `data` and return the model.
+    """Train a recipe (default: mqrnn) on all of `data` and return the model.
 
     `settings` are hyperparameters of a recipe given by name. `time_limit` (seconds, or "10m") ends training in time, of
     the recipes that heed one. `calibrate` adjusts each level by what windows held back before the end say, for which most
-    recipes are trained twice. `out` is a folder for checkpoints, from which
-    `resume=True` goes on after an interruption; without it nothing is written. `model.save` keeps the model.
+    recipes are trained twice. `devices` of them train a network together. `out` is
+    a folder for checkpoints, from which `resume=True` goes on after an interruption; without it nothing is written. A
+    network goes on from the weights of the model `start`, with its recipe, horizon, levels and columns unless others are
+    given. `model.save` keeps the model.
     """
-    task = Task(horizon, tuple(check_levels(levels)))
-    chosen = make_recipe(recipe, settings) if isinstance(recipe, str) else recipe
-    if settings and not isinstance(recipe, str):
-        raise ForetellError(f"settings go with a recipe's name: change {recipe.name}'s own fields instead")
+    chosen = _recipe_to_train(recipe, settings, start)
+    task = _task_to_train(horizon, levels, start)
     run = Run(
-        seed=seed, device=device, precision=precision, threads=threads, processes=processes,
+        seed=seed, device=device, devices=devices, precision=precision, threads=threads, processes=processes,
         out=None if out is None else Path(out), resume=resume, progress=progress,
         time_limit=seconds_of(time_limit, [chosen]),
     )  # fmt: skip
     data = check_dataset(data)
-    panel = data.encode(data.schema, horizon=task.horizon)
-    return fit_model(chosen, panel, task, run, fingerprint=data.fingerprint, calibrate=calibrate)
+    schema = data.schema if start is None else start.schema.extended(data.schema)
+    panel = data.encode(schema, horizon=task.horizon)
+    return fit_model(
+        chosen, panel, task, run, fingerprint=data.fingerprint, calibrate=calibrate,
+        start=None if start is None else start.predictor,
+    )  # fmt: skip
+
+
+def _recipe_to_train(
+    recipe: str | Recipe | None, settings: Mapping[str, Any] | None, start: Model | None
+) -> Recipe:
+    """The recipe asked for; that of the model to start from, with `settings` in place of its own, where there is one."""
+    if recipe is not None and not isinstance(recipe, str):
+        if settings:
+            raise ForetellError(
+                f"settings go with a recipe's name: change {recipe.name}'s own fields instead"
+            )
+    elif start is None:
+        recipe = make_recipe(recipe or "mqrnn", settings)
+    else:
+        recipe = make_recipe(
+            recipe or start.recipe.name, {**_kept_settings(recipe, start), **(settings or {})}
+        )
+    if start is not None and type(recipe) is not type(start.recipe):
+        raise ForetellError(
+            f"a training starts from a model of its own recipe: {recipe.name} was asked for, the model is of"
+            f" {start.recipe.name!r}. Leave the recipe out, or train without it."
+        )
+    if start is not None and not isinstance(recipe, Continues):
+        raise ForetellError(
+            f"{recipe.name} cannot start from a model: it learns nothing that would shorten the next training. Train"
+            " without it; networks can."
+        )
+    return recipe
+
+
+def _kept_settings(recipe: str | None, start: Model) -> Mapping[str, Any]:
+    return settings_of(start.recipe) if recipe in (None, start.recipe.name) else {}
+
+
+def _task_to_train(horizon: int | None, levels: Sequence[float] | None, start: Model | None) -> Task:
+    """What is asked; what is left out, as of the model to start from."""
+    if start is None:
+        if horizon is None:
+            raise ForetellError("horizon is missing: the number of steps to forecast, such as horizon=28")
+        return Task(horizon, tuple(check_levels(DEFAULT_LEVELS if levels is None else levels)))
+    if horizon not in (None, start.task.horizon):
+        raise ForetellError(
+            f"the model to start from forecasts {start.task.horizon} steps, {horizon} were asked for. A network keeps its"
+            " horizon: leave it out, or train without the model."
+        )
+    return start.task if levels is None else Task(start.task.horizon, tuple(check_levels(levels)))
 
 
 def seconds_of(time_limit: str | float | None, recipes: Sequence[Recipe]) -> float | None:
@@ -221,11 +314,14 @@ def seconds_of(time_limit: str | float | None, recipes: Sequence[Recipe]) -> flo
     return seconds
 
 
-def load(folder: str | Path, *, device: str = "auto") -> Model:
-    """The model that `Model.save` wrote to `folder`; raises ForetellError when it is damaged or from a newer foretell."""
+def load(folder: str | Path, *, device: str = "auto", devices: int = 1) -> Model:
+    """The model that `Model.save` wrote to `folder`; raises ForetellError when it is damaged or from a newer foretell.
+
+    A network forecasts a large panel on several `devices`, each with its share of the items.
+    """
     from foretell.artifact import read_model
 
-    return read_model(Path(folder), Run(device=device))
+    return read_model(Path(folder), Run(device=device, devices=devices))
 
 
 def check_dataset(data: Dataset) -> Dataset:

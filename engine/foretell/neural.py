@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -15,14 +17,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from foretell.errors import ForetellError
+from foretell.crew import ALONE, Crew
+from foretell.errors import ForetellError, Interrupted
 from foretell.forecast import Forecast
-from foretell.panel import Panel, Schema
-from foretell.recipe import State, settings_of
+from foretell.memory import in_pieces, short_of_memory
+from foretell.panel import Array, Panel, Schema
+from foretell.recipe import Predictor, State, settings_of
 from foretell.scaling import StaticScale
 from foretell.streaming import Prefetched, panel_device
 from foretell.task import Run, Task
 from foretell.training import Batch, Schedule, Work, fit_network, pick_device, seeded
+from foretell.warmstart import carry_weights, going_on, grown_sizes
 from foretell.windows import Moments, Windows, drawing_device
 
 logger = logging.getLogger(__name__)
@@ -53,6 +58,11 @@ class NeuralRecipe(ABC):
         """Train on what lies before each item's origin."""
         return fit_neural(self, panel, task, run)
 
+    def fit_from(self, start: Predictor, panel: Panel, task: Task, run: Run) -> Fitted:
+        """Go on from a predictor of this recipe, on a panel of its schema; vocabularies may be longer."""
+        assert isinstance(start, Fitted)
+        return fit_neural(self, panel, task, run, start=start)
+
     def load(self, schema: Schema, task: Task, state: State, run: Run) -> Fitted:
         """The predictor whose `state` this is."""
         return Fitted.load(self, task, state, run)
@@ -82,7 +92,12 @@ class NeuralRecipe(ABC):
 
     @abstractmethod
     def loss(self, network: Any, batch: Any) -> Tensor:
-        """What training lowers."""
+        """What training lowers: a mean over the batch's steps, weighted by what `weight` adds up."""
+
+    def weight(self, batch: Any) -> Tensor:
+        """The sum of the weights that `loss` is a mean over; the steps trained on unless a recipe weighs them."""
+        trained: Tensor = batch.trained
+        return trained.float().sum()
 
     @abstractmethod
     def forecast(
@@ -112,20 +127,34 @@ class Fitted:
     def predict(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
         """Forecast each item from its origin on, a chunk of items at a time."""
         wanted = tuple(levels or self.task.levels)
+        if self.run.devices > 1 and len(panel) > PREDICTION_BATCH:  # else there is nothing to share
+            from foretell.devices import predict_on_devices
+
+            return Forecast.build(panel, wanted, *predict_on_devices(self, panel, wanted))
+        return Forecast.build(panel, wanted, *self.arrays(panel, wanted))
+
+    def arrays(self, panel: Panel, levels: tuple[float, ...]) -> tuple[Array, Array]:
+        """Quantiles [N, H, Q] and mean [N, H], by this process alone."""
         device = pick_device(self.run.device)
         network = self.network.to(device).eval()
         windows = windows_of(self.recipe, panel, self.moments, self.task, device)
         scale = torch.from_numpy(self.scale.predict(panel)).to(windows.device)
-        quantiles = np.empty((len(panel), self.task.horizon, len(wanted)), np.float32)
+        quantiles = np.empty((len(panel), self.task.horizon, len(levels)), np.float32)
         mean = np.empty((len(panel), self.task.horizon), np.float32)
+
+        def forecast(items: Tensor) -> tuple[Tensor, Tensor]:
+            chunk = self.recipe.forecast(network, windows, scale, items, levels, self.run.seed)
+            return chunk[0].cpu(), chunk[1].cpu()
+
         with seeded(self.run), torch.inference_mode():
-            for first in range(0, len(panel), PREDICTION_BATCH):
-                items = torch.arange(first, min(first + PREDICTION_BATCH, len(panel)), device=windows.device)
-                chunk = self.recipe.forecast(network, windows, scale, items, wanted, self.run.seed)
-                quantiles[first : first + len(items)], mean[first : first + len(items)] = (
-                    t.cpu() for t in chunk
-                )
-        return Forecast.build(panel, wanted, quantiles, mean)
+            everyone, hint = (
+                torch.arange(len(panel), device=windows.device),
+                _smaller(self.recipe, predicting=True),
+            )
+            for items, chunk in in_pieces(everyone, PREDICTION_BATCH, forecast, hint=hint):
+                rows = items.cpu().numpy()
+                quantiles[rows], mean[rows] = chunk[0].numpy(), chunk[1].numpy()
+        return quantiles, mean
 
     def state(self) -> State:
         """The resolved hyperparameters and sizes as JSON; weights, moments and scales as arrays."""
@@ -162,20 +191,67 @@ class Fitted:
         )
 
 
-def fit_neural(recipe: NeuralRecipe, panel: Panel, task: Task, run: Run) -> Fitted:
-    """Train a neural recipe on what lies before each item's origin."""
+def fit_neural(
+    recipe: NeuralRecipe,
+    panel: Panel,
+    task: Task,
+    run: Run,
+    *,
+    start: Fitted | None = None,
+    crew: Crew = ALONE,
+) -> Fitted:
+    """Train a neural recipe on what lies before each item's origin, from the weights of `start` on when there is one.
+
+    With several devices the work is handed to a crew of processes; each of these calls this again as one of the `crew`.
+    """
     if not (panel.stop > 0).any():
         raise ForetellError(f"{recipe.name} needs at least one item with history to learn from")
-    recipe = recipe.resolved(panel, task)
+    if run.devices > recipe.batch_size:
+        raise ForetellError(
+            f"devices={run.devices} share batches of {recipe.batch_size} windows: raise {recipe.name}.batch_size, or ask"
+            " for fewer devices"
+        )
+    if run.devices > crew.size:
+        return _fit_by_crew(recipe, panel, task, run, start)
+    fitted, work, schedule = prepare(recipe, panel, task, run, start=start, crew=crew)
+    try:
+        progress = fit_network(work, schedule, run, crew=crew)
+    except Interrupted as stop:
+        stop.predictor = fitted
+        raise
+    finally:
+        if isinstance(work.batch, Prefetched):
+            work.batch.close()
+    best = (progress.best_score, progress.best_step)
+    logger.info("%s: %d steps, best validation wQL %.4f at %d", recipe.name, progress.step, *best)
+    return fitted
+
+
+def prepare(
+    recipe: NeuralRecipe,
+    panel: Panel,
+    task: Task,
+    run: Run,
+    *,
+    start: Fitted | None = None,
+    crew: Crew = ALONE,
+) -> tuple[Fitted, Work, Schedule]:
+    """A predictor whose network is still to be trained, and all that the training loop needs to do it."""
+    recipe = recipe.resolved(panel, task) if start is None else going_on(recipe, start.recipe, panel, task)
     device = pick_device(run.device)
-    moments, static_scale = Moments.of(panel), StaticScale.fit(panel)
-    windows = windows_of(recipe, panel, moments, task, device)
+    static_scale = StaticScale.fit(panel)
+    moments = Moments.of(panel) if start is None else start.moments
+    with short_of_memory("the panel", "Train with device='cpu', or on fewer items or a shorter history."):
+        windows = windows_of(recipe, panel, moments, task, device, share=crew.share)
     count = validation_windows(panel, task)
     held = windows.before(count * task.horizon)
     scale = torch.from_numpy(static_scale.predict(panel)).to(windows.device)
     sizes = recipe.sizes(windows, task)
+    sizes = sizes if start is None else grown_sizes(start.sizes, sizes)
     with seeded(run):
         network = recipe.network(sizes).to(device)
+    if start is not None:
+        carry_weights(start.network, network, recipe.name)
     fitted = Fitted(recipe, network, sizes, moments, static_scale, task, run)
 
     def batch(step: int, final: bool) -> Batch:
@@ -188,33 +264,51 @@ def fit_neural(recipe: NeuralRecipe, panel: Panel, task: Task, run: Run) -> Fitt
         network=network,
         batch=batch if feed is None else feed,
         loss=lambda batch: recipe.loss(network, batch),
-        validate=_validation(fitted, windows, count, scale) if count else None,
+        validate=_validation(fitted, windows, count, scale, crew) if count else None,
         names=panel.names,
-        tag=_tag(recipe, sizes, panel),
+        tag=_tag(recipe, sizes, panel, run),
+        weight=recipe.weight,
+        smaller=_smaller(recipe),
     )
     assert recipe.max_steps is not None
-    schedule = Schedule(recipe.max_steps, recipe.learning_rate, recipe.patience)
-    try:
-        progress = fit_network(work, schedule, run)
-    finally:
-        if feed is not None:
-            feed.close()
-    logger.info(
-        "%s: %d steps, best validation wQL %.4f at %d",
-        recipe.name,
-        progress.step,
-        progress.best_score,
-        progress.best_step,
-    )
+    return fitted, work, Schedule(recipe.max_steps, recipe.learning_rate, recipe.patience)
+
+
+def _fit_by_crew(recipe: NeuralRecipe, panel: Panel, task: Task, run: Run, start: Fitted | None) -> Fitted:
+    """The network that `run.devices` processes train together."""
+    from foretell.devices import fit_on_devices
+
+    state, note = fit_on_devices(recipe, panel, task, run, start)
+    fitted = Fitted.load(recipe, task, state, run)
+    if note:
+        stop = Interrupted(note)
+        stop.predictor = fitted
+        raise stop
     return fitted
 
 
+def _smaller(recipe: NeuralRecipe, *, predicting: bool = False) -> str:
+    """The options that make a step, or the forecast of an item, need less memory: those that the recipe has."""
+    order = (
+        ("num_samples", "context_length") if predicting else ("batch_size", "context_length", "hidden_size")
+    )
+    has = settings_of(recipe)
+    named = [f"{recipe.name}.{name} (it is {has[name]})" for name in order if name in has]
+    return f"Lower {' or '.join(named)}, or take device='cpu'."
+
+
 def windows_of(
-    recipe: NeuralRecipe, panel: Panel, moments: Moments, task: Task, device: torch.device
+    recipe: NeuralRecipe,
+    panel: Panel,
+    moments: Moments,
+    task: Task,
+    device: torch.device,
+    *,
+    share: slice = slice(None),
 ) -> Windows:
-    """The panel as a recipe reads it, on `device` where it fits there."""
-    where = panel_device(panel, device)
-    return Windows(panel, moments, horizon=task.horizon, context=recipe.window_length, device=where)
+    """The panel as a recipe reads it, on `device` where it fits there; of each training batch it gathers only a `share`."""
+    length, where = recipe.window_length, panel_device(panel, device)
+    return Windows(panel, moments, horizon=task.horizon, context=length, device=where, share=share)
 
 
 def validation_windows(panel: Panel, task: Task) -> int:
@@ -250,6 +344,12 @@ def seasonal_lags(schema: Schema, *, repeats: int) -> list[tuple[int, int]]:
     return pairs
 
 
+def embedding_sizes(sizes: dict[str, Any]) -> list[int]:
+    """The width of each category's embedding: by its number of codes, or what it was before these grew."""
+    widths: list[int] = sizes.get("embeddings") or [embedding_size(n) for n in sizes["cardinalities"]]
+    return widths
+
+
 def embedding_size(cardinality: int) -> int:
     """A common rule of thumb: half the number of codes, within bounds."""
     return min(LARGEST_EMBEDDING, (cardinality + 1) // 2)
@@ -270,8 +370,13 @@ def between_levels(quantiles: Tensor, have: Tensor, want: tuple[float, ...]) -> 
     return quantiles[..., right - 1] + (quantiles[..., right] - quantiles[..., right - 1]) * weight
 
 
-def _validation(fitted: Fitted, windows: Windows, count: int, scale: Tensor) -> Callable[[], float]:
-    """wQL of the last `count` windows before the origins, over a fixed sample of the items with history before them."""
+def _validation(
+    fitted: Fitted, windows: Windows, count: int, scale: Tensor, crew: Crew
+) -> Callable[[], float]:
+    """wQL of the last `count` windows before the origins, over a fixed sample of the items with history before them.
+
+    Each of the crew forecasts its share of them.
+    """
     device, horizon = next(fitted.network.parameters()).device, fitted.task.horizon
     candidates = np.flatnonzero(windows.before(count * horizon).panel.stop > 0)
     chosen = np.random.default_rng(fitted.run.seed).permutation(candidates)[:VALIDATION_ITEMS]
@@ -282,20 +387,21 @@ def _validation(fitted: Fitted, windows: Windows, count: int, scale: Tensor) -> 
     truths = [(actual.to(device), observed.to(device)) for actual, observed in read]
     size = torch.stack([actual.abs().sum() for actual, _ in truths]).sum().clamp(min=1e-12)
     levels = torch.tensor(VALIDATION_LEVELS, device=device)
+    items, truths = items[crew.share], [(actual[crew.share], seen[crew.share]) for actual, seen in truths]
+    hint = _smaller(fitted.recipe)
+
+    def forecast(stand: Windows, chunk: Tensor) -> tuple[Tensor, Tensor]:
+        return fitted.recipe.forecast(fitted.network, stand, scale, chunk, VALIDATION_LEVELS, None)
 
     def lost(stand: Windows, actual: Tensor, observed: Tensor) -> Tensor:
-        quantiles = torch.cat(
-            [
-                fitted.recipe.forecast(fitted.network, stand, scale, chunk, VALIDATION_LEVELS, None)[0]
-                for chunk in items.split(PREDICTION_BATCH)
-            ]
-        )
+        pieces = in_pieces(items, PREDICTION_BATCH, partial(forecast, stand), hint=hint)
+        quantiles = torch.cat([actual.new_empty((0, horizon, len(levels))), *(made[0] for _, made in pieces)])
         error = actual[..., None] - quantiles
         return (torch.maximum(levels * error, (levels - 1) * error) * observed[..., None]).sum()
 
     def score() -> float:
         total = torch.stack([lost(stand, *truth) for stand, truth in zip(stands, truths, strict=True)]).sum()
-        return float(2 * total / len(levels) / size)
+        return float(2 * crew.total(total) / len(levels) / size)
 
     return score
 
@@ -305,8 +411,10 @@ def _mix(seed: int, step: int) -> int:
     return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def _tag(recipe: NeuralRecipe, sizes: dict[str, Any], panel: Panel) -> str:
-    """What makes two training runs the same: recipe, hyperparameters, shapes and the amount of data."""
+def _tag(recipe: NeuralRecipe, sizes: dict[str, Any], panel: Panel, run: Run) -> str:
+    """What makes two training runs the same: recipe, hyperparameters, shapes, seed and data; read only for checkpoints."""
+    if run.out is None:
+        return recipe.name
     facts = [
         recipe.name,
         settings_of(recipe),
@@ -314,5 +422,10 @@ def _tag(recipe: NeuralRecipe, sizes: dict[str, Any], panel: Panel) -> str:
         len(panel),
         int(panel.stop.sum()),
         int(panel.origin.max(initial=0)),
+        run.seed,
+        [
+            zlib.crc32(np.ascontiguousarray(a).data)
+            for a in (panel.target, panel.known, panel.past, panel.static_real)
+        ],
     ]
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return f"{recipe.name} {hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}"

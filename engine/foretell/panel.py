@@ -54,6 +54,17 @@ class Schema:
         """[C] number of codes of each static category, the unknown one (0) included."""
         return tuple(len(self.vocabularies[name]) + 1 for name in self.static_cat)
 
+    def extended(self, other: Schema) -> Schema:
+        """This schema with the values of its static categories added, at the end, that `other` alone has."""
+        grown = {
+            name: (
+                *self.vocabularies[name],
+                *_absent(other.vocabularies.get(name, ()), self.vocabularies[name]),
+            )
+            for name in self.static_cat
+        }
+        return replace(self, vocabularies={**self.vocabularies, **grown})
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; `from_json` reads them back."""
         return {**{f.name: getattr(self, f.name) for f in fields(self)}, "frequency": asdict(self.frequency)}
@@ -273,6 +284,11 @@ class Panel:
             f"item {self.names[item]!r}: related column {column.split('=')[0]!r} ends {_date(end)}, but the horizon"
             f" reaches {_date(reach)}. Extend it, or set filling (its place 'future')."
         )
+
+
+def _absent(words: tuple[str, ...], known: tuple[str, ...]) -> list[str]:
+    there = set(known)
+    return [word for word in words if word not in there]
 
 
 def _runs(begin: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -76,6 +76,15 @@ class Recipe(Protocol):
         ...
 
 
+@runtime_checkable
+class Continues(Protocol):
+    """A recipe whose training can go on from a fitted predictor, on newer data."""
+
+    def fit_from(self, start: Predictor, panel: Panel, task: Task, run: Run) -> Predictor:
+        """Train on what lies before each item's origin; `panel` has the schema of `start`, vocabularies perhaps longer."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Hyperparameter:
     """One field of a recipe: what it is called, takes, is by default and means."""

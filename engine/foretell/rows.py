@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from foretell.errors import ForetellError
 from foretell.frequency import Frequency
-from foretell.sources import Store, Table, quoted
+from foretell.sources import Store, Table, literal, quoted
 
 # how the rows within one step become one, as SQL
 METHODS: Final[dict[str, str]] = {
@@ -98,6 +98,20 @@ def read_rows(
     )
 
 
+def _spool(store: Store, rows: Rows) -> None:
+    """Put a file in the place of a view whose rows are costly to read, so that both passes need them read once.
+
+    What only messages show, the text of a time or number that does not parse, is kept for those rows alone.
+    """
+    wrong = [i for i, column in enumerate(rows.columns) if _may_be_wrong(rows, column)]
+    shown = ["CASE WHEN step IS NULL THEN written END AS written"]
+    shown += [f"CASE WHEN wrong{i} THEN spelt{i} END AS spelt{i}" for i in wrong]
+    file = literal(store.spooled(f"{rows.view}.parquet"))
+    query = f"SELECT * REPLACE ({', '.join(shown)}) FROM {rows.view}"
+    store.execute(f"COPY ({query}) TO {file} (FORMAT parquet, COMPRESSION snappy)")
+    store.execute(f"CREATE OR REPLACE VIEW {rows.view} AS SELECT * FROM read_parquet({file})")
+
+
 @dataclass(frozen=True, slots=True)
 class Spans:
     """What pass one found: one entry a key."""
@@ -113,6 +127,8 @@ class Spans:
 
 def find_spans(store: Store, rows: Rows) -> Spans:
     """Pass one: group by key. Raises ForetellError for rows without key or time, and for text among numbers."""
+    if rows.table.costly:
+        _spool(store, rows)
     parts = [
         *rows.keys,
         "count(*) AS n",

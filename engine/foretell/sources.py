@@ -41,6 +41,7 @@ _SETTINGS: Final = (
     "SET enable_progress_bar = false",
     "SET streaming_buffer_size = '64MB'",  # DuckDB's threads read on while rows are put on the grid
 )
+_COSTLY: Final = 1 << 24  # bytes of text from which rows are kept as Parquet between the passes
 _LEAST_MEMORY: Final = 1 << 30  # bytes that DuckDB may use at least; past its limit it spills to disk
 _NUMBERS: Final = (
     "INT",
@@ -175,6 +176,7 @@ class Table:
     lacking: Mapping[str, str] = field(
         default_factory=dict
     )  # column -> the first file of several that lacks it
+    costly: bool = False  # a large text file, whose rows take longer to read than to write and read again
     dates: str | None = None  # the format of dates in text, where they are not ISO
 
     def find(self, given: str | None, recognised: Sequence[str]) -> str | None:
@@ -329,7 +331,8 @@ def _open_files(store: Store, patterns: Sequence[str], view: str, name: str, dat
     selects = [f"SELECT * FROM {_read_csv(files, *what)}" for what, files in groups.items()]
     store.execute(f"CREATE VIEW {view} AS {' UNION ALL BY NAME '.join(selects)}")
     table = _typed_table(store, label, view, None, lacking((header.path, header.names) for header in headers))
-    return replace(table, kinds=table.kinds | _spelt_kinds(store, headers, dates))
+    costly = sum(os.path.getsize(header.path) for header in headers) > _COSTLY
+    return replace(table, kinds=table.kinds | _spelt_kinds(store, headers, dates), costly=costly)
 
 
 def _read_csv(files: Sequence[str], delimiter: str, names: Sequence[str]) -> str:

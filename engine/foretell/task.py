@@ -51,6 +51,7 @@ class Run:
     seed: int = 0
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
     precision: Literal["auto", "float32", "bf16"] = "auto"
+    devices: int = 1  # that train one network, or share the items of its forecast
     threads: int | None = None  # of torch on a CPU; default: 1
     processes: int | None = None  # of the one-model-a-series recipes; default: one a core
     out: Path | None = None  # where checkpoints and logs go; None writes nothing
@@ -63,5 +64,7 @@ class Run:
     def __post_init__(self) -> None:
         if self.time_limit is not None and not self.time_limit > 0:
             raise ForetellError(f"time_limit must be more than 0 seconds, got {self.time_limit!r}")
+        if isinstance(self.devices, bool) or not isinstance(self.devices, int) or self.devices < 1:
+            raise ForetellError(f"devices must be a whole number, at least 1, got {self.devices!r}")
         if self.resume and self.out is None:
             raise ForetellError("resume needs the folder that the interrupted run wrote to: give out=")

@@ -20,10 +20,14 @@ from typing import Any, Protocol
 
 import lightning.pytorch as lightning
 import torch
+from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor, nn
 
 from foretell.checkpoint import SafetensorsIO, tagged
-from foretell.errors import ForetellError
+from foretell.crew import ALONE, Crew
+from foretell.errors import ForetellError, Interrupted
+from foretell.memory import short_of_memory
 from foretell.task import Run
 
 logger = logging.getLogger(__name__)
@@ -78,6 +82,11 @@ class Progress:
     losses: list[list[float]] = field(default_factory=list)  # [step, mean training loss since the last row]
     scores: list[list[float]] = field(default_factory=list)  # [step, validation score]
 
+    def spoken(self, schedule: Schedule) -> str:
+        """How far it is, and how good the best weights are."""
+        best = f", best validation wQL {self.best_score:.4f} at step {self.best_step}" if self.scores else ""
+        return f"interrupted at step {self.step} of {schedule.max_steps}{best}"
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -92,7 +101,11 @@ class Work:
         Callable[[], float] | None
     )  # score of the network as it is, lower is better; None: histories too short
     names: list[str]  # [N] of items, for errors
-    tag: str  # what a checkpoint must match to be resumed: recipe, hyperparameters, data
+    tag: str  # what a checkpoint must match to be resumed: the recipe's name, a blank, a hash of all else
+    weight: Callable[[Any], Tensor] | None = (
+        None  # what `loss` is a mean over: a crew adds its shares up by it
+    )
+    smaller: str = "Lower batch_size."  # how a step is made to need less memory
 
 
 def pick_device(name: str) -> torch.device:
@@ -129,26 +142,32 @@ def seeded(run: Run) -> Iterator[None]:
 
 
 def fit_network(
-    work: Work, schedule: Schedule, run: Run, *, clock: Callable[[], float] = time.monotonic
+    work: Work,
+    schedule: Schedule,
+    run: Run,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    crew: Crew = ALONE,
 ) -> Progress:
     """Train `work.network` in place. Raises ForetellError, with the items of the batch, when the loss is not finite.
 
     With `run.out` it leaves checkpoints in `out/checkpoint`, and `run.resume` goes on from there. `run.time_limit` is
-    counted by `clock` from this call on.
+    counted by `clock` from this call on. Ctrl-C raises Interrupted, with the best weights so far in the network. A `crew`
+    goes through the steps together, each process with its share of every batch.
     """
-    pace = None if run.time_limit is None else Pace(run.time_limit, schedule.anneal, clock)
-    conductor = _Conductor(work, schedule, run, pace)
+    pace = None if run.time_limit is None else Pace(run.time_limit, schedule.anneal, clock, crew)
+    conductor = _Conductor(work, schedule, run, pace, crew)
     module = _Module(work, schedule, conductor)
     device = pick_device(run.device)
     resume = _checkpoint_to_resume(run, work.tag)
     with quiet_lightning(), seeded(run):
         trainer = lightning.Trainer(
-            accelerator={"cuda": "gpu"}.get(device.type, device.type),
-            devices=[device.index or 0] if device.type == "cuda" else 1,
+            **_placed(device, crew),
             precision=_precision(run, device),
             max_steps=schedule.max_steps,
             max_epochs=-1,
             gradient_clip_val=schedule.clip,
+            use_distributed_sampler=False,  # batches are shared out where they are made
             callbacks=[conductor],
             plugins=[SafetensorsIO(work.tag)],
             logger=False,
@@ -157,19 +176,72 @@ def fit_network(
             enable_progress_bar=run.progress,
             default_root_dir=run.out or Path(),
         )
-        with keyboard_interrupt():
-            trainer.fit(
-                module, train_dataloaders=_Steps(schedule.max_steps), ckpt_path=resume, weights_only=True
-            )
+        try:
+            with keyboard_interrupt(), short_of_memory("a training step", work.smaller):
+                trainer.fit(
+                    module, train_dataloaders=_Steps(schedule.max_steps), ckpt_path=resume, weights_only=True
+                )
+        except KeyboardInterrupt as stop:
+            if conductor.progress.step == 0:
+                raise
+            conductor.keep_best()
+            work.network.to(device).eval()
+            raise Interrupted(conductor.progress.spoken(schedule)) from stop
     work.network.to(device).eval()
     return conductor.progress
+
+
+def _placed(device: torch.device, crew: Crew) -> dict[str, Any]:
+    """What tells Lightning where to train, and with whom."""
+    cuda = device.type == "cuda"
+    accelerator = "gpu" if cuda else device.type
+    if crew.size == 1:
+        return {"accelerator": accelerator, "devices": [device.index or 0] if cuda else 1}
+    # buffers never change, so that they need not be sent around
+    together = DDPStrategy(cluster_environment=_CrewEnvironment(crew), broadcast_buffers=False)
+    devices = list(range(crew.size)) if cuda else crew.size
+    return {"accelerator": accelerator, "devices": devices, "strategy": together}
+
+
+class _CrewEnvironment(ClusterEnvironment):
+    """Tells Lightning that its processes run already, and that their group is made."""
+
+    def __init__(self, crew: Crew) -> None:
+        super().__init__()
+        self._crew = crew
+
+    creates_processes_externally = True
+    main_address = "localhost"  # neither is used: the group was made over a file
+    main_port = 0
+
+    @staticmethod
+    def detect() -> bool:
+        return False
+
+    def world_size(self) -> int:
+        return self._crew.size
+
+    def set_world_size(self, size: int) -> None:
+        assert size == self._crew.size
+
+    def global_rank(self) -> int:
+        return self._crew.rank
+
+    def set_global_rank(self, rank: int) -> None:
+        assert rank == self._crew.rank
+
+    def local_rank(self) -> int:
+        return self._crew.rank
+
+    def node_rank(self) -> int:
+        return 0
 
 
 class Pace:
     """How fast the steps go, and with that what a time limit leaves time for."""
 
-    def __init__(self, limit: float, anneal: float, clock: Callable[[], float]) -> None:
-        self._clock, self._began = clock, clock()
+    def __init__(self, limit: float, anneal: float, clock: Callable[[], float], crew: Crew = ALONE) -> None:
+        self._clock, self._began, self._crew = clock, clock(), crew
         self._limit, self._hold = limit, limit * (1 - anneal)
         self._stepped, self._steps = 0.0, 0  # seconds spent in training steps, and their number
         self._step_began = self._began
@@ -195,17 +267,17 @@ class Pace:
 
     def may_validate(self) -> bool:
         """Whether a validation as slow as the slowest so far ends before annealing must begin."""
-        return self._spent + self._validation <= self._hold
+        return bool(self._crew.agree(self._spent + self._validation <= self._hold))
 
     def must_anneal(self) -> bool:
         """Whether the time at full learning rate is used up."""
-        return self._spent >= self._hold
+        return bool(self._crew.agree(self._spent >= self._hold))
 
     def steps_left(self) -> int:
         """Training steps that fit into what is left of the limit."""
         seconds = self._stepped / max(self._steps, 1)
         left = max(self._limit - self._spent, 0.0)
-        return int(left / seconds) if seconds > 0 else 1 << 30
+        return int(self._crew.agree(left / seconds if seconds > 0 else 1 << 30))
 
 
 class _Steps:
@@ -228,6 +300,7 @@ class _Module(lightning.LightningModule):
         super().__init__()
         self.network = work.network
         self.work, self.schedule, self.conductor = work, schedule, conductor
+        self._items = torch.empty(0, dtype=torch.long)  # of the batch at hand, for errors
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.AdamW(self.network.parameters(), lr=self.schedule.learning_rate, weight_decay=1e-4)
@@ -235,15 +308,35 @@ class _Module(lightning.LightningModule):
     def training_step(self, _: object, __: int) -> Tensor:
         batch = self.work.batch(self.global_step, self.conductor.progress.anneal_from is not None)
         loss = self.work.loss(batch)
+        self._items = batch.items
         if not bool(torch.isfinite(loss)):
-            raise self._diverged(batch)
-        return loss
+            raise self._diverged("loss")
+        return loss if self.conductor.crew.size == 1 else self._of_crew(loss, batch)
 
-    def _diverged(self, batch: Batch) -> ForetellError:
-        names = sorted({self.work.names[int(item)] for item in batch.items})
+    def _of_crew(self, loss: Tensor, batch: Batch) -> Tensor:
+        """The loss so scaled that its mean over the crew is the loss of the whole batch."""
+        crew, weigh = self.conductor.crew, self.work.weight
+        if weigh is None:
+            return loss
+        mine = weigh(batch)
+        return loss * mine.clamp(min=1) / crew.total(mine).clamp(min=1) * crew.size
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip, and stop where the loss is finite but its gradient is not: one more step would spoil the weights."""
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.schedule.clip)
+        if not bool(torch.isfinite(norm)):
+            raise self._diverged("gradient")
+
+    def _diverged(self, what: str) -> ForetellError:
+        names = sorted({self.work.names[int(item)] for item in self._items})
         shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
         return ForetellError(
-            f"the training loss is not finite at step {self.global_step}; the items of that batch: {shown}."
+            f"the training {what} is not finite at step {self.global_step}; the items of that batch: {shown}."
             " Look for extreme values among them, or lower learning_rate."
         )
 
@@ -251,8 +344,8 @@ class _Module(lightning.LightningModule):
 class _Conductor(lightning.Callback):
     """Sets the learning rate, validates, keeps the best weights, begins the annealing, writes checkpoints."""
 
-    def __init__(self, work: Work, schedule: Schedule, run: Run, pace: Pace | None) -> None:
-        self.work, self.schedule, self.run, self.pace = work, schedule, run, pace
+    def __init__(self, work: Work, schedule: Schedule, run: Run, pace: Pace | None, crew: Crew) -> None:
+        self.work, self.schedule, self.run, self.pace, self.crew = work, schedule, run, pace, crew
         self.progress = Progress()
         self.best: dict[str, Tensor] = {}
         self.average: dict[str, Tensor] = {}
@@ -265,8 +358,10 @@ class _Conductor(lightning.Callback):
             self.pace.step_begins()
         for group in trainer.optimizers[0].param_groups:
             group["lr"] = self._learning_rate(trainer.global_step)
-        # dropout too is a function of seed and step alone, so that resuming needs nothing but the step
-        torch.manual_seed(self.run.seed * 1_000_003 + trainer.global_step)
+        # dropout too is a function of seed, step and rank alone, so that resuming needs nothing but the step
+        torch.manual_seed(
+            self.run.seed * 1_000_003 + trainer.global_step + self.crew.rank * 1_000_000_000_039
+        )
 
     def on_train_batch_end(
         self,
@@ -346,15 +441,23 @@ class _Conductor(lightning.Callback):
         self.best = {}
 
     def _note(self, step: int) -> None:
-        self.progress.losses.append([step, float(torch.stack(self._losses).mean())])
+        mean = self.crew.total(torch.stack(self._losses).mean()) / self.crew.size
+        self.progress.losses.append([step, float(mean)])
         self._losses = []
+
+    def keep_best(self) -> None:
+        """Put the best weights so far into the network: the validated ones, while annealing the average."""
+        self.work.network.load_state_dict(self.best or self.average, strict=False)
 
     def state_dict(self) -> dict[str, Any]:
         return {"progress": asdict(self.progress), "best": self.best, "average": self.average}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.progress = Progress(**state["progress"])
-        self.best, self.average = state["best"], state["average"]
+        device = next(self.work.network.parameters()).device
+        self.best, self.average = (
+            {name: value.to(device) for name, value in state[kind].items()} for kind in ("best", "average")
+        )
 
 
 def _weights(network: nn.Module) -> dict[str, Tensor]:
@@ -370,10 +473,14 @@ def checkpoint_path(out: Path) -> Path:
 def _checkpoint_to_resume(run: Run, tag: str) -> Path | None:
     if not run.resume or run.out is None or not checkpoint_path(run.out).exists():
         return None
-    if tagged(checkpoint_path(run.out)) != tag:
+    found = tagged(checkpoint_path(run.out))
+    if found != tag:
+        theirs, mine = found.partition(" ")[0], tag.partition(" ")[0]
+        other = (
+            f"recipe {theirs!r}, not {mine!r}" if theirs != mine else "other hyperparameters, data or seed"
+        )
         raise ForetellError(
-            f"the checkpoint in {run.out} belongs to another recipe, hyperparameters or data. Train without resume, or"
-            " with another out folder."
+            f"the checkpoint in {run.out} is of {other}. Train without resume, or with another out folder."
         )
     return checkpoint_path(run.out)
 
@@ -407,9 +514,11 @@ def quiet_lightning() -> Iterator[None]:
     levels = [log.level for log in loggers]
     for log in loggers:
         log.setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"lightning\..*")
-        warnings.filterwarnings("ignore", module=r"torch\..*", category=UserWarning)
-        yield
-    for log, level in zip(loggers, levels, strict=True):
-        log.setLevel(level)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"lightning\..*")
+            warnings.filterwarnings("ignore", module=r"torch\..*", category=UserWarning)
+            yield
+    finally:
+        for log, level in zip(loggers, levels, strict=True):
+            log.setLevel(level)

@@ -66,8 +66,10 @@ class Windows:
         horizon: int,
         context: int = 0,
         device: torch.device | str = "cpu",
+        share: slice = slice(None),
     ) -> None:
         self.panel = panel
+        self._share = share
         self.device = torch.device(device)
 
         def place(array: NDArray[Any]) -> Tensor:
@@ -116,6 +118,10 @@ class Windows:
     def codes(self) -> Tensor:
         """[N] `item_codes` of the panel."""
         return item_codes(self.panel.keys).to(self.device)
+
+    def place(self, *draws: Tensor) -> tuple[Tensor, ...]:
+        """Those rows of a training batch's random draws [B, ...] that are this process's to gather, on the device."""
+        return tuple(draw[self._share].to(self.device) for draw in draws)
 
     @property
     def covariate_size(self) -> int:

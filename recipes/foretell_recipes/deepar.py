@@ -18,7 +18,7 @@ from gluonts.torch.model.deepar.module import DeepARModel
 from torch import Tensor
 
 from foretell.layout import Layout
-from foretell.neural import NeuralRecipe, default_steps, embedding_size
+from foretell.neural import NeuralRecipe, default_steps, embedding_sizes
 from foretell.noise import Noise
 from foretell.panel import Array, Panel, Schema
 from foretell.paths import PathLSTM, rows_at_once
@@ -97,7 +97,7 @@ class DeepAR(NeuralRecipe):
             num_feat_static_real=sizes["static_real"] + 1,
             num_feat_static_cat=len(cardinalities),
             cardinality=cardinalities,
-            embedding_dimension=[embedding_size(n) for n in cardinalities],
+            embedding_dimension=embedding_sizes({**sizes, "cardinalities": cardinalities}),
             num_layers=self.num_layers,
             hidden_size=self.hidden_size,
             dropout_rate=self.dropout,
@@ -118,7 +118,7 @@ class DeepAR(NeuralRecipe):
         """Windows of a context and a horizon around random origins."""
         items, origins = sample_windows(windows.spans, self.batch_size, generator)
         hidden = sample_hidden(self.batch_size, self.window_length, self.cold_share, generator)
-        placed = (t.to(windows.device) for t in (items, origins, hidden))
+        placed = windows.place(items, origins, hidden)
         return self._window(windows, scale, sizes, *placed, ahead=sizes["horizon"])
 
     def loss(self, network: DeepARModel, batch: Window) -> Tensor:
@@ -249,11 +249,13 @@ def likelihood_of(panel: Panel) -> Likelihood:
     official window, 600 steps gave wQL .091 with it and .063 with Student's t.
     """
     chunks = visible(panel.target, Layout(panel.start, panel.offsets), panel.stop)
-    counts = all(_are_counts(values[~np.isnan(values)]) for _, values, _ in chunks)
+    if not all(_are_counts(values[~np.isnan(values)]) for _, values, _ in chunks):
+        return "student_t"
     means, _, count = history_moments(panel)
     means = np.sort(means[count > 0])
-    typical = means[np.searchsorted(means.cumsum(), means.sum() / 2)] if len(means) else 0.0
-    return "negative_binomial" if counts and typical < LARGEST_COUNT else "student_t"
+    below = means.cumsum()  # of the sum, by items up to each
+    typical = means[np.searchsorted(below, below[-1] / 2)] if len(means) else 0.0
+    return "negative_binomial" if typical < LARGEST_COUNT else "student_t"
 
 
 def _are_counts(seen: Array) -> bool:

@@ -99,7 +99,7 @@ class TFT(NeuralRecipe):
         """Windows of a context and a horizon around random origins."""
         items, origins = sample_windows(windows.spans, self.batch_size, generator)
         hidden = sample_hidden(self.batch_size, self.window_length, self.cold_share, generator)
-        placed = (t.to(windows.device) for t in (items, origins, hidden))
+        placed = windows.place(items, origins, hidden)
         return self._window(windows, scale, sizes, *placed)
 
     def loss(self, network: Network, batch: Window) -> Tensor:

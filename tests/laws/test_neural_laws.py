@@ -11,6 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from foretell import neural
+from foretell.crew import Crew
 from foretell.neural import Fitted, windows_of
 from foretell.panel import Panel
 from foretell.recipe import make_recipe
@@ -21,7 +23,7 @@ from panels import daily, weekly_sales
 
 HORIZON = 6
 LEVELS = (0.1, 0.5, 0.9)
-NEURAL = ["mqrnn", "deepar"]
+NEURAL = ["mqrnn", "mqcnn", "deepar", "tft"]
 law = settings(deadline=None, derandomize=True, max_examples=15)
 
 
@@ -108,12 +110,53 @@ def test_an_items_forecast_does_not_depend_on_which_others_are_asked_for(name: s
 
 
 @pytest.mark.parametrize("name", NEURAL)
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_the_number_forecast_at_a_time_matters_only_in_the_last_bits(
+    name: str, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = daily([*weekly_sales(3), []])
+    fitted = untrained(name, panel)
+    together = fitted.predict(panel).quantiles
+    monkeypatch.setattr(neural, "PREDICTION_BATCH", size)
+    np.testing.assert_allclose(fitted.predict(panel).quantiles, together, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", NEURAL)
 @law
 @given(st.integers(0, 2**31), st.lists(st.floats(0.01, 0.99), min_size=2, max_size=6, unique=True))
 def test_quantiles_rise_with_their_level(name: str, seed: int, levels: list[float]) -> None:
     panel = daily([*weekly_sales(seed), [], [3.0]])
     quantiles = untrained(name, panel).predict(panel, levels=sorted(levels)).quantiles
     assert (np.diff(quantiles, axis=-1) >= 0).all()
+
+
+def batch_of(fitted: Fitted, panel: Panel, share: slice = slice(None)) -> Any:
+    cpu, generator = torch.device("cpu"), torch.Generator().manual_seed(4)
+    windows = windows_of(fitted.recipe, panel, fitted.moments, fitted.task, cpu, share=share)
+    scale = torch.from_numpy(fitted.scale.predict(panel))
+    return fitted.recipe.batch(windows, scale, fitted.sizes, generator)
+
+
+@pytest.mark.parametrize("name", NEURAL)
+def test_the_shares_of_a_crew_add_up_to_the_batch_and_its_loss(name: str) -> None:
+    panel = daily([*weekly_sales(3), []])
+    fitted = untrained(name, panel, batch_size=7)
+    network = fitted.network.eval()
+    whole, shares = batch_of(fitted, panel), [batch_of(fitted, panel, Crew(r, 3).share) for r in range(3)]
+    assert sorted(torch.cat([share.items for share in shares]).tolist()) == sorted(whole.items.tolist())
+    losses = torch.stack([fitted.recipe.loss(network, share).detach() for share in shares])
+    weights = torch.stack([fitted.recipe.weight(share) for share in shares])
+    expected = float(fitted.recipe.loss(network, whole).detach())
+    assert float((losses * weights).sum() / weights.sum()) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("covariates", [True, False])
+@pytest.mark.parametrize("name", NEURAL)
+def test_every_weight_takes_part_in_the_loss(name: str, covariates: bool) -> None:
+    panel = daily(weekly_sales(3), covariates=covariates)
+    fitted = untrained(name, panel)  # ddp waits for the gradient of each
+    fitted.recipe.loss(fitted.network, batch_of(fitted, panel)).backward()
+    assert [key for key, weight in fitted.network.named_parameters() if weight.grad is None] == []
 
 
 @pytest.mark.parametrize("name", NEURAL)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Sequence
 
@@ -34,6 +36,15 @@ def endless_when_large(
             time.sleep(0.01)
         except Exception:
             continue
+    return average(values, season, horizon, levels)
+
+
+def killed_when_large(
+    values: Floats, season: int, horizon: int, levels: Sequence[float]
+) -> tuple[Floats, Floats]:
+    """As `average`, but above 100 its process is killed, as a system short of memory does it."""
+    if values.mean() > 100:
+        os.kill(os.getpid(), signal.SIGKILL)
     return average(values, season, horizon, levels)
 
 

@@ -25,32 +25,42 @@ from foretell_recipes.seasonal_naive import SeasonalNaive
 LEVELS = (0.1, 0.5, 0.9)
 
 
-def held(quantiles: list[float], actual: np.ndarray) -> HeldBack:
-    """The same forecast for every item [N] and step [H] of one window."""
-    table = np.broadcast_to(np.array(quantiles, np.float32), (1, *actual.shape, len(quantiles)))
-    return HeldBack(table, actual[None].astype(np.float32), LEVELS)
+def held(quantiles: list[float], actual: np.ndarray, windows: int = 1) -> HeldBack:
+    """The same forecast for every item [N] and step [H], and the same actuals in all windows."""
+    truth = np.broadcast_to(actual.astype(np.float32), (windows, *actual.shape))
+    table = np.broadcast_to(np.array(quantiles, np.float32), (*truth.shape, len(quantiles)))
+    return HeldBack(table, truth, LEVELS)
 
 
 def test_shifts_follow_a_case_worked_by_hand() -> None:
-    # 20 items, one step, actual 7, forecast 0, 5, 10: missed by 7, 2, -3, a width is 10; 20 forecasts are half trusted.
-    learnt = Calibration.learn(held([0, 5, 10], np.full((20, 1), 7.0)))
-    np.testing.assert_allclose(learnt.shifts, [[0.35, 0.1, -0.15]], rtol=1e-6)
+    # 5 items, 4 windows, one step, actual 7, forecast 0, 5, 10: missed by 7, 2, -3, a width is 10. Of the 2 that all miss
+    # alike, half is trusted after 4 windows: 6, 1, -4; and half of that after 20 forecasts.
+    learnt = Calibration.learn(held([0, 5, 10], np.full((5, 1), 7.0), windows=4))
+    np.testing.assert_allclose(learnt.shifts, [[0.3, 0.05, -0.2]], rtol=1e-6)
     assert learnt.covered == (0, 0, 1)
     adjusted = learnt.apply(np.array([[[0.0, 1, 2]]]), LEVELS, np.array([[2.0]]))
-    np.testing.assert_allclose(adjusted, [[[0.7, 1.2, 1.7]]], rtol=1e-6)
+    np.testing.assert_allclose(adjusted, [[[0.6, 1.1, 1.6]]], rtol=1e-6)
     between = learnt.apply(np.array([[[1.0]]]), [0.3], np.array([[1.0]]))
-    np.testing.assert_allclose(between, [[[1.225]]], rtol=1e-6)  # halfway from 0.35 to 0.1
+    np.testing.assert_allclose(between, [[[1.175]]], rtol=1e-6)  # halfway from 0.3 to 0.05
 
 
 def test_coverage_is_put_right_on_data_that_were_not_learnt_from() -> None:
     rng = np.random.default_rng(0)
     narrow = [-0.64, 0.3, 1.24]  # of standard normal data: half as wide as it should be, and too high
-    learnt = Calibration.learn(held(narrow, rng.normal(0, 1, (400, 4))))
+    learnt = Calibration.learn(held(narrow, rng.normal(0, 1, (400, 4)), windows=200))
     fresh = rng.normal(0, 1, (4000, 4))
     table = np.broadcast_to(np.array(narrow), (4000, 4, 3))
     adjusted = learnt.apply(table, LEVELS, table[..., 2] - table[..., 0])
     np.testing.assert_allclose((fresh[..., None] <= adjusted).mean((0, 1)), LEVELS, atol=0.03)
     assert abs((fresh[..., None] <= table).mean((0, 1)) - LEVELS).max() > 0.1
+
+
+def test_one_window_in_which_all_items_err_alike_moves_the_median_little() -> None:
+    # 1,000 items sold one width more than foretold, once: the interval is as right as it was, and a fifth of the rise counts
+    learnt = Calibration.learn(held([0, 5, 10], np.random.default_rng(0).normal(15, 3.9, (1000, 1))))
+    low, middle, high = learnt.shifts[0]
+    assert middle == pytest.approx(0.2, abs=0.02)
+    assert (low - middle, high - middle) == pytest.approx((0, 0), abs=0.06)
 
 
 def test_parts_of_the_horizon_are_shifted_apart_where_there_are_many_forecasts() -> None:

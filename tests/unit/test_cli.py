@@ -387,6 +387,23 @@ def test_auto_trains_within_a_time_limit_and_shows_its_members(run: Run) -> None
     assert run("predict", "model", *TABLES[:5], "--out", "forecast.csv").exit_code == 0
 
 
+def test_a_network_goes_on_from_a_saved_one_on_newer_data_with_its_columns(run: Run) -> None:
+    small = [f"mqrnn.{x}" for x in ("hidden_size=8", "max_steps=3", "context_length=14", "batch_size=4")]
+    common = ("train", *TABLES, "--device", "cpu", "--horizon", 7, "--levels", "0.2,0.8", "--out", "last")
+    assert run(*common, *(word for text in small for word in ("--set", text))).exit_code == 0
+    more = pd.read_csv("sales.csv").replace({"item_id": {"a": "c"}})
+    pd.concat([pd.read_csv("sales.csv"), more[more["item_id"] == "c"]]).to_csv("sales.csv", index=False)
+    pd.DataFrame({"item_id": list("abc"), "family": ["bag", "mug", "hat"]}).to_csv("items.csv", index=False)
+    newer = ("train", *TABLES[:5], "--device", "cpu", "--from", "last", "--out", "next")
+    result = run(*newer)
+    assert result.exit_code == 0, result.output
+    assert "known ahead: promo" in result.stderr
+    first, second = (json.loads(Path(name, "manifest.json").read_text()) for name in ("last", "next"))
+    assert second["schema"]["vocabularies"]["family"] == ["bag", "mug", "hat"]
+    assert (second["task"], second["hyperparameters"]) == (first["task"], first["hyperparameters"])
+    assert "--from names a model of mqrnn, but ets is asked for" in run(*newer, "--recipe", "ets").stderr
+
+
 def test_a_time_limit_is_refused_where_it_is_no_time_or_makes_no_sense(run: Run) -> None:
     common = ("backtest", *TABLES, "--horizon", 7, "--recipe")
     refused(

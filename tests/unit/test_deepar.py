@@ -25,6 +25,8 @@ def test_small_counts_are_negative_binomial_and_the_rest_students_t() -> None:
     assert likelihood_of(daily([[0, 3, 2, 0, 1]])) == "negative_binomial"
     assert likelihood_of(daily([[0, 3.5, 2, 0, 1]])) == "student_t"
     assert likelihood_of(daily([[0, 3, -2, 0, 1]])) == "student_t"
+    assert likelihood_of(daily([[-5, -3], [-2, -1], [-4, 0]])) == "student_t"
+    assert likelihood_of(daily([[0, 0], [0, 0]])) == "negative_binomial"
     assert likelihood_of(daily([[1000, 3000, 2000]])) == "student_t"
     # most items have small counts, but most of the sum is of the large one
     assert likelihood_of(daily([[0, 3, 2], [1, 0, 1], [1000, 3000, 2000]])) == "student_t"

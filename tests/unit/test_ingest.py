@@ -10,6 +10,7 @@ import pytest
 
 from foretell.dataset import Dataset
 from foretell.errors import ForetellError
+from foretell.rows import _spool as _SPOOL
 
 NAN = np.nan
 
@@ -265,6 +266,22 @@ def test_text_far_down_a_csv_is_named_with_its_row(tmp_path):
         ForetellError, match=r"item 'a' at 2006-10-12 in .*sales.csv: 'target' must be a number, got 'x1'"
     ):
         Dataset(path, freq="D")
+
+
+def test_a_large_text_file_gives_the_same_panel_and_the_same_errors(tmp_path, monkeypatch):
+    rows = [f"{item},2024-01-{day:02},{day / 2},{day % 2}" for day in range(1, 29) for item in ("007", "b")]
+    path, bad = tmp_path / "sales.csv", tmp_path / "bad.csv"
+    path.write_text("\n".join(["item_id,timestamp,target,promo", *rows]))
+    bad.write_text("\n".join(["item_id,timestamp,target,promo", *rows, "b,2024-01-29,x1,0"]))
+    small = Dataset(path, path, freq="D", known=["promo"])
+    spooled = []
+    monkeypatch.setattr("foretell.sources._COSTLY", 0)
+    monkeypatch.setattr("foretell.rows._spool", lambda *given: spooled.append(given) or _SPOOL(*given))
+    large = Dataset(path, path, freq="D", known=["promo"])
+    assert spooled
+    assert large.fingerprint == small.fingerprint
+    with pytest.raises(ForetellError, match=r"item 'b' at 2024-01-29 in .*bad.csv: 'target' .* got 'x1'"):
+        Dataset(bad, freq="D")
 
 
 def test_a_date_far_off_is_named_before_memory_runs_out():

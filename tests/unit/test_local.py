@@ -9,6 +9,7 @@ import local_models
 import numpy as np
 import pytest
 
+from foretell.errors import ForetellError
 from foretell.local import TimeUp, fill_gaps, fit_each, seasonal_naive, time_limit
 from foretell.task import Run
 
@@ -39,6 +40,14 @@ def test_a_model_that_runs_past_its_time_is_replaced_and_marked(run: Run) -> Non
     assert np.flatnonzero(got.failed).tolist() == [0]
     assert np.isfinite(got.quantiles).all()
     assert time.monotonic() - begun < 30  # a fresh process takes some seconds to start
+
+
+def test_a_process_that_is_killed_ends_the_run_with_a_message_and_the_next_run_is_well() -> None:
+    history = histories([1000.0] + [10.0] * 29)
+    with pytest.raises(ForetellError, match=r"was killed, most likely for want of memory.*processes=1"):
+        fit_each(local_models.killed_when_large, history, 7, 4, LEVELS, Run(processes=2), limit=5)
+    got = fit_each(local_models.average, history, 7, 4, LEVELS, Run(processes=2), limit=5)
+    assert not got.failed.any()
 
 
 def test_a_forecast_that_is_no_number_counts_as_failure() -> None:

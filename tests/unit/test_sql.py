@@ -84,7 +84,7 @@ def test_a_column_may_begin_with_gaps_or_whole_numbers_for_long(shop):
         ("-- nothing", "must be a SELECT, got 'nothing'"),
         ("WITH s AS (SELECT 1) DELETE FROM sales", "shop.db: near"),
         ("SELECT 1; DROP TABLE sales", "shop.db: near"),
-        ("SELECT 1) AS q; DROP TABLE sales; --", r"shop\.db"),
+        ("SELECT 1) AS q; DROP TABLE sales; --", "has no column .item_id."),
         ("SELECT * FROM salez", "shop.db: no such table: salez"),
         ("SELECT nope FROM sales", "shop.db: no such column: nope"),
         ("SELECT item_id, timestamp FROM sales", r"the target table \(shop.db\) has no column 'target'. It has: item_id"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import os
+import signal
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from foretell.checkpoint import SafetensorsIO
-from foretell.errors import ForetellError
+from foretell.errors import ForetellError, Interrupted
 from foretell.task import Run
 from foretell.training import Schedule, Work, checkpoint_path, fit_network, pick_device
 
@@ -92,6 +94,57 @@ def test_a_loss_that_is_not_a_number_names_step_and_items() -> None:
         fit_network(work(broken_at=7), SCHEDULE, Run())
 
 
+def test_a_gradient_that_explodes_is_caught_before_it_spoils_the_weights() -> None:
+    job = work()
+    weights = list(job.network.parameters())
+
+    def loss(line: Line) -> Tensor:  # finite, but its slope is not
+        return job.loss(line) + torch.sqrt(weights[0].sum().abs() * 0)
+
+    with pytest.raises(ForetellError, match=r"training gradient is not finite at step 0; .*: apple, plum\."):
+        fit_network(replace(job, loss=loss), SCHEDULE, Run())
+    assert all(bool(torch.isfinite(weight).all()) for weight in weights)
+
+
+def test_ctrl_c_leaves_the_best_weights_in_the_network_and_says_how_far_it_was() -> None:
+    job = work(scores=[3.0, 2.0, 9.0, 9.0, 9.0])
+    kept: list[Tensor] = []
+    every = SCHEDULE.validate_every
+
+    def batch_until(step: int, final: bool) -> Line:
+        if step == 3 * every + 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return batch(step, final)
+
+    validate = job.validate
+    assert validate is not None
+
+    def watched() -> float:
+        score = validate()
+        if score == 2.0:
+            kept.extend(p.detach().clone() for p in job.network.parameters())
+        return score
+
+    job = replace(job, batch=batch_until, validate=watched)
+    with pytest.raises(
+        Interrupted, match=rf"step \d+ of 200, best validation wQL 2.0000 at step {2 * every}"
+    ):
+        fit_network(job, SCHEDULE, Run())
+    for now, then in zip(job.network.parameters(), kept, strict=True):
+        assert torch.equal(now, then)
+
+
+def test_out_of_memory_says_which_option_lowers_it() -> None:
+    def loss(_: Line) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    job = replace(work(), loss=loss, smaller="Lower mqrnn.batch_size (it is 32).")
+    with pytest.raises(
+        ForetellError, match=r"does not fit the device's memory\. Lower mqrnn\.batch_size \(it is 32\)"
+    ):
+        fit_network(job, SCHEDULE, Run())
+
+
 def test_nothing_is_written_without_an_out_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     fit_network(work(), SCHEDULE, Run())
@@ -110,10 +163,17 @@ def test_an_interrupted_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
         assert torch.equal(first, second)
 
 
-def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
-    fit_network(work(), SCHEDULE, Run(out=tmp_path))
-    with pytest.raises(ForetellError, match="another recipe, hyperparameters or data"):
-        fit_network(work(tag="other"), SCHEDULE, Run(out=tmp_path, resume=True))
+@pytest.mark.parametrize(
+    ("tag", "message"),
+    [
+        ("deepar a", "is of recipe 'mqrnn', not 'deepar'"),
+        ("mqrnn b", "of other hyperparameters, data or seed"),
+    ],
+)
+def test_a_checkpoint_of_another_run_is_refused(tag: str, message: str, tmp_path: Path) -> None:
+    fit_network(work(tag="mqrnn a"), SCHEDULE, Run(out=tmp_path))
+    with pytest.raises(ForetellError, match=message):
+        fit_network(work(tag=tag), SCHEDULE, Run(out=tmp_path, resume=True))
 
 
 def test_a_truncated_checkpoint_is_refused(tmp_path: Path) -> None:
