@@ -11,7 +11,7 @@ INTRODUCTION = """# Speed, side by side
 Written by `python -m benchmarks.speed` from `speed.csv`. Within a part everybody works on the same series with the same sizes, in
 one run, taking turns; a figure is the median over the rounds. *Rate* is work a second. *Ratio* is foretell's rate over the row's: how
 many times as fast foretell is. Where the clock is `cpu`, both are of processor seconds, which other work on the machine disturbs little;
-wall seconds stand beside them. All run on as many threads as the column says. Where a row's work is less than the others', it is the rate that is
+wall seconds stand beside them. All run on as many threads as the column says. *At least* is what foretell sets out to reach. Where a row's work is less than the others', it is the rate that is
 compared."""
 
 _GROWTH = "growth"
