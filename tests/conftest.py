@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -15,3 +16,9 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the real data are not here: set FORETELL_DATA")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_is_heard() -> None:
+    """A shell that starts a process in the background lets it ignore Ctrl-C; the tests of it need it heard."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
