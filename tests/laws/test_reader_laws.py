@@ -172,11 +172,15 @@ def anything(draw):
     table = {
         "item_id": draw(columns_of(IDS)),
         "timestamp": draw(columns_of(STEPS if freq in ("1", "YS") else DATES)),
-        "target": draw(columns_of(st.one_of(st.integers(0, 5), st.floats(-9, 9), st.sampled_from(["3", None])))),
+        "target": draw(
+            columns_of(st.one_of(st.integers(0, 5), st.floats(-9, 9), st.sampled_from(["3", None])))
+        ),
         "price": draw(columns_of(st.one_of(st.integers(0, 5), st.floats(-9, 9), st.text(max_size=2)))),
     }
     items = {"item_id": draw(columns_of(IDS)), "size": draw(columns_of(st.integers(0, 5)))}
-    sums = draw(st.sampled_from([None, {"target": "sum", "price": "last"}, {"target": "mean", "price": "max"}]))
+    sums = draw(
+        st.sampled_from([None, {"target": "sum", "price": "last"}, {"target": "mean", "price": "max"}])
+    )
     given_options = {
         "freq": freq, "aggregation": sums, "date_format": draw(st.sampled_from([None, "%d.%m.%Y"])),
         "ends": draw(st.sampled_from(["last", "own"])), "strict": draw(st.integers(0, 9)) == 0,

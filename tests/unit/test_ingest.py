@@ -46,7 +46,9 @@ def test_rows_in_any_order_land_on_their_steps_and_items_are_sorted():
         lambda frame: pa.Table.from_pandas(frame).to_reader(),
         lambda frame: frame.astype({"target": np.float16}),
         lambda frame: pa.Table.from_pandas(frame).cast(
-            pa.schema([("item_id", pa.string_view()), ("timestamp", pa.date64()), ("target", pa.decimal256(50, 2))])
+            pa.schema(
+                [("item_id", pa.string_view()), ("timestamp", pa.date64()), ("target", pa.decimal256(50, 2))]
+            )
         ),
         lambda frame: frame.set_index(["item_id", "timestamp"]),
         lambda frame: frame.astype({"item_id": "category", "target": "Int64"}),
