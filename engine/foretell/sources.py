@@ -234,7 +234,7 @@ class Table:
             return None
         target = "BOOLEAN" if self.kinds[column] == "boolean" else "DOUBLE"
         name = quoted(column)
-        return f"({name} IS NOT NULL AND TRY_CAST({name} AS {target}) IS NULL AND trim({name}) NOT IN {_words()})"
+        return f"({name} IS NOT NULL AND TRY_CAST({name} AS {target}) IS NULL AND trim(CAST({name} AS VARCHAR)) NOT IN {_words()})"
 
     def moment(self, column: str, frequency: Frequency) -> str:
         """SQL of the TIMESTAMP (BIGINT for integer time) that a column holds; NULL where it does not parse."""
@@ -446,7 +446,7 @@ def _kind(dtype: str) -> Kind:
     if dtype.startswith(("TIMESTAMP", "DATE")):
         return "time"
     if dtype.startswith((*_NUMBERS, '"NULL"', "NULL", "USMALLINT", "UTINYINT", "UHUGEINT", "BIGNUM")):
-        return "other" if dtype.endswith("]") else "number"
+        return "other" if dtype.endswith("]") or dtype == "INTERVAL" else "number"
     return "other"
 
 
@@ -454,7 +454,7 @@ def _as_arrow(source: Any, name: str) -> Any:
     import pyarrow as pa
 
     if isinstance(source, pd.DataFrame):
-        return _from_pandas(source, name)
+        return _readable_types(_from_pandas(source, name))
     if type(source).__module__.startswith("polars") and hasattr(source, "collect"):
         source = source.collect()
     if hasattr(source, "to_table") and not isinstance(source, pa.Table):
@@ -462,7 +462,7 @@ def _as_arrow(source: Any, name: str) -> Any:
     if hasattr(source, "__arrow_c_stream__"):
         table = pa.table(source)
         _refuse_twins(table.column_names, name)
-        return table
+        return _readable_types(table)
     raise ForetellError(
         f"{name} must be a pandas, polars or Arrow table, a path, a glob or foretell.Sql, got {type(source).__name__}"
     )
@@ -502,3 +502,13 @@ def _spelt(value: object) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _readable_types(table: Any) -> Any:
+    """`table` with the numbers that DuckDB cannot scan (half floats, decimals of 256 bits) as float64."""
+    import pyarrow as pa
+
+    for position, column in enumerate(table.schema):
+        if pa.types.is_float16(column.type) or pa.types.is_decimal256(column.type):
+            table = table.set_column(position, column.name, table.column(position).cast(pa.float64()))
+    return table

@@ -144,40 +144,75 @@ def test_a_table_lands_on_the_grid_as_pandas_says(route):
     holds()
 
 
+ROWS = 8
 CELLS = st.one_of(
     st.none(), st.booleans(), st.integers(-(10**30), 10**30), st.floats(), st.text(max_size=6), st.dates(),
     st.datetimes(), st.sampled_from(["2024-01-01", "2024-02-30", "NaN", "", "7", "7.0", "inf", "1e400", "0x1", "\x00", "9999-12-31"]),
 )  # fmt: skip
-COLUMN = st.one_of(
-    CELLS.map(lambda cell: [cell] * 8), st.lists(CELLS, min_size=8, max_size=8),
-    st.lists(st.integers(0, 5), min_size=8, max_size=8),
-    st.lists(st.sampled_from(["2024-01-01", "2024-01-02", "2024-01-05 10:00", None]), min_size=8, max_size=8),
-)  # fmt: skip
+IDS = st.sampled_from(["a", "b", "7", 7, 7.0])
+DATES = st.sampled_from(["2024-01-01", "2024-01-02", "2024-01-05 10:00", datetime.date(2024, 1, 3)])
+STEPS = st.one_of(st.integers(-3, 9), st.sampled_from([2.0, "4", 2019, 2020]))
+
+
+@st.composite
+def columns_of(draw, likely):
+    """A column of likely cells, all of one kind or mixed, in which up to two are anything at all."""
+    one = draw(st.booleans())
+    cells = draw(st.lists(likely, min_size=ROWS, max_size=ROWS))
+    if one:
+        cells = [cell for cell in cells if type(cell) is type(cells[0])]
+    odd = draw(st.lists(CELLS, min_size=1, max_size=2)) if draw(st.integers(0, 5)) == 0 else []
+    return (odd + cells * ROWS)[:ROWS]
+
+
+@st.composite
+def anything(draw):
+    """A table that could nearly be read, one of items, and the options."""
+    freq = draw(st.sampled_from(["D", "1", "W", "MS", "h", "YS"]))
+    table = {
+        "item_id": draw(columns_of(IDS)),
+        "timestamp": draw(columns_of(STEPS if freq in ("1", "YS") else DATES)),
+        "target": draw(
+            columns_of(st.one_of(st.integers(0, 5), st.floats(-9, 9), st.sampled_from(["3", None])))
+        ),
+        "price": draw(columns_of(st.one_of(st.integers(0, 5), st.floats(-9, 9), st.text(max_size=2)))),
+    }
+    items = {"item_id": draw(columns_of(IDS)), "size": draw(columns_of(st.integers(0, 5)))}
+    sums = draw(
+        st.sampled_from([None, {"target": "sum", "price": "last"}, {"target": "mean", "price": "max"}])
+    )
+    given_options = {
+        "freq": freq, "aggregation": sums, "date_format": draw(st.sampled_from([None, "%d.%m.%Y"])),
+        "ends": draw(st.sampled_from(["last", "own"])), "strict": draw(st.integers(0, 9)) == 0,
+    }  # fmt: skip
+    rows = pd.DataFrame(items, dtype=object)
+    once = ~rows["item_id"].map(lambda name: str(name).removesuffix(".0")).duplicated()
+    return pd.DataFrame(table, dtype=object), rows[once], given_options
+
+
+def stored(frame, route, path):
+    """The frame itself, or the file of it."""
+    if route == "pandas":
+        return frame
+    if route == "csv":
+        path.with_suffix(".csv").write_bytes(frame.to_csv(index=False).encode(errors="replace"))
+        return path.with_suffix(".csv")
+    texts = frame.map(lambda cell: None if cell is None else str(cell).encode(errors="replace").decode())
+    texts.to_parquet(path.with_suffix(".parquet"))
+    return path.with_suffix(".parquet")
 
 
 @pytest.mark.parametrize("route", ["csv", "pandas", "parquet"])
 def test_any_cells_at_all_are_read_or_refused_with_a_message(route):
     @settings(law, max_examples=100)
-    @given(
-        st.tuples(COLUMN, COLUMN, COLUMN), st.sampled_from(["D", "1", "W", "MS", "h"]), options, st.booleans()
-    )
-    def holds(columns, freq, given_options, dated):
-        frame = pd.DataFrame(
-            dict(zip(("item_id", "timestamp", "target"), columns, strict=True)), dtype=object
-        )
-        form = {"date_format": "%d.%m.%Y"} if dated else {}
+    @given(anything())
+    def holds(tables):
+        table, items, given_options = tables
         with tempfile.TemporaryDirectory() as folder:
-            source = frame
-            if route == "csv":
-                source = Path(folder) / "t.csv"
-                source.write_text(frame.to_csv(index=False), encoding="utf-8", errors="replace", newline="")
-            if route == "parquet":
-                source = Path(folder) / "t.parquet"
-                frame.map(
-                    lambda cell: None if cell is None else str(cell).encode(errors="replace").decode()
-                ).to_parquet(source)
+            source = stored(table, route, Path(folder) / "t")
+            others = stored(items, route, Path(folder) / "i")
             try:
-                panel = Dataset(source, related=source, items=None, freq=freq, **given_options, **form).panel
+                panel = Dataset(source, source, others, **given_options).panel
             except ForetellError:
                 return
         assert len(panel) >= 1

@@ -44,6 +44,12 @@ def test_rows_in_any_order_land_on_their_steps_and_items_are_sorted():
         lambda frame: pl.from_pandas(frame).with_columns(pl.col("item_id").cast(pl.Categorical)),
         pa.Table.from_pandas,
         lambda frame: pa.Table.from_pandas(frame).to_reader(),
+        lambda frame: frame.astype({"target": np.float16}),
+        lambda frame: pa.Table.from_pandas(frame).cast(
+            pa.schema(
+                [("item_id", pa.string_view()), ("timestamp", pa.date64()), ("target", pa.decimal256(50, 2))]
+            )
+        ),
         lambda frame: frame.set_index(["item_id", "timestamp"]),
         lambda frame: frame.astype({"item_id": "category", "target": "Int64"}),
         lambda frame: frame.assign(
@@ -221,6 +227,7 @@ def bad(column, row, value):
         (sales(), {"freq": "1"}, "freq '1' means integer time, but 'timestamp' of the target table holds dates"),
         (sales(timestamp=[1, 2, 3, 4, 5]), {}, "holds numbers, expected dates. For integer time give freq='1'"),
         (sales(target=sales()["timestamp"]), {}, "must hold numbers"),
+        (sales(target=sales()["timestamp"] - pd.Timestamp("2024-01-01")), {}, "must hold numbers"),
         (sales(timestamp=[1, 2, 3.5, 4, 5]), {"freq": "1"}, "item 'a': 'timestamp' '3.5' does not parse.*a whole number"),
         (sales(), {"ends": "never"}, "ends must be 'last' or 'own', got 'never'"),
         (sales(), {"season": 0}, "season must be a whole number"),
