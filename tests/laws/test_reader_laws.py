@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from foretell.dataset import Dataset
 from foretell.errors import ForetellError
 
-law = settings(derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+law = settings(derandomize=True, deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 FIRST = datetime.datetime(2023, 12, 25)
 ROUTES = ["csv", "parquet", "pandas", "arrow", "glob"]
 METHODS = {"sum": "sum", "mean": "mean", "min": "min", "max": "max", "median": "median"}
@@ -204,7 +204,7 @@ def stored(frame, route, path):
 
 @pytest.mark.parametrize("route", ["csv", "pandas", "parquet"])
 def test_any_cells_at_all_are_read_or_refused_with_a_message(route):
-    @settings(law, max_examples=100)
+    @settings(law, max_examples=30)
     @given(anything())
     def holds(tables):
         table, items, given_options = tables
