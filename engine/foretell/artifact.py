@@ -138,7 +138,7 @@ def _pack(recipe: str, arrays: Mapping[str, NDArray[Any]]) -> bytes:
                 f"array {name!r} of {recipe}'s state has dtype {array.dtype}; expected numbers or booleans"
             )
         ready[name] = array.astype(array.dtype.newbyteorder("="), copy=False)
-    packed: bytes = save(ready, metadata={"recipe": recipe, "format": str(FORMAT)})
+    packed: bytes = save(ready, metadata={"recipe": recipe})  # one entry: several would come in any order
     return packed
 
 

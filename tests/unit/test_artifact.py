@@ -65,6 +65,14 @@ def test_a_model_is_one_json_and_one_safetensors_file(folder: Path) -> None:
     assert manifest["libraries"]["foretell"] == foretell.__version__
 
 
+def test_the_same_model_is_saved_as_the_same_bytes(model: Model, folder: Path) -> None:
+    def saved() -> bytes:
+        model.save(folder)
+        return (folder / WEIGHTS).read_bytes()
+
+    assert len({saved() for _ in range(8)}) == 1
+
+
 def test_saving_replaces_a_model_but_nothing_else(model: Model, folder: Path) -> None:
     model.save(folder, scores={"wQL": 0.5})
     assert load(folder).scores == {"wQL": 0.5}
