@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -66,7 +67,7 @@ def identity(loaded: Loaded, spoken: str, seed: int) -> Row:
         row["fingerprint"] = loaded.data.fingerprint[:12]
     except NoData:
         raise
-    except Exception:  # `measure` says what it was
+    except ForetellError:  # `measure` says what it was
         row["fingerprint"] = "unread"
     return row | {"setup": _setup(loaded.task, spoken)}
 
@@ -77,7 +78,8 @@ def measure(loaded: Loaded, spoken: str, seed: int) -> Row:
     machine = {"machine": f"{os.cpu_count()} cores, {platform.machine()}"}
     try:
         return row | _measured(loaded, spoken, seed) | machine
-    except Exception as error:
+    except Exception as error:  # a row that says so, and the next recipe; where it was goes to standard error
+        traceback.print_exc()
         text = " ".join(f"{type(error).__name__}: {error}".split())
         return row | {"error": text[:400]} | machine
 

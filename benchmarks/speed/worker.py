@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -40,5 +41,6 @@ def serve(answer: Callable[[dict[str, Any]], tuple[float, Callable[[], object]]]
             run()
             took = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
             replies.write(json.dumps({"work": work} | took) + "\n")
-        except Exception as error:
+        except Exception as error:  # the one who asked gets it as the answer
+            traceback.print_exc()
             replies.write(json.dumps({"error": f"{type(error).__name__}: {str(error)[:300]}"}) + "\n")

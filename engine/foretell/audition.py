@@ -170,9 +170,7 @@ def refit(audition: Audition, panel: Panel, task: Task, run: Run, *, seconds: fl
         return audition.model, "not trained on the validation windows: no time left"
     try:
         return fit_within(audition.member, panel, task, run, seconds), ""
-    except (
-        Exception
-    ) as error:  # it was trained before: what is there is better than nothing, and this is said
+    except Exception as error:  # what was trained before is better than nothing, and this is said
         logger.warning("%s could not be trained again: %s", audition.member.label, error)
         return audition.model, f"not trained on the validation windows: {reason(error)}"
 

@@ -16,10 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 from typer import Argument, Option
 
 from foretell.arguments import (
@@ -39,30 +35,32 @@ from foretell.arguments import (
     tables,
     whole_numbers,
 )
+from foretell.console import (
+    flush_table,
+    interactive,
+    say,
+    say_step,
+    say_trial,
+    show_checkup,
+    show_data,
+    show_report,
+    show_summary,
+    standard_output,
+)  # fmt: skip
 from foretell.errors import ForetellError
-from foretell.findings import gravest_first
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from foretell.check import Checkup
     from foretell.dataset import Dataset
     from foretell.model import Model
     from foretell.panel import Schema
-    from foretell.recipe import Recipe, Summary
-    from foretell.report import Report
+    from foretell.recipe import Recipe
 
 T = TypeVar("T")
-FINDINGS_SHOWN = 8
 DEMO_STEPS = 500
 DEMO_RECIPES: dict[str, dict[str, Any]] = {  # those that show what there is within four minutes
     "mqrnn": {"max_steps": DEMO_STEPS}, "deepar": {"max_steps": DEMO_STEPS},
     "ets": {}, "arima": {}, "seasonal_naive": {},
 }  # fmt: skip
-TEXTS = (
-    "code", "default", "meaning", "remark", "role", "first item", "value", "found",
-    "what it means, and the option that changes it",
-)  # fmt: skip  # columns of tables that are flush left
 
 app = typer.Typer(
     name="foretell",
@@ -119,10 +117,10 @@ def backtest(
         ensure_writable(out)
     report = run_backtest(
         _dataset(sales, data), horizon=horizon, recipes=chosen, levels=levels, windows=windows.windows,
-        stride=windows.stride, cutoffs=cutoffs, refit=windows.refit, calibrate=recipes.calibrate, out=out, progress=_interactive(),
-        on_step=_say_step, **asdict(run),
+        stride=windows.stride, cutoffs=cutoffs, refit=windows.refit, calibrate=recipes.calibrate, out=out, progress=interactive(),
+        on_step=say_step, **asdict(run),
     )  # fmt: skip
-    _show_report(report, out)
+    show_report(report, out)
 
 
 @command
@@ -160,12 +158,12 @@ def train(
     ensure_writable(folder)
     model = run_train(
         _dataset(sales, data), calibrate=recipes.calibrate, out=folder / TRAINING, resume=going_on.resume,
-        progress=_interactive(), **asked, **asdict(run),
+        progress=interactive(), **asked, **asdict(run),
     )  # fmt: skip
     model.save(folder)
     shutil.rmtree(folder / TRAINING, ignore_errors=True)  # its checkpoints have served
-    _show_summary(model.summary())
-    _say(f"trained {model.recipe.name} in {model.fit_seconds:.1f} s; the model is in {folder}")
+    show_summary(model.summary())
+    say(f"trained {model.recipe.name} in {model.fit_seconds:.1f} s; the model is in {folder}")
 
 
 @command
@@ -198,11 +196,11 @@ def tune(
     }
     found = run_tune(
         _dataset(sales, data), recipe=recipe, horizon=horizon, levels=levels, windows=search.held_back, trials=search.trials,
-        time_limit=run.time_limit or "30m", out=folder, on_trial=_say_trial, **given,
+        time_limit=run.time_limit or "30m", out=folder, on_trial=say_trial, **given,
     )  # fmt: skip
     rows = found.trials.astype(object).where(found.trials.notna(), None)
-    _show_summary({"Trials": [dict(zip(rows.columns, row, strict=True)) for row in rows.to_numpy()]})
-    _say(f"wQL {found.score:.4f}; the settings are in {folder / 'best.toml'}, for foretell train --config")
+    show_summary({"Trials": [dict(zip(rows.columns, row, strict=True)) for row in rows.to_numpy()]})
+    say(f"wQL {found.score:.4f}; the settings are in {folder / 'best.toml'}, for foretell train --config")
 
 
 @command
@@ -236,7 +234,7 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
         forecast.to_frame().to_csv(sys.stdout, index=False, lineterminator="\n")
     else:
         count = trained.predict_to(out, tables, items=items, levels=wanted)
-        _say(f"forecast {count} items, {trained.task.horizon} steps each: {out}")
+        say(f"forecast {count} items, {trained.task.horizon} steps each: {out}")
 
 
 @command
@@ -264,7 +262,7 @@ def ingest(
         tables = _dataset(sales, data, schema, scratch=folder.resolve().parent)
         tables.save(folder)
     size = sum(file.stat().st_size for file in folder.iterdir())
-    _say(f"{len(tables.panel)} items, {len(tables.panel.target):,} steps, {size / 1e6:,.1f} MB: {folder}")
+    say(f"{len(tables.panel)} items, {len(tables.panel.target):,} steps, {size / 1e6:,.1f} MB: {folder}")
 
 
 @command
@@ -287,7 +285,7 @@ def evaluate(
 
     _start(common)
     report = run_evaluate(forecasts, _dataset(sales, data), out=out)
-    _show_report(report, out)
+    show_report(report, out)
 
 
 @command
@@ -317,7 +315,7 @@ def check(
 
         typer.echo(orjson.dumps(checkup.to_json(), option=orjson.OPT_INDENT_2).decode())
     else:
-        _show_checkup(checkup)
+        show_checkup(checkup)
     errors = checkup.errors
     if errors:
         raise ForetellError(f"{len(errors)} of the findings must be put right, first: {errors[0].message}")
@@ -332,9 +330,9 @@ def recipes(
 
     for each in name or recipe_names():
         kind = recipe_class(each)
-        console = _console()
+        console = standard_output()
         console.print(f"\n[bold]{each}[/bold]  {_first_line(kind)}", highlight=False)
-        table = _table("hyperparameter", "default", "meaning")
+        table = flush_table("hyperparameter", "default", "meaning")
         for parameter in hyperparameters(kind):
             table.add_row(parameter.name, str(parameter.default), parameter.meaning)
         console.print(table)
@@ -354,15 +352,15 @@ def demo(
     _start(common)
     ensure_writable(out)
     data = sample_data()
-    _show_data(data)
+    show_data(data)
     recipes = [name for name in DEMO_RECIPES if name in recipe_names()]
     quick = {name: settings for name, settings in DEMO_RECIPES.items() if settings and name in recipes}
-    _say(f"networks train for {DEMO_STEPS} steps, so that the demo is over soon")
+    say(f"networks train for {DEMO_STEPS} steps, so that the demo is over soon")
     report = run_backtest(
-        data, horizon=28, recipes=recipes, settings=quick, out=out, progress=_interactive(), on_step=_say_step,
+        data, horizon=28, recipes=recipes, settings=quick, out=out, progress=interactive(), on_step=say_step,
         **asdict(run),
     )  # fmt: skip
-    _show_report(report, out)
+    show_report(report, out)
 
 
 def sample_data() -> Dataset:
@@ -441,7 +439,7 @@ def _dataset(
         scratch=scratch,
     )
     if not quiet:
-        _show_data(data)
+        show_data(data)
     return data
 
 
@@ -454,10 +452,10 @@ def _opened(sales: list[str], options: DataOptions, *, quiet: bool) -> Dataset:
     given = [name for name, value in asdict(options).items() if value != asdict(DataOptions())[name]]
     if given:  # a file of options serves all commands, so this is no error
         listed = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        _say(f"{sales[0]} is read as it was ingested; {listed} not used")
+        say(f"{sales[0]} is read as it was ingested; {listed} not used")
     data = Dataset.open(sales[0])
     if not quiet:
-        _show_data(data)
+        show_data(data)
     return data
 
 
@@ -525,25 +523,6 @@ def _one_recipe(recipes: RecipeOptions, doing: str) -> Recipe:
     return recipe
 
 
-def _say_trial(number: int, settings: dict[str, Any], score: float | None, note: str) -> None:
-    spoken = ", ".join(f"{name}={_summary_cell(value)}" for name, value in settings.items()) or "as given"
-    _say(f"[{number}] {spoken}: " + (note if score is None else f"wQL {score:.4f}"))
-
-
-def _show_checkup(checkup: Checkup) -> None:
-    """The tables, then errors, warnings and notes apart, each with what it means and what changes it."""
-    _show_summary(checkup.tables)
-    for title, severity in (("Errors", "error"), ("Warnings", "warning"), ("Notes", "note")):
-        found = [finding for finding in checkup if finding.severity == severity]
-        _console().print(f"{title}: {len(found) or 'none'}", highlight=False)
-        if found:
-            table = _table("code", "found", "what it means, and the option that changes it")
-            for finding in found:
-                means = f"{finding.meaning}\n-> {finding.option}" if finding.option else finding.meaning
-                table.add_row(finding.code, escape(finding.message), escape(means))
-            _console().print(table)
-
-
 def _horizon(horizon: int | None) -> int:
     from foretell.task import Task
 
@@ -554,88 +533,6 @@ def _required(option: str, value: T | None, meaning: str) -> T:
     if value is None:
         raise ForetellError(f"{option} is missing: {meaning}. Give it on the command line or in --config.")
     return value
-
-
-def _show_data(data: Dataset) -> None:
-    """What was taken as what, and the gravest findings; `foretell check` shows them all."""
-    roles: dict[str, list[str]] = {}
-    for column, role in data.schema.roles.items():
-        roles.setdefault(role, []).append(column)
-    meanings = {"known": "known ahead", "past": "past only", "static": "metadata"}
-    parts = [f"{meaning}: {', '.join(roles[role])}" for role, meaning in meanings.items() if role in roles]
-    _say(f"{len(data.panel)} items; " + ("; ".join(parts) or "no related series, no metadata"))
-    shown = gravest_first(data.findings)
-    for finding in shown[:FINDINGS_SHOWN]:
-        _say(f"{finding.severity}: {finding.message}")
-    if len(shown) > FINDINGS_SHOWN:
-        _say(f"and {len(shown) - FINDINGS_SHOWN} more findings: foretell check shows them all")
-
-
-def _show_report(report: Report, out: Path | None) -> None:
-    _console().print(_leaderboard(report.leaderboard))
-    for recipe, window, summary in report.summaries:
-        _show_summary(summary, f"{recipe}, origin {window.day}: ")
-    if out is None:
-        _say("nothing was written: --out names a folder for the report, the forecasts and all scores")
-    else:
-        _say(f"in {out}: {', '.join(sorted(path.name for path in out.iterdir() if path.is_file()))}")
-
-
-def _show_summary(summary: Summary, prefix: str = "") -> None:
-    """What a predictor says of how it was fitted."""
-    for title, rows in summary.items():
-        _console().print(prefix + title, highlight=False)
-        table = _table(*(str(name) for name in (rows[0] if rows else ())))
-        for row in rows:
-            table.add_row(*(_summary_cell(value) for value in row.values()))
-        _console().print(table)
-
-
-def _summary_cell(value: Any) -> str:
-    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _leaderboard(board: pd.DataFrame) -> Table:
-    """The main columns, within 100 characters; leaderboard.csv has them all."""
-    intervals = [column for column in board.columns if column.startswith("interval[")]
-    scores = ["wQL", "RMSE", "WAPE", "MAPE", "MASE", *intervals[-1:]]
-    columns = ["recipe", *scores, "fit_seconds", "predict_seconds", "fallbacks"]
-    table = _table(*(name.replace("_seconds", " s") for name in columns))
-    for row in board[columns].itertuples(index=False):
-        name, *values, fit, predicting, fallbacks = row
-        seconds = ("-" if math.isnan(value) else f"{value:.1f}" for value in (fit, predicting))
-        table.add_row(str(name), *map(_score, values), *seconds, str(fallbacks))
-    return table
-
-
-def _score(value: float) -> str:
-    """Four figures; a score that is not defined is a dash."""
-    return "-" if math.isnan(value) else f"{value:.4g}"
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1), collapse_padding=True, pad_edge=False)
-    for position, column in enumerate(columns):
-        table.add_column(column, justify="left" if position == 0 or column in TEXTS else "right")
-    return table
-
-
-def _console() -> Console:
-    """Standard output; 100 columns where it is no terminal."""
-    return Console() if sys.stdout.isatty() else Console(width=100)
-
-
-def _interactive() -> bool:
-    return sys.stderr.isatty()
-
-
-def _say(message: str) -> None:
-    """What accompanies a result goes to standard error, so that the result can be piped on."""
-    typer.echo(message, err=True)
-
-
-def _say_step(what: str, done: int, total: int) -> None:
-    _say(f"[{done}/{total}] {what}")
 
 
 def _first_line(kind: type) -> str:

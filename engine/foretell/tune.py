@@ -144,9 +144,7 @@ class _Tuner:
             heard = audition(member, self._validation, self._task, self._run, seconds=seconds, most=np.inf)
             cells = Cells.of(heard.quantiles[None], self._validation.actual, self._validation.levels)
             score = cells.score(cells.quantiles[0])
-        except (
-            Exception
-        ) as error:  # settings that do not work are a result of the search, and the table says why
+        except Exception as error:  # settings that do not work are a result, and the table says why
             note = reason(error)
             if not isinstance(error, (ForetellError, TooSlow)):
                 logger.warning("tune: %s failed: %s", settings, note)

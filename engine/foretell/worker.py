@@ -44,7 +44,7 @@ def main(folder: Path, rank: int) -> int:
     except ForetellError as error:
         write_json({"message": str(error)}, report_path(folder, rank))
         return REPORTED
-    except Exception:
+    except Exception:  # the parent shows what a process that fails has printed
         traceback.print_exc()
         return 1
     return 0
