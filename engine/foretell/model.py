@@ -18,6 +18,7 @@ from foretell.calibration import ENDS, Calibration, HoldsBack, hold_back
 from foretell.errors import ForetellError, Interrupted, nearest
 from foretell.files import FrameWriter
 from foretell.forecast import Forecast
+from foretell.grids import allocate
 from foretell.layout import Layout
 from foretell.panel import Panel, Schema
 from foretell.recipe import (
@@ -106,8 +107,7 @@ class Model:
         """The forecast that `predict` makes, of some items after the other: each piece of a size that memory holds."""
         panel = self._panel_of(data)
         chosen = None if items is None else find_items(panel.keys, items)
-        shared = getattr(getattr(self.predictor, "run", None), "devices", 1) > 1
-        size = items_at_a_time(panel, MANY_AT_A_TIME if shared else ITEMS_AT_A_TIME)
+        size = self._items_at_a_time(panel)
         for first in range(0, len(panel) if chosen is None else len(chosen), size):
             if chosen is None:  # items in a row are looked at where they are, others are copied
                 part = panel.between(first, min(first + size, len(panel)))
@@ -131,6 +131,38 @@ class Model:
         return replace(forecast, levels=wanted, quantiles=adjusted, before=raw).within(
             panel, floor=self.floor
         )
+
+    def forecast_in_arrays(
+        self, panel: Panel, *, levels: Sequence[float] | None = None, beside: int = 1
+    ) -> Forecast:
+        """As `forecast`, a large panel's items a chunk at a time, into arrays that are files where memory is short.
+
+        It is one of `beside` forecasts that are held together.
+        """
+        size = self._items_at_a_time(panel)
+        if len(panel) <= size:
+            return self.forecast(panel, levels=levels)
+        whole: dict[str, NDArray[Any]] = {}
+        asked: tuple[float, ...] = ()
+        for first in range(0, len(panel), size):
+            items = slice(first, min(first + size, len(panel)))
+            part = self.forecast(panel.between(items.start, items.stop), levels=levels)
+            asked = part.levels
+            for name in ("quantiles", "mean", "fallbacks", "before"):
+                values = getattr(part, name)
+                if values is None:
+                    continue
+                if name not in whole:
+                    whole[name] = allocate((len(panel), *values.shape[1:]), values.dtype, beside=beside)
+                whole[name][items] = values
+        return Forecast(
+            keys=panel.keys, origin=panel.origin, levels=asked, schema=panel.schema, history=panel,
+            quantiles=whole["quantiles"], mean=whole["mean"], fallbacks=whole["fallbacks"], before=whole.get("before"),
+        )  # fmt: skip
+
+    def _items_at_a_time(self, panel: Panel) -> int:
+        shared = getattr(getattr(self.predictor, "run", None), "devices", 1) > 1
+        return items_at_a_time(panel, MANY_AT_A_TIME if shared else ITEMS_AT_A_TIME)
 
     def summary(self) -> Summary:
         """What the predictor has to say about how it was fitted, as tables by their titles; mostly nothing."""

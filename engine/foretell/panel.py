@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from foretell.errors import ForetellError
 from foretell.frequency import Frequency, Ordinals
+from foretell.grids import allocate, pieces
 
 Array = NDArray[np.float32]
 Ends = Literal["last", "own"]
@@ -180,7 +181,10 @@ class Panel:
         NaN where it was not observed, where a filling other than zero or a value stands, and beyond the data.
         """
         origin = self.start + self.lengths - steps_before_end
-        truth = self.target_at(np.arange(len(self)), origin[:, None] + np.arange(horizon))
+        truth: Array = allocate((len(self), horizon))
+        for items in pieces(len(self), max(_COPIED // horizon, 1)):
+            some = np.arange(items.start, items.stop)
+            truth[items] = self.target_at(some, origin[items, None] + np.arange(horizon))
         return truth
 
     def target_at(self, items: NDArray[np.int64], ordinals: Ordinals) -> Array:

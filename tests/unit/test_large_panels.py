@@ -10,18 +10,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from evaluator_fakes import FLAT, RISING, Last, dataset, sales
+from pandas.testing import assert_frame_equal
 
 import foretell
-from foretell import ensemble, layout, model, panel, saved, scaling
+from foretell import ensemble, grids, layout, metrics, model, panel, plots, report, saved, scaling
+from foretell.backtest import backtest
 from foretell.dataset import Dataset
+from foretell.forecast import Forecast
 from foretell.frequency import Frequency
 from foretell.layout import Layout
-from foretell.model import find_items, items_at_a_time
+from foretell.model import find_items, fit_model, items_at_a_time
 from foretell.panel import Panel, Schema
 from foretell.reader import Names
+from foretell.report import Outcome, Report, Window
 from foretell.runs import moments
 from foretell.saved import Saved, write_panel
 from foretell.scaling import StaticScale
+from foretell.task import Run, Task
 from foretell.windows import Moments, Windows
 from foretell_recipes.deepar import likelihood_of
 from panels import daily, weekly_sales
@@ -115,6 +121,74 @@ def test_a_forecast_in_pieces_is_the_forecast_of_all(opened: Dataset) -> None:
         assert items is not None or len(pieces) > 10
         assert pd.concat(piece.keys for piece in pieces)["item_id"].tolist() == whole.keys["item_id"].tolist()
         assert np.array_equal(np.concatenate([piece.quantiles for piece in pieces]), whole.quantiles)
+
+
+def scored(data: Dataset, place: Path) -> Report:
+    recipes = {"naive": "seasonal_naive", "far": Last(add=5.0)}
+    return backtest(data, horizon=2, recipes=recipes, windows=2, levels=[0.1, 0.9], calibrate=True, out=place)
+
+
+def test_a_backtest_in_pieces_and_files_has_the_same_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series = {
+        f"item-{k}": np.round(values[: 12 if k else 3]) for k, values in enumerate(weekly_sales(3, items=7))
+    }
+    data = Dataset(sales(**series), freq="D", season=1)
+    one = scored(data, tmp_path / "one")
+    for module, name, value in (
+        (model, "ITEMS_AT_A_TIME", 2), (grids, "SHARE", 1 << 60), (report, "_ROWS", 3), (panel, "_COPIED", 4),
+        (plots, "_CELLS", 7), (metrics, "_BLOCK", 1 << 16),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, value)
+    other = scored(data, tmp_path / "other")
+    assert isinstance(other.outcomes[0].forecast.quantiles.base, np.memmap)
+    times = ["fit_seconds", "predict_seconds"]
+    assert_frame_equal(
+        one.leaderboard.drop(columns=times), other.leaderboard.drop(columns=times), check_exact=True
+    )
+    for name in ("steps", "scores", "metrics", "forecasts", "calibration", "new_items"):
+        assert_frame_equal(getattr(one, name), getattr(other, name), check_exact=True)
+    for name in ("metrics.csv", "forecasts.parquet"):
+        read = pd.read_csv if name.endswith("csv") else pd.read_parquet
+        assert_frame_equal(read(tmp_path / "one" / name), read(tmp_path / "other" / name))
+    for mine, theirs in zip(one.outcomes, other.outcomes, strict=True):
+        assert np.array_equal(plots._calibration(mine), plots._calibration(theirs), equal_nan=True)
+    assert (tmp_path / "one" / "metrics.csv").read_text() == one.metrics.to_csv(index=False)
+
+
+def test_a_window_is_forecast_and_scored_without_its_quantiles_in_memory(
+    opened: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grids, "SHARE", 1 << 60)  # all arrays are large ones
+    monkeypatch.setattr(model, "ITEMS_AT_A_TIME", 32)
+    task = Task(200, tuple(k / 20 for k in range(1, 20)))
+    fitted = fit_model(Last(), opened.panel.until(200), task, Run())
+    window = Window(
+        1, opened.panel.until(200), opened.panel.actuals(200, 200), np.ones(ITEMS), np.arange(ITEMS) % 2 == 0
+    )
+    size = 4 * ITEMS * 200 * 19
+    made: list[Forecast] = []
+    assert peak(lambda: made.append(fitted.forecast_in_arrays(window.panel))) < size / 3
+    assert peak(lambda: fitted.forecast(window.panel)) > size
+    monkeypatch.setattr(metrics, "_BLOCK", 1 << 12)
+    assert peak(lambda: Outcome.of("last", window, made[0])) < size / 3
+
+
+def test_the_calibration_of_a_plot_leaves_closed_steps_and_new_items_out() -> None:
+    data = dataset(a=RISING, b=FLAT)
+    outcome = backtest(data, horizon=2, recipes=[Last()], levels=[0.5]).outcome()
+    # p50 is the last value (10 and 10) and a half: 11 and 12 lie above it, 10 and 10 below
+    assert plots._calibration(outcome).tolist() == [0.5]
+
+
+def test_of_very_many_errors_a_histogram_shows_those_of_some_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = backtest(dataset(a=RISING, b=FLAT, c=RISING), horizon=2, recipes=[Last()], levels=[0.5])
+    assert len(plots._errors(found.outcomes, 1)) == 6
+    assert len(plots._errors(found.outcomes, 2)) == 4
+    assert "of one item in" not in plots.figure_errors(found).get_supxlabel()
+    monkeypatch.setattr(plots, "_MOST_ERRORS", 3)
+    assert "of one item in 2" in plots.figure_errors(found).get_supxlabel()
 
 
 def test_the_longer_the_series_the_fewer_are_forecast_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
