@@ -152,7 +152,7 @@ def train(
         seconds_of(run.time_limit, [asked["recipe"]])
     else:
         asked = _asked_of(load(going_on.start, device=run.device), recipes, task)
-        data = data if is_panel(sales[0]) else _as_in(asked["start"].schema, data)
+        data = data if any(map(is_panel, sales)) else _as_in(asked["start"].schema, data)
     folder = _required("--out", out, "the folder that the model goes to")
     check_replaceable(folder)
     ensure_writable(folder)
@@ -301,15 +301,16 @@ def check(
     """Say what is in the data and what is wrong with them, before anything is trained."""
     from foretell.check import Checkup
     from foretell.check import check as run_check
-    from foretell.findings import Finding
+    from foretell.findings import Finding, gravest_first
 
     _start(common)
     try:
         checkup = run_check(_dataset(sales, data, quiet=True, tolerant=True), horizon=horizon)
     except ForetellError as error:
-        if not as_json:
+        if not (as_json or error.findings):
             raise
-        checkup = Checkup((Finding("error", "unreadable", str(error)),))
+        last = Finding("error", "unreadable", str(error))
+        checkup = Checkup(gravest_first((*error.findings, last)))
     if as_json:
         import orjson
 

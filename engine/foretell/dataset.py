@@ -58,7 +58,7 @@ class Dataset:
         | None = None,  # countries: DE, US-CA; @country: of that metadata column
         holiday_days: int = 1,  # days before and after a holiday that have a column each
         strict: bool = False,  # timestamps off the frequency are an error
-        tolerant: bool = False,  # rows that are there twice become a finding of `check`; nothing trains on such data
+        tolerant: bool = False,  # rows that cannot be read become findings of `check`; nothing trains on such data
         timezone: str
         | None = None,  # whose clock counts for times with an offset or zone; default: their own
         schema: Schema | None = None,  # a model's: its columns and categories are reproduced

@@ -34,7 +34,7 @@ class Options:
     aggregation: Mapping[str, str] = field(default_factory=dict)
     filling: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # the target's under "target"
     strict: bool = False
-    tolerant: bool = False  # rows that are there twice are a finding rather than the end
+    tolerant: bool = False  # rows that cannot be read are a finding rather than the end
     holidays: tuple[str, ...] = ()  # country codes, or one `@column` of the metadata
     holiday_days: int = 1  # days before and after a holiday that have a column each
     ahead: int = 0  # steps past the end that known covariates must reach where they can

@@ -78,7 +78,7 @@ def read_related(
     )  # fmt: skip
     twin = reader.twin
     same = twin is not None and twin.is_source(source)
-    spans = twin.join(rows) if twin is not None and same else find_spans(reader.store, rows)
+    spans = twin.join(rows) if twin is not None and same else find_spans(reader.store, rows, reader.findings)
     return Related(rows, spans, tuple(key) == tuple(names.key))
 
 

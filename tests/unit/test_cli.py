@@ -143,9 +143,28 @@ def test_check_says_in_json_too_what_cannot_be_read(run: Run) -> None:
     pd.DataFrame({"item_id": ["a"], "timestamp": ["soon"], "target": [1]}).to_csv("sales.csv", index=False)
     failed = run("check", *TABLES, "--json")
     assert failed.exit_code == 2
-    (worst,) = json.loads(failed.stdout)["findings"]
-    assert worst["code"] == "unreadable"
-    assert "'timestamp' 'soon' does not parse" in worst["message"]
+    first, last = json.loads(failed.stdout)["findings"]
+    assert (first["code"], last["code"]) == ("bad_time", "unreadable")
+    assert "'timestamp' 'soon' does not parse" in first["message"]
+    assert "has no rows that can be read" in last["message"]
+
+
+def test_check_lists_all_kinds_of_faults_for_people_and_programs(run: Run) -> None:
+    sales = pd.read_csv("sales.csv").astype({"target": object})
+    sales.loc[3, "timestamp"], sales.loc[5, "target"], sales.loc[7, "item_id"] = "soon", "many", None
+    sales.to_csv("sales.csv", index=False)
+    found = run("check", *TABLES, "--horizon", 11, "--json")
+    worst = [each for each in json.loads(found.stdout)["findings"] if each["severity"] == "error"]
+    assert [each["code"] for each in worst] == ["bad_time", "no_key", "bad_number", "known_ends"]
+    assert "item 'a' at 2024-01-06 in sales.csv: 'target' must be a number, got 'many'" in worst[2]["message"]
+    shown = run("check", *TABLES, "--horizon", 11)
+    assert "Errors: 4" in shown.stdout
+    assert all(code in shown.stdout for code in ("bad_time", "no_key", "bad_number", "known_ends"))
+    refused(shown, "4 of the findings must be put right, first: item 'a' in sales.csv: 'timestamp' 'soon'")
+    ended = run("check", *TABLES[:-2], "--known", "price")
+    assert "bad_number" in ended.stdout
+    assert "unreadable" in ended.stdout
+    refused(ended, "4 of the findings must be put right")
 
 
 def test_check_goes_on_behind_a_repeated_row(run: Run) -> None:
