@@ -167,6 +167,40 @@ def test_a_table_given_twice_or_by_half_is_refused(shop, words, message):
     assert message in " ".join(result.stderr.split())
 
 
+@pytest.mark.parametrize(
+    ("config", "words", "taken"),
+    [
+        (["sql", "items_sql"], ("sales.csv",), "SALES of the command line is taken; --sql in options.toml is not used"),
+        (["sales", "items_sql"], ("--sql", "SELECT * FROM sales WHERE item_id = 1"),
+         "--sql of the command line is taken; SALES in options.toml is not used"),
+        (["sql", "items_sql"], ("--items", "items.csv"),
+         "--items of the command line is taken; --items-sql in options.toml is not used"),
+    ],
+)  # fmt: skip
+def test_of_a_table_given_in_the_file_of_options_and_otherwise_the_command_line_wins(
+    shop, config, words, taken
+):
+    frame(ROWS[:20]).to_csv("sales.csv", index=False)
+    pd.DataFrame({"item_id": [1, 2], "colour": ["red", "blue"]}).to_csv("items.csv", index=False)
+    have = {"sql": "SELECT * FROM sales", "items_sql": "SELECT * FROM products", "sales": "absent.csv"}
+    lines = [f'{name} = "{have[name]}"' for name in config]
+    Path("options.toml").write_text("\n".join([*lines, 'freq = "D"', f'database = "{shop}"']))
+    result = CliRunner().invoke(app, ["ingest", *words, "--config", "options.toml", "--out", "panel"])
+    assert result.exit_code == 0, result.output
+    assert result.stderr.splitlines().count(taken) == 1
+    data = Dataset.open("panel")
+    assert len(data.panel.target) == {"sales.csv": 20, "--sql": 30, "--items": 60}[words[0]]
+    assert data.schema.static_cat == (("colour",) if "--items" in words else ("family",))
+
+
+def test_both_in_the_file_of_options_are_one_too_many(shop):
+    text = f'sql = "SELECT 1"\nsales = "x.csv"\nfreq = "D"\ndatabase = "{shop}"'
+    Path("options.toml").write_text(text)
+    result = CliRunner().invoke(app, ["check", "--config", "options.toml"])
+    assert result.exit_code == 2
+    assert "given twice: as SALES and as --sql" in result.stderr
+
+
 @pytest.fixture(scope="module")
 def server():
     """The address (user:password@host:port/database) of a PostgreSQL server of this test's own; skips without one."""
