@@ -1,8 +1,11 @@
 """Files that are broken, empty, or differ from one another: each is named, with its line where it has one."""
 
+import gzip
+
 import pandas as pd
 import pytest
 
+from foretell import delimited
 from foretell.dataset import Dataset
 from foretell.errors import ForetellError
 
@@ -53,6 +56,41 @@ def test_a_broken_row_is_named_with_its_file_and_line(tmp_path, ending, rows, me
     folder_of(tmp_path, a=HEAD + ROWS.replace("2024", "2023"), b=bad)
     with pytest.raises(ForetellError, match=message):
         Dataset(tmp_path / ending, freq="D")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("before", "line"),
+    [
+        ("", 5),
+        ('"two\nlines",2024-01-01,1\n', 7),  # as an editor shows it, not as records are counted
+        ('"one\n\nand ""four""\n",2024-01-01,1\n' + '"x\ny",2024-01-01,1\n', 11),
+        ("\n\n", 7),
+        ('5" pipe,2024-01-01,1\n', 6),  # a quote inside a value opens nothing
+    ],
+)
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [("a,2024-01-03\n", "expected 3 columns"), ('"a,2024-01-03,4\n', "a quote is not closed")],
+)
+def test_lines_are_counted_as_an_editor_does_where_values_hold_line_breaks(
+    tmp_path, end, before, line, row, message
+):
+    text = (HEAD + before + ROWS + row).replace("\n", end)
+    folder_of(tmp_path, sales=text)
+    with pytest.raises(ForetellError, match=f"sales.csv, line {line}: {message}"):
+        Dataset(tmp_path / "sales.csv", freq="D")
+    compressed = tmp_path / "sales.csv.gz"
+    compressed.write_bytes(gzip.compress(text.encode()))
+    with pytest.raises(ForetellError, match=f"sales.csv.gz, line {line}: {message}"):
+        Dataset(compressed, freq="D")
+
+
+def test_where_counting_lines_would_take_long_the_row_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(delimited, "_COUNTED", 4)
+    folder_of(tmp_path, sales=HEAD + ROWS + "a,2024-01-03\n")
+    with pytest.raises(ForetellError, match=r"sales.csv, row 5: expected 3 columns"):
+        Dataset(tmp_path / "sales.csv", freq="D")
 
 
 @pytest.mark.parametrize(("row", "message"), [
