@@ -230,8 +230,8 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
     trained = load(model, device=device, devices=devices)
     tables, items = _dataset(sales, data, trained.schema), names(only) or None
     if out is None:
-        forecast = trained.predict(tables, items=items, levels=wanted)
-        forecast.to_frame().to_csv(sys.stdout, index=False, lineterminator="\n")
+        for number, forecast in enumerate(trained.predict_in_pieces(tables, items=items, levels=wanted)):
+            forecast.to_frame().to_csv(sys.stdout, index=False, header=number == 0, lineterminator="\n")
     else:
         count = trained.predict_to(out, tables, items=items, levels=wanted)
         say(f"forecast {count} items, {trained.task.horizon} steps each: {out}")

@@ -108,6 +108,8 @@ class Model:
         panel = self._panel_of(data)
         chosen = None if items is None else find_items(panel.keys, items)
         size = self._items_at_a_time(panel)
+        if chosen is None:
+            panel.check_horizon(self.task.horizon)  # before the first piece is written
         for first in range(0, len(panel) if chosen is None else len(chosen), size):
             if chosen is None:  # items in a row are looked at where they are, others are copied
                 part = panel.between(first, min(first + size, len(panel)))

@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from foretell.cli import app
+from foretell.forecast import Forecast
 
 RECIPE = "seasonal_naive"
 Run = Callable[..., Any]
@@ -112,6 +113,29 @@ def test_evaluate_gives_the_scores_that_backtest_gave(run: Run) -> None:
     pd.testing.assert_frame_equal(
         first[columns], again[columns], rtol=1e-5
     )  # forecasts are stored as float32
+
+
+def test_a_forecast_to_standard_output_is_written_in_pieces(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("train", *TABLES, "--horizon", 7, "--recipe", RECIPE, "--out", "model").exit_code == 0
+    words = ("predict", "model", *TABLES)
+    whole, some = run(*words).stdout, run(*words, "--only", "b").stdout
+    monkeypatch.setattr("foretell.model.ITEMS_AT_A_TIME", 1)
+    sizes: list[int] = []
+    to_frame = Forecast.to_frame
+    monkeypatch.setattr(Forecast, "to_frame", lambda self: (sizes.append(len(self)), to_frame(self))[1])
+    assert run(*words).stdout == whole
+    assert sizes == [1, 1]
+    assert run(*words, "--only", "b").stdout == some
+    assert whole.count("item_id") == 1
+    assert len(whole.splitlines()) == 15
+    ends = pd.read_csv("ahead.csv").assign(key=1).merge(pd.DataFrame({"item_id": ["a", "b"], "key": 1}))
+    ends = ends[(ends["item_id"] == "a") | (ends["timestamp"] < "2024-02-12")].drop(columns="key")
+    ends.to_csv("ahead.csv", index=False)
+    late = run(*words)
+    assert "'promo' ends 2024-02-11" in late.stderr
+    assert late.stdout == ""  # the second item's fault is found before the first one's rows are written
 
 
 def test_check_shows_what_was_found_and_fails_on_what_a_run_would_fail_on(run: Run) -> None:
