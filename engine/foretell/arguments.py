@@ -70,6 +70,7 @@ class DataOptions:
     date_format: Annotated[
         str | None, Option(metavar="FORMAT", help="Of dates that are not ISO, such as %d.%m.%Y.")
     ] = None
+    decimal: Annotated[str, Option(metavar="MARK", help="The decimal mark of numbers in text: . or ,")] = "."
     target: Annotated[str | None, Option(metavar="COLUMN", help="The target's column, if not target.")] = None
     season: Annotated[
         str | None, Option(metavar="STEPS", help="Seasonal periods, if not the usual ones.")

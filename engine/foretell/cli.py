@@ -422,6 +422,7 @@ def _dataset(
         item_id=options.id,
         timestamp=options.timestamp,
         date_format=options.date_format,
+        decimal=options.decimal,
         target_column=options.target,
         dimensions=names(options.dimensions) or (schema.key[1:] if schema else ()),
         known=names(options.known),

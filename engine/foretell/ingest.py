@@ -73,7 +73,9 @@ def ingest(
 
 def _ingest(reader: Reader, target: object, related: Sequence[object], items: object) -> Ingested:
     options = reader.options
-    table = open_table(reader.store, target, name="target", dates=options.date_format)
+    table = open_table(
+        reader.store, target, name="target", dates=options.date_format, decimal=options.decimal
+    )
     names = reader.names(table)
     reader = reader.aligned(table, names.timestamp)
     reader = replace(reader, twin=find_twin(reader, table, names, related, target))
@@ -150,7 +152,7 @@ def _report_zones(reader: Reader, tables: Sequence[tuple[Rows, Spans]]) -> None:
 
 
 def _read_metadata(reader: Reader, items: object, names: Names) -> Metadata:
-    table = open_table(reader.store, items, name="items")
+    table = open_table(reader.store, items, name="items", decimal=reader.options.decimal)
     key = reader.key_in(table, names)
     if not key:
         table.require(reader.options.item_id, ID_NAMES, "item_id=")

@@ -40,6 +40,7 @@ class Options:
     ahead: int = 0  # steps past the end that known covariates must reach where they can
     timezone: str | None = None  # whose clock counts for times with an offset or a zone; None: their own
     date_format: str | None = None  # of dates in text that are not ISO
+    decimal: str = "."  # the decimal mark of numbers in text: . or ,
     schema: Schema | None = None  # a model's: its columns and vocabularies are reproduced
 
 
@@ -64,6 +65,8 @@ def parse_options(**given: Any) -> Options:
     form = given["date_format"]
     if form is not None and (not isinstance(form, str) or "%" not in form):
         raise ForetellError(f"date_format must be spelt as strptime does, such as '%d.%m.%Y', got {form!r}")
+    if given["decimal"] not in (".", ","):
+        raise ForetellError(f"decimal must be '.' or ',', got {given['decimal']!r}")
     given["seasons"] = _seasons(given["seasons"], given["frequency"])
     given["aggregation"] = _aggregation(given["aggregation"] or {})
     given["filling"] = _filling(given["filling"] or {}, given["target"])

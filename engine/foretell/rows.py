@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -203,9 +204,11 @@ def _nameless(store: Store, rows: Rows, part: str, column: str, count: int) -> F
 
 def _misspelt(store: Store, rows: Rows, position: int, count: int) -> ForetellError:
     where, value = first_row(store, rows, f"wrong{position}", f"spelt{position}")
+    comma = rows.table.decimal == "." and re.fullmatch(r"\s*[-+]?\d+,\d+\s*", str(value))
+    hint = " Where a comma is the decimal mark, say so: decimal=','." if comma else ""
     return ForetellError(
         f"{where}: {rows.columns[position]!r} must be a number, got {value!r} ({count} such rows in {rows.table.label})."
-        f" Correct it, or leave it empty where nothing was observed."
+        f" Correct it, or leave it empty where nothing was observed.{hint}"
     )
 
 

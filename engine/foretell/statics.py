@@ -14,7 +14,7 @@ from foretell.errors import ForetellError, nearest
 from foretell.findings import Findings
 from foretell.panel import Array, Schema
 from foretell.rows import spell_key, within
-from foretell.sources import Store, Table, quoted
+from foretell.sources import Store, Table
 
 MISSING_SUFFIX: Final = " is missing"
 _CROWD: Final = 50  # a text with more distinct values than this, and
@@ -101,7 +101,7 @@ def _read(store: Store, table: Table, key: Mapping[str, str], columns: Sequence[
 
 def _number_of(table: Table, column: str) -> str:
     kind = table.kinds[column]
-    return f"TRY_CAST({quoted(column)} AS DOUBLE)" if kind == "text" else table.number(column)
+    return f"TRY_CAST({table.spelt(column)} AS DOUBLE)" if kind == "text" else table.number(column)
 
 
 def _keyed(keys: pd.DataFrame, table: Table, files: pd.Series[Any], findings: Findings) -> NDArray[np.bool_]:

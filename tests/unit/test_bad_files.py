@@ -4,8 +4,10 @@ import gzip
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from foretell import delimited
+from foretell.cli import app
 from foretell.dataset import Dataset
 from foretell.errors import ForetellError
 
@@ -257,3 +259,59 @@ def test_a_date_that_is_not_in_the_format_is_named(form, text, message):
     frame = pd.DataFrame({"item_id": "a", "timestamp": [text], "target": 1.0})
     with pytest.raises(ForetellError, match=message):
         Dataset(frame, freq="D", date_format=form)
+
+
+GERMAN = "item_id;timestamp;target;price;size\n1,5;2024-01-01;1234,5;0,99;2,5\n1,5;2024-01-02;-7;;2,5\n1,5;2024-01-03; ;1e3;2,5\n"
+
+
+def test_a_decimal_comma_is_read_where_it_is_asked_for(tmp_path):
+    folder_of(tmp_path, sales=GERMAN, items="item_id;size\n1,5;2,5\n")
+    related = pd.DataFrame({"timestamp": pd.date_range("2024-01-01", periods=3), "cost": ["1,5", "", "2"]})
+    related = related.astype({"timestamp": str})
+    related.to_csv(tmp_path / "related.csv", index=False, sep=";")
+    panel = Dataset(
+        tmp_path / "sales.csv", tmp_path / "related.csv", tmp_path / "items.csv", freq="D", decimal=",", past=["cost"]
+    ).panel  # fmt: skip
+    assert panel.names == ["1,5"]  # an id is text
+    assert panel.history(0).tolist()[:2] == [1234.5, -7]
+    assert panel.past[:, 0].tolist()[::2] == [1.5, 2]
+    assert panel.static_real.tolist() == [[2.5]]
+
+
+@pytest.mark.parametrize(
+    ("value", "decimal", "message"),
+    [
+        ("1.234,5", ",", "'target' must be a number, got '1.234,5'"),
+        ("1.234", ",", "'target' must be a number, got '1.234'"),
+        ("1,2,3", ",", "'target' must be a number, got '1,2,3'"),
+        ("12,5", ".", r"got '12,5' .* Where a comma is the decimal mark, say so: decimal=','\."),
+        ("1", ";", "decimal must be '.' or ',', got ';'"),
+    ],
+)
+def test_a_number_with_the_other_mark_is_refused_rather_than_guessed(tmp_path, value, decimal, message):
+    folder_of(tmp_path, sales=f"item_id;timestamp;target\na;2024-01-01;1\na;2024-01-02;{value}\n")
+    with pytest.raises(ForetellError, match=message):
+        Dataset(tmp_path / "sales.csv", freq="D", decimal=decimal)
+
+
+def test_text_of_frames_has_a_decimal_comma_too_and_numbers_stay_as_they_are():
+    frame = pd.DataFrame({"item_id": "a", "timestamp": ["2024-01-01", "2024-01-02"], "target": ["1,5", "2"]})
+    assert Dataset(frame, freq="D", decimal=",").panel.target.tolist() == [1.5, 2]
+    assert Dataset(frame.assign(target=[1.5, 2.0]), freq="D", decimal=",").panel.target.tolist() == [1.5, 2]
+
+
+def test_the_command_line_takes_a_decimal_mark(tmp_path):
+    folder_of(tmp_path, sales=GERMAN)
+    words = [
+        "ingest",
+        str(tmp_path / "sales.csv"),
+        "--freq",
+        "D",
+        "--decimal",
+        ",",
+        "--out",
+        str(tmp_path / "panel"),
+    ]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert Dataset.open(tmp_path / "panel").panel.target[0] == 1234.5
