@@ -37,6 +37,13 @@ ADVICE: Final[dict[str, Advice]] = {
     "duplicates": Advice(
         "a run would stop: which row counts is not known", "aggregation=, or remove the extra rows"
     ),
+    "bad_time": Advice("a run would stop: the rows belong to no step", "correct them, or date_format="),
+    "no_key": Advice("a run would stop: the rows belong to no item", "fill the key in, or remove the rows"),
+    "bad_number": Advice("a run would stop: the value is not known", "correct it, or leave it empty"),
+    "infinite": Advice("a run would stop: the grid cannot hold the value", "correct it, or leave it empty"),
+    "not_open": Advice("a run would stop: open is 1, closed is 0", "correct the values, or open="),
+    "off_grid": Advice("a run with strict=True would stop", "correct the times, freq=, or leave strict out"),
+    "repeated_key": Advice("a run would stop: which row counts is not known", "keep one row of each key"),
     "repeated": Advice("they count as one value, joined as asked", "aggregation=, with another method"),
     "aggregated": Advice(
         "recipes see one value a step; far more rows than steps mean that the data are finer than freq",

@@ -18,6 +18,7 @@ from foretell.sql import Sql
 from foretell.task import DEFAULT_LEVELS, check_levels
 
 Precision = Literal["auto", "float32", "bf16"]
+_SPELT = {"sales": "SALES", "sql": "--sql", "items": "--items", "items_sql": "--items-sql"}
 
 
 def read_config(context: typer.Context, path: Path | None) -> Path | None:
@@ -69,6 +70,7 @@ class DataOptions:
     date_format: Annotated[
         str | None, Option(metavar="FORMAT", help="Of dates that are not ISO, such as %d.%m.%Y.")
     ] = None
+    decimal: Annotated[str, Option(metavar="MARK", help="The decimal mark of numbers in text: . or ,")] = "."
     target: Annotated[str | None, Option(metavar="COLUMN", help="The target's column, if not target.")] = None
     season: Annotated[
         str | None, Option(metavar="STEPS", help="Seasonal periods, if not the usual ones.")
@@ -214,7 +216,8 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
                 parameter.replace(annotation=hints[parameter.name], kind=inspect.Parameter.KEYWORD_ONLY)
             )
 
-    def flat(**values: Any) -> None:
+    def flat(context: typer.Context, **values: Any) -> None:
+        _prefer_command_line(context, values)
         packed = {
             name: kind(**{f.name: values.pop(f.name) for f in fields(kind)}) for name, kind in groups.items()
         }
@@ -222,9 +225,27 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
             command(**values, **packed)
 
     flat.__name__, flat.__doc__, flat.__module__ = command.__name__, command.__doc__, command.__module__
+    given = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    parameters.insert(0, given)
     flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # functions take it, stubs do not say
     flat.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return flat
+
+
+def _prefer_command_line(context: typer.Context, values: dict[str, Any]) -> None:
+    """Of a table that the file of options gives one way and the command line another, drop the file's from `values`."""
+    for pair in (("sales", "sql"), ("items", "items_sql")):
+        if not all(values.get(name) for name in pair):
+            continue
+        sources = {name: getattr(context.get_parameter_source(name), "name", "") for name in pair}
+        asked = [name for name in pair if sources[name] == "COMMANDLINE"]
+        if len(asked) == 1:
+            (dropped,) = set(pair) - set(asked)
+            values[dropped] = [] if dropped == "sales" else None
+            typer.echo(
+                f"{_SPELT[asked[0]]} of the command line is taken; {_SPELT[dropped]} in {values['config']} is not used",
+                err=True,
+            )
 
 
 @contextmanager

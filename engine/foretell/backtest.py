@@ -60,6 +60,10 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     from the name in the report to either; `settings` are hyperparameters by recipe name. `time_limit` (seconds, or "10m")
     ends each training in time, of the recipes that heed one. `calibrate` adjusts each recipe's levels by what windows before
     the origin say. With `out` the report is saved.
+
+    Of a large panel, items are forecast and scored a chunk at a time. The report holds all forecasts, 4 bytes for each level
+    and mean of each step; where these would take more than an eighth of the memory they are files in the temporary folder.
+    For each item of each recipe and window there are besides some 8 bytes a score in memory. Tables are written in pieces.
     Raises ForetellError when the data do not reach, or a recipe fails.
     """
     data = check_dataset(data)
@@ -130,7 +134,7 @@ class _Play:
     def _forecast(self, label: str, model: Model, window: Window, where: str, trained: float) -> Outcome:
         began = time.perf_counter()
         with _blamed(label, where, "forecasting"):
-            forecast = model.forecast(window.panel, levels=self._task.levels)
+            forecast = model.forecast_in_arrays(window.panel, levels=self._task.levels, beside=self._total)
         took = time.perf_counter() - began
         summary = model.summary() if trained else None
         outcome = Outcome.of(label, window, forecast, seconds=(trained, took), summary=summary)

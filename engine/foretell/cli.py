@@ -152,7 +152,7 @@ def train(
         seconds_of(run.time_limit, [asked["recipe"]])
     else:
         asked = _asked_of(load(going_on.start, device=run.device), recipes, task)
-        data = data if is_panel(sales[0]) else _as_in(asked["start"].schema, data)
+        data = data if any(map(is_panel, sales)) else _as_in(asked["start"].schema, data)
     folder = _required("--out", out, "the folder that the model goes to")
     check_replaceable(folder)
     ensure_writable(folder)
@@ -230,8 +230,8 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
     trained = load(model, device=device, devices=devices)
     tables, items = _dataset(sales, data, trained.schema), names(only) or None
     if out is None:
-        forecast = trained.predict(tables, items=items, levels=wanted)
-        forecast.to_frame().to_csv(sys.stdout, index=False, lineterminator="\n")
+        for number, forecast in enumerate(trained.predict_in_pieces(tables, items=items, levels=wanted)):
+            forecast.to_frame().to_csv(sys.stdout, index=False, header=number == 0, lineterminator="\n")
     else:
         count = trained.predict_to(out, tables, items=items, levels=wanted)
         say(f"forecast {count} items, {trained.task.horizon} steps each: {out}")
@@ -301,15 +301,16 @@ def check(
     """Say what is in the data and what is wrong with them, before anything is trained."""
     from foretell.check import Checkup
     from foretell.check import check as run_check
-    from foretell.findings import Finding
+    from foretell.findings import Finding, gravest_first
 
     _start(common)
     try:
         checkup = run_check(_dataset(sales, data, quiet=True, tolerant=True), horizon=horizon)
     except ForetellError as error:
-        if not as_json:
+        if not (as_json or error.findings):
             raise
-        checkup = Checkup((Finding("error", "unreadable", str(error)),))
+        last = Finding("error", "unreadable", str(error))
+        checkup = Checkup(gravest_first((*error.findings, last)))
     if as_json:
         import orjson
 
@@ -421,6 +422,7 @@ def _dataset(
         item_id=options.id,
         timestamp=options.timestamp,
         date_format=options.date_format,
+        decimal=options.decimal,
         target_column=options.target,
         dimensions=names(options.dimensions) or (schema.key[1:] if schema else ()),
         known=names(options.known),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from foretell.errors import ForetellError
 from foretell.filling import Gaps, Rule, fill, fills, parse_rule
 from foretell.findings import Findings
-from foretell.grids import allocate, anywhere, zeros
+from foretell.grids import allocate, anywhere, blanked, zeros
 from foretell.layout import Layout, place, spread
 from foretell.panel import Array
 from foretell.reader import Reader
@@ -237,12 +237,8 @@ def _finish(
     rule: dict[str, Any] = dict(plan.rules.get(name, {}))
     if words is not None:
         rule = {where: _coded(method, words) for where, method in rule.items()}
-    elif anywhere(values, np.isinf):
-        raise infinite(reader.store, rows, name)
-    elif name == plan.open and anywhere(values, lambda some: (some != 0) & (some != 1) & ~np.isnan(some)):
-        value = rows.value(name)
-        where, got = first_row(reader.store, rows, f"{value} NOT IN (0, 1)", value)
-        raise ForetellError(f"{where}: the open column {name!r} must be 0 or 1, got {got:g}.")
+    else:
+        _check_numbers(reader, rows, name, values, is_open=name == plan.open)
     codes, gaps = fill(values, grid, rule=rule, future=future)
     report_gaps(reader.findings, name, gaps, plan.rules.get(name))
     if words is not None:
@@ -252,6 +248,27 @@ def _finish(
     else:
         names = (name,)
     return Column(name, values, codes if rule else None, words, names)
+
+
+def _check_numbers(reader: Reader, rows: Rows, name: str, values: Array, *, is_open: bool) -> None:
+    """Numbers beyond float32, and other ones than 0 and 1 of the open column, are faults; where found, they become NaN."""
+    check_finite(reader, rows, name, values)
+    if is_open and anywhere(values, _is_no_flag):
+        value = rows.value(name)
+        where, got = first_row(reader.store, rows, f"{value} NOT IN (0, 1)", value)
+        error = ForetellError(f"{where}: the open column {name!r} must be 0 or 1, got {got:g}.")
+        reader.findings.fault("not_open", error, blanked(values, _is_no_flag))
+
+
+def _is_no_flag(values: Array) -> NDArray[np.bool_]:
+    return np.asarray((values != 0) & (values != 1) & ~np.isnan(values))
+
+
+def check_finite(reader: Reader, rows: Rows, name: str, values: Array) -> None:
+    """Values of a column on the grid that float32 cannot hold are a fault; where it is found, they become NaN."""
+    if anywhere(values, np.isinf):
+        error = infinite(reader.store, rows, name)
+        reader.findings.fault("infinite", error, blanked(values, np.isinf))
 
 
 def _coded(method: Any, words: tuple[str, ...]) -> Any:

@@ -42,6 +42,7 @@ class Dataset:
         timestamp: str | None = None,
         target_column: str | None = None,
         date_format: str | None = None,  # of dates that are not ISO, as strptime spells it: %d.%m.%Y
+        decimal: str = ".",  # the decimal mark of numbers in text: . or , (without marks for thousands)
         dimensions: Sequence[str] = (),  # further columns of the key
         known: Sequence[str] = (),  # related columns that are known ahead
         past: Sequence[str] = (),  # related columns that are known only when they have happened
@@ -58,7 +59,7 @@ class Dataset:
         | None = None,  # countries: DE, US-CA; @country: of that metadata column
         holiday_days: int = 1,  # days before and after a holiday that have a column each
         strict: bool = False,  # timestamps off the frequency are an error
-        tolerant: bool = False,  # rows that are there twice become a finding of `check`; nothing trains on such data
+        tolerant: bool = False,  # rows that cannot be read become findings of `check`; nothing trains on such data
         timezone: str
         | None = None,  # whose clock counts for times with an offset or zone; default: their own
         schema: Schema | None = None,  # a model's: its columns and categories are reproduced
@@ -79,7 +80,7 @@ class Dataset:
             frequency=Frequency.parse(freq), item_id=item_id, timestamp=timestamp, target=target_column,
             dimensions=dimensions, known=known, past=past, open=open, seasons=season, ends=ends, date_format=date_format,
             aggregation=aggregation, filling=filling, strict=strict, tolerant=tolerant, timezone=timezone,
-            holidays=holidays, holiday_days=holiday_days,
+            holidays=holidays, holiday_days=holiday_days, decimal=decimal,
         )  # fmt: skip
         options = self.options if schema is None else following(self.options, schema)
         self._read = ingest(self._target, self._related, self._items, options, scratch=scratch)

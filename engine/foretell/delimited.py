@@ -18,6 +18,7 @@ from foretell.errors import ForetellError
 DELIMITERS: Final = ",;\t|"
 SAMPLE_ROWS: Final = 20_480  # rows from which a file's columns are known to be numbers, dates or text
 SAMPLE_FILES: Final = 64  # files of a glob that are looked at so
+_COUNTED: Final = 10_000_000  # rows of which the lines are counted, some seconds
 _QUOTED: Final = 80  # characters of a broken line that a message repeats
 
 
@@ -46,11 +47,16 @@ def _read_header(path: str, rows: int) -> Header:
         first = stream.readline()
         if not first.strip():
             raise ForetellError(f"{path}, line 1: empty, expected the names of the columns.")
-        delimiter = max(DELIMITERS, key=lambda mark: len(next(csv.reader([first], delimiter=mark))))
+        delimiter = _delimiter(first)
         lines = csv.reader(chain([first], stream), delimiter=delimiter)
         names = _named(path, next(lines))
         sample = tuple(tuple(row) for row in islice((row for row in lines if row), rows))
     return Header(path, delimiter, names, sample)
+
+
+def _delimiter(header: str) -> str:
+    """The mark that makes most columns of a header."""
+    return max(DELIMITERS, key=lambda mark: len(next(csv.reader([header], delimiter=mark))))
 
 
 def _named(path: str, header: Sequence[str]) -> tuple[str, ...]:
@@ -63,12 +69,12 @@ def _named(path: str, header: Sequence[str]) -> tuple[str, ...]:
 
 
 @contextmanager
-def _text(path: str) -> Iterator[IO[str]]:
+def _text(path: str, *, errors: str = "strict") -> Iterator[IO[str]]:
     """The file as text: decompressed, without a byte-order mark."""
     import pyarrow as pa
 
     with pa.input_stream(path, compression="detect") as raw:
-        yield io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+        yield io.TextIOWrapper(raw, encoding="utf-8-sig", errors=errors, newline="")
 
 
 @contextmanager
@@ -109,7 +115,24 @@ def broken(said: str) -> str | None:
         return f"{file[1]}: quotes or line ends are broken (a quote inside a value is doubled, lines all end alike)."
     line = where[2] or ""
     shown = repr(line if len(line) <= _QUOTED else line[:_QUOTED] + "...")
-    return f"{file[1]}, line {where[1]}: {_fault(said)}: {shown}."
+    return f"{file[1]}, {_place(file[1], int(where[1]))}: {_fault(said)}: {shown}."
+
+
+def _place(path: str, record: int) -> str:
+    """Where a record of a file begins: "line 7" as an editor counts; "row 7" where that would take long to find out.
+
+    DuckDB counts records (the header and empty lines among them), and a quoted value may hold line breaks.
+    """
+    if record > _COUNTED:
+        return f"row {record}"
+    try:
+        with _text(path, errors="replace") as stream:
+            first = stream.readline()
+            rows = csv.reader(chain([first], stream), delimiter=_delimiter(first))
+            passed = sum(1 for _ in islice(rows, record - 1))
+            return f"line {rows.line_num + 1}" if passed == record - 1 else f"row {record}"
+    except (csv.Error, OSError, EOFError, zlib.error):  # a value that is longer than Python's reader takes
+        return f"row {record}"
 
 
 def _fault(said: str) -> str:

@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foretell.layout import Layout
 from foretell.panel import Array, Panel
+from foretell.runs import run_sums, visible
 
 Floats = NDArray[np.float64]
 
@@ -266,7 +268,7 @@ def _shares(counts: Floats) -> Floats:
 
 def _counts(panel: Panel) -> tuple[Floats, Floats]:
     """[N] steps observed before the origin, and how many of them are 0."""
-    edges = np.concatenate([[0], np.cumsum(~np.isnan(panel.target))])
-    zeros = np.concatenate([[0], np.cumsum(panel.target == 0)])
-    first, last = panel.offsets[:-1], panel.offsets[:-1] + panel.stop
-    return (edges[last] - edges[first]).astype(np.float64), (zeros[last] - zeros[first]).astype(np.float64)
+    seen, zeros = np.zeros(len(panel)), np.zeros(len(panel))
+    for items, values, begin in visible(panel.target, Layout(panel.start, panel.offsets), panel.stop):
+        seen[items], zeros[items] = run_sums(~np.isnan(values), begin), run_sums(values == 0, begin)
+    return seen, zeros

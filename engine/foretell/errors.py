@@ -10,6 +10,8 @@ from typing import Any
 class ForetellError(ValueError):
     """Something the user can put right; the message says what, expected, got and the way out."""
 
+    findings: tuple[Any, ...] = ()  # of a tolerant reading: what it had found before this ended it
+
 
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C in a training that had got somewhere; the message says how far, and where that is kept."""

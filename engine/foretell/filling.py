@@ -293,9 +293,9 @@ def _refill_past(panel: Panel, codes: NDArray[np.uint8], layout: Layout) -> tupl
     for position, name in enumerate(panel.schema.past):
         rule = column_rule(panel, name)
         if rule:
-            past[:, position], codes[:, position] = _refill(
-                np.ascontiguousarray(past[:, position]), codes[:, position], panel, layout, rule
-            )
+            column = allocate(past.shape[:1])
+            column[:] = past[:, position]
+            past[:, position], codes[:, position] = _refill(column, codes[:, position], panel, layout, rule)
     for position, name in enumerate(panel.schema.past):
         source = name.removesuffix(" is missing")
         if source != name and source in panel.schema.past:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from foretell.advice import ADVICE
+from foretell.errors import ForetellError
 
 _LOG = logging.getLogger(__name__)
 
@@ -46,8 +47,9 @@ def gravest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 class Findings:
     """A growing list of findings; each is logged at INFO as it comes in."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, tolerant: bool = False) -> None:
         self._found: list[Finding] = []
+        self._tolerant = tolerant  # faults are found, not raised
 
     def note(self, code: str, message: str, count: int = 0) -> None:
         """Record how something was read."""
@@ -60,6 +62,12 @@ class Findings:
     def error(self, code: str, message: str, count: int = 0) -> None:
         """Record something that a run would fail on."""
         self._add(Finding("error", code, message, count))
+
+    def fault(self, code: str, error: ForetellError, count: int) -> None:
+        """Raise `error`, about `count` rows that cannot be read; where reading is tolerant, record it and go on."""
+        if not self._tolerant:
+            raise error
+        self.error(code, str(error), count)
 
     def all(self) -> tuple[Finding, ...]:
         """Everything so far, in order."""

@@ -73,6 +73,16 @@ def pieces(count: int, size: int = _PIECE) -> Iterator[slice]:
     return (slice(first, min(first + size, count)) for first in range(0, count, size))
 
 
+def blanked(array: NDArray[Any], test: Callable[[NDArray[Any]], NDArray[np.bool_]]) -> int:
+    """How many entries `test` holds for; they become NaN. Done in pieces."""
+    count = 0
+    for part in pieces(len(array)):
+        hit = test(array[part])
+        count += int(hit.sum())
+        array[part][hit] = np.nan
+    return count
+
+
 def anywhere(array: NDArray[Any], test: Callable[[NDArray[Any]], NDArray[np.bool_]]) -> bool:
     """Whether `test` holds for any entry; asked in pieces."""
     return any(bool(test(array[part]).any()) for part in pieces(len(array)))

@@ -15,8 +15,8 @@ from foretell.clock import spoken_zones
 from foretell.covariates import (
     Covariates,
     Plan,
+    check_finite,
     future_steps,
-    infinite,
     make_plan,
     read_covariates,
     report_gaps,
@@ -24,7 +24,6 @@ from foretell.covariates import (
 from foretell.errors import ForetellError, nearest
 from foretell.filling import fill, fills
 from foretell.findings import Finding, Findings
-from foretell.grids import anywhere
 from foretell.holiday import by_column, country_code, holiday_columns, holiday_table
 from foretell.layout import Layout, check_size, place
 from foretell.options import Options
@@ -63,31 +62,42 @@ def ingest(
 
     `scratch` is the folder for what does not fit into memory; default: the temporary one.
     """
-    with Store(options.timezone, scratch=scratch) as store:
-        reader = Reader(store, options, Findings(), options.frequency)
-        table = open_table(store, target, name="target", dates=options.date_format)
-        names = reader.names(table)
-        reader = reader.aligned(table, names.timestamp)
-        reader = replace(reader, twin=find_twin(reader, table, names, related, target))
-        metadata = None if items is None else _read_metadata(reader, items, names)
-        rows, spans = _read_target(reader, table, names)
-        several = len(related) > 1
-        tables = [
-            read_related(
-                reader, source, name=f"related[{i}]" if several else "related", names=names, metadata=metadata
-            )
-            for i, source in enumerate(related)
-        ]
-        if options.holidays:
-            tables.append(_read_holidays(reader, spans, tables, names=names, metadata=metadata))
-        _report_zones(reader, [(rows, spans), *((each.rows, each.spans) for each in tables)])
-        check_columns(reader, tables, table)
-        panel = _build(reader, rows, spans, names=names, tables=tables, metadata=metadata)
-        read = [(rows, spans), *((each.rows, each.spans) for each in tables[: len(related)])]
-        counts = {each.table.label: int(of.rows.sum()) for each, of in read}
-        if metadata is not None:
-            counts[metadata.label] = len(metadata.keys)
-        return Ingested(panel, names, reader.findings.all(), counts)
+    findings = Findings(tolerant=options.tolerant)
+    try:
+        with Store(options.timezone, scratch=scratch) as store:
+            return _ingest(Reader(store, options, findings, options.frequency), target, related, items)
+    except ForetellError as error:
+        error.findings = findings.all() if options.tolerant else ()
+        raise
+
+
+def _ingest(reader: Reader, target: object, related: Sequence[object], items: object) -> Ingested:
+    options = reader.options
+    table = open_table(
+        reader.store, target, name="target", dates=options.date_format, decimal=options.decimal
+    )
+    names = reader.names(table)
+    reader = reader.aligned(table, names.timestamp)
+    reader = replace(reader, twin=find_twin(reader, table, names, related, target))
+    metadata = None if items is None else _read_metadata(reader, items, names)
+    rows, spans = _read_target(reader, table, names)
+    several = len(related) > 1
+    tables = [
+        read_related(
+            reader, source, name=f"related[{i}]" if several else "related", names=names, metadata=metadata
+        )
+        for i, source in enumerate(related)
+    ]
+    if options.holidays:
+        tables.append(_read_holidays(reader, spans, tables, names=names, metadata=metadata))
+    _report_zones(reader, [(rows, spans), *((each.rows, each.spans) for each in tables)])
+    check_columns(reader, tables, table)
+    panel = _build(reader, rows, spans, names=names, tables=tables, metadata=metadata)
+    read = [(rows, spans), *((each.rows, each.spans) for each in tables[: len(related)])]
+    counts = {each.table.label: int(of.rows.sum()) for each, of in read}
+    if metadata is not None:
+        counts[metadata.label] = len(metadata.keys)
+    return Ingested(panel, names, reader.findings.all(), counts)
 
 
 def _read_holidays(
@@ -142,7 +152,7 @@ def _report_zones(reader: Reader, tables: Sequence[tuple[Rows, Spans]]) -> None:
 
 
 def _read_metadata(reader: Reader, items: object, names: Names) -> Metadata:
-    table = open_table(reader.store, items, name="items")
+    table = open_table(reader.store, items, name="items", decimal=reader.options.decimal)
     key = reader.key_in(table, names)
     if not key:
         table.require(reader.options.item_id, ID_NAMES, "item_id=")
@@ -162,7 +172,11 @@ def _read_target(reader: Reader, table: Table, names: Names) -> tuple[Rows, Span
         reader.findings.note(
             "unused", f"{table.label}: {', '.join(spare)} not used (covariates go into related)", len(spare)
         )
-    spans = find_spans(reader.store, rows) if reader.twin is None else reader.twin.part(rows.columns)
+    spans = (
+        find_spans(reader.store, rows, reader.findings)
+        if reader.twin is None
+        else reader.twin.part(rows.columns)
+    )
     return rows, spans
 
 
@@ -301,8 +315,7 @@ def _place_target(
             reader.store, rows, [name], keys=keys, layout=layout, vocabularies={}, findings=reader.findings
         )
         values = placed[name]
-    if anywhere(values, np.isinf):
-        raise infinite(reader.store, rows, name)
+    check_finite(reader, rows, name, values)
     rule = reader.options.filling.get("target")
     codes, gaps = fill(values, layout, rule=rule)
     report_gaps(reader.findings, "target", gaps, rule)

@@ -209,6 +209,7 @@ def score(
     seasonal_error: NDArray[Any],  # [N]
     *,
     median: NDArray[Any] | None = None,  # [N, H], what MASE judges; the quantile at level 0.5 unless given
+    items: NDArray[np.int64] | None = None,  # positions of those to score; all unless given
 ) -> Scores:
     """Every score, pooled over items and steps, per item and per step.
 
@@ -217,15 +218,16 @@ def score(
     actual, mean, quantiles = np.asarray(actual), np.asarray(mean), np.asarray(quantiles)
     _check_shapes(actual, mean, quantiles, levels)
     middle = quantiles[..., _position_of_median(levels)] if median is None else median
-    n, horizon = actual.shape
+    n, horizon = len(actual) if items is None else len(items), actual.shape[1]
     names = ["size", "RMSE", "WAPE", "MAPE", "sMAPE", "MASE", *_per_level(levels)]
     by_item, by_step = np.zeros((2, len(names), n)), np.zeros((2, len(names), horizon))
     for rows in _blocks(n, horizon):
-        scale = np.asarray(seasonal_error[rows], np.float64)[:, None]
+        some: Any = rows if items is None else items[rows]
+        scale = np.asarray(seasonal_error[some], np.float64)[:, None]
         each = np.ascontiguousarray(
-            np.moveaxis(quantiles[rows], -1, 0)
+            np.moveaxis(quantiles[some], -1, 0)
         )  # [Q, n, H]: a level is read three times
-        cells = _cells(actual[rows], mean[rows], each, middle[rows], scale, levels)
+        cells = _cells(actual[some], mean[some], each, middle[some], scale, levels)
         for k, cell in enumerate(cells):
             missing = np.isnan(cell)
             if missing.any():
@@ -237,10 +239,10 @@ def score(
                 by_step[1, k] += len(cell)
             by_item[0, k, rows] = cell.sum(axis=1)
             by_step[0, k] += cell.sum(axis=0)
-    items = _finish(names, by_item, levels)
+    each_item = _finish(names, by_item, levels)
     pooled = {name: float(value) for name, value in _finish(names, by_item.sum(axis=-1), levels).items()}
-    pooled["MASE"] = float(_over(*_sum(items["MASE"], None)))
-    return Scores(pooled, items, _finish(names, by_step, levels))
+    pooled["MASE"] = float(_over(*_sum(each_item["MASE"], None)))
+    return Scores(pooled, each_item, _finish(names, by_step, levels))
 
 
 def _per_level(levels: Sequence[float]) -> list[str]:

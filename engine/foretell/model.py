@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +18,7 @@ from foretell.calibration import ENDS, Calibration, HoldsBack, hold_back
 from foretell.errors import ForetellError, Interrupted, nearest
 from foretell.files import FrameWriter
 from foretell.forecast import Forecast
+from foretell.grids import allocate
 from foretell.layout import Layout
 from foretell.panel import Panel, Schema
 from foretell.recipe import (
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
     from foretell.dataset import Dataset
 
 
-ITEMS_AT_A_TIME = 1 << 13  # of a forecast that goes to a file
+ITEMS_AT_A_TIME = 1 << 13  # of a forecast that is made in pieces
+CELLS_AT_A_TIME = 1 << 25  # of the grid that these occupy: 128 MB of every column
 MANY_AT_A_TIME = 1 << 17  # the same where several devices share them, whose processes take seconds to start
 HELD_BACK_SHARE = 0.4  # of a time limit, for the training without the windows that calibrate
 BEST = "best"  # the folder, in that of the checkpoints, of the model that Ctrl-C leaves
@@ -87,17 +90,32 @@ class Model:
         Items are forecast and written a chunk at a time, so that their number is bounded by the disk alone. The file is
         there whole or not at all.
         """
-        panel = self._panel_of(data)
-        chosen = np.arange(len(panel)) if items is None else find_items(panel.keys, items)
-        shared = getattr(getattr(self.predictor, "run", None), "devices", 1) > 1
-        size = MANY_AT_A_TIME if shared else ITEMS_AT_A_TIME
+        count = 0
         with FrameWriter(path) as writer:
-            for first in range(0, len(chosen), size):
-                some = chosen[first : first + size]
-                whole = items is None  # items in a row are looked at where they are, others are copied
-                part = panel.between(first, first + len(some)) if whole else panel.take(some)
-                writer.write(self.forecast(part, levels=levels).to_frame())
-        return len(chosen)
+            for forecast in self.predict_in_pieces(data, items=items, levels=levels):
+                writer.write(forecast.to_frame())
+                count += len(forecast)
+        return count
+
+    def predict_in_pieces(
+        self,
+        data: Dataset | None = None,
+        *,
+        items: Sequence[str | Sequence[object]] | None = None,
+        levels: Sequence[float] | None = None,
+    ) -> Iterator[Forecast]:
+        """The forecast that `predict` makes, of some items after the other: each piece of a size that memory holds."""
+        panel = self._panel_of(data)
+        chosen = None if items is None else find_items(panel.keys, items)
+        size = self._items_at_a_time(panel)
+        if chosen is None:
+            panel.check_horizon(self.task.horizon)  # before the first piece is written
+        for first in range(0, len(panel) if chosen is None else len(chosen), size):
+            if chosen is None:  # items in a row are looked at where they are, others are copied
+                part = panel.between(first, min(first + size, len(panel)))
+            else:
+                part = panel.take(chosen[first : first + size])
+            yield self.forecast(part, levels=levels)
 
     def forecast(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
         """Forecast every item of a panel of this model's schema from its origin on, checked and within bounds."""
@@ -115,6 +133,38 @@ class Model:
         return replace(forecast, levels=wanted, quantiles=adjusted, before=raw).within(
             panel, floor=self.floor
         )
+
+    def forecast_in_arrays(
+        self, panel: Panel, *, levels: Sequence[float] | None = None, beside: int = 1
+    ) -> Forecast:
+        """As `forecast`, a large panel's items a chunk at a time, into arrays that are files where memory is short.
+
+        It is one of `beside` forecasts that are held together.
+        """
+        size = self._items_at_a_time(panel)
+        if len(panel) <= size:
+            return self.forecast(panel, levels=levels)
+        whole: dict[str, NDArray[Any]] = {}
+        asked: tuple[float, ...] = ()
+        for first in range(0, len(panel), size):
+            items = slice(first, min(first + size, len(panel)))
+            part = self.forecast(panel.between(items.start, items.stop), levels=levels)
+            asked = part.levels
+            for name in ("quantiles", "mean", "fallbacks", "before"):
+                values = getattr(part, name)
+                if values is None:
+                    continue
+                if name not in whole:
+                    whole[name] = allocate((len(panel), *values.shape[1:]), values.dtype, beside=beside)
+                whole[name][items] = values
+        return Forecast(
+            keys=panel.keys, origin=panel.origin, levels=asked, schema=panel.schema, history=panel,
+            quantiles=whole["quantiles"], mean=whole["mean"], fallbacks=whole["fallbacks"], before=whole.get("before"),
+        )  # fmt: skip
+
+    def _items_at_a_time(self, panel: Panel) -> int:
+        shared = getattr(getattr(self.predictor, "run", None), "devices", 1) > 1
+        return items_at_a_time(panel, MANY_AT_A_TIME if shared else ITEMS_AT_A_TIME)
 
     def summary(self) -> Summary:
         """What the predictor has to say about how it was fitted, as tables by their titles; mostly nothing."""
@@ -185,6 +235,12 @@ def fit_model(
         fit_seconds=time.perf_counter() - began, fingerprint=fingerprint, panel=panel,
         calibration=None if held is None else Calibration.learn(held),
     )  # fmt: skip
+
+
+def items_at_a_time(panel: Panel, most: int) -> int:
+    """How many items of a panel are forecast in one piece: `most`, fewer where their series are long."""
+    longest = max(int(panel.lengths.max(initial=0)), 1)
+    return min(most, 1 << max(CELLS_AT_A_TIME // longest, 1).bit_length() - 1)
 
 
 def _fit(recipe: Recipe, panel: Panel, task: Task, run: Run, start: Predictor | None) -> Predictor:
@@ -344,21 +400,43 @@ def find_items(keys: pd.DataFrame, items: Sequence[str | Sequence[object]]) -> N
     if isinstance(items, str) or len(items) == 0:
         raise ForetellError(f"items must be a list with at least one item's name, got {items!r}")
     columns = [keys[column].astype(str).to_numpy() for column in keys.columns]
-    positions = np.concatenate([_find_item(columns, item) for item in items])
-    return np.array(list(dict.fromkeys(positions.tolist())), np.int64)  # each once
+    wanted = [_parts(item, len(columns)) for item in items]
+    places: dict[int, pd.Index[Any]] = {}  # by the number of parts; by hash, as many may be asked for
+    found = []
+    for count, group in groupby(wanted, len):
+        if count not in places:
+            places[count] = _places(columns[:count])
+        some = list(group)
+        position, lacking = places[count].get_indexer_non_unique(_places(list(zip(*some, strict=True))))
+        if len(lacking):
+            raise _no_item(columns, some[int(lacking[0])])
+        found.append(position)
+    return np.array(list(dict.fromkeys(np.concatenate(found).tolist())), np.int64)  # each once
 
 
-def _find_item(columns: list[NDArray[Any]], item: str | Sequence[object]) -> NDArray[np.int64]:
-    wanted = [item] if isinstance(item, str) or not isinstance(item, Sequence) else list(item)
-    if len(wanted) > len(columns):
-        raise ForetellError(f"item {item!r} has {len(wanted)} parts, but an item's key has {len(columns)}")
+def _parts(item: str | Sequence[object], most: int) -> tuple[str, ...]:
+    parts = [item] if isinstance(item, str) or not isinstance(item, Sequence) else list(item)
+    if not 0 < len(parts) <= most:
+        raise ForetellError(f"item {item!r} has {len(parts)} parts, but an item's key has {most}")
+    return tuple(map(str, parts))
+
+
+def _places(columns: Sequence[Any]) -> pd.Index[Any]:
+    several = len(columns) > 1
+    index: pd.Index[Any] = (
+        pd.MultiIndex.from_arrays(columns) if several else pd.Index(columns[0], dtype=object)
+    )
+    return index
+
+
+def _no_item(columns: Sequence[NDArray[Any]], parts: tuple[str, ...]) -> ForetellError:
+    """The error for an item that is not there, with the nearest name of the first part that leads nowhere."""
     match = np.ones(len(columns[0]), bool)
-    for column, part in zip(columns, wanted, strict=False):
-        match &= column == str(part)
+    for column, part in zip(columns, parts, strict=False):
+        match &= column == part
         if not match.any():
-            name = " / ".join(map(str, wanted))
-            raise ForetellError(f"no item {name!r} in the data.{nearest(str(part), column)}")
-    return np.flatnonzero(match)
+            return ForetellError(f"no item {' / '.join(parts)!r} in the data.{nearest(part, column)}")
+    raise AssertionError("the item is there")
 
 
 def _floor(panel: Panel) -> float | None:

@@ -34,12 +34,13 @@ class Options:
     aggregation: Mapping[str, str] = field(default_factory=dict)
     filling: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # the target's under "target"
     strict: bool = False
-    tolerant: bool = False  # rows that are there twice are a finding rather than the end
+    tolerant: bool = False  # rows that cannot be read are a finding rather than the end
     holidays: tuple[str, ...] = ()  # country codes, or one `@column` of the metadata
     holiday_days: int = 1  # days before and after a holiday that have a column each
     ahead: int = 0  # steps past the end that known covariates must reach where they can
     timezone: str | None = None  # whose clock counts for times with an offset or a zone; None: their own
     date_format: str | None = None  # of dates in text that are not ISO
+    decimal: str = "."  # the decimal mark of numbers in text: . or ,
     schema: Schema | None = None  # a model's: its columns and vocabularies are reproduced
 
 
@@ -64,6 +65,8 @@ def parse_options(**given: Any) -> Options:
     form = given["date_format"]
     if form is not None and (not isinstance(form, str) or "%" not in form):
         raise ForetellError(f"date_format must be spelt as strptime does, such as '%d.%m.%Y', got {form!r}")
+    if given["decimal"] not in (".", ","):
+        raise ForetellError(f"decimal must be '.' or ',', got {given['decimal']!r}")
     given["seasons"] = _seasons(given["seasons"], given["frequency"])
     given["aggregation"] = _aggregation(given["aggregation"] or {})
     given["filling"] = _filling(given["filling"] or {}, given["target"])

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from foretell.errors import ForetellError
 from foretell.frequency import Frequency, Ordinals
+from foretell.grids import allocate, pieces
 
 Array = NDArray[np.float32]
 Ends = Literal["last", "own"]
+_COPIED = 1 << 20  # rows that are copied at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,10 @@ class Panel:
         NaN where it was not observed, where a filling other than zero or a value stands, and beyond the data.
         """
         origin = self.start + self.lengths - steps_before_end
-        truth = self.target_at(np.arange(len(self)), origin[:, None] + np.arange(horizon))
+        truth: Array = allocate((len(self), horizon))
+        for items in pieces(len(self), max(_COPIED // horizon, 1)):
+            some = np.arange(items.start, items.stop)
+            truth[items] = self.target_at(some, origin[items, None] + np.arange(horizon))
         return truth
 
     def target_at(self, items: NDArray[np.int64], ordinals: Ordinals) -> Array:
@@ -231,14 +236,17 @@ class Panel:
         """The panel of `items` (positions) alone, in that order; arrays are copied."""
         lengths = self.lengths[items]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        steps = _runs(self.offsets[items], lengths)
-        reach = _runs(self.offsets[items] + items * self.future, lengths + self.future)
+        begin = self.offsets[items]
+
+        def copied(array: NDArray[Any], reach: int = 0) -> NDArray[Any]:
+            return _copied(array, begin + items * reach, lengths + reach)
+
         return replace(
             self, keys=self.keys.iloc[items].reset_index(drop=True), start=self.start[items], offsets=offsets,
-            origin=self.origin[items], target=self.target[steps], known=self.known[reach], past=self.past[steps],
+            origin=self.origin[items], target=copied(self.target), known=copied(self.known, self.future), past=copied(self.past),
             static_real=self.static_real[items], static_cat=self.static_cat[items],
-            filled=None if self.filled is None else self.filled[steps],
-            past_filled=None if self.past_filled is None else self.past_filled[steps],
+            filled=None if self.filled is None else copied(self.filled),
+            past_filled=None if self.past_filled is None else copied(self.past_filled),
         )  # fmt: skip
 
     def check_horizon(self, horizon: int) -> None:
@@ -297,6 +305,19 @@ def _runs(begin: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.in
     ends = np.cumsum(lengths)
     cells: NDArray[np.int64] = np.arange(total) + np.repeat(begin - (ends - lengths), lengths)
     return cells
+
+
+def _copied(array: NDArray[Any], begin: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[Any]:
+    """The rows of `array` in runs, as `_runs` lists them; a list of all would need more memory than the rows."""
+    ends = np.cumsum(lengths)
+    out = np.empty((int(lengths.sum()), *array.shape[1:]), array.dtype)
+    first, done = 0, 0
+    while first < len(begin):
+        last = max(int(np.searchsorted(ends, done + _COPIED, side="right")), first + 1)
+        cells = _runs(begin[first:last], lengths[first:last])
+        out[done : done + len(cells)] = array[cells]
+        first, done = last, done + len(cells)
+    return out
 
 
 def _date(moment: object) -> str:

@@ -12,7 +12,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from foretell.forecast import Forecast, level_name
-from foretell.metrics import central_intervals, coverage
+from foretell.grids import pieces
+from foretell.metrics import central_intervals
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 INK, MUTED, RULE = "#1b1f24", "#69727d", "#d9dee3"
 # Okabe and Ito's palette, which the colour-blind can tell apart; its yellow is too pale for lines on white
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#8c6d31")
+_MOST_ERRORS = 1 << 22  # of a recipe that a histogram is made of; of more, those of some items
+_CELLS = 1 << 20  # looked at in one go
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 UNITS = {
     "min": "minutes", "h": "hours", "D": "days", "B": "business days", "W": "weeks", "M": "months", "Q": "quarters",
@@ -118,7 +121,10 @@ def figure_item(report: Report, item: int, *, columns: int = 3) -> Figure:
 def figure_errors(report: Report, *, columns: int = 3) -> Figure:
     """A histogram a recipe of mean forecast minus actual, over all windows, items and steps."""
     recipes, colour = report.recipes, colours(report.recipes)
-    errors = {recipe: _errors([o for o in report.outcomes if o.recipe == recipe]) for recipe in recipes}
+    apart = max(sum(o.forecast.mean.size for o in report.outcomes) // (len(recipes) * _MOST_ERRORS), 1)
+    errors = {
+        recipe: _errors([o for o in report.outcomes if o.recipe == recipe], apart) for recipe in recipes
+    }
     reach = max((float(np.quantile(np.abs(e), 0.98)) for e in errors.values() if len(e)), default=1.0) or 1.0
     edges = np.linspace(-reach, reach, 42)
     rows, across = -(-len(recipes) // columns), min(columns, len(recipes))
@@ -136,7 +142,8 @@ def figure_errors(report: Report, *, columns: int = 3) -> Figure:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:.0f} %"))
         _plain(axes)
     target = report.outcomes[0].forecast.schema.target
-    figure.supxlabel(f"forecast mean minus actual ({target})", fontsize=9, color=MUTED)
+    sampled = f", of one item in {apart}" if apart > 1 else ""
+    figure.supxlabel(f"forecast mean minus actual ({target}){sampled}", fontsize=9, color=MUTED)
     grid[0, 0].set_ylabel("share of steps", color=MUTED, fontsize=9)
     _drop_unused(grid, len(recipes))
     return figure
@@ -224,18 +231,26 @@ def _worth_shading(forecast: Forecast, pair: tuple[int, int]) -> bool:
     return pair == widest or (pair == inner and widths[inner] < 0.75 * widths[widest])
 
 
-def _errors(outcomes: Sequence[Outcome]) -> NDArray[Any]:
-    parts = [(o.forecast.mean - o.window.actual)[o.window.has_history] for o in outcomes]
+def _errors(outcomes: Sequence[Outcome], apart: int) -> NDArray[Any]:
+    """The errors of the means that are defined, of every item or of some, `apart` from each other."""
+    some = slice(None, None, apart)
+    parts = [(o.forecast.mean[some] - o.window.actual[some])[o.window.has_history[some]] for o in outcomes]
     values = np.concatenate([part.ravel() for part in parts]).astype(np.float64)
     return np.asarray(values[~np.isnan(values)])
 
 
 def _calibration(outcome: Outcome) -> NDArray[np.float64]:
     """[Q]; a closed step, whose 0 is known, says nothing about calibration."""
-    some = outcome.window.has_history
-    closed = outcome.window.panel.closed(outcome.forecast.horizon)
-    actual = np.where(closed, np.nan, outcome.window.actual)[some]
-    return coverage(actual, outcome.forecast.quantiles[some])
+    window, horizon = outcome.window, outcome.forecast.horizon
+    below, count = np.zeros(len(outcome.forecast.levels)), 0
+    for items in pieces(len(outcome.forecast), max(_CELLS // horizon, 1)):
+        some = window.has_history[items]
+        closed = window.panel.between(items.start, items.stop).closed(horizon)
+        actual = np.where(closed, np.nan, window.actual[items])[some]
+        seen = ~np.isnan(actual)
+        below += (actual[seen][:, None] <= outcome.forecast.quantiles[items][some][seen]).sum(axis=0)
+        count += int(seen.sum())
+    return below / count if count else np.full(len(below), np.nan)
 
 
 def _line(k: int, *, every: int = 1) -> dict[str, Any]:

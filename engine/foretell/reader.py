@@ -107,7 +107,8 @@ class Reader:
         if len(off):
             moment = f"TIMESTAMP '{pd.Timestamp(off[0])}'"
             where, _ = first_row(self.store, rows, f"moment = {moment}", "written")
-            raise ForetellError(
+            error = ForetellError(
                 f"{where}: not on the frequency {self.frequency.alias!r} ({len(off)} such timestamps in"
                 f" {rows.table.label}). Correct them, choose another freq, or leave strict off to have them aggregated."
             )
+            self.findings.fault("off_grid", error, len(off))

@@ -51,7 +51,7 @@ def read_related(
 ) -> Related:
     """Open a related table, find its key and columns, and group it. Raises ForetellError for what cannot be read."""
     options = reader.options
-    table = open_table(reader.store, source, name=name, dates=options.date_format)
+    table = open_table(reader.store, source, name=name, dates=options.date_format, decimal=options.decimal)
     timestamp = table.whole(table.find(names.timestamp, ()) or table.require(None, TIME_NAMES, "timestamp="))
     key = reader.key_in(table, names)
     declared = {*options.known, *options.past, options.open}
@@ -78,7 +78,7 @@ def read_related(
     )  # fmt: skip
     twin = reader.twin
     same = twin is not None and twin.is_source(source)
-    spans = twin.join(rows) if twin is not None and same else find_spans(reader.store, rows)
+    spans = twin.join(rows) if twin is not None and same else find_spans(reader.store, rows, reader.findings)
     return Related(rows, spans, tuple(key) == tuple(names.key))
 
 

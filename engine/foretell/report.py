@@ -17,6 +17,7 @@ from foretell.errors import ForetellError, nearest
 from foretell.files import staged
 from foretell.findings import Finding
 from foretell.forecast import Forecast, level_name
+from foretell.grids import pieces
 from foretell.metrics import (
     Floats,
     Scores,
@@ -116,10 +117,9 @@ class Outcome:
 def _score(
     window: Window, forecast: Forecast, median: NDArray[Any] | None, items: NDArray[np.int64]
 ) -> Scores:
-    some: Any = items if len(items) < len(forecast) else slice(None)  # a slice copies nothing
     return score(
-        window.actual[some], forecast.mean[some], forecast.quantiles[some], forecast.levels,
-        window.seasonal_error[some], median=None if median is None else median[some],
+        window.actual, forecast.mean, forecast.quantiles, forecast.levels, window.seasonal_error, median=median,
+        items=items if len(items) < len(forecast) else None,
     )  # fmt: skip
 
 
@@ -209,13 +209,18 @@ class Report:
     @cached_property
     def metrics(self) -> pd.DataFrame:
         """A row a recipe, window and item; `has_history` is False where the item was new at the origin."""
-        frames, frequency = [], self.outcomes[0].forecast.schema.frequency
+        return pd.concat(self.metric_frames(), ignore_index=True)
+
+    def metric_frames(self, rows: int = _ROWS) -> Iterator[pd.DataFrame]:
+        """`metrics` in pieces of at most `rows` rows."""
+        frequency = self.outcomes[0].forecast.schema.frequency
         for outcome in self._in_order:
-            frame = outcome.forecast.keys.reset_index(drop=True)
-            frame = frame.assign(has_history=outcome.window.has_history, **outcome.scores.items)
-            origin = frequency.timestamps(outcome.forecast.origin)
-            frames.append(_prefixed(frame, {**_place(outcome), "origin": origin}))
-        return pd.concat(frames, ignore_index=True)
+            for items in pieces(len(outcome.forecast), rows):
+                frame = outcome.forecast.keys.iloc[items].reset_index(drop=True)
+                scores = {name: column[items] for name, column in outcome.scores.items.items()}
+                frame = frame.assign(has_history=outcome.window.has_history[items], **scores)
+                origin = frequency.timestamps(outcome.forecast.origin[items])
+                yield _prefixed(frame, {**_place(outcome), "origin": origin})
 
     @cached_property
     def calibration(self) -> pd.DataFrame:
@@ -280,7 +285,9 @@ class Report:
 
         with staged(folder) as place:
             self.leaderboard.to_csv(place / "leaderboard.csv", index=False, lineterminator="\n")
-            self.metrics.to_csv(place / "metrics.csv", index=False, lineterminator="\n")
+            with (place / "metrics.csv").open("wb") as file:
+                for frame in self.metric_frames():
+                    frame.to_csv(file, index=False, header=file.tell() == 0, lineterminator="\n")
             self._write_forecasts(place / "forecasts.parquet")
             (place / "report.html").write_text(render(self), encoding="utf-8")
             (place / "run.json").write_bytes(_json(self.to_json()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -11,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foretell.errors import ForetellError
+from foretell.findings import Findings
 from foretell.frequency import Frequency
 from foretell.sources import Store, Table, literal, quoted
 
@@ -125,8 +127,8 @@ class Spans:
     zoned: int = 0  # rows whose time carries an offset or a zone
 
 
-def find_spans(store: Store, rows: Rows) -> Spans:
-    """Pass one: group by key. Raises ForetellError for rows without key or time, and for text among numbers."""
+def find_spans(store: Store, rows: Rows, findings: Findings) -> Spans:
+    """Pass one: group by key. Rows without key or time, and text among numbers, are faults; a tolerant reading drops them."""
     if rows.table.costly:
         _spool(store, rows)
     parts = [
@@ -146,14 +148,15 @@ def find_spans(store: Store, rows: Rows) -> Spans:
     found = store.frame(f"SELECT {', '.join(parts)} FROM {rows.view}{group}")
     if not rows.key and found["n"].sum() == 0:
         found = found.iloc[:0]
-    _refuse(store, rows, found)
+    some = len(found) > 0
+    found = _readable(store, rows, found, findings)
 
     def matrix(name: str) -> NDArray[np.int64]:
         columns = [_whole(found[f"{name}{i}"]) for i in range(len(rows.columns))]
         return np.stack(columns, axis=1) if columns else np.zeros((len(found), 0), np.int64)
 
     if not len(found):
-        raise ForetellError(f"{rows.table.label} has no rows.")
+        raise ForetellError(f"{rows.table.label} has no rows{' that can be read' if some else ''}.")
     keys = found[rows.keys].set_axis(list(rows.key), axis=1).astype(object)
     return Spans(
         keys, _whole(found["n"]), _whole(found["final"]), matrix("first"), matrix("last"), matrix("seen"),
@@ -169,27 +172,44 @@ def _may_be_wrong(rows: Rows, column: str) -> bool:
     return column not in rows.texts and rows.table.misspelt(column) is not None
 
 
-def _refuse(store: Store, rows: Rows, found: pd.DataFrame) -> None:
-    """Raise for the first row that has no key, no time, or a text where a number belongs."""
+def _readable(store: Store, rows: Rows, found: pd.DataFrame, findings: Findings) -> pd.DataFrame:
+    """The groups without the rows that have no key or no time: each such kind of row is a fault, as is text among numbers."""
     undated = int(found["undated"].sum())
     if undated:
-        raise _undated(store, rows, undated)
+        findings.fault("bad_time", _undated(store, rows, undated), undated)
+    named = np.ones(len(found), bool)
     for part, column in zip(rows.keys, rows.key.values(), strict=True):
         nameless = found[part].isna()
         if nameless.any():
-            (file,) = store.rows(f"SELECT min(file) FROM {rows.view} WHERE {part} IS NULL")[0]
-            raise ForetellError(
-                f"{rows.table.label}: {int(found['n'][nameless].sum())} rows have no {column!r}{within(file)}."
-                f" Every row needs one: fill it in or drop these rows."
-            )
+            count = int(found["n"][nameless].sum())
+            findings.fault("no_key", _nameless(store, rows, part, column, count), count)
+            named &= ~nameless.to_numpy()
     for i, column in enumerate(rows.columns):
-        if _may_be_wrong(rows, column) and found[f"wrong{i}"].sum():
-            where, value = first_row(store, rows, f"wrong{i}", f"spelt{i}")
-            raise ForetellError(
-                f"{where}: {column!r} must be a number, got {value!r}"
-                f" ({int(found[f'wrong{i}'].sum())} such rows in {rows.table.label})."
-                f" Correct it, or leave it empty where nothing was observed."
-            )
+        wrong = int(found[f"wrong{i}"].sum()) if _may_be_wrong(rows, column) else 0
+        if wrong:
+            findings.fault("bad_number", _misspelt(store, rows, i, wrong), wrong)
+    return found.assign(n=found["n"] - found["undated"])[named & (found["n"] > found["undated"]).to_numpy()]
+
+
+def _nameless(store: Store, rows: Rows, part: str, column: str, count: int) -> ForetellError:
+    moment, file = store.rows(
+        f"SELECT moment, file FROM {rows.view} WHERE {part} IS NULL ORDER BY file, moment LIMIT 1"
+    )[0]
+    first = "" if moment is None else f", first at {spell_moment(moment)}"
+    return ForetellError(
+        f"{rows.table.label}: {count} rows have no {column!r}{first}{within(file)}."
+        f" Every row needs one: fill it in or drop these rows."
+    )
+
+
+def _misspelt(store: Store, rows: Rows, position: int, count: int) -> ForetellError:
+    where, value = first_row(store, rows, f"wrong{position}", f"spelt{position}")
+    comma = rows.table.decimal == "." and re.fullmatch(r"\s*[-+]?\d+,\d+\s*", str(value))
+    hint = " Where a comma is the decimal mark, say so: decimal=','." if comma else ""
+    return ForetellError(
+        f"{where}: {rows.columns[position]!r} must be a number, got {value!r} ({count} such rows in {rows.table.label})."
+        f" Correct it, or leave it empty where nothing was observed.{hint}"
+    )
 
 
 def _undated(store: Store, rows: Rows, count: int) -> ForetellError:

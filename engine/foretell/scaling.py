@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foretell.grids import pieces
 from foretell.layout import Layout
 from foretell.panel import Array, Panel
 from foretell.runs import open_steps, run_moments
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _FLOOR = 1e-4  # of the panel's typical deviation: below it a series counts as constant
 _MOST_DUMMIES = 100  # categories with more codes than this say little about a new item
+_ITEMS = 1 << 16  # whose design is made at a time
 
 
 def window_scale(values: Tensor, observed: Tensor, fallback: Tensor) -> Tensor:
@@ -62,15 +64,18 @@ class StaticScale:
         positive = bool((means >= 0).all())
         location = _log(means, unit[0]) if positive else np.arcsinh(means / unit[0])
         wanted = np.stack([location, _log(deviations, unit[1])], axis=1)
-        design = static_design(panel, moments)
-        x, y = design[seen], wanted[seen]
-        ridge = penalty * np.eye(design.shape[1])
+        square, moment = _normal_equations(panel, moments, wanted, seen)
+        ridge = penalty * np.eye(len(square))
         ridge[-1, -1] = 1e-9
-        return cls(np.linalg.solve(x.T @ x + ridge, x.T @ y), unit, moments, positive)
+        weights = np.asarray(np.linalg.solve(square + ridge, moment), np.float64)
+        return cls(weights, unit, moments, positive)
 
     def predict(self, panel: Panel) -> Array:
         """[N, 2] mean and deviation that the statics of each item suggest."""
-        location, spread = np.clip(static_design(panel, self.moments) @ self.weights, -8, 8).T
+        parts = [
+            static_design(panel, self.moments, some) @ self.weights for some in pieces(len(panel), _ITEMS)
+        ]
+        location, spread = np.clip(np.concatenate([np.zeros((0, 2)), *parts]), -8, 8).T
         mean = (np.exp(location) if self.positive else np.sinh(location)) * self.unit[0]
         return np.stack([mean, np.exp(spread) * self.unit[1]], axis=1).astype(np.float32)
 
@@ -93,15 +98,29 @@ def history_moments(panel: Panel) -> tuple[NDArray[np.float64], NDArray[np.float
     return run_moments(panel.target, layout, panel.stop, counts=open_steps(panel))
 
 
-def static_design(panel: Panel, moments: NDArray[np.float64]) -> NDArray[np.float64]:
-    """[N, D + 1]: standardised real statics (0 where missing), a 0/1 column a category, and a constant."""
-    real = np.nan_to_num((panel.static_real - moments[0]) / moments[1]).clip(-5, 5)
+def static_design(
+    panel: Panel, moments: NDArray[np.float64], items: slice = slice(None)
+) -> NDArray[np.float64]:
+    """[N, D + 1] of `items`: standardised real statics (0 where missing), a 0/1 column a category, and a constant."""
+    real = np.nan_to_num((panel.static_real[items] - moments[0]) / moments[1]).clip(-5, 5)
     codes = [
-        (panel.static_cat[:, c, None] == np.arange(1, size)).astype(np.float64)
+        (panel.static_cat[items, c, None] == np.arange(1, size)).astype(np.float64)
         for c, size in enumerate(panel.schema.cardinalities)
         if size <= _MOST_DUMMIES
     ]
-    return np.concatenate([real, *codes, np.ones((len(panel), 1))], axis=1)
+    return np.concatenate([real, *codes, np.ones((len(real), 1))], axis=1)
+
+
+def _normal_equations(
+    panel: Panel, moments: NDArray[np.float64], wanted: NDArray[np.float64], seen: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """X'X and X'y of the items that are `seen`, added up over pieces of the design X."""
+    square: NDArray[np.float64] = np.zeros(())
+    moment: NDArray[np.float64] = np.zeros(())
+    for items in pieces(len(panel), _ITEMS):
+        x, y = static_design(panel, moments, items)[seen[items]], wanted[items][seen[items]]
+        square, moment = square + x.T @ x, moment + x.T @ y
+    return square, moment
 
 
 def _log(values: NDArray[np.float64], unit: float) -> NDArray[np.float64]:

@@ -178,6 +178,7 @@ class Table:
     )  # column -> the first file of several that lacks it
     costly: bool = False  # a large text file, whose rows take longer to read than to write and read again
     dates: str | None = None  # the format of dates in text, where they are not ISO
+    decimal: str = "."  # the decimal mark of numbers in text
 
     def find(self, given: str | None, recognised: Sequence[str]) -> str | None:
         """The column that `given` names, or the first recognised one; None when there is none."""
@@ -226,15 +227,22 @@ class Table:
         if self.kinds[column] == "boolean":
             return f"CAST(TRY_CAST({name} AS BOOLEAN) AS DOUBLE)"
         cast = "TRY_CAST" if column in self.textual else "CAST"
-        return f"nullif({cast}({name} AS DOUBLE), 'NaN'::DOUBLE)"
+        return f"nullif({cast}({self.spelt(column)} AS DOUBLE), 'NaN'::DOUBLE)"
+
+    def spelt(self, column: str) -> str:
+        """SQL of a column's numbers as SQL spells them."""
+        name = quoted(column)
+        return _with_point(name, self.decimal) if column in self.textual else name
 
     def misspelt(self, column: str) -> str | None:
         """SQL that is true where the text of a column should be a number and is not; None where it cannot be."""
         if column not in self.textual:
             return None
-        target = "BOOLEAN" if self.kinds[column] == "boolean" else "DOUBLE"
         name = quoted(column)
-        return f"({name} IS NOT NULL AND TRY_CAST({name} AS {target}) IS NULL AND trim(CAST({name} AS VARCHAR)) NOT IN {_words()})"
+        wanted = (
+            f"{name} AS BOOLEAN" if self.kinds[column] == "boolean" else f"{self.spelt(column)} AS DOUBLE"
+        )
+        return f"({name} IS NOT NULL AND TRY_CAST({wanted}) IS NULL AND trim(CAST({name} AS VARCHAR)) NOT IN {_words()})"
 
     def moment(self, column: str, frequency: Frequency) -> str:
         """SQL of the TIMESTAMP (BIGINT for integer time) that a column holds; NULL where it does not parse."""
@@ -289,6 +297,13 @@ class Table:
         )
 
 
+def _with_point(text: str, decimal: str) -> str:
+    """SQL of the text of a number with a decimal point in place of a comma; one that has a point is then no number."""
+    return (
+        text if decimal == "." else f"CASE WHEN NOT contains({text}, '.') THEN replace({text}, ',', '.') END"
+    )
+
+
 def _words() -> str:
     return "(" + ", ".join(map(literal, MISSING)) + ")"
 
@@ -297,9 +312,12 @@ def _spoken(kind: Kind) -> str:
     return {"time": "dates", "number": "numbers", "boolean": "true and false"}.get(kind, kind)
 
 
-def open_table(store: Store, source: object, *, name: str, dates: str | None = None) -> Table:
+def open_table(
+    store: Store, source: object, *, name: str, dates: str | None = None, decimal: str = "."
+) -> Table:
     """`source` as a table that messages call `name`; `dates` is the format of its dates where they are not ISO.
 
+    `decimal` is the decimal mark of its numbers where they are text.
     A source is a frame (pandas, polars, Arrow), a path, a glob, a list of paths, or `Sql`.
     """
     view = f"raw_{name.strip(']').replace('[', '_')}"
@@ -308,15 +326,17 @@ def open_table(store: Store, source: object, *, name: str, dates: str | None = N
     if isinstance(source, Sql):
         table = _open_sql(store, source, view, name)
     elif paths and len(paths) == len(parts):
-        table = _open_files(store, paths, view, name, dates)
+        table = _open_files(store, paths, view, name, dates=dates, decimal=decimal)
     else:
         arrow = _as_arrow(source, name)
         store.register(view, arrow)
         table = _typed_table(store, f"the {name} table", view, arrow.schema)
-    return replace(table, dates=dates)
+    return replace(table, dates=dates, decimal=decimal)
 
 
-def _open_files(store: Store, patterns: Sequence[str], view: str, name: str, dates: str | None) -> Table:
+def _open_files(
+    store: Store, patterns: Sequence[str], view: str, name: str, *, dates: str | None, decimal: str
+) -> Table:
     paths = _matching(patterns, name)
     label = f"the {name} table ({os.path.basename(patterns[0].rstrip('/'))}{', ...' if len(patterns) > 1 else ''})"
     if paths[0].lower().endswith(_PARQUET):
@@ -332,7 +352,7 @@ def _open_files(store: Store, patterns: Sequence[str], view: str, name: str, dat
     store.execute(f"CREATE VIEW {view} AS {' UNION ALL BY NAME '.join(selects)}")
     table = _typed_table(store, label, view, None, lacking((header.path, header.names) for header in headers))
     costly = sum(os.path.getsize(header.path) for header in headers) > _COSTLY
-    return replace(table, kinds=table.kinds | _spelt_kinds(store, headers, dates), costly=costly)
+    return replace(table, kinds=table.kinds | _spelt_kinds(store, headers, dates, decimal), costly=costly)
 
 
 def _read_csv(files: Sequence[str], delimiter: str, names: Sequence[str]) -> str:
@@ -361,7 +381,7 @@ def _open_parquet(store: Store, paths: Sequence[str], view: str, label: str) -> 
     return _typed_table(store, label, view, schemas[0], lacking(columns))
 
 
-def _spelt_kinds(store: Store, headers: Sequence[Header], dates: str | None) -> dict[str, Kind]:
+def _spelt_kinds(store: Store, headers: Sequence[Header], dates: str | None, decimal: str) -> dict[str, Kind]:
     """What the text of each column spells in the sample; a column of nothing but gaps counts as numbers."""
     import pyarrow as pa
 
@@ -371,7 +391,7 @@ def _spelt_kinds(store: Store, headers: Sequence[Header], dates: str | None) -> 
     for name, values in sample.items():
         store.register("sample", pa.table({"c": pa.array(values, pa.string())}))
         total, numbers, booleans, times = store.rows(
-            "SELECT count(c), count(TRY_CAST(c AS DOUBLE)), count(*) FILTER (lower(c) IN ('true', 'false')),"
+            f"SELECT count(c), count(TRY_CAST({_with_point('c', decimal)} AS DOUBLE)), count(*) FILTER (lower(c) IN ('true', 'false')),"
             f" count(coalesce(TRY_CAST(c AS TIMESTAMP), {form}))"
             f" FROM (SELECT trim(c) AS c FROM sample WHERE trim(c) NOT IN {_words()})"
         )[0]

@@ -14,7 +14,7 @@ from foretell.errors import ForetellError, nearest
 from foretell.findings import Findings
 from foretell.panel import Array, Schema
 from foretell.rows import spell_key, within
-from foretell.sources import Store, Table, quoted
+from foretell.sources import Store, Table
 
 MISSING_SUFFIX: Final = " is missing"
 _CROWD: Final = 50  # a text with more distinct values than this, and
@@ -53,15 +53,18 @@ def read_metadata(
     if frame.empty:
         raise ForetellError(f"{table.label} has no rows.")
     keys = frame[[f"k{i}" for i in range(len(key))]].set_axis(list(key), axis=1)
-    _refuse_keys(keys, table, frame["file"])
+    good = _keyed(keys, table, frame["file"], findings)
+    if not good.any():
+        raise ForetellError(f"{table.label} has no rows that can be read.")
+    frame, keys = frame[good].reset_index(drop=True), keys[good].reset_index(drop=True)
     numbers = {
-        c: frame[f"n{i}"].to_numpy(np.float64, na_value=np.nan)
+        c: np.array(frame[f"n{i}"].to_numpy(np.float64, na_value=np.nan))
         for i, c in enumerate(columns)
         if c not in as_text
     }
     for i, column in enumerate(columns):
         if column in numbers:
-            _refuse_words(table, column, keys, frame[f"w{i}"], numbers[column])
+            _check_words(table, column, keys, frame[f"w{i}"], numbers[column], findings)
     texts = frame[[f"t{i}" for i in range(len(columns))]].set_axis(columns, axis=1)
     return Metadata(table.label, tuple(key), keys, texts, numbers, tuple(c for c in columns if c in as_text))
 
@@ -98,41 +101,49 @@ def _read(store: Store, table: Table, key: Mapping[str, str], columns: Sequence[
 
 def _number_of(table: Table, column: str) -> str:
     kind = table.kinds[column]
-    return f"TRY_CAST({quoted(column)} AS DOUBLE)" if kind == "text" else table.number(column)
+    return f"TRY_CAST({table.spelt(column)} AS DOUBLE)" if kind == "text" else table.number(column)
 
 
-def _refuse_keys(keys: pd.DataFrame, table: Table, files: pd.Series[Any]) -> None:
+def _keyed(keys: pd.DataFrame, table: Table, files: pd.Series[Any], findings: Findings) -> NDArray[np.bool_]:
+    """[M] which rows have a key of their own; those without, and those there twice, are faults."""
     named = files.notna().all()
     nameless = keys.isna().any(axis=1)
     if nameless.any():
         first = f", first{within(files[nameless].iloc[0])}" if named else ""
-        raise ForetellError(
+        error = ForetellError(
             f"{table.label}: {int(nameless.sum())} rows lack a part of their key"
             f" ({', '.join(keys.columns)}){first}. Fill it in or drop these rows."
         )
-    again = np.flatnonzero(keys.duplicated())
+        findings.fault("no_key", error, int(nameless.sum()))
+    twice = keys.duplicated() & ~nameless
+    again = np.flatnonzero(twice)
     if len(again):
         first = keys.iloc[again[0]]
         same = (keys == first).all(axis=1)
         where = f" ({within(*files[same]).strip()})" if named else ""
-        raise ForetellError(
+        error = ForetellError(
             f"{spell_key(tuple(keys.columns), list(first))}: {int(same.sum())} rows in {table.label}, expected one a"
             f" key{where}."
             f" Keep one of them."
         )
+        findings.fault("repeated_key", error, len(again))
+    return np.asarray(~nameless & ~twice)
 
 
-def _refuse_words(
-    table: Table, column: str, keys: pd.DataFrame, wrong: pd.Series[Any], numbers: NDArray[np.float64]
-) -> None:
+def _check_words(
+    table: Table, column: str, keys: pd.DataFrame, wrong: pd.Series[Any], numbers: NDArray[np.float64], findings: Findings
+) -> None:  # fmt: skip
+    """Words and infinities among numbers are a fault; where it is found, they become NaN."""
     bad = wrong.to_numpy(bool, na_value=False) | np.isinf(numbers)
     bad |= np.abs(np.nan_to_num(numbers)) > np.finfo(np.float32).max
     if bad.any():
         first = keys.iloc[int(np.flatnonzero(bad)[0])]
-        raise ForetellError(
+        error = ForetellError(
             f"{spell_key(tuple(keys.columns), list(first))}: {column!r} of {table.label} must be a finite number"
             f" ({int(bad.sum())} rows are not). Correct it, or leave it empty where it is unknown."
         )
+        findings.fault("bad_number", error, int(bad.sum()))
+        numbers[bad] = np.nan
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ def find_twin(reader: Reader, table: Table, names: Names, related: Sequence[obje
         replace(table, view="raw_twin"), names.key, names.timestamp, columns=[names.target, *columns],
         texts=[c for c in columns if kinds[c] == "text"],
     )  # fmt: skip
-    return Twin(source, rows, find_spans(store, rows))
+    return Twin(source, rows, find_spans(store, rows, reader.findings))
 
 
 def _same(one: object, other: object) -> bool:

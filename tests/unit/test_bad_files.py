@@ -1,8 +1,13 @@
 """Files that are broken, empty, or differ from one another: each is named, with its line where it has one."""
 
+import gzip
+
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from foretell import delimited
+from foretell.cli import app
 from foretell.dataset import Dataset
 from foretell.errors import ForetellError
 
@@ -53,6 +58,41 @@ def test_a_broken_row_is_named_with_its_file_and_line(tmp_path, ending, rows, me
     folder_of(tmp_path, a=HEAD + ROWS.replace("2024", "2023"), b=bad)
     with pytest.raises(ForetellError, match=message):
         Dataset(tmp_path / ending, freq="D")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("before", "line"),
+    [
+        ("", 5),
+        ('"two\nlines",2024-01-01,1\n', 7),  # as an editor shows it, not as records are counted
+        ('"one\n\nand ""four""\n",2024-01-01,1\n' + '"x\ny",2024-01-01,1\n', 11),
+        ("\n\n", 7),
+        ('5" pipe,2024-01-01,1\n', 6),  # a quote inside a value opens nothing
+    ],
+)
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [("a,2024-01-03\n", "expected 3 columns"), ('"a,2024-01-03,4\n', "a quote is not closed")],
+)
+def test_lines_are_counted_as_an_editor_does_where_values_hold_line_breaks(
+    tmp_path, end, before, line, row, message
+):
+    text = (HEAD + before + ROWS + row).replace("\n", end)
+    folder_of(tmp_path, sales=text)
+    with pytest.raises(ForetellError, match=f"sales.csv, line {line}: {message}"):
+        Dataset(tmp_path / "sales.csv", freq="D")
+    compressed = tmp_path / "sales.csv.gz"
+    compressed.write_bytes(gzip.compress(text.encode()))
+    with pytest.raises(ForetellError, match=f"sales.csv.gz, line {line}: {message}"):
+        Dataset(compressed, freq="D")
+
+
+def test_where_counting_lines_would_take_long_the_row_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(delimited, "_COUNTED", 4)
+    folder_of(tmp_path, sales=HEAD + ROWS + "a,2024-01-03\n")
+    with pytest.raises(ForetellError, match=r"sales.csv, row 5: expected 3 columns"):
+        Dataset(tmp_path / "sales.csv", freq="D")
 
 
 @pytest.mark.parametrize(("row", "message"), [
@@ -133,8 +173,8 @@ def test_a_column_that_is_empty_in_one_file_is_still_a_number(tmp_path):
         (("a", "Jan 9", "1"), r"item 'a' in .*part2.{}: 'timestamp' 'Jan 9' does not parse"),
         (("a", "9999-12-31", "1"), r"item 'a' in .*part2.{}: 'timestamp' '9999-12-31' does not parse.*from 1678 to 2261"),
         (("a", None, "1"), r"item 'a' in .*part2.{}: 'timestamp' is empty"),
-        ((None, "2024-01-09", "1"), r"1 rows have no 'item_id' in .*part2.{}"),
-        (("", "2024-01-09", "1"), r"1 rows have no 'item_id' in .*part2.{}"),
+        ((None, "2024-01-09", "1"), r"1 rows have no 'item_id', first at 2024-01-09 in .*part2.{}"),
+        (("", "2024-01-09", "1"), r"1 rows have no 'item_id', first at 2024-01-09 in .*part2.{}"),
         (("a", "2024-01-09", "inf"), r"item 'a' at 2024-01-09 in .*part2.{}: 'target' must be a finite number"),
         (("a", "2024-01-01", "1"), r"item 'a': 2 rows at 2024-01-01 in the target table .*part1.{0} and .*part2.{0}"),
         (("a", "2024-01-09 12:00", "1"), r"item 'a' at 2024-01-09 12:00:00 in .*part2.{}: not on the frequency"),
@@ -219,3 +259,59 @@ def test_a_date_that_is_not_in_the_format_is_named(form, text, message):
     frame = pd.DataFrame({"item_id": "a", "timestamp": [text], "target": 1.0})
     with pytest.raises(ForetellError, match=message):
         Dataset(frame, freq="D", date_format=form)
+
+
+GERMAN = "item_id;timestamp;target;price;size\n1,5;2024-01-01;1234,5;0,99;2,5\n1,5;2024-01-02;-7;;2,5\n1,5;2024-01-03; ;1e3;2,5\n"
+
+
+def test_a_decimal_comma_is_read_where_it_is_asked_for(tmp_path):
+    folder_of(tmp_path, sales=GERMAN, items="item_id;size\n1,5;2,5\n")
+    related = pd.DataFrame({"timestamp": pd.date_range("2024-01-01", periods=3), "cost": ["1,5", "", "2"]})
+    related = related.astype({"timestamp": str})
+    related.to_csv(tmp_path / "related.csv", index=False, sep=";")
+    panel = Dataset(
+        tmp_path / "sales.csv", tmp_path / "related.csv", tmp_path / "items.csv", freq="D", decimal=",", past=["cost"]
+    ).panel  # fmt: skip
+    assert panel.names == ["1,5"]  # an id is text
+    assert panel.history(0).tolist()[:2] == [1234.5, -7]
+    assert panel.past[:, 0].tolist()[::2] == [1.5, 2]
+    assert panel.static_real.tolist() == [[2.5]]
+
+
+@pytest.mark.parametrize(
+    ("value", "decimal", "message"),
+    [
+        ("1.234,5", ",", "'target' must be a number, got '1.234,5'"),
+        ("1.234", ",", "'target' must be a number, got '1.234'"),
+        ("1,2,3", ",", "'target' must be a number, got '1,2,3'"),
+        ("12,5", ".", r"got '12,5' .* Where a comma is the decimal mark, say so: decimal=','\."),
+        ("1", ";", "decimal must be '.' or ',', got ';'"),
+    ],
+)
+def test_a_number_with_the_other_mark_is_refused_rather_than_guessed(tmp_path, value, decimal, message):
+    folder_of(tmp_path, sales=f"item_id;timestamp;target\na;2024-01-01;1\na;2024-01-02;{value}\n")
+    with pytest.raises(ForetellError, match=message):
+        Dataset(tmp_path / "sales.csv", freq="D", decimal=decimal)
+
+
+def test_text_of_frames_has_a_decimal_comma_too_and_numbers_stay_as_they_are():
+    frame = pd.DataFrame({"item_id": "a", "timestamp": ["2024-01-01", "2024-01-02"], "target": ["1,5", "2"]})
+    assert Dataset(frame, freq="D", decimal=",").panel.target.tolist() == [1.5, 2]
+    assert Dataset(frame.assign(target=[1.5, 2.0]), freq="D", decimal=",").panel.target.tolist() == [1.5, 2]
+
+
+def test_the_command_line_takes_a_decimal_mark(tmp_path):
+    folder_of(tmp_path, sales=GERMAN)
+    words = [
+        "ingest",
+        str(tmp_path / "sales.csv"),
+        "--freq",
+        "D",
+        "--decimal",
+        ",",
+        "--out",
+        str(tmp_path / "panel"),
+    ]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert Dataset.open(tmp_path / "panel").panel.target[0] == 1234.5

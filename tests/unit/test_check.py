@@ -299,3 +299,92 @@ def test_every_code_that_is_reported_has_its_advice():
     }
     assert len(codes) > 30
     assert codes <= set(ADVICE)
+
+
+SPOILT = (
+    "item_id,timestamp,target\n"
+    "a,2024-01-01,1\na,2024-01-02,two\na,2024-01-03,3\na,2024-01-03,4\na,2024-01-32,5\n"
+    ",2024-01-04,6\nb,2024-01-01,1e39\nb,2024-01-02,2\n"
+)
+SPOILT_PRICES = "item_id,timestamp,price\na,2024-01-01,1\na,soon,2\nb,2024-01-01,3\nb,2024-01-02,4\n"
+SPOILT_ITEMS = "item_id,size\na,1\na,2\n,3\nb,4\n"
+
+
+@pytest.fixture
+def spoilt(tmp_path):
+    """Tables with a fault of every kind."""
+    for name, text in (("sales", SPOILT), ("prices", SPOILT_PRICES), ("items", SPOILT_ITEMS)):
+        (tmp_path / f"{name}.csv").write_text(text)
+    return [str(tmp_path / f"{name}.csv") for name in ("sales", "prices", "items")]
+
+
+def test_a_check_lists_every_kind_of_fault_with_the_rows_key_and_file(spoilt):
+    sales, prices, items = spoilt
+    data = Dataset(sales, prices, items, freq="D", known=["price"], tolerant=True)
+    errors = [(error.code, error.count, error.message) for error in check(data).errors]
+    assert [error[:2] for error in errors] == [
+        ("no_key", 1), ("repeated_key", 1), ("bad_time", 1), ("no_key", 1), ("bad_number", 1), ("bad_time", 1),
+        ("duplicates", 1), ("infinite", 1),
+    ]  # fmt: skip
+    expected = [
+        "1 rows lack a part of their key (item_id), first in", "item 'a': 2 rows in the items table",
+        "item 'a' in {sales}: 'timestamp' '2024-01-32' does not parse",
+        "1 rows have no 'item_id', first at 2024-01-04 in {sales}",
+        "item 'a' at 2024-01-02 in {sales}: 'target' must be a number, got 'two'",
+        "item 'a' in {prices}: 'timestamp' 'soon' does not parse",
+        "item 'a': 2 rows at 2024-01-03 in the target table",
+        "item 'b' at 2024-01-01 in {sales}: 'target' must be a finite number",
+    ]  # fmt: skip
+    for text, (_, _, message) in zip(expected, errors, strict=True):
+        assert text.format(sales=sales, prices=prices) in message
+        assert "\n" not in message
+
+
+def test_what_a_fault_leaves_is_read_and_a_run_stops_at_the_first(spoilt):
+    sales, prices, items = spoilt
+    data = Dataset(sales, prices, items, freq="D", known=["price"], tolerant=True)
+    assert data.panel.keys["item_id"].tolist() == ["a", "b"]
+    assert np.isnan(data.panel.history(0)[1])
+    assert np.isnan(data.panel.target).tolist() == [
+        False,
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]  # two; 1e39; no third day
+    assert data.rows["the target table (sales.csv)"] == 6
+    with pytest.raises(ForetellError, match="lack a part of their key"):
+        train(data, recipe="seasonal_naive", horizon=1)
+    with pytest.raises(ForetellError, match="rows lack a part of their key"):
+        Dataset(sales, prices, items, freq="D", known=["price"])
+    with pytest.raises(ForetellError, match="2024-01-32"):
+        Dataset(sales, prices, freq="D", known=["price"])
+
+
+def test_an_open_column_of_other_numbers_and_times_off_the_grid_are_listed_too():
+    sold = table("target", a=range(6))
+    sold.loc[2, "timestamp"] += pd.Timedelta(hours=3)
+    doors = table("door", a=[1, 1, 2, 1, 0, 1])
+    data = Dataset(sold, doors, freq="D", open="door", strict=True, tolerant=True)
+    assert [(error.code, error.count) for error in check(data).errors] == [("off_grid", 1), ("not_open", 1)]
+    assert np.isnan(data.panel.known[2, 0])
+
+
+def test_words_in_metadata_numbers_are_listed():
+    items = pd.DataFrame({"item_id": ["a", "b"], "size": [1.0, np.inf]})
+    data = Dataset(table("target", a=[1, 2], b=[1, 2]), items=items, freq="D", tolerant=True)
+    (error,) = check(data).errors
+    assert error.code == "bad_number"
+    assert "item 'b': 'size' of the items table must be a finite number" in error.message
+    assert np.isnan(data.panel.static_real[1, 0])
+
+
+def test_what_was_found_before_the_end_of_a_reading_is_not_lost():
+    sold = table("target", a=[1, 2]).astype({"timestamp": str})
+    sold.loc[0, "timestamp"] = "soon"
+    with pytest.raises(ForetellError, match="promo") as caught:
+        Dataset(sold, freq="D", known=["promo"], tolerant=True)
+    assert [finding.code for finding in caught.value.findings if finding.severity == "error"] == ["bad_time"]
+    with pytest.raises(ForetellError, match="no rows that can be read"):
+        Dataset(sold.iloc[:1], freq="D", tolerant=True)

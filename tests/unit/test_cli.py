@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from foretell.cli import app
+from foretell.forecast import Forecast
 
 RECIPE = "seasonal_naive"
 Run = Callable[..., Any]
@@ -114,6 +115,29 @@ def test_evaluate_gives_the_scores_that_backtest_gave(run: Run) -> None:
     )  # forecasts are stored as float32
 
 
+def test_a_forecast_to_standard_output_is_written_in_pieces(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("train", *TABLES, "--horizon", 7, "--recipe", RECIPE, "--out", "model").exit_code == 0
+    words = ("predict", "model", *TABLES)
+    whole, some = run(*words).stdout, run(*words, "--only", "b").stdout
+    monkeypatch.setattr("foretell.model.ITEMS_AT_A_TIME", 1)
+    sizes: list[int] = []
+    to_frame = Forecast.to_frame
+    monkeypatch.setattr(Forecast, "to_frame", lambda self: (sizes.append(len(self)), to_frame(self))[1])
+    assert run(*words).stdout == whole
+    assert sizes == [1, 1]
+    assert run(*words, "--only", "b").stdout == some
+    assert whole.count("item_id") == 1
+    assert len(whole.splitlines()) == 15
+    ends = pd.read_csv("ahead.csv").assign(key=1).merge(pd.DataFrame({"item_id": ["a", "b"], "key": 1}))
+    ends = ends[(ends["item_id"] == "a") | (ends["timestamp"] < "2024-02-12")].drop(columns="key")
+    ends.to_csv("ahead.csv", index=False)
+    late = run(*words)
+    assert "'promo' ends 2024-02-11" in late.stderr
+    assert late.stdout == ""  # the second item's fault is found before the first one's rows are written
+
+
 def test_check_shows_what_was_found_and_fails_on_what_a_run_would_fail_on(run: Run) -> None:
     fine = run("check", *TABLES, "--horizon", 10)
     assert fine.exit_code == 0
@@ -143,9 +167,28 @@ def test_check_says_in_json_too_what_cannot_be_read(run: Run) -> None:
     pd.DataFrame({"item_id": ["a"], "timestamp": ["soon"], "target": [1]}).to_csv("sales.csv", index=False)
     failed = run("check", *TABLES, "--json")
     assert failed.exit_code == 2
-    (worst,) = json.loads(failed.stdout)["findings"]
-    assert worst["code"] == "unreadable"
-    assert "'timestamp' 'soon' does not parse" in worst["message"]
+    first, last = json.loads(failed.stdout)["findings"]
+    assert (first["code"], last["code"]) == ("bad_time", "unreadable")
+    assert "'timestamp' 'soon' does not parse" in first["message"]
+    assert "has no rows that can be read" in last["message"]
+
+
+def test_check_lists_all_kinds_of_faults_for_people_and_programs(run: Run) -> None:
+    sales = pd.read_csv("sales.csv").astype({"target": object})
+    sales.loc[3, "timestamp"], sales.loc[5, "target"], sales.loc[7, "item_id"] = "soon", "many", None
+    sales.to_csv("sales.csv", index=False)
+    found = run("check", *TABLES, "--horizon", 11, "--json")
+    worst = [each for each in json.loads(found.stdout)["findings"] if each["severity"] == "error"]
+    assert [each["code"] for each in worst] == ["bad_time", "no_key", "bad_number", "known_ends"]
+    assert "item 'a' at 2024-01-06 in sales.csv: 'target' must be a number, got 'many'" in worst[2]["message"]
+    shown = run("check", *TABLES, "--horizon", 11)
+    assert "Errors: 4" in shown.stdout
+    assert all(code in shown.stdout for code in ("bad_time", "no_key", "bad_number", "known_ends"))
+    refused(shown, "4 of the findings must be put right, first: item 'a' in sales.csv: 'timestamp' 'soon'")
+    ended = run("check", *TABLES[:-2], "--known", "price")
+    assert "bad_number" in ended.stdout
+    assert "unreadable" in ended.stdout
+    refused(ended, "4 of the findings must be put right")
 
 
 def test_check_goes_on_behind_a_repeated_row(run: Run) -> None:

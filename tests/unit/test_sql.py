@@ -167,6 +167,40 @@ def test_a_table_given_twice_or_by_half_is_refused(shop, words, message):
     assert message in " ".join(result.stderr.split())
 
 
+@pytest.mark.parametrize(
+    ("config", "words", "taken"),
+    [
+        (["sql", "items_sql"], ("sales.csv",), "SALES of the command line is taken; --sql in options.toml is not used"),
+        (["sales", "items_sql"], ("--sql", "SELECT * FROM sales WHERE item_id = 1"),
+         "--sql of the command line is taken; SALES in options.toml is not used"),
+        (["sql", "items_sql"], ("--items", "items.csv"),
+         "--items of the command line is taken; --items-sql in options.toml is not used"),
+    ],
+)  # fmt: skip
+def test_of_a_table_given_in_the_file_of_options_and_otherwise_the_command_line_wins(
+    shop, config, words, taken
+):
+    frame(ROWS[:20]).to_csv("sales.csv", index=False)
+    pd.DataFrame({"item_id": [1, 2], "colour": ["red", "blue"]}).to_csv("items.csv", index=False)
+    have = {"sql": "SELECT * FROM sales", "items_sql": "SELECT * FROM products", "sales": "absent.csv"}
+    lines = [f'{name} = "{have[name]}"' for name in config]
+    Path("options.toml").write_text("\n".join([*lines, 'freq = "D"', f'database = "{shop}"']))
+    result = CliRunner().invoke(app, ["ingest", *words, "--config", "options.toml", "--out", "panel"])
+    assert result.exit_code == 0, result.output
+    assert result.stderr.splitlines().count(taken) == 1
+    data = Dataset.open("panel")
+    assert len(data.panel.target) == {"sales.csv": 20, "--sql": 30, "--items": 60}[words[0]]
+    assert data.schema.static_cat == (("colour",) if "--items" in words else ("family",))
+
+
+def test_both_in_the_file_of_options_are_one_too_many(shop):
+    text = f'sql = "SELECT 1"\nsales = "x.csv"\nfreq = "D"\ndatabase = "{shop}"'
+    Path("options.toml").write_text(text)
+    result = CliRunner().invoke(app, ["check", "--config", "options.toml"])
+    assert result.exit_code == 2
+    assert "given twice: as SALES and as --sql" in result.stderr
+
+
 @pytest.fixture(scope="module")
 def server():
     """The address (user:password@host:port/database) of a PostgreSQL server of this test's own; skips without one."""
@@ -231,6 +265,41 @@ def test_postgresql_types_land_on_the_grid(warehouse):
     assert panel.names == [f"00000000-0000-0000-0000-00000000000{k}" for k in (1, 2)]
     np.testing.assert_array_equal(panel.history(1)[:4], np.array([0.5, 1.5, np.nan, 3.5], np.float32))
     assert panel.lengths.tolist() == [30, 30]
+
+
+@pytest.mark.parametrize("session", ["UTC", "Asia/Tokyo"])
+def test_a_timestamptz_of_postgresql_is_the_wall_time_of_the_zone_asked_for(warehouse, session):
+    # an hour a row from midnight of 30 March in Berlin (23:00 UTC the day before) over the night whose hour from two to
+    # three is skipped; the zone of the session is how the server would print them and must change nothing
+    query = (
+        "SELECT 'a' AS item_id, timestamptz '2024-03-29 23:00+00' + i * interval '1 hour' AS timestamp, i AS target"
+        " FROM generate_series(0, 47) i"
+    )
+    database = f"{warehouse}?options=-c%20TimeZone%3D{quote(session, safe='')}"
+    panel = Dataset(Sql(query, database), freq="h", timezone="Europe/Berlin").panel
+    hours = panel.frequency.timestamps(panel.start[:1])[0]
+    assert hours == np.datetime64("2024-03-30T00:00")
+    wall = [float(k) for k in range(26)] + [np.nan] + [float(k) for k in range(26, 48)]
+    np.testing.assert_array_equal(panel.history(0), np.array(wall, np.float32))
+    days = Dataset(Sql(query, database), freq="D", timezone="Europe/Berlin").panel
+    np.testing.assert_array_equal(days.history(0), [sum(range(24)), sum(range(24, 47)), 47])
+    own = Dataset(Sql(query, database), freq="D")
+    np.testing.assert_array_equal(own.panel.history(0), [0, sum(range(1, 25)), sum(range(25, 48))])
+    assert "48 times are stored in the zone UTC" in next(
+        f.message for f in own.findings if f.code == "time_zone"
+    )
+
+
+def test_the_command_line_reads_a_timestamptz_in_its_timezone(warehouse, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    query = "SELECT 7 AS item_id, timestamptz '2024-10-26 22:00+00' + i * interval '1 day' AS timestamp, i AS target FROM generate_series(0, 3) i"
+    words = ("ingest", "--sql", query, "--database", warehouse, "--freq", "D", "--out", "panel")
+    result = CliRunner().invoke(app, [*words, "--timezone", "Europe/Berlin"])
+    assert result.exit_code == 0, result.output
+    panel = Dataset.open("panel").panel
+    # midnight of the 27th, then 23:00 of the 28th, as 22:00 UTC is once summer time has ended: the 27th holds two rows
+    assert panel.frequency.timestamps(panel.start[:1])[0] == np.datetime64("2024-10-27")
+    assert panel.target.tolist() == [0 + 1, 2, 3]
 
 
 @pytest.mark.parametrize(
