@@ -37,6 +37,7 @@ ADVICE: Final[dict[str, Advice]] = {
     "duplicates": Advice(
         "a run would stop: which row counts is not known", "aggregation=, or remove the extra rows"
     ),
+    "decimal_comma": Advice("each number is a category of its own, without an order", "decimal=','"),
     "bad_time": Advice("a run would stop: the rows belong to no step", "correct them, or date_format="),
     "no_key": Advice("a run would stop: the rows belong to no item", "fill the key in, or remove the rows"),
     "bad_number": Advice("a run would stop: the value is not known", "correct it, or leave it empty"),

@@ -18,7 +18,7 @@ from foretell.layout import Layout, place, spread
 from foretell.panel import Array
 from foretell.reader import Reader
 from foretell.related import Joined
-from foretell.rows import Rows, first_row
+from foretell.rows import Rows, first_row, report_commas
 from foretell.sources import Store
 from foretell.statics import MISSING_SUFFIX
 
@@ -49,6 +49,8 @@ def make_plan(reader: Reader, tables: Sequence[Joined], layout: Layout) -> Plan:
     texts = {
         c: _vocabulary(reader.store, t.rows, c) for t in tables for c in t.rows.columns if c in t.rows.texts
     }
+    for column, words in texts.items():
+        report_commas(reader.findings, column, words)
     rules = {
         c: parse_rule(c, rule, "known" if roles[c] == "known" else "past", text=c in texts)
         for c, rule in options.filling.items()

@@ -202,9 +202,24 @@ def _nameless(store: Store, rows: Rows, part: str, column: str, count: int) -> F
     )
 
 
+def has_decimal_comma(text: str) -> bool:
+    """Whether a text looks like a number with a decimal comma."""
+    return re.fullmatch(r"\s*[-+]?\d+,\d+\s*", text) is not None
+
+
+def report_commas(findings: Findings, column: str, values: Sequence[str]) -> None:
+    """Say so where all values of a column of text look like numbers, some of them with a decimal comma."""
+    numbers = all(has_decimal_comma(value) or value.strip().isdigit() for value in values)
+    if numbers and any(map(has_decimal_comma, values)):
+        findings.warn(
+            "decimal_comma", f"{column!r} is read as text: its values look like numbers with a decimal comma, such as"
+            f" {next(filter(has_decimal_comma, values))!r}", len(values),
+        )  # fmt: skip
+
+
 def _misspelt(store: Store, rows: Rows, position: int, count: int) -> ForetellError:
     where, value = first_row(store, rows, f"wrong{position}", f"spelt{position}")
-    comma = rows.table.decimal == "." and re.fullmatch(r"\s*[-+]?\d+,\d+\s*", str(value))
+    comma = rows.table.decimal == "." and has_decimal_comma(str(value))
     hint = " Where a comma is the decimal mark, say so: decimal=','." if comma else ""
     return ForetellError(
         f"{where}: {rows.columns[position]!r} must be a number, got {value!r} ({count} such rows in {rows.table.label})."

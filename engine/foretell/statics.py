@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from foretell.errors import ForetellError, nearest
 from foretell.findings import Findings
 from foretell.panel import Array, Schema
-from foretell.rows import spell_key, within
+from foretell.rows import report_commas, spell_key, within
 from foretell.sources import Store, Table
 
 MISSING_SUFFIX: Final = " is missing"
@@ -217,6 +217,7 @@ def _vocabularies(
     vocabularies = {}
     for name in metadata.words:
         values = sorted({str(value) for value in metadata.texts[name].dropna()})
+        report_commas(findings, name, values)
         if len(values) > _CROWD and len(values) > _SHARE * items:
             findings.warn(
                 "left_out",

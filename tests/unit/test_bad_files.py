@@ -294,6 +294,19 @@ def test_a_number_with_the_other_mark_is_refused_rather_than_guessed(tmp_path, v
         Dataset(tmp_path / "sales.csv", freq="D", decimal=decimal)
 
 
+def test_numbers_with_a_comma_that_become_categories_are_reported(tmp_path):
+    folder_of(tmp_path, sales=GERMAN.replace("1234,5", "1234"), items="item_id;size;tag\n1,5;2,5;2,5 kg\n")
+    related = pd.DataFrame({"timestamp": ["2024-01-01", "2024-01-02"], "cost": ["1,5", "2"]})
+    related.to_csv(tmp_path / "related.csv", index=False, sep=";")
+    files = [tmp_path / f"{name}.csv" for name in ("sales", "related", "items")]
+    found = {
+        f.message.split("'")[1]: f for f in Dataset(*files, freq="D").findings if f.code == "decimal_comma"
+    }
+    assert set(found) == {"cost", "size"}
+    assert "such as '1,5'" in found["cost"].message
+    assert not [f for f in Dataset(*files, freq="D", decimal=",").findings if f.code == "decimal_comma"]
+
+
 def test_text_of_frames_has_a_decimal_comma_too_and_numbers_stay_as_they_are():
     frame = pd.DataFrame({"item_id": "a", "timestamp": ["2024-01-01", "2024-01-02"], "target": ["1,5", "2"]})
     assert Dataset(frame, freq="D", decimal=",").panel.target.tolist() == [1.5, 2]
