@@ -46,10 +46,20 @@ def allocate(
             reserve(file, size)
             return np.asarray(np.memmap(file, dtype, "r+", shape=shape))
     except OSError as error:
-        raise ForetellError(
-            f"a grid of {size / 1e9:.1f} GB does not fit into {folder!r}: {error.strerror}. Free some space, or name"
-            " another folder: scratch= (or the environment variable TMPDIR)."
-        ) from error
+        raise no_room(f"a grid of {size / 1e9:.1f} GB", folder, error) from error
+
+
+def no_room(what: str, folder: str, error: OSError) -> ForetellError:
+    """The error for something that the disk of `folder` does not hold."""
+    return ForetellError(
+        f"{what} does not fit into {folder!r}: {error.strerror}. Free some space, or name another folder: scratch= (or"
+        " the environment variable TMPDIR)."
+    )
+
+
+def in_file(grid: NDArray[Any]) -> bool:
+    """Whether `allocate` made the grid in a file."""
+    return isinstance(grid.base, np.memmap)
 
 
 def reserve(file: IO[bytes], size: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from foretell.errors import ForetellError
 from foretell.findings import Findings
-from foretell.grids import allocate, memory, pieces
+from foretell.grids import allocate, in_file, memory, pieces
 from foretell.panel import Array
 from foretell.rows import METHODS, Rows, spell_key, spell_moment, within
 from foretell.sources import Store, literals
+from foretell.stretches import Stretches
 
 CHUNK: Final = (
     1 << 22
@@ -24,6 +25,11 @@ CHUNK: Final = (
 
 # A NaN of its own, whose bits no value has, marks a cell until a row is put there: so no second array need say which are.
 _UNTOUCHED: Final = np.uint32(0x7FC0FACE)
+
+Batches = Iterator[
+    tuple[NDArray[np.int64], list[NDArray[Any]]]
+]  # cells of rows, and what goes there of each grid
+Blank = Callable[[slice], None]  # empties a part of the grids
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,17 +161,42 @@ def _encoded(rows: Rows, column: str, vocabulary: Sequence[str] | None) -> str:
 def _scatter(store: Store, query: str, columns: int, cells: int) -> tuple[list[Array], int, int]:
     """The grids that `query` (cell, c0, c1, ...) fills, how many rows it placed, and how many cells they hit."""
     grids: list[Array] = [allocate((cells,), scratch=store.scratch, beside=columns) for _ in range(columns)]
-    grids[0].view(np.uint32).fill(_UNTOUCHED)
-    for grid in grids[1:]:
-        grid.fill(np.nan)
-    placed = 0
-    with np.errstate(over="ignore"):  # beyond float32 becomes infinite, which the caller looks for
+
+    def blank(part: slice) -> None:
+        grids[0][part].view(np.uint32).fill(_UNTOUCHED)
+        for grid in grids[1:]:
+            grid[part].fill(np.nan)
+
+    def batches() -> Iterator[tuple[NDArray[np.int64], list[NDArray[Any]]]]:
         for batch in store.batches(query):
-            cell = batch.column(0).to_numpy()
-            placed += len(cell)
-            for i, grid in enumerate(grids):
-                grid[cell] = batch.column(i + 1).to_numpy()
+            yield batch.column(0).to_numpy(), [batch.column(i + 1).to_numpy() for i in range(columns)]
+
+    with np.errstate(over="ignore"):  # beyond float32 becomes infinite, which the caller looks for
+        put = _put_by_stretch if any(map(in_file, grids)) else _put
+        placed = put(grids, batches(), blank, store.scratch)
     return grids, placed, cells - _settle(grids[0])
+
+
+def _put(grids: list[Array], batches: Batches, blank: Blank, _: str | None) -> int:
+    """Put rows to their cells as they come; how many there were."""
+    blank(slice(None))
+    placed = 0
+    for cell, values in batches:
+        placed += len(cell)
+        for grid, column in zip(grids, values, strict=True):
+            grid[cell] = column
+    return placed
+
+
+def _put_by_stretch(grids: list[Array], batches: Batches, blank: Blank, scratch: str | None) -> int:
+    """As `_put`, for grids in files."""
+    placed = 0
+    with Stretches(len(grids[0]), len(grids), scratch=scratch) as stretches:
+        for cell, values in batches:
+            placed += len(cell)
+            stretches.add(cell, values)
+        stretches.scatter(grids, blank)
+    return placed
 
 
 def _settle(grid: Array) -> int:

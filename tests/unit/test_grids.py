@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foretell import grids
+from foretell import grids, stretches
 from foretell.dataset import Dataset
 from foretell.errors import ForetellError
 
@@ -28,6 +28,44 @@ def test_a_large_grid_is_a_nameless_file_of_the_scratch_folder(tiny_memory, tmp_
     assert list(tmp_path.iterdir()) == []
     large[2] = 7
     assert (large.shape, large.dtype, large.sum()) == ((4, 100), np.float32, 700)
+
+
+@pytest.mark.parametrize("cells", [1, 1000, 5000])
+def test_rows_put_by_stretch_lie_where_they_lie_when_put_one_by_one(monkeypatch, tmp_path, cells):
+    monkeypatch.setattr(stretches, "CELLS", 64)
+    rng = np.random.default_rng(cells)
+    batches = [(rng.integers(0, cells, 700), [rng.normal(size=700), rng.normal(size=700)]) for _ in range(3)]
+    whole, apart = np.full((2, 2, cells), 7, np.float32)
+    blanked = []
+
+    def blank(part):
+        blanked.append(part)
+        apart[:, part] = np.nan
+
+    whole[:] = np.nan
+    with stretches.Stretches(cells, 2, scratch=tmp_path) as kept:
+        for cell, values in batches:
+            kept.add(cell, values)
+            for grid, column in zip(whole, values, strict=True):
+                grid[cell] = column  # of two rows of a cell the last one stays
+        kept.scatter(list(apart), blank)
+    np.testing.assert_array_equal(apart, whole)
+    assert len(blanked) == -(-cells // 64)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_that_the_disk_cannot_hold_are_an_error_that_names_the_folder(monkeypatch, tmp_path):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(stretches, "_write", full)
+    with (
+        stretches.Stretches(10, 1, scratch=tmp_path) as kept,
+        pytest.raises(
+            ForetellError, match=rf"table of the rows of a grid does not fit into '{tmp_path}': No space left"
+        ),
+    ):
+        kept.add(np.arange(3), [np.ones(3)])
 
 
 def test_zeros_are_zero_in_memory_and_in_a_file(tiny_memory):
