@@ -68,7 +68,7 @@ class Forking(NeuralRecipe):
 
     @abstractmethod
     def encoder(self, inputs: int) -> nn.Module:
-        """A module from patches [B, T, inputs] and static [B, E] to causal states [B, T, E]; E is `hidden_size`."""
+        """A module from T patches of `inputs` numbers each and static [B, E] to causal states [B, T, E]; E is `hidden_size`."""
 
     def resolved(self, panel: Panel, task: Task) -> Self:
         """This recipe with every default that depends on the data worked out."""
