@@ -173,7 +173,11 @@ def asking(other: Peer | Unavailable, **job: Any) -> Contestant | Unavailable:
 
 
 def _neuralforecast(series: Series, settings: Settings) -> Any:
-    sizes = WORKER | {"context": MQRNN["context_length"], "width": MQRNN["hidden_size"], "series_at_once": 256}
+    sizes = WORKER | {
+        "context": MQRNN["context_length"],
+        "width": MQRNN["hidden_size"],
+        "series_at_once": 256,
+    }
     return peer("neuralforecast", series, settings, **sizes)
 
 

@@ -24,6 +24,7 @@ from lightning.fabric.plugins.environments.cluster_environment import ClusterEnv
 from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor, nn
 
+from foretell.allocation import memory_kept
 from foretell.checkpoint import SafetensorsIO, tagged
 from foretell.crew import ALONE, Crew
 from foretell.errors import ForetellError, Interrupted
@@ -126,9 +127,9 @@ def pick_device(name: str) -> torch.device:
 
 @contextmanager
 def seeded(run: Run) -> Iterator[None]:
-    """Torch's random state and threads as `run` says inside; the host program's own are back afterwards."""
+    """Torch's random state and threads as `run` says inside, and memory kept; the host program's own are back afterwards."""
     threads = torch.get_num_threads()
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())), memory_kept():
         torch.manual_seed(run.seed)
         torch.set_num_threads(run.threads or CPU_THREADS)
         torch.set_flush_denormal(
@@ -303,7 +304,8 @@ class _Module(lightning.LightningModule):
         self._items = torch.empty(0, dtype=torch.long)  # of the batch at hand, for errors
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(self.network.parameters(), lr=self.schedule.learning_rate, weight_decay=1e-4)
+        rate = self.schedule.learning_rate
+        return torch.optim.AdamW(self.network.parameters(), lr=rate, weight_decay=1e-4, fused=True)
 
     def training_step(self, _: object, __: int) -> Tensor:
         batch = self.work.batch(self.global_step, self.conductor.progress.anneal_from is not None)

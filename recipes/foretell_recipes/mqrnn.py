@@ -46,12 +46,11 @@ class Encoder(nn.Module):
 
     def _forecasting(self, patches: Patches, start: tuple[Tensor, Tensor]) -> Tensor:
         """The states where windows share most of what is read: the first layer's weights are made for that."""
-        entering, *others = self.lstm._flat_weights
-        assert isinstance(entering, Tensor)
-        inputs, entering = patches.marked(entering)
+        entering, *others = self.lstm.parameters()
+        inputs, marked = patches.marked(entering)
         states: Tensor
         states, *_ = torch.lstm(
-            inputs, start, [entering, *others], has_biases=True, num_layers=self.lstm.num_layers, dropout=0.0,
+            inputs, start, [marked, *others], has_biases=True, num_layers=self.lstm.num_layers, dropout=0.0,
             train=False, bidirectional=False, batch_first=True,
         )  # fmt: skip
         return states
