@@ -173,7 +173,12 @@ def asking(other: Peer | Unavailable, **job: Any) -> Contestant | Unavailable:
 
 
 def _neuralforecast(series: Series, settings: Settings) -> Any:
-    return peer("neuralforecast", series, settings, **WORKER, width=MQRNN["hidden_size"], series_at_once=256)
+    sizes = WORKER | {
+        "context": MQRNN["context_length"],
+        "width": MQRNN["hidden_size"],
+        "series_at_once": 256,
+    }
+    return peer("neuralforecast", series, settings, **sizes)
 
 
 def _profile(name: str, ours: Untrained, settings: Settings) -> list[Row]:

@@ -68,7 +68,7 @@ class Forking(NeuralRecipe):
 
     @abstractmethod
     def encoder(self, inputs: int) -> nn.Module:
-        """A module from patches [B, T, inputs] and static [B, E] to causal states [B, T, E]; E is `hidden_size`."""
+        """A module from T patches of `inputs` numbers each and static [B, E] to causal states [B, T, E]; E is `hidden_size`."""
 
     def resolved(self, panel: Panel, task: Task) -> Self:
         """This recipe with every default that depends on the data worked out."""
@@ -265,8 +265,9 @@ def season_errors(values: Tensor, visible: Tensor, seasons: list[int]) -> Tensor
     """
     errors = []
     for season in seasons:
-        pairs = visible[:, season:] & visible[:, : values.shape[1] - season]
-        change = (values[:, season:] - values[:, : values.shape[1] - season]).abs() * pairs
+        earlier = slice(0, max(values.shape[1] - season, 0))  # a window may be shorter than a season
+        pairs = visible[:, season:] & visible[:, earlier]
+        change = (values[:, season:] - values[:, earlier]).abs() * pairs
         count = pairs.sum(-1)
         errors.append(torch.where(count > 0, change.sum(-1) / count.clamp(min=1), 1.0))
     return torch.stack(errors, dim=-1).clamp(0.01, 3.0)

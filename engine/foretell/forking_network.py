@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from foretell.neural import embedding_sizes
+from foretell.patches import Patches, shares_rows
 
 # Axes in names: B window, F fork, T step of the window, H step of the horizon, L lag, R recent change, Q level, E width.
 
@@ -62,7 +63,7 @@ class ForkingNetwork(nn.Module):
         dropout: float,
         patch: int,
     ) -> None:
-        """`encoder(inputs)` makes a module: (patches [B, T / patch, inputs], static [B, E]) -> states [B, T / patch, E]."""
+        """`encoder(inputs)` makes a module: (patches with so many inputs each, static [B, E]) -> states [B, T / patch, E]."""
         super().__init__()
         self.sizes = sizes
         self.horizon = sizes["horizon"]
@@ -145,19 +146,17 @@ class ForkingNetwork(nn.Module):
         around = functional.gelu(self.neighbours(columns.transpose(1, 2))).transpose(1, 2)
         return torch.cat([covariates, around], dim=-1)
 
-    def _patches(self, batch: Window, step: Tensor) -> Tensor:
-        """The steps of each patch side by side: [B, T / patch, patch x width]."""
-        length = batch.values.shape[1]
-        inputs: Tensor = torch.cat(
-            [batch.values[..., None].clamp(-20, 20), batch.visible[..., None], batch.past, step[:, :length]],
-            dim=-1,
-        )
-        return inputs.reshape(len(inputs), length // self.patch, -1)
+    def _patches(self, batch: Window, step: Tensor) -> Patches:
+        """The steps of the windows' contexts, a patch at a time."""
+        length, patches = batch.values.shape[1], (-1, self.patch)
+        values, visible = batch.values[..., None].clamp(-20, 20), batch.visible[..., None]
+        own = torch.cat([values, visible, batch.past], dim=-1)
+        return Patches(own.unflatten(1, patches), step[:, :length].unflatten(1, patches))
 
 
 def _once(function: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:
     """`function` of each of `values` [B, ...]; where they are one row in memory, as calendars are, it is applied to that row."""
-    if len(values) > 1 and values.stride(0) == 0:
+    if shares_rows(values):
         once = function(values[:1])
         return once.expand(len(values), *once.shape[1:])
     return function(values)

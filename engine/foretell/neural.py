@@ -365,7 +365,7 @@ def between_levels(quantiles: Tensor, have: Tensor, want: tuple[float, ...]) -> 
     levels = torch.tensor(want, device=quantiles.device)
     right = torch.searchsorted(have, levels - 1e-6).clamp(1, len(have) - 1)
     weight = ((levels - have[right - 1]) / (have[right] - have[right - 1])).clamp(0, 1)
-    return quantiles[..., right - 1] + (quantiles[..., right] - quantiles[..., right - 1]) * weight
+    return torch.lerp(quantiles[..., right - 1], quantiles[..., right], weight)
 
 
 def _validation(

@@ -123,11 +123,7 @@ class DeepAR(NeuralRecipe):
 
     def loss(self, network: DeepARModel, batch: Window) -> Tensor:
         """Negative log-likelihood of every observed step of context and horizon, in standardised units."""
-        static = _static(network, batch)
-        inputs = torch.cat(
-            [batch.lags, static[:, None].expand(-1, batch.steps.shape[1], -1), batch.steps], dim=-1
-        )
-        output, _ = network.rnn(inputs)
+        output, _ = network.rnn(_inputs(network, batch))
         likelihood = _distribution(network, network.param_proj(output), batch.moments[:, None])
         lost: Tensor = -likelihood.log_prob(batch.truth) * batch.trained
         return lost.sum() / batch.trained.sum().clamp(min=1)
@@ -186,7 +182,8 @@ class DeepAR(NeuralRecipe):
         return Window(
             items=items,
             lags=lags,
-            steps=torch.cat([windows.covariates(items, ordinals), known], dim=-1),
+            known=known,
+            covariates=windows.covariates(items, ordinals),
             static_real=windows.static_real[items],
             static_cat=windows.static_cat[items],
             cold=1 - visible.any(1, keepdim=True).float(),
@@ -222,7 +219,8 @@ class Window(NamedTuple):
 
     items: Tensor  # [B]
     lags: Tensor  # [B, T, L] standardised, 0 where not observed
-    steps: Tensor  # [B, T, F] covariates, calendar, and whether each lag was observed
+    known: Tensor  # [B, T, L] whether each lag was observed
+    covariates: Tensor  # [B, T, F] and calendar
     static_real: Tensor  # [B, R]
     static_cat: Tensor  # [B, C]
     cold: Tensor  # [B, 1] 1 where nothing of the context was observed
@@ -276,6 +274,12 @@ def _output(likelihood: Likelihood | None) -> Any:
     return NegativeBinomialOutput() if likelihood == "negative_binomial" else StudentTOutput()
 
 
+def _inputs(network: DeepARModel, batch: Window) -> Tensor:
+    """[B, T, inputs] what the LSTM reads, put together once."""
+    static = _static(network, batch)[:, None].expand(-1, batch.lags.shape[1], -1)
+    return torch.cat([batch.lags, static, batch.covariates, batch.known], dim=-1)
+
+
 def _static(network: DeepARModel, batch: Window) -> Tensor:
     codes = (
         batch.static_cat if batch.static_cat.shape[1] else batch.static_cat.new_zeros((len(batch.items), 1))
@@ -309,10 +313,7 @@ def _unroll(network: DeepARModel, batch: Window, lags: list[int], noise: Noise) 
     gathered with the window; one that does not comes from the path itself. `lags` rise.
     """
     context, horizon = network.context_length, network.prediction_length
-    static = _static(network, batch)
-    inputs = torch.cat(
-        [batch.lags, static[:, None].expand(-1, batch.steps.shape[1], -1), batch.steps], dim=-1
-    )
+    inputs = _inputs(network, batch)
     output, state = network.rnn(inputs[:, : context + 1])
     params = tuple(p[:, -1, None] for p in network.param_proj(output))
     location, scale = batch.moments[:, :1], batch.moments[:, 1:]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from foretell.forking import Forking
+from foretell.patches import Patches
 
 KERNEL = 3  # patches that one convolution looks at
 
@@ -30,7 +31,7 @@ class MQCNN(Forking):
 
 
 class Encoder(nn.Module):
-    """Patches [B, T, inputs] and static [B, E] -> states [B, T, E]; a state sees no later patch."""
+    """Patches and static [B, E] -> states [B, T, E]; a state sees no later patch."""
 
     def __init__(self, inputs: int, width: int, layers: int, dropout: float) -> None:
         super().__init__()
@@ -42,8 +43,8 @@ class Encoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, patches: Tensor, static: Tensor) -> Tensor:
-        hidden = self.enter(patches).transpose(1, 2)  # [B, E, T]
+    def forward(self, patches: Patches, static: Tensor) -> Tensor:
+        hidden = patches.through(self.enter.weight, self.enter.bias).transpose(1, 2)  # [B, E, T]
         biases = self.statics(static).unflatten(-1, (len(self.layers), -1))  # [B, layer, E]
         for depth, layer in enumerate(self.layers):
             seen = functional.pad(hidden + biases[:, depth, :, None], ((KERNEL - 1) * 2**depth, 0))

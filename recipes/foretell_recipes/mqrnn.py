@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from foretell.forking import Forking
+from foretell.patches import Patches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,14 +28,29 @@ class MQRNN(Forking):
 
 
 class Encoder(nn.Module):
-    """Patches [B, T, inputs] and static [B, E] -> states [B, T, E]."""
+    """Patches and static [B, E] -> states [B, T, E]."""
 
     def __init__(self, inputs: int, width: int, layers: int, dropout: float) -> None:
         super().__init__()
         self.lstm = nn.LSTM(inputs, width, layers, dropout=dropout if layers > 1 else 0.0, batch_first=True)
 
-    def forward(self, patches: Tensor, static: Tensor) -> Tensor:
+    def forward(self, patches: Patches, static: Tensor) -> Tensor:
         state = static.expand(self.lstm.num_layers, *static.shape).contiguous()
+        start = (state, torch.zeros_like(state))
+        # cuDNN wants the weights in one piece of memory; gradients are to reach them as they are
+        if patches.alike and state.device.type == "cpu" and not torch.is_grad_enabled():
+            return self._forecasting(patches, start)
         states: Tensor
-        states, _ = self.lstm(patches, (state, torch.zeros_like(state)))
+        states, _ = self.lstm(patches.joined(), start)
+        return states
+
+    def _forecasting(self, patches: Patches, start: tuple[Tensor, Tensor]) -> Tensor:
+        """The states where windows share most of what is read: the first layer's weights are made for that."""
+        entering, *others = self.lstm.parameters()
+        inputs, marked = patches.marked(entering)
+        states: Tensor
+        states, *_ = torch.lstm(
+            inputs, start, [marked, *others], has_biases=True, num_layers=self.lstm.num_layers, dropout=0.0,
+            train=False, bidirectional=False, batch_first=True,
+        )  # fmt: skip
         return states

@@ -393,7 +393,7 @@ def test_a_training_that_is_interrupted_exits_with_130_and_leaves_the_signal_as_
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("foretell.training._Module.training_step", interrupted)
+    monkeypatch.setattr("foretell.loop._Module.training_step", interrupted)
     before = signal.getsignal(signal.SIGINT)
     result = run("train", *TABLES, "--horizon", 7, "--recipe", "mqrnn", "--out", "model")
     assert (result.exit_code, result.stderr.splitlines()[-1]) == (130, "interrupted")

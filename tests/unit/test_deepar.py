@@ -14,7 +14,7 @@ from foretell.noise import Noise, item_codes
 from foretell.panel import Schema
 from foretell.recipe import make_recipe
 from foretell.task import Run, Task
-from foretell_recipes.deepar import NOTHING_HIDDEN, _static, _unroll, lags_of, likelihood_of
+from foretell_recipes.deepar import NOTHING_HIDDEN, _inputs, _unroll, lags_of, likelihood_of
 from panels import daily, weekly_sales
 
 SMALL = {"hidden_size": 16, "max_steps": 120, "context_length": 14, "num_samples": 50}
@@ -73,17 +73,13 @@ def test_paths_equal_an_unrolling_that_gathers_every_lag_anew(likelihood: str) -
         for path in range(paths):
             values = torch.zeros(2, 0)
             for step in range(6):
-                batch = first._replace(lags=first.lags.clone(), steps=first.steps.clone())
+                batch = first._replace(lags=first.lags.clone(), known=first.known.clone())
                 for index, lag in enumerate(fitted.sizes["lags"]):
                     for k in range(lag, step + 1):  # the steps of the horizon whose lag lies in it
                         scaled = (values[:, k - lag] - first.moments[:, 0]) / first.moments[:, 1]
                         batch.lags[:, recipe.context_length + k, index] = scaled.clamp(-20, 20)
-                        batch.steps[:, recipe.context_length + k, -len(fitted.sizes["lags"]) + index] = 1
-                static = _static(network, batch)
-                inputs = torch.cat(
-                    [batch.lags, static[:, None].expand(-1, batch.steps.shape[1], -1), batch.steps], -1
-                )
-                output, _ = network.rnn(inputs[:, : recipe.context_length + step + 1])
+                        batch.known[:, recipe.context_length + k, index] = 1
+                output, _ = network.rnn(_inputs(network, batch)[:, : recipe.context_length + step + 1])
                 params = [p[:, -1, None].expand(-1, paths) for p in network.param_proj(output)]
                 drawn = _draw_like(network, params, noise, step, first.moments)[:, path]
                 values = torch.cat([values, drawn[:, None]], dim=1)

@@ -16,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from foretell import devices
+from foretell.calibration import hold_back
 from foretell.checkpoint import SafetensorsIO
 from foretell.crew import Crew
 from foretell.errors import ForetellError
@@ -40,7 +41,7 @@ def losses(out: Path) -> NDArray[np.float64]:
 
 def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
     # dropout draws other numbers in each process, so that it is left out; what remains is the order of float32 sums
-    panel, recipe = daily(weekly_sales(0)), make_recipe("mqrnn", {**SMALL, "dropout": 0.0})
+    panel, recipe = daily(weekly_sales(0)), make_recipe("mqrnn", {**SMALL, "max_steps": 30, "dropout": 0.0})
     curves, forecasts = [], []
     for count in (1, 2):
         out = tmp_path / str(count)
@@ -51,6 +52,22 @@ def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
     assert len(curves[0]) > 10
     np.testing.assert_allclose(curves[1], curves[0], rtol=2e-3)
     np.testing.assert_allclose(forecasts[1], forecasts[0], rtol=2e-2)
+
+
+def test_two_processes_go_on_from_a_model_and_end_within_their_time() -> None:
+    panel, still = daily(weekly_sales(0)), {**SMALL, "max_steps": 1_000_000, "learning_rate": 1e-12}
+    start, began = untrained(panel, Run(device="cpu")), time.monotonic()
+    run = Run(device="cpu", devices=2, time_limit=6)
+    after = make_recipe("mqrnn", still).fit_from(start, panel, TASK, run)  # type: ignore[attr-defined]
+    np.testing.assert_allclose(after.predict(panel).quantiles, start.predict(panel).quantiles, rtol=1e-4)
+    assert time.monotonic() - began < 600  # a million steps take hours; the processes agreed on when to stop
+
+
+def test_a_calibration_is_learnt_by_two_processes_as_by_one() -> None:
+    panel, small = daily(weekly_sales(0)), make_recipe("mqrnn", {**SMALL, "max_steps": 8, "dropout": 0.0})
+    one, two = (hold_back(small, panel, TASK, Run(device="cpu", devices=count)) for count in (1, 2))
+    np.testing.assert_array_equal(two.actual, one.actual)
+    np.testing.assert_allclose(two.quantiles, one.quantiles, rtol=2e-2)
 
 
 def many(count: int) -> Panel:
@@ -114,7 +131,7 @@ def test_a_process_that_is_killed_ends_the_run_with_a_message(
         os.kill(hired[1].pid, signal.SIGKILL)
 
     threading.Thread(target=kill_the_second_once_training_is_under_way, daemon=True).start()
-    recipe = make_recipe("mqrnn", {**SMALL, "max_steps": 4000})
+    recipe = make_recipe("mqrnn", {**SMALL, "max_steps": 1500})  # the first checkpoint is after 49
     with pytest.raises(
         ForetellError, match=r"process 2 of 2 was killed \(SIGKILL\).*Lower batch_size.*resume"
     ):

@@ -61,6 +61,11 @@ def test_season_errors_are_mean_changes_over_a_season() -> None:
     assert torch.allclose(season_errors(values, seen, [2, 5]), torch.tensor([[1.0 / 3, 1.0]]))
 
 
+def test_a_season_longer_than_the_window_counts_as_not_seen() -> None:
+    values = torch.tensor([[0.0, 1.0, 0.5]])
+    assert season_errors(values, torch.ones(1, 3, dtype=torch.bool), [1, 5]).tolist() == [[0.75, 1.0]]
+
+
 def test_recent_changes_are_taken_from_the_steps_before_a_fork() -> None:
     values = torch.tensor([[1.0, 2.0, 4.0, 8.0, 16.0]])
     seen = torch.tensor([[True, True, False, True, True]])
