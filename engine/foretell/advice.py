@@ -21,6 +21,11 @@ ADVICE: Final[dict[str, Advice]] = {
         "rows of that file count as missing there", "add the column to the file, or read it apart"
     ),
     "unlike_ids": Advice("items are joined by the text of their ids", "spell the ids alike in all tables"),
+    "weeks": Advice(
+        "where another table's dates are the last days of weeks, it lies a week off",
+        "freq= with the day that weeks begin on, and all tables dated by it",
+    ),
+    "alike_ids": Advice("each is an item with a history of its own", "spell the ids of one item alike"),
     "left_out": Advice("no recipe sees it", "make a category or a number of it, or complete the key"),
     "by_time": Advice("every item gets the same values", "item_id=, where a column of it names the item"),
     "known": Advice(

@@ -151,6 +151,10 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ForetellError(f"{path} is damaged: {_reason(error)}. Train the model again.") from error
     written = manifest.get("format") if isinstance(manifest, dict) else None
+    if isinstance(manifest, dict) and manifest.get("kind") == "panel":
+        raise ForetellError(
+            f"{folder} is a panel that `foretell ingest` wrote, expected a model. Name the model first."
+        )
     if not isinstance(written, int) or isinstance(written, bool) or "recipe" not in manifest:
         raise ForetellError(f"{path} is no foretell manifest: it does not say its format and recipe")
     if written > FORMAT:

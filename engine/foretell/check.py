@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from foretell.coverage import Coverage, coverages, static_coverages
@@ -89,6 +90,7 @@ def check(data: Dataset, *, horizon: int | None = None) -> Checkup:
     for column in covered:
         _check_column(panel, column, horizon, findings)
     _check_metadata(panel, findings)
+    _check_names(panel, findings)
     return Checkup(
         findings=gravest_first((*data.findings, *findings.all())),
         facts=_facts(data, panel, profile, horizon),
@@ -121,6 +123,20 @@ def _check_frequency(panel: Panel, spaced: list[Spacing], findings: Findings) ->
             f"{len(each.items):,} of {len(panel):,} items are observed as freq={each.found!r} would have it, asked was"
             f" {panel.frequency.alias!r}; first {_name(panel, int(each.items[0]))!r}",
             len(each.items),
+        )
+
+
+def _check_names(panel: Panel, findings: Findings) -> None:
+    """Items whose names differ by blanks, capitals or a `.0` alone: perhaps one item, spelt in two ways."""
+    names = pd.Series(panel.names, dtype=object)
+    bare = names.str.strip().str.casefold().str.replace(r"\.0+$", "", regex=True)
+    alike = bare.duplicated(keep=False)
+    if alike.any():
+        first, second = names[bare == bare[alike].iloc[0]].iloc[:2]
+        findings.warn(
+            "alike_ids",
+            f"{int(alike.sum()):,} items have names that differ by blanks, capitals or a '.0' alone: {first!r} and {second!r}",
+            int(alike.sum()),
         )
 
 

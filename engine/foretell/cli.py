@@ -43,6 +43,7 @@ from foretell.console import (
     say_trial,
     show_checkup,
     show_data,
+    show_findings,
     show_report,
     show_summary,
     standard_output,
@@ -74,6 +75,7 @@ Sales = Annotated[
     Argument(
         metavar="SALES",
         default_factory=list,
+        show_default=False,
         help="The target table: CSV or Parquet files, or globs; or a folder that `foretell ingest` wrote; or --sql.",
     ),
 ]
@@ -285,6 +287,7 @@ def evaluate(
 
     _start(common)
     report = run_evaluate(forecasts, _dataset(sales, data), out=out)
+    show_findings(report.remarks)
     show_report(report, out)
 
 
@@ -448,6 +451,7 @@ def _dataset(
 def _opened(sales: list[str], options: DataOptions, *, quiet: bool) -> Dataset:
     """The saved panel that stands in place of the tables."""
     from foretell.dataset import Dataset
+    from foretell.frequency import Frequency
 
     if len(sales) > 1:
         raise ForetellError(f"{sales[0]!r} and {sales[1]!r}: a saved panel stands alone. Give one folder.")
@@ -456,6 +460,11 @@ def _opened(sales: list[str], options: DataOptions, *, quiet: bool) -> Dataset:
         listed = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         say(f"{sales[0]} is read as it was ingested; {listed} not used")
     data = Dataset.open(sales[0])
+    if options.freq and Frequency.parse(options.freq) != Frequency.parse(data.schema.frequency.alias):
+        raise ForetellError(
+            f"{sales[0]} was ingested with freq={data.schema.frequency.alias!r}, asked is --freq {options.freq}. Ingest the"
+            " tables again with that, or leave it out."
+        )
     if not quiet:
         show_data(data)
     return data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from foretell.check import Checkup
     from foretell.dataset import Dataset
+    from foretell.findings import Finding
     from foretell.recipe import Summary
     from foretell.report import Report
 
@@ -38,7 +40,12 @@ def show_data(data: Dataset) -> None:
     meanings = {"known": "known ahead", "past": "past only", "static": "metadata"}
     parts = [f"{meaning}: {', '.join(roles[role])}" for role, meaning in meanings.items() if role in roles]
     say(f"{len(data.panel)} items; " + ("; ".join(parts) or "no related series, no metadata"))
-    shown = gravest_first(data.findings)
+    show_findings(data.findings)
+
+
+def show_findings(findings: Iterable[Finding]) -> None:
+    """A line for each of the gravest."""
+    shown = gravest_first(findings)
     for finding in shown[:FINDINGS_SHOWN]:
         say(f"{finding.severity}: {finding.message}")
     if len(shown) > FINDINGS_SHOWN:

@@ -41,7 +41,7 @@ def read_headers(paths: Sequence[str]) -> list[Header]:
 def _read_header(path: str, rows: int) -> Header:
     if Path(path).stat().st_size == 0:
         raise ForetellError(
-            f"{path} is empty (0 bytes), expected a line of column names and rows. Leave it out."
+            f"{path} is empty (0 bytes), expected a line of column names and rows. Give a table that has some, or leave it out."
         )
     with _explained(path), _text(path) as stream:
         first = stream.readline()

@@ -59,7 +59,8 @@ def evaluate(
         "season": panel.season, "items": len(panel), "open": panel.schema.open, "fingerprint": data.fingerprint,
     }  # fmt: skip
     checkup = check(data)
-    report = Report(tuple(outcomes), asked, (*found.all(), *checkup.findings), checkup.tables)
+    findings = (*found.all(), *checkup.findings)
+    report = Report(tuple(outcomes), asked, findings, data_tables=checkup.tables, remarks=found.all())
     if out is not None:
         report.save(out)
     return report

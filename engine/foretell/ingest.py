@@ -93,6 +93,7 @@ def _ingest(reader: Reader, target: object, related: Sequence[object], items: ob
     _report_zones(reader, [(rows, spans), *((each.rows, each.spans) for each in tables)])
     check_columns(reader, tables, table)
     panel = _build(reader, rows, spans, names=names, tables=tables, metadata=metadata)
+    _report_weeks(reader)
     read = [(rows, spans), *((each.rows, each.spans) for each in tables[: len(related)])]
     counts = {each.table.label: int(of.rows.sum()) for each, of in read}
     if metadata is not None:
@@ -242,6 +243,17 @@ def _report_nameless(
                 f" the target lacks them and the table does not say their {missing}",
                 len(lost),
             )
+
+
+def _report_weeks(reader: Reader) -> None:
+    """Say where weeks begin when rows of several days were put into one: pandas ends them on the day of that name."""
+    joined = sum(finding.code == "aggregated" for finding in reader.findings.all())
+    if joined and reader.frequency.unit == "W":
+        alias = reader.frequency.alias
+        reader.findings.warn(
+            "weeks", f"rows of several days became one week: a week of {alias!r} begins on its day and is named by it (in pandas"
+            " it ends there)", joined,
+        )  # fmt: skip
 
 
 def _report_unlike(reader: Reader, label: str, ids: pd.Series[Any], target: pd.Series[Any]) -> None:

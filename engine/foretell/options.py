@@ -65,6 +65,12 @@ def parse_options(**given: Any) -> Options:
     form = given["date_format"]
     if form is not None and (not isinstance(form, str) or "%" not in form):
         raise ForetellError(f"date_format must be spelt as strptime does, such as '%d.%m.%Y', got {form!r}")
+    zoned = next((part for part in ("%z", "%Z") if form is not None and part in form), None)
+    if zoned is not None:
+        raise ForetellError(
+            f"date_format={form!r} has {zoned}: an offset or a zone is read in ISO times only (2024-02-01T23:30+01:00). Write"
+            " the times so, or leave the offset out of the column."
+        )
     if given["decimal"] not in (".", ","):
         raise ForetellError(f"decimal must be '.' or ',', got {given['decimal']!r}")
     given["seasons"] = _seasons(given["seasons"], given["frequency"])

@@ -133,6 +133,9 @@ class Report:
     )  # JSON: what was asked, and of which data
     findings: tuple[Finding, ...] = field(default=(), repr=False)
     data_tables: Summary = field(default_factory=dict, repr=False)  # sizes and coverage of the data, by title
+    remarks: tuple[Finding, ...] = field(
+        default=(), repr=False
+    )  # the findings about forecasts that were given
 
     def __post_init__(self) -> None:
         if not self.outcomes:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from foretell.errors import ForetellError
-from foretell.recipe import Recipe, hyperparameters
+from foretell.recipe import Recipe, hyperparameters, recipe_class, recipe_names
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,10 @@ def search_space(recipe: type[Recipe]) -> Space:
     """The ranges declared beside a recipe's fields; ForetellError when it has none, or one for no field of it."""
     space: Space = getattr(recipe, RANGES, {})
     if not space:
-        raise ForetellError(f"{recipe.name} declares no ranges to search: it has no {RANGES}")
+        others = [name for name in recipe_names() if getattr(recipe_class(name), RANGES, {})]
+        raise ForetellError(
+            f"{recipe.name} declares no ranges to search: it has no {RANGES}. These have: {', '.join(others)}."
+        )
     unknown = set(space) - {parameter.name for parameter in hyperparameters(recipe)}
     if unknown:
         raise ForetellError(

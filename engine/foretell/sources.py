@@ -329,6 +329,10 @@ def open_table(
         table = _open_files(store, paths, view, name, dates=dates, decimal=decimal)
     else:
         arrow = _as_arrow(source, name)
+        if not arrow.schema.names:
+            raise ForetellError(f"the {name} table has no columns.")
+        if getattr(arrow, "num_rows", 1) == 0 and name != "items":  # whose columns then have no type either
+            raise ForetellError(f"the {name} table has no rows.")
         store.register(view, arrow)
         table = _typed_table(store, f"the {name} table", view, arrow.schema)
     return replace(table, dates=dates, decimal=decimal)
@@ -434,10 +438,11 @@ def _matching(patterns: Sequence[str], name: str) -> list[str]:
     paths = [path for pattern in patterns for path in _files_of(pattern, name)]
     endings = {_PARQUET if p.lower().endswith(_PARQUET) else _CSV for p in paths}
     odd = next((p for p in paths if not p.lower().endswith(_PARQUET + _CSV)), None)
-    if odd is not None or len(endings) > 1:
-        raise ForetellError(
-            f"{name}: {odd or patterns[-1]!r} must be CSV ({', '.join(_CSV[:3])}) or Parquet ({_PARQUET[0]}), not both."
-        )
+    kinds = f"CSV ({', '.join(_CSV[:3])}) or Parquet ({_PARQUET[0]})"
+    if odd is not None:
+        raise ForetellError(f"{name}: {odd!r} must be {kinds}. Save it as one of these.")
+    if len(endings) > 1:
+        raise ForetellError(f"{name}: the files of {patterns[-1]!r} must all be {kinds}, not some of each.")
     return paths
 
 
@@ -449,7 +454,9 @@ def _files_of(pattern: str, name: str) -> list[str]:
     else:
         paths = sorted(p for p in glob.glob(pattern, recursive=True) if Path(p).is_file())
     if not paths:
-        what = "no file matches" if glob.has_magic(pattern) or Path(pattern).is_dir() else "no such file:"
+        if Path(pattern).is_dir():
+            raise ForetellError(f"{name}: the folder {pattern!r} holds no CSV or Parquet file.")
+        what = "no file matches" if glob.has_magic(pattern) else "no such file:"
         raise ForetellError(f"{name}: {what} {pattern!r}. Give a CSV or Parquet file, or a glob of them.")
     return paths
 

@@ -328,3 +328,42 @@ def test_the_command_line_takes_a_decimal_mark(tmp_path):
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
     assert Dataset.open(tmp_path / "panel").panel.target[0] == 1234.5
+
+
+def refused_dates():
+    return pd.DataFrame({"item_id": "a", "timestamp": ["01.02.2024 23:30 +0500"], "target": [1.0]})
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "message"),
+    [
+        (
+            refused_dates(),
+            {"date_format": "%d.%m.%Y %H:%M %z"},
+            "has %z: an offset or a zone is read in ISO times only",
+        ),
+        (pd.DataFrame(), {}, "the target table has no columns"),
+        (pd.DataFrame(columns=["item_id", "timestamp", "target"]), {}, "the target table has no rows"),
+    ],
+)
+def test_tables_that_hold_nothing_and_offsets_in_a_format_are_refused(table, options, message):
+    with pytest.raises(ForetellError, match=message):
+        Dataset(table, freq="D", **options)
+
+
+def test_a_folder_without_tables_and_a_file_of_another_kind_are_named(tmp_path):
+    with pytest.raises(ForetellError, match="holds no CSV or Parquet file"):
+        Dataset(tmp_path, freq="D")
+    (tmp_path / "sales.xlsx").write_bytes(b"PK")
+    with pytest.raises(ForetellError, match=r"sales\.xlsx' must be CSV .* Save it as one of these"):
+        Dataset(tmp_path / "sales.xlsx", freq="D")
+
+
+@pytest.mark.parametrize(("freq", "reported"), [("W-FRI", True), ("MS", False)])
+def test_where_days_become_weeks_it_is_said_which_day_these_begin_on(freq, reported):
+    days = pd.date_range("2024-01-01", periods=60)
+    data = Dataset(pd.DataFrame({"item_id": "a", "timestamp": days, "target": 1.0}), freq=freq)
+    assert [
+        f.message for f in data.findings if f.code == "weeks" and "'W-FRI' begins on its day" in f.message
+    ] == ([f.message for f in data.findings if f.code == "weeks"])
+    assert any(finding.code == "weeks" for finding in data.findings) is reported

@@ -388,3 +388,16 @@ def test_what_was_found_before_the_end_of_a_reading_is_not_lost():
     assert [finding.code for finding in caught.value.findings if finding.severity == "error"] == ["bad_time"]
     with pytest.raises(ForetellError, match="no rows that can be read"):
         Dataset(sold.iloc[:1], freq="D", tolerant=True)
+
+
+@pytest.mark.parametrize(("other", "alike"), [("a ", 2), ("A", 2), ("a.0", 2), ("b", 0)])
+def test_names_that_differ_by_next_to_nothing_are_reported(other: str, alike: int) -> None:
+    frame = pd.DataFrame(
+        {
+            "item_id": ["a"] * 9 + [other] * 9,
+            "timestamp": [*pd.date_range("2024-01-01", periods=9)] * 2,
+            "target": 1.0,
+        }
+    )
+    found = [f for f in check(Dataset(frame, freq="D")) if f.code == "alike_ids"]
+    assert [f.count for f in found] == [alike] * (alike > 0)

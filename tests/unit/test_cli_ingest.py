@@ -55,9 +55,32 @@ def test_every_command_takes_the_panel_in_place_of_the_tables(run: Run) -> None:
 
 def test_options_that_a_panel_has_fixed_are_said_to_be_unused(run: Run) -> None:
     run("ingest", *TABLES, "--out", "panel")
-    result = run("check", "panel", "--freq", "W", "--known", "promo")
+    result = run("check", "panel", "--freq", "D", "--known", "promo")
     assert result.exit_code == 0
     assert "panel is read as it was ingested; --freq, --known not used" in result.stderr
+    result = run("check", "panel", "--freq", "W")
+    assert result.exit_code == 2
+    assert "panel was ingested with freq='D', asked is --freq W" in " ".join(result.stderr.split())
+
+
+def test_a_panel_given_as_the_model_is_told_from_one(run: Run) -> None:
+    run("ingest", *TABLES, "--out", "panel")
+    result = run("predict", "panel", "panel")
+    assert result.exit_code == 2
+    assert "panel is a panel that `foretell ingest` wrote, expected a model" in " ".join(
+        result.stderr.split()
+    )
+
+
+def test_what_is_odd_about_given_forecasts_is_said_at_the_prompt(run: Run) -> None:
+    text(run("backtest", *TABLES, "--horizon", 7, "--recipe", "seasonal_naive", "--out", "report"))
+    forecasts = pd.read_parquet("report/forecasts.parquet").drop(columns=["mean", "actual"], errors="ignore")
+    forecasts = forecasts[forecasts["item_id"] != "c"]
+    forecasts.assign(p10=forecasts["p90"] + 1).to_csv("theirs.csv", index=False)
+    said = run("evaluate", "theirs.csv", "sales.csv", "--freq", "D").stderr
+    assert "4 of the data's 5 items are forecast; 'c' is not" in said
+    assert "no column 'mean': RMSE, WAPE, MAPE and sMAPE judge the median in its place" in said
+    assert "quantiles cross in 28 rows" in said
 
 
 def test_a_panel_is_read_with_a_models_columns_when_that_is_asked_for(run: Run) -> None:
