@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -52,6 +53,27 @@ def show_findings(findings: Iterable[Finding]) -> None:
         say(f"and {len(shown) - FINDINGS_SHOWN} more findings: foretell check shows them all")
 
 
+_FILLING = re.compile(r"filling=\{'(\w+)': (\{[^}]*\})\}")
+_PLACE = re.compile(r"'(\w+)': '(\w+)'")
+_ARGUMENT = re.compile(r"\b([a-z_]+)=(True|'([^']*)')?")
+
+
+def as_options(advice: str) -> str:
+    """Advice that names arguments of the library, with the options of the command line in their place."""
+    advice = _FILLING.sub(
+        lambda filling: " ".join(
+            f"--filling {filling[1]}.{place}={method}" for place, method in _PLACE.findall(filling[2])
+        ),
+        advice,
+    )
+
+    def option(argument: re.Match[str]) -> str:
+        name = {"item_id": "id", "target_column": "target"}.get(argument[1], argument[1]).replace("_", "-")
+        return f"--{name} {argument[3]}" if argument[3] else f"--{name}"
+
+    return re.sub(r"(?<![.\w-])" + _ARGUMENT.pattern, option, advice)
+
+
 def show_checkup(checkup: Checkup) -> None:
     """The tables, then errors, warnings and notes apart, each with what it means and what changes it."""
     show_summary(checkup.tables)
@@ -61,7 +83,8 @@ def show_checkup(checkup: Checkup) -> None:
         if found:
             table = flush_table("code", "found", "what it means, and the option that changes it")
             for finding in found:
-                means = f"{finding.meaning}\n-> {finding.option}" if finding.option else finding.meaning
+                option = as_options(finding.option)
+                means = f"{finding.meaning}\n-> {option}" if option else finding.meaning
                 table.add_row(finding.code, escape(finding.message), escape(means))
             standard_output().print(table)
 
