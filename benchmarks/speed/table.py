@@ -15,14 +15,15 @@ wall seconds stand beside them. All run on as many threads as the column says. *
 compared."""
 
 _GROWTH = "growth"
+_WAITED = 1.5  # wall over processor seconds of one thread, from which it waited for others
 _BELOW = {  # what is to be said under the table of a part
     _GROWTH: "Seconds a unit of work, over those of the first row of the same kind, are the *growth*.",
     "prediction of many": """Both have two LSTM layers of 64 and forecast 24 hours from one window of each series. foretell reads more: 252 hours, six at a
 time (the context, and the half as many beside it in which forks are trained), the calendar of each, and for each hour ahead the values
 of eight earlier days and weeks; it makes 15 levels and the mean, of which nine and the mean are handed out. neuralforecast's network
 reads 168 hours one by one and nothing else, and makes the nine levels.""",
-    "training": """The LSTM alone, forward and backward, takes about 25 of the 40 ms of a step of deepar on one core (oneDNN; measured apart), and
-GluonTS' step about 125: with the same network no feed makes more than five times its speed of that on a processor.""",
+    "training": """Both sides of deepar train the same network: what its forward and backward pass take (below, a training step) no feed
+can save.""",
 }
 
 
@@ -41,10 +42,10 @@ def render(rows: pd.DataFrame) -> str:
         )
     parts.append("Measured with " + "; ".join(sorted(set(rows["versions"]))) + ".")
     parts.append("Machine: " + "; ".join(sorted(set(rows["machine"]))) + ".")
-    if (rows["clock"] == "cpu").any():
+    if ((rows["clock"] == "cpu") & (rows["seconds"] > _WAITED * rows["cpu_seconds"])).any():
         parts.append(
-            "The machine was shared while this was measured: other work of higher priority ran beside it, so wall seconds are far above those of"
-            " a quiet machine, and processor seconds somewhat (shared caches)."
+            "Other work ran on the machine beside some of this: wall seconds are above those of a quiet machine, and processor seconds"
+            " somewhat (shared caches)."
         )
     return "\n\n".join(parts) + "\n"
 
@@ -65,7 +66,8 @@ def _line(row: pd.Series, same: pd.DataFrame, *, growing: bool) -> list[str]:
     kind = str(row["part"]).split(": ")[-1]
     case = f"{kind}, {row['case']}" if growing else str(row["case"])
     work = "" if math.isnan(row["work"]) else f"{row['work']:,.0f} {row['unit']}"
-    ratio = (_rate(same.iloc[0]) / _rate(row)) if row["work"] > 0 else math.nan
+    ours = same[same["system"].str.startswith("foretell")]
+    ratio = (_rate(ours.iloc[0]) / _rate(row)) if len(ours) and row["work"] > 0 else math.nan
     if growing:
         last = [_short(ratio)]
     else:
