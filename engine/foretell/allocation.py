@@ -1,7 +1,8 @@
 """Memory that is freed and wanted again at every step stays with the process in between.
 
 glibc hands freed memory back to the system as soon as a few dozen megabytes of it lie at the end of the heap. A training step
-frees more than that; the next one then pays a page fault for each 4 kB: a fifth (mqrnn) to a third (deepar) of its time.
+frees more than that; the next one then pays a page fault for each 4 kB: a fifth to a third of a step of deepar, little of one of
+mqrnn (`python -m benchmarks.speed --part training`, once with MALLOC_PERTURB_=0 in the environment, which turns this off).
 """
 
 from __future__ import annotations

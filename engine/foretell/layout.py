@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,11 +26,6 @@ CHUNK: Final = (
 
 # A NaN of its own, whose bits no value has, marks a cell until a row is put there: so no second array need say which are.
 _UNTOUCHED: Final = np.uint32(0x7FC0FACE)
-
-Batches = Iterator[
-    tuple[NDArray[np.int64], list[NDArray[Any]]]
-]  # cells of rows, and what goes there of each grid
-Blank = Callable[[slice], None]  # empties a part of the grids
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,36 +163,23 @@ def _scatter(store: Store, query: str, columns: int, cells: int) -> tuple[list[A
         for grid in grids[1:]:
             grid[part].fill(np.nan)
 
-    def batches() -> Iterator[tuple[NDArray[np.int64], list[NDArray[Any]]]]:
+    # rows go straight to grids in memory, but by stretch to grids in files
+    stretches = Stretches(cells, columns, scratch=store.scratch) if in_file(grids[0]) else None
+    placed = 0
+    with np.errstate(over="ignore"), stretches or nullcontext():  # what overflows is infinite, and looked for
+        if stretches is None:
+            blank(slice(None))
         for batch in store.batches(query):
-            yield batch.column(0).to_numpy(), [batch.column(i + 1).to_numpy() for i in range(columns)]
-
-    with np.errstate(over="ignore"):  # beyond float32 becomes infinite, which the caller looks for
-        put = _put_by_stretch if any(map(in_file, grids)) else _put
-        placed = put(grids, batches(), blank, store.scratch)
-    return grids, placed, cells - _settle(grids[0])
-
-
-def _put(grids: list[Array], batches: Batches, blank: Blank, _: str | None) -> int:
-    """Put rows to their cells as they come; how many there were."""
-    blank(slice(None))
-    placed = 0
-    for cell, values in batches:
-        placed += len(cell)
-        for grid, column in zip(grids, values, strict=True):
-            grid[cell] = column
-    return placed
-
-
-def _put_by_stretch(grids: list[Array], batches: Batches, blank: Blank, scratch: str | None) -> int:
-    """As `_put`, for grids in files."""
-    placed = 0
-    with Stretches(len(grids[0]), len(grids), scratch=scratch) as stretches:
-        for cell, values in batches:
+            cell, *values = (batch.column(i).to_numpy() for i in range(columns + 1))
             placed += len(cell)
-            stretches.add(cell, values)
-        stretches.scatter(grids, blank)
-    return placed
+            if stretches is None:
+                for grid, column in zip(grids, values, strict=True):
+                    grid[cell] = column
+            else:
+                stretches.add(cell, values)
+        if stretches is not None:
+            stretches.scatter(grids, blank)
+    return grids, placed, cells - _settle(grids[0])
 
 
 def _settle(grid: Array) -> int:
