@@ -75,5 +75,10 @@ class Untrained:
         fit_network(work, Schedule(steps, 1e-3, patience=steps), self.run)
 
     def feeding(self, batches: int) -> Callable[[], None]:
-        """Makes batches and nothing else."""
-        return lambda: [self.batch(step) for step in range(batches)] and None
+        """Makes batches and nothing else; none is kept, as none is of the peer's."""
+
+        def run() -> None:
+            for step in range(batches):
+                self.batch(step)
+
+        return run

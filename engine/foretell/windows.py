@@ -136,18 +136,42 @@ class Windows:
     def target(self, items: Tensor, ordinals: Tensor) -> tuple[Tensor, Tensor]:
         """The target of `items` [B] at `ordinals` [B, ...] and whether it was observed; 0 where it was not."""
         items = _align(items, ordinals)
-        values, inside = self._raw_target(items, ordinals)
-        observed = inside & ~torch.isnan(values)
+        step, stop = ordinals - self.start[items], self._stop(items)
+        values = _take(self._target, self._stored(step + self._first[items]))
+        observed = (step >= 0) & (step < stop) & ~torch.isnan(values)
         if self._open is not None:
             observed &= self.is_open(items, ordinals)
-        return torch.where(observed, values, 0.0), observed
+        return values.masked_fill_(~observed, 0.0), observed
 
-    def _raw_target(self, items: Tensor, ordinals: Tensor) -> tuple[Tensor, Tensor]:
-        """The stored values at `ordinals`, anything where there is none, and whether there is one before the origin."""
-        stop = torch.minimum(self.origin[items] - self.start[items], self._lengths[items])
-        step = ordinals - self.start[items]
-        inside = (step >= 0) & (step < stop)
-        return _take(self._target, torch.where(inside, step + self._first[items], 0)), inside
+    def reached(self, items: Tensor, origins: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
+        """`target` at `steps` [R], which rise, counted from the `origins` [B] of `items` [B]: [B, R] each."""
+        begin = (origins - self.start[items])[:, None]
+        values = self._stretches(self._first[items] + begin[:, 0], steps)
+        observed = (steps >= -begin) & (steps < self._stop(items)[:, None] - begin) & ~torch.isnan(values)
+        if self._open is not None:
+            observed &= self.is_open(items, origins[:, None] + steps)
+        return values.masked_fill_(~observed, 0.0), observed
+
+    def _stop(self, items: Tensor) -> Tensor:
+        """How many steps of `items` lie before their origins, in the same shape."""
+        return torch.minimum(self.origin[items] - self.start[items], self._lengths[items])
+
+    def _stored(self, index: Tensor) -> Tensor:
+        """`index`, changed in place, where it points at a stored step; at the nearest one where it does not."""
+        return index.clamp_(0, len(self._target) - 1)
+
+    def _stretches(self, begin: Tensor, steps: Tensor) -> Tensor:
+        """The stored target at `begin` [B] + `steps` [R], anything where there is none: [B, R].
+
+        On a CPU the stretch that a row reaches over is copied in one piece, in a fraction of the time that gathering takes.
+        """
+        size = len(self._target)
+        if self.device.type == "cpu":
+            first, span = begin + steps[0], int(steps[-1] - steps[0]) + 1
+            if first.min() >= 0 and first.max() + span <= size:
+                rows = self._target.unfold(0, span, 1).index_select(0, first)
+                return rows.index_select(1, steps - steps[0])
+        return _take(self._target, self._stored(begin[:, None] + steps))
 
     def is_open(self, items: Tensor, ordinals: Tensor) -> Tensor:
         """Whether `items` can sell at `ordinals` (same shape after alignment); True where nothing says otherwise."""

@@ -168,58 +168,41 @@ class DeepAR(NeuralRecipe):
         ahead: int,
     ) -> Window:
         """Gather the context before `origins` [B] and `ahead` steps after; steps before origin + `hidden` are not observed."""
-        device, context = windows.device, self.window_length
-        steps = torch.arange(-context, ahead, device=device)
-        ordinals = origins[:, None] + steps
-        values, observed = windows.target(items, ordinals)
-        visible = observed[:, :context] & (steps[:context] >= hidden[:, None])
-        moments = window_scale(values[:, :context], visible, scale[items])
+        context, length = self.window_length, self.window_length + ahead
+        reached, _ = _reached(tuple(sizes["lags"]), context, ahead, windows.device)
+        steps = reached[-length:]  # of the window itself
+        values, observed = windows.reached(items, origins, reached)
+        seen = observed & (reached >= hidden[:, None])
+        truth = values[:, -length:]
+        visible = seen[:, -length:][:, :context]
+        moments = window_scale(truth[:, :context], visible, scale[items])
         if self.likelihood == "negative_binomial":
             moments = torch.stack(
                 [torch.zeros_like(moments[:, 0]), (moments[:, 0] + 0.05 * moments[:, 1]).clamp(min=1e-6)], -1
             )
-        lags, known = self._lags(windows, items, origins, hidden, moments, tuple(sizes["lags"]), ahead)
         return Window(
             items=items,
-            lags=lags,
-            known=known,
-            covariates=windows.covariates(items, ordinals),
+            values=((values - moments[:, :1]) / moments[:, 1:]).clamp_(-20, 20).mul_(seen),
+            seen=seen,
+            covariates=windows.covariates(items, origins[:, None] + steps),
             static_real=windows.static_real[items],
             static_cat=windows.static_cat[items],
             cold=1 - visible.any(1, keepdim=True).float(),
             moments=moments,
-            truth=values,
-            trained=observed & (steps > -context),
+            truth=truth,
+            trained=observed[:, -length:] & (steps > -context),
         )
-
-    def _lags(
-        self,
-        windows: Windows,
-        items: Tensor,
-        origins: Tensor,
-        hidden: Tensor,
-        moments: Tensor,
-        lags: tuple[int, ...],
-        ahead: int,
-    ) -> tuple[Tensor, Tensor]:
-        """[B, T, L] standardised lags, 0 where not observed, and whether each was (0 or 1).
-
-        Lags of neighbouring steps are mostly the same values: each is gathered once.
-        """
-        back, place = _distinct(lags, self.window_length, ahead, windows.device)
-        values, observed = windows.target(items, origins[:, None] + back)
-        known = (observed & (back >= hidden[:, None])).float()
-        standard = ((values - moments[:, :1]) / moments[:, 1:]).clamp_(-20, 20).mul_(known)
-        shape = (len(items), -1, len(lags))
-        return standard.index_select(1, place).view(shape), known.index_select(1, place).view(shape)
 
 
 class Window(NamedTuple):
-    """A batch: B windows of T steps, the context and then the horizon."""
+    """A batch: B windows of T steps, the context and then the horizon, and R steps that they and their lags reach.
+
+    Lags of neighbouring steps are mostly the same values. Each is gathered, and sent to the device, once.
+    """
 
     items: Tensor  # [B]
-    lags: Tensor  # [B, T, L] standardised, 0 where not observed
-    known: Tensor  # [B, T, L] whether each lag was observed
+    values: Tensor  # [B, R] standardised, 0 where not observed
+    seen: Tensor  # [B, R] whether each was observed
     covariates: Tensor  # [B, T, F] and calendar
     static_real: Tensor  # [B, R]
     static_cat: Tensor  # [B, C]
@@ -230,12 +213,17 @@ class Window(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _distinct(lags: tuple[int, ...], context: int, ahead: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The steps, counted from the origin, that `lags` of a window's steps reach, and [T * L] which of them each lag is."""
-    back = np.arange(-context, ahead)[:, None] - np.array(lags)
-    steps, place = np.unique(back, return_inverse=True)
+def _reached(lags: tuple[int, ...], context: int, ahead: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """[R] steps, counted from the origin, that a window and its lags reach, rising, and [T * L] which of them each lag is.
+
+    A lag lies before its step: the window's own steps are the last T.
+    """
+    window = np.arange(-context, ahead)
+    back = window[:, None] - np.array(lags)
+    steps = np.union1d(window, back)
     with torch.inference_mode(False):  # they are used in training too
-        return torch.from_numpy(steps).to(device), torch.from_numpy(place.ravel()).to(device)
+        place = torch.from_numpy(np.searchsorted(steps, back).ravel())
+        return torch.from_numpy(steps).to(device), place.to(device)
 
 
 def likelihood_of(panel: Panel) -> Likelihood:
@@ -275,9 +263,16 @@ def _output(likelihood: Likelihood | None) -> Any:
 
 
 def _inputs(network: DeepARModel, batch: Window) -> Tensor:
-    """[B, T, inputs] what the LSTM reads, put together once."""
-    static = _static(network, batch)[:, None].expand(-1, batch.lags.shape[1], -1)
-    return torch.cat([batch.lags, static, batch.covariates, batch.known], dim=-1)
+    """[B, T, inputs] what the LSTM reads, put together once: lags, statics, covariates, and which lags were observed."""
+    lags = tuple(lag + 1 for lag in network.lags_seq)
+    context, (rows, length) = network.context_length, batch.truth.shape
+    _, place = _reached(lags, context, length - context, batch.values.device)
+    shape = (rows, length, len(lags))
+    lagged, seen = (
+        each.index_select(1, place).view(shape) for each in (batch.values, batch.seen.to(batch.values))
+    )
+    static = _static(network, batch)[:, None].expand(-1, length, -1)
+    return torch.cat([lagged, static, batch.covariates, seen], dim=-1)
 
 
 def _static(network: DeepARModel, batch: Window) -> Tensor:

@@ -73,12 +73,11 @@ def test_paths_equal_an_unrolling_that_gathers_every_lag_anew(likelihood: str) -
         for path in range(paths):
             values = torch.zeros(2, 0)
             for step in range(6):
-                batch = first._replace(lags=first.lags.clone(), known=first.known.clone())
-                for index, lag in enumerate(fitted.sizes["lags"]):
-                    for k in range(lag, step + 1):  # the steps of the horizon whose lag lies in it
-                        scaled = (values[:, k - lag] - first.moments[:, 0]) / first.moments[:, 1]
-                        batch.lags[:, recipe.context_length + k, index] = scaled.clamp(-20, 20)
-                        batch.known[:, recipe.context_length + k, index] = 1
+                batch = first._replace(values=first.values.clone(), seen=first.seen.clone())
+                scaled = (values - first.moments[:, :1]) / first.moments[:, 1:]
+                drawn_already = slice(-6, step - 6)  # of the steps reached, the horizon's are the last
+                batch.values[:, drawn_already] = scaled.clamp(-20, 20)
+                batch.seen[:, drawn_already] = True
                 output, _ = network.rnn(_inputs(network, batch)[:, : recipe.context_length + step + 1])
                 params = [p[:, -1, None].expand(-1, paths) for p in network.param_proj(output)]
                 drawn = _draw_like(network, params, noise, step, first.moments)[:, path]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from foretell.windows import Moments, Windows, sample_windows, training_spans
@@ -32,6 +33,26 @@ def test_closed_steps_are_not_observed() -> None:
     ordinals = torch.arange(END - 14, END)[None]
     _, observed = windows.target(torch.tensor([0]), ordinals)
     assert torch.equal(observed, ordinals % 7 != 3)
+
+
+@pytest.mark.parametrize("covariates", [False, True], ids=["always open", "closed days"])
+@pytest.mark.parametrize(
+    "items",
+    [[2, 3, 2], [0, 1, 2, 3, 4]],
+    ids=["inside the stored target", "beyond its first and its last step"],
+)
+def test_stretches_equal_single_gathers(items: list[int], covariates: bool) -> None:
+    series = weekly_sales(0, items=5)
+    series[2] = np.where(np.arange(len(series[2])) % 5 == 0, np.nan, series[2])
+    windows = Windows(panel := daily(series, covariates=covariates), Moments.of(panel), horizon=3)
+    chosen, steps = torch.tensor(items), torch.tensor([-29, -28, -15, -14, -2, -1, 0, 1, 2])
+    for back in (0, 1, 20, len(series[0]) - 1):  # the last windows reach before the first step of their items
+        origins = windows.origin[chosen] - back - torch.arange(len(items)) % 2
+        values, observed = windows.reached(chosen, origins, steps)
+        wanted, seen = windows.target(chosen, origins[:, None] + steps)
+        assert torch.equal(observed, seen)
+        assert torch.equal(values, wanted)
+        assert observed.any() or back > 20
 
 
 def test_known_covariates_reach_past_the_end_and_past_ones_do_not() -> None:
