@@ -76,3 +76,13 @@ def test_the_table_takes_the_median_over_seeds_and_the_picture_is_an_svg() -> No
     assert "| `ets` | 0.2000 |" in text
     assert b"<svg" in volume.picture(rows)
     assert np.isfinite(rows["wQL"]).all()
+
+
+def test_all_of_the_data_are_the_end_of_either_curve() -> None:
+    row = {"task": "t", "recipe": "ets", "share": 1.0, "seed": 0}
+    rows = pd.DataFrame(
+        [row | {"of": "series", "wQL": 0.2}, row | {"of": "series", "share": 0.1, "wQL": 0.3}]
+    )
+    whole = volume.joined(rows)
+    assert whole[whole["of"] == "history"][["share", "wQL"]].to_numpy().tolist() == [[1.0, 0.2]]
+    assert len(volume.joined(whole)) == len(whole) == 3
