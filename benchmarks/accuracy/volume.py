@@ -87,7 +87,7 @@ def measure(loaded: Loaded, recipe: str, of: str, share: float, seed: int) -> di
     """wQL and MASE over all items of the last window, trained on a share of the data before it."""
     task = loaded.task
     whole = loaded.data.panel
-    full = whole if of == "series" or share == 1 else shortened(loaded, share)
+    full = whole if of == "series" else shortened(loaded, share)
     early = full.until(task.horizon)
     training = early.take(drawn(len(early), share, seed)) if of == "series" else early
     began = time.perf_counter()
