@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from foretell.frequency import Frequency
-from foretell.panel import Panel, Schema
+from foretell.data.frequency import Frequency
+from foretell.data.panel import Panel
+from foretell.data.schema import Schema
 
 END = 20_000  # ordinal of the first day after the data
 FUTURE = 6  # steps that the known covariates reach past it
@@ -45,6 +46,12 @@ def daily(series: Sequence[Sequence[float]], *, covariates: bool = True, season:
             vocabularies={"kind": ("a", "b")} if covariates else {},
         ),
     )
+
+
+def weeks(items: int = 4, steps: int = 70) -> Panel:
+    """Items that repeat each week exactly."""
+    week = np.array([3.0, 9, 4, 8, 5, 7, 6])
+    return daily([np.resize(week * (k + 1), steps) for k in range(items)], covariates=False)
 
 
 def weekly_sales(seed: int, *, items: int = 4, steps: int = 80) -> list[np.ndarray]:

@@ -22,7 +22,7 @@ from benchmarks.accuracy.suites import SUITES, BenchmarkTask, choose, read_about
 from benchmarks.accuracy.table import render
 from benchmarks.accuracy.tables import NoData
 from foretell.errors import ForetellError
-from foretell.files import write_text
+from foretell.system.atomic_files import write_text
 
 TABLE = Path(__file__).parent / "RESULTS.md"
 

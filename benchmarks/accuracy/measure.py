@@ -23,9 +23,12 @@ from benchmarks.accuracy.naive import naive_outcomes
 from benchmarks.accuracy.suites import BenchmarkTask
 from benchmarks.accuracy.tables import NoData, data_folder, read_tables
 from foretell.errors import ForetellError
-from foretell.metrics import level_column, quantile_loss, weighted_quantile_loss
-from foretell.recipe import Recipe, make_recipe, settings_of
-from foretell.report import Outcome
+from foretell.evaluation.metrics import quantile_loss, weighted_quantile_loss
+from foretell.evaluation.outcome import Outcome
+from foretell.recipe.hyperparameters import settings_of
+from foretell.recipe.levels import level_column
+from foretell.recipe.protocols import Recipe
+from foretell.recipe.registry import make_recipe
 
 CHECK = "naive_check"  # Seasonal Naive made and scored the published way; no recipe
 BASELINE = "historical_quantiles"  # of the task rossmann_cold; no recipe

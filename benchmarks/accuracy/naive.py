@@ -9,14 +9,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.suites import NAIVE, BenchmarkTask
-from foretell.backtest import make_windows, window_steps
-from foretell.forecast import Forecast
-from foretell.local import seasonal_naive
-from foretell.panel import Panel
-from foretell.report import Outcome, Window
+from foretell.data.panel import Panel
+from foretell.evaluation.outcome import Outcome, Window
+from foretell.local.seasonal_naive import seasonal_naive
+from foretell.recipe.forecast import Forecast
+from foretell.workflows.backtest import make_windows, window_steps
 
 if TYPE_CHECKING:
-    from foretell.dataset import Dataset
+    from foretell.ingest.dataset import Dataset
 
 TOLERANCE = 0.02  # share by which our figure may differ from the published one
 

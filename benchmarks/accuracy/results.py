@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.accuracy.measure import SCORES, Row
-from foretell.files import write_frame
+from foretell.system.atomic_files import write_frame
 
 RESULTS = Path(__file__).parent / "results.csv"
 _KEY = ["task", "recipe", "seed"]

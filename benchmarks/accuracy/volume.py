@@ -27,12 +27,12 @@ import foretell
 from benchmarks.accuracy.measure import Loaded, parse_recipe
 from benchmarks.accuracy.suites import BenchmarkTask, choose, read_suites
 from benchmarks.accuracy.table import markdown
+from foretell.data.panel import Panel
 from foretell.errors import ForetellError
-from foretell.files import write_bytes, write_frame, write_text
-from foretell.metrics import score, seasonal_error
-from foretell.model import fit_model
-from foretell.panel import Panel
-from foretell.task import Run, Task
+from foretell.evaluation.metrics import score, seasonal_error
+from foretell.models.fitting import fit_model
+from foretell.recipe.task import Run, Task
+from foretell.system.atomic_files import write_bytes, write_frame, write_text
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "volume.csv"

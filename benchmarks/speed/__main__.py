@@ -81,7 +81,7 @@ def _part(name: str) -> Callable[[Settings], list[Row]]:
 def _write_table() -> None:
     from benchmarks.speed.results import RESULTS, read
     from benchmarks.speed.table import render
-    from foretell.files import write_text
+    from foretell.system.atomic_files import write_text
 
     write_text(Path(RESULTS).with_name("SPEED.md"), render(read()))
 

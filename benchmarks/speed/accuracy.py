@@ -13,11 +13,11 @@ from benchmarks.accuracy.tables import NoData, data_folder, read_tables
 from benchmarks.speed import gluonts_side
 from benchmarks.speed.settings import LEVELS, Row, Settings
 from benchmarks.speed.timing import Case, Sample, row_of, timed
-from foretell.dataset import Dataset
-from foretell.metrics import weighted_quantile_loss
-from foretell.panel import Panel
-from foretell.recipe import make_recipe
-from foretell.task import Run, Task
+from foretell.data.panel import Panel
+from foretell.evaluation.metrics import weighted_quantile_loss
+from foretell.ingest.dataset import Dataset
+from foretell.recipe.registry import make_recipe
+from foretell.recipe.task import Run, Task
 
 TASK = "m4_hourly"
 EPOCHS = 100  # of GluonTS' DeepAR, by default

@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.speed.measure import measured
 from benchmarks.speed.sales import DAYS, write_sales
-from foretell.surroundings import machine, versions
+from foretell.system.environment import machine, versions
 
 HOME = Path(__file__).parent
 COLUMNS = (

@@ -8,8 +8,8 @@ from typing import Any
 from benchmarks.speed.panels import SEASONS, Series
 from benchmarks.speed.settings import Row, Settings
 from benchmarks.speed.timing import Case, compete, timed
-from foretell.recipe import make_recipe
-from foretell.task import Run, Task
+from foretell.recipe.registry import make_recipe
+from foretell.recipe.task import Run, Task
 from foretell_recipes.arima import Arima
 
 ITEMS, LENGTH, HORIZON, TASK_LEVELS = 60, 364, 28, (0.1, 0.5, 0.9)

@@ -24,7 +24,7 @@ from benchmarks.speed.settings import (
     Unavailable,
 )
 from benchmarks.speed.timing import Case, Contestant, Sample, compete, row_of, timed
-from foretell.training import seeded
+from foretell.networks.device import seeded
 
 ITEMS, LENGTH = 1000, 1000  # hourly series
 WORKER = {"horizon": HORIZON, "context": CONTEXT, "batch": BATCH, "layers": LAYERS, "levels": list(LEVELS)}

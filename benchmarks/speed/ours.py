@@ -9,13 +9,17 @@ from typing import Any
 import torch
 
 from benchmarks.speed.settings import BATCH, CONTEXT, HORIZON, LAYERS, LEVELS, SAMPLES, WEEK, WIDTH, Settings
-from foretell.neural import Fitted, NeuralRecipe, windows_of
-from foretell.panel import Panel
-from foretell.recipe import make_recipe
-from foretell.scaling import StaticScale
-from foretell.task import Run, Task
-from foretell.training import Batch, Schedule, Work, fit_network, pick_device
-from foretell.windows import Moments, Windows, drawing_device
+from foretell.data.panel import Panel
+from foretell.data.static_scale import StaticScale
+from foretell.networks.device import pick_device
+from foretell.networks.network_recipe import Fitted, NeuralRecipe, windows_of
+from foretell.networks.trainer import fit_network
+from foretell.networks.training_job import Batch, Schedule, Work
+from foretell.recipe.registry import make_recipe
+from foretell.recipe.task import Run, Task
+from foretell.windows.covariate_scale import Moments
+from foretell.windows.sampling import drawing_device
+from foretell.windows.windows import Windows
 
 DEEPAR: dict[str, Any] = {
     "hidden_size": WIDTH, "num_layers": LAYERS, "context_length": CONTEXT, "batch_size": BATCH, "num_samples": SAMPLES,

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from foretell.frequency import Frequency
-from foretell.panel import Array, Panel, Schema
+from foretell.data.arrays import Array
+from foretell.data.frequency import Frequency
+from foretell.data.panel import Panel
+from foretell.data.schema import Schema
 
 BEGIN = "2020-01-01"
 SEASONS = {"h": (24, 168), "D": (7,)}

@@ -13,7 +13,7 @@ import pandas as pd
 
 from benchmarks.speed import peers
 from benchmarks.speed.settings import Row, Settings
-from foretell.files import write_frame
+from foretell.system.atomic_files import write_frame
 
 RESULTS = Path(__file__).parent / "speed.csv"
 COLUMNS = [

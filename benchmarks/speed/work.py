@@ -12,7 +12,7 @@ from typing import Any
 
 def ingest(out: str, *tables: str) -> dict[str, Any]:
     """Tables to a saved panel. One table has target and known column; of several the last is what lies ahead."""
-    from foretell.dataset import Dataset
+    from foretell.ingest.dataset import Dataset
 
     sales, related = (tables[0], tables[0]) if len(tables) == 1 else (list(tables[:-1]), ahead_of(tables))
     data = Dataset(sales, related, freq="D", known=["promo"], scratch=Path(out).parent)
@@ -44,7 +44,7 @@ def pandas(table: str) -> dict[str, Any]:
 
 def opening(panel: str) -> dict[str, Any]:
     """Open a saved panel; the seconds leave out the import."""
-    from foretell.dataset import Dataset
+    from foretell.ingest.dataset import Dataset
 
     began = time.perf_counter()
     data = Dataset.open(panel)

@@ -7,41 +7,54 @@ model.predict().to_frame()
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from foretell.backtest import backtest as backtest
-    from foretell.check import check as check
-    from foretell.dataset import Dataset as Dataset
-    from foretell.dataset import make_future_frame as make_future_frame
+    from foretell.checks.check import check as check
+    from foretell.data.panel import Panel as Panel
+    from foretell.data.schema import Schema as Schema
     from foretell.errors import ForetellError as ForetellError
-    from foretell.evaluate import evaluate as evaluate
-    from foretell.forecast import Forecast as Forecast
-    from foretell.model import Model as Model
-    from foretell.model import load as load
-    from foretell.model import train as train
-    from foretell.panel import Panel as Panel
-    from foretell.panel import Schema as Schema
-    from foretell.recipe import make_recipe as make_recipe
-    from foretell.recipe import recipe_names as recipe_names
-    from foretell.report import Report as Report
-    from foretell.sql import Sql as Sql
-    from foretell.task import Run as Run
-    from foretell.task import Task as Task
-    from foretell.tune import tune as tune
+    from foretell.ingest.dataset import Dataset as Dataset
+    from foretell.ingest.dataset import make_future_frame as make_future_frame
+    from foretell.ingest.sql_source import Sql as Sql
+    from foretell.models.model import Model as Model
+    from foretell.recipe.forecast import Forecast as Forecast
+    from foretell.recipe.registry import make_recipe as make_recipe
+    from foretell.recipe.registry import recipe_names as recipe_names
+    from foretell.recipe.task import Run as Run
+    from foretell.recipe.task import Task as Task
+    from foretell.reporting.report import Report as Report
+    from foretell.workflows.backtest import backtest as backtest
+    from foretell.workflows.evaluate import evaluate as evaluate
+    from foretell.workflows.train import load as load
+    from foretell.workflows.train import train as train
+    from foretell.workflows.tune import tune as tune
 
     __version__: str
 
 # Each name is imported when it is first asked for: a bare `import foretell` stays fast and loads no torch.
 _HOME = {
-    "Dataset": "dataset", "Forecast": "forecast", "ForetellError": "errors", "Model": "model", "Panel": "panel",
-    "Report": "report", "Run": "task", "Schema": "panel", "Sql": "sql", "Task": "task", "backtest": "backtest", "check": "check",
-    "evaluate": "evaluate", "load": "model", "make_future_frame": "dataset", "make_recipe": "recipe",
-    "recipe_names": "recipe", "train": "model", "tune": "tune",
-}  # fmt: skip
+    "Dataset": "ingest.dataset",
+    "Forecast": "recipe.forecast",
+    "ForetellError": "errors",
+    "Model": "models.model",
+    "Panel": "data.panel",
+    "Report": "reporting.report",
+    "Run": "recipe.task",
+    "Schema": "data.schema",
+    "Sql": "ingest.sql_source",
+    "Task": "recipe.task",
+    "backtest": "workflows.backtest",
+    "check": "checks.check",
+    "evaluate": "workflows.evaluate",
+    "load": "workflows.train",
+    "make_future_frame": "ingest.dataset",
+    "make_recipe": "recipe.registry",
+    "recipe_names": "recipe.registry",
+    "train": "workflows.train",
+    "tune": "workflows.tune",
+}
 __all__ = ["__version__", *_HOME]
 
 
@@ -59,15 +72,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
-
-
-class _Package(ModuleType):
-    """This package: `foretell.backtest` is the function whether or not the module of that name was imported before."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        # The import system binds a submodule to its package under its own name, which three functions share.
-        if not (name in _HOME and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -1,5 +1,5 @@
 """`python -m foretell` is the command line."""
 
-from foretell.cli import main
+from foretell.cli.app import main
 
 main()

@@ -9,8 +9,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from foretell.local import Covariates, SeriesRecipe, statsforecast_forecast
-from foretell.search import Between, Space
+from foretell.local.local_recipe import Covariates, SeriesRecipe
+from foretell.local.statsforecast_adapter import statsforecast_forecast
+from foretell.recipe.search_space import Between, Space
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,18 +9,22 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from foretell.audition import Audition, Validation, audition, fit_within, reason, refit
-from foretell.budget import Budget, parse_seconds
-from foretell.calibration import HeldBack
-from foretell.ensemble import Cells, Floats, Grouping, Weights, choose_shares, choose_weights
+from foretell.data.panel import Panel
+from foretell.data.schema import Schema
 from foretell.errors import ForetellError
-from foretell.local import shared_regressions
-from foretell.model import Model
-from foretell.panel import Panel, Schema
-from foretell.portfolio import Member, Portfolio, Trial, parse_members
-from foretell.recipe import State, keeps_time_limit, recipe_names
-from foretell.search import RANGES, make_search, search_space
-from foretell.task import Run, Task
+from foretell.local.local_recipe import shared_regressions
+from foretell.models.calibration import HeldBack
+from foretell.models.candidates import Audition, audition, fit_within, reason, refit
+from foretell.models.ensemble import Member, Portfolio, Trial, parse_members
+from foretell.models.ensemble_weights import Cells, Floats, Grouping, Weights, choose_shares, choose_weights
+from foretell.models.hyperparameter_search import make_search
+from foretell.models.model import Model
+from foretell.models.validation import Validation
+from foretell.recipe.protocols import State, keeps_time_limit
+from foretell.recipe.registry import recipe_names
+from foretell.recipe.search_space import RANGES, search_space
+from foretell.recipe.task import Run, Task
+from foretell.system.time_budget import Budget, parse_seconds
 
 logger = logging.getLogger(__name__)
 

@@ -18,17 +18,24 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 
-from foretell.budget import Budget
+from foretell.data.arrays import Array
+from foretell.data.panel import Panel
+from foretell.data.schema import Schema
+from foretell.data.static_scale import StaticScale
 from foretell.errors import ForetellError
-from foretell.forecast import Forecast
-from foretell.neural import seasonal_lags
-from foretell.panel import Array, Panel, Schema
-from foretell.recipe import State, settings_of
-from foretell.scaling import StaticScale, window_scale
-from foretell.task import Run, Task, check_levels
-from foretell.training import CPU_THREADS
-from foretell.trees import MOST_CODES, MOST_LEAVES, Trees
-from foretell.windows import Moments, Windows, sample_windows, training_spans
+from foretell.networks.building_blocks import seasonal_lags
+from foretell.networks.device import CPU_THREADS
+from foretell.recipe.forecast import Forecast
+from foretell.recipe.hyperparameters import settings_of
+from foretell.recipe.levels import check_levels
+from foretell.recipe.protocols import State
+from foretell.recipe.task import Run, Task
+from foretell.system.time_budget import Budget
+from foretell.tabular.tree_arrays import MOST_CODES, MOST_LEAVES, Trees
+from foretell.windows.covariate_scale import Moments
+from foretell.windows.sampling import sample_windows, training_spans
+from foretell.windows.target_scale import window_scale
+from foretell.windows.windows import Windows
 
 # Axes in names: B row, T step of the context, L lag, S season, F feature.
 

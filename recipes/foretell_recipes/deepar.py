@@ -17,17 +17,23 @@ from gluonts.torch.distributions import NegativeBinomialOutput, StudentTOutput
 from gluonts.torch.model.deepar.module import DeepARModel
 from torch import Tensor
 
-from foretell.layout import Layout
-from foretell.neural import NeuralRecipe, default_steps, embedding_sizes
-from foretell.noise import Noise
-from foretell.panel import Array, Panel, Schema
-from foretell.paths import PathLSTM, rows_at_once
-from foretell.runs import visible
-from foretell.scaling import history_moments, window_scale
-from foretell.search import Between, Space
-from foretell.streaming import sent
-from foretell.task import Task
-from foretell.windows import NOTHING_HIDDEN, Windows, constant, sample_hidden, sample_windows
+from foretell.data.arrays import Array
+from foretell.data.layout import Layout
+from foretell.data.panel import Panel
+from foretell.data.schema import Schema
+from foretell.data.segments import visible
+from foretell.data.static_scale import history_moments
+from foretell.networks.building_blocks import default_steps, embedding_sizes
+from foretell.networks.network_recipe import NeuralRecipe
+from foretell.networks.random_draws import Noise
+from foretell.networks.sample_paths import PathLSTM, rows_at_once
+from foretell.recipe.search_space import Between, Space
+from foretell.recipe.task import Task
+from foretell.windows.prefetch import sent
+from foretell.windows.sampling import NOTHING_HIDDEN, sample_hidden, sample_windows
+from foretell.windows.target_scale import window_scale
+from foretell.windows.tensors import constant
+from foretell.windows.windows import Windows
 
 # Axes in names: B window, S path, T step, L lag, Q level.
 

@@ -9,8 +9,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from foretell.local import Covariates, SeriesRecipe, statsforecast_forecast
-from foretell.search import Space
+from foretell.local.local_recipe import Covariates, SeriesRecipe
+from foretell.local.statsforecast_adapter import statsforecast_forecast
+from foretell.recipe.search_space import Space
 
 _LONGEST_SEASON = 24  # that AutoETS models; it leaves longer ones out
 

@@ -32,16 +32,22 @@ from gluonts.itertools import Cached
 from gluonts.model.forecast import QuantileForecast
 from numpy.typing import NDArray
 
+from foretell.data.arrays import Array
+from foretell.data.frequency import Frequency
+from foretell.data.panel import Panel
+from foretell.data.schema import Schema
+from foretell.data.static_scale import StaticScale, history_moments
 from foretell.errors import ForetellError, nearest
-from foretell.forecast import Forecast, interpolate
-from foretell.frequency import Frequency
-from foretell.neural import default_steps
-from foretell.panel import Array, Panel, Schema
-from foretell.recipe import State, settings_of
-from foretell.scaling import StaticScale, history_moments
-from foretell.task import QUANTILE_LEVELS, Run, Task
-from foretell.training import keyboard_interrupt, pick_device, quiet_lightning, seeded
-from foretell.windows import Moments, Windows
+from foretell.networks.building_blocks import default_steps
+from foretell.networks.device import pick_device, seeded
+from foretell.networks.trainer import keyboard_interrupt, quiet_lightning
+from foretell.recipe.forecast import Forecast
+from foretell.recipe.hyperparameters import settings_of
+from foretell.recipe.levels import QUANTILE_LEVELS, interpolate
+from foretell.recipe.protocols import State
+from foretell.recipe.task import Run, Task
+from foretell.windows.covariate_scale import Moments
+from foretell.windows.windows import Windows
 
 SUFFIX = "Estimator"
 STEPS_AN_EPOCH = (

@@ -12,8 +12,8 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.nn import functional
 
-from foretell.forking import Forking
-from foretell.patches import Patches
+from foretell.networks.forking_recipe import Forking
+from foretell.networks.patches import Patches
 
 KERNEL = 3  # patches that one convolution looks at
 

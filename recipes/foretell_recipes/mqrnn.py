@@ -11,8 +11,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from foretell.forking import Forking
-from foretell.patches import Patches
+from foretell.networks.forking_recipe import Forking
+from foretell.networks.patches import Patches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

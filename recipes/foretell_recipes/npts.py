@@ -14,10 +14,11 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from foretell.data.panel import Panel
 from foretell.errors import ForetellError
-from foretell.local import Covariates, LocalForecast, LocalPredictor, LocalRecipe
-from foretell.panel import Panel
-from foretell.task import Run, Task
+from foretell.local.local_recipe import Covariates, LocalPredictor, LocalRecipe
+from foretell.local.seasonal_naive import LocalForecast
+from foretell.recipe.task import Run, Task
 
 Floats = NDArray[np.float64]
 

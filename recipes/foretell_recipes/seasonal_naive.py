@@ -9,8 +9,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from foretell.local import Covariates, LocalForecast, LocalRecipe, seasonal_naive
-from foretell.task import Run
+from foretell.local.local_recipe import Covariates, LocalRecipe
+from foretell.local.seasonal_naive import LocalForecast, seasonal_naive
+from foretell.recipe.task import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

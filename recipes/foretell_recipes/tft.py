@@ -15,19 +15,21 @@ import torch
 from gluonts.torch.model.tft.module import TemporalFusionTransformerModel
 from torch import Tensor, nn
 
+from foretell.data.panel import Panel
 from foretell.errors import ForetellError
-from foretell.neural import (
-    NeuralRecipe,
+from foretell.networks.building_blocks import (
     between_levels,
     default_steps,
     quantile_and_mean_loss,
     seasonal_lags,
-)  # fmt: skip
-from foretell.panel import Panel
-from foretell.scaling import window_scale
-from foretell.streaming import sent
-from foretell.task import QUANTILE_LEVELS, Task
-from foretell.windows import NOTHING_HIDDEN, Windows, sample_hidden, sample_windows
+)
+from foretell.networks.network_recipe import NeuralRecipe  # fmt: skip
+from foretell.recipe.levels import QUANTILE_LEVELS
+from foretell.recipe.task import Task
+from foretell.windows.prefetch import sent
+from foretell.windows.sampling import NOTHING_HIDDEN, sample_hidden, sample_windows
+from foretell.windows.target_scale import window_scale
+from foretell.windows.windows import Windows
 
 # Axes in names: B window, T step of the context, H step of the horizon, L lag, Q level, E width.
 

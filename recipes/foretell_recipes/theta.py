@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from foretell.local import Covariates, SeriesRecipe, seasonal_naive
+from foretell.local.local_recipe import Covariates, SeriesRecipe
+from foretell.local.seasonal_naive import seasonal_naive
 
 Floats = NDArray[np.float64]
 

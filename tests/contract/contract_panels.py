@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from foretell.frequency import Frequency
-from foretell.panel import Array, Panel, Schema
+from foretell.data.arrays import Array
+from foretell.data.frequency import Frequency
+from foretell.data.panel import Panel
+from foretell.data.schema import Schema
 
 HORIZON = 5
 END = 20_000  # ordinal of the first day after the data, a day in October 2024

@@ -15,12 +15,16 @@ import numpy as np
 import pytest
 from contract_panels import HORIZON, shop
 
-from foretell.artifact import MANIFEST, WEIGHTS, _pack
+from foretell.data.panel import Panel
 from foretell.errors import ForetellError
-from foretell.model import Model, fit_model, load
-from foretell.panel import Panel
-from foretell.recipe import Recipe, hyperparameters, make_recipe, recipe_class, recipe_names, settings_of
-from foretell.task import Run, Task
+from foretell.models.fitting import fit_model
+from foretell.models.model import Model
+from foretell.models.model_folder import MANIFEST, WEIGHTS, _pack
+from foretell.recipe.hyperparameters import hyperparameters, settings_of
+from foretell.recipe.protocols import Recipe
+from foretell.recipe.registry import make_recipe, recipe_class, recipe_names
+from foretell.recipe.task import Run, Task
+from foretell.workflows.train import load
 
 TASK = Task(HORIZON, (0.1, 0.5, 0.9))
 SMALL = {  # for recipes that have such hyperparameters

@@ -40,10 +40,10 @@ def test_a_model_of_this_format_forecasts_as_when_it_was_written(folder: Path) -
 
 def write() -> None:
     """Train a very small network and keep it with its forecast."""
-    from foretell.artifact import FORMAT
-    from foretell.model import fit_model
-    from foretell.recipe import make_recipe
-    from foretell.task import Run, Task
+    from foretell.models.fitting import fit_model
+    from foretell.models.model_folder import FORMAT
+    from foretell.recipe.registry import make_recipe
+    from foretell.recipe.task import Run, Task
 
     recipe = make_recipe("mqrnn", {"hidden_size": 4, "context_length": 8, "max_steps": 60})
     model = fit_model(recipe, data(), Task(6), Run(device="cpu"))

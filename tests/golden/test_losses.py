@@ -22,12 +22,12 @@ GOLDEN: dict[str, list[float]] = {
 def losses(name: str) -> list[float]:
     import torch
 
-    from foretell.neural import windows_of
-    from foretell.recipe import make_recipe
-    from foretell.scaling import StaticScale
-    from foretell.task import Run, Task
-    from foretell.training import seeded
-    from foretell.windows import Moments
+    from foretell.data.static_scale import StaticScale
+    from foretell.networks.device import seeded
+    from foretell.networks.network_recipe import windows_of
+    from foretell.recipe.registry import make_recipe
+    from foretell.recipe.task import Run, Task
+    from foretell.windows.covariate_scale import Moments
     from panels import daily, weekly_sales
 
     panel, task = daily([*weekly_sales(0), []]), Task(6)

@@ -5,7 +5,7 @@ import pandas as pd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from foretell.dataset import Dataset
+from foretell.ingest.dataset import Dataset
 
 STEPS = 24
 ORIGIN = pd.Timestamp("2023-12-20")

@@ -11,14 +11,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foretell import neural
-from foretell.crew import Crew
-from foretell.neural import Fitted, windows_of
-from foretell.panel import Panel
-from foretell.recipe import make_recipe
-from foretell.scaling import StaticScale
-from foretell.task import Run, Task
-from foretell.windows import Moments
+from foretell.data.panel import Panel
+from foretell.data.static_scale import StaticScale
+from foretell.networks import network_recipe as neural
+from foretell.networks.distributed.ranks import Crew
+from foretell.networks.network_recipe import Fitted, windows_of
+from foretell.recipe.registry import make_recipe
+from foretell.recipe.task import Run, Task
+from foretell.windows.covariate_scale import Moments
 from panels import daily, weekly_sales
 
 HORIZON = 6

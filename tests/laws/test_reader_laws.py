@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from foretell.dataset import Dataset
 from foretell.errors import ForetellError
+from foretell.ingest.dataset import Dataset
 
 law = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 FIRST = datetime.datetime(2023, 12, 25)

@@ -1,0 +1,161 @@
+"""What a person at the prompt sees: tables of findings, scores and summaries, and the lines beside them."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from foretell.data.findings import gravest_first
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from foretell.checks.check import Checkup
+    from foretell.data.findings import Finding
+    from foretell.ingest.dataset import Dataset
+    from foretell.recipe.protocols import Summary
+    from foretell.reporting.report import Report
+
+FINDINGS_SHOWN = 8
+TEXTS = (
+    "code", "default", "meaning", "remark", "role", "first item", "value", "found",
+    "what it means, and the option that changes it",
+)  # fmt: skip  # columns of tables that are flush left
+
+
+def show_data(data: Dataset) -> None:
+    """What was taken as what, and the gravest findings; `foretell check` shows them all."""
+    roles: dict[str, list[str]] = {}
+    for column, role in data.schema.roles.items():
+        roles.setdefault(role, []).append(column)
+    meanings = {"known": "known ahead", "past": "past only", "static": "metadata"}
+    parts = [f"{meaning}: {', '.join(roles[role])}" for role, meaning in meanings.items() if role in roles]
+    say(f"{len(data.panel)} items; " + ("; ".join(parts) or "no related series, no metadata"))
+    show_findings(data.findings)
+
+
+def show_findings(findings: Iterable[Finding]) -> None:
+    """A line for each of the gravest."""
+    shown = gravest_first(findings)
+    for finding in shown[:FINDINGS_SHOWN]:
+        say(f"{finding.severity}: {finding.message}")
+    if len(shown) > FINDINGS_SHOWN:
+        say(f"and {len(shown) - FINDINGS_SHOWN} more findings: foretell check shows them all")
+
+
+_FILLING = re.compile(r"filling=\{'(\w+)': (\{[^}]*\})\}")
+_PLACE = re.compile(r"'(\w+)': '(\w+)'")
+_ARGUMENT = re.compile(r"\b([a-z_]+)=(True|'([^']*)')?")
+
+
+def as_options(advice: str) -> str:
+    """Advice that names arguments of the library, with the options of the command line in their place."""
+    advice = _FILLING.sub(
+        lambda filling: " ".join(
+            f"--filling {filling[1]}.{place}={method}" for place, method in _PLACE.findall(filling[2])
+        ),
+        advice,
+    )
+
+    def option(argument: re.Match[str]) -> str:
+        name = {"item_id": "id", "target_column": "target"}.get(argument[1], argument[1]).replace("_", "-")
+        return f"--{name} {argument[3]}" if argument[3] else f"--{name}"
+
+    return re.sub(r"(?<![.\w-])" + _ARGUMENT.pattern, option, advice)
+
+
+def show_checkup(checkup: Checkup) -> None:
+    """The tables, then errors, warnings and notes apart, each with what it means and what changes it."""
+    show_summary(checkup.tables)
+    for title, severity in (("Errors", "error"), ("Warnings", "warning"), ("Notes", "note")):
+        found = [finding for finding in checkup if finding.severity == severity]
+        standard_output().print(f"{title}: {len(found) or 'none'}", highlight=False)
+        if found:
+            table = flush_table("code", "found", "what it means, and the option that changes it")
+            for finding in found:
+                option = as_options(finding.option)
+                means = f"{finding.meaning}\n-> {option}" if option else finding.meaning
+                table.add_row(finding.code, escape(finding.message), escape(means))
+            standard_output().print(table)
+
+
+def show_report(report: Report, out: Path | None) -> None:
+    standard_output().print(_leaderboard(report.leaderboard))
+    for recipe, window, summary in report.summaries:
+        show_summary(summary, f"{recipe}, origin {window.day}: ")
+    if out is None:
+        say("nothing was written: --out names a folder for the report, the forecasts and all scores")
+    else:
+        say(f"in {out}: {', '.join(sorted(path.name for path in out.iterdir() if path.is_file()))}")
+
+
+def show_summary(summary: Summary, prefix: str = "") -> None:
+    """What a predictor says of how it was fitted."""
+    for title, rows in summary.items():
+        standard_output().print(prefix + title, highlight=False)
+        table = flush_table(*(str(name) for name in (rows[0] if rows else ())))
+        for row in rows:
+            table.add_row(*(_summary_cell(value) for value in row.values()))
+        standard_output().print(table)
+
+
+def say_trial(number: int, settings: dict[str, Any], score: float | None, note: str) -> None:
+    spoken = ", ".join(f"{name}={_summary_cell(value)}" for name, value in settings.items()) or "as given"
+    say(f"[{number}] {spoken}: " + (note if score is None else f"wQL {score:.4f}"))
+
+
+def say_step(what: str, done: int, total: int) -> None:
+    say(f"[{done}/{total}] {what}")
+
+
+def say(message: str) -> None:
+    """What accompanies a result goes to standard error, so that the result can be piped on."""
+    typer.echo(message, err=True)
+
+
+def _leaderboard(board: pd.DataFrame) -> Table:
+    """The main columns, within 100 characters; leaderboard.csv has them all."""
+    intervals = [column for column in board.columns if column.startswith("interval[")]
+    scores = ["wQL", "RMSE", "WAPE", "MAPE", "MASE", *intervals[-1:]]
+    columns = ["recipe", *scores, "fit_seconds", "predict_seconds", "fallbacks"]
+    table = flush_table(*(name.replace("_seconds", " s") for name in columns))
+    for row in board[columns].itertuples(index=False):
+        name, *values, fit, predicting, fallbacks = row
+        seconds = ("-" if math.isnan(value) else f"{value:.1f}" for value in (fit, predicting))
+        table.add_row(str(name), *map(_score, values), *seconds, str(fallbacks))
+    return table
+
+
+def flush_table(*columns: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), collapse_padding=True, pad_edge=False)
+    for position, column in enumerate(columns):
+        table.add_column(column, justify="left" if position == 0 or column in TEXTS else "right")
+    return table
+
+
+def _summary_cell(value: Any) -> str:
+    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _score(value: float) -> str:
+    """Four figures; a score that is not defined is a dash."""
+    return "-" if math.isnan(value) else f"{value:.4g}"
+
+
+def standard_output() -> Console:
+    """Standard output; 100 columns where it is no terminal."""
+    return Console() if sys.stdout.isatty() else Console(width=100)
+
+
+def interactive() -> bool:
+    return sys.stderr.isatty()

@@ -1,0 +1,25 @@
+"""What ends the program, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from foretell.errors import ForetellError
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """A ForetellError or OSError inside ends the program with its message and exit status 2, Ctrl-C with 130."""
+    try:
+        yield
+    except BrokenPipeError:  # the reader of our output has seen enough; typer ends quietly
+        raise
+    except (ForetellError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from error
+    except KeyboardInterrupt as error:
+        typer.echo(str(error) or "interrupted", err=True)
+        raise typer.Exit(130) from error

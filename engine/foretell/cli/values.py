@@ -1,0 +1,60 @@
+"""Option texts as values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from foretell.errors import ForetellError
+from foretell.recipe.levels import check_levels
+
+
+def names(text: str | None) -> list[str]:
+    """A comma-separated list of names."""
+    return [part.strip() for part in text.split(",") if part.strip()] if text else []
+
+
+def numbers(option: str, text: str | None) -> list[float]:
+    """A comma-separated list of numbers; raises ForetellError naming the option and the part that is none."""
+    values = []
+    for part in names(text):
+        try:
+            values.append(float(part))
+        except ValueError as error:
+            raise ForetellError(f"{option} takes numbers separated by commas, got {part!r}") from error
+    return values
+
+
+def level_list(text: str) -> tuple[float, ...]:
+    """The levels of `--levels`."""
+    return check_levels(numbers("--levels", text))
+
+
+def whole_numbers(option: str, text: str | None) -> list[int]:
+    """A comma-separated list of whole numbers."""
+    values = numbers(option, text)
+    strange = [value for value in values if not value.is_integer()]
+    if strange:
+        raise ForetellError(f"{option} takes whole numbers, got {strange[0]}")
+    return [int(value) for value in values]
+
+
+def pairs(option: str, texts: Iterable[str]) -> dict[str, str]:
+    """`name=value` texts as a dictionary; raises ForetellError for a text without its `=`."""
+    values = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise ForetellError(f"{option} takes NAME=VALUE, got {text!r}")
+        values[name.strip()] = value.strip()
+    return values
+
+
+def nested(option: str, texts: Iterable[str]) -> dict[str, dict[str, str]]:
+    """`outer.inner=value` texts as a dictionary of dictionaries."""
+    values: dict[str, dict[str, str]] = {}
+    for name, value in pairs(option, texts).items():
+        outer, dot, inner = name.partition(".")
+        if not dot or not outer or not inner:
+            raise ForetellError(f"{option} takes two names joined by a dot before '=', got {name!r}")
+        values.setdefault(outer, {})[inner] = value
+    return values

@@ -1,0 +1,9 @@
+"""The array types that everything shares."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+Floats = NDArray[np.float64]

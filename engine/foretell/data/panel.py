@@ -1,0 +1,346 @@
+"""`Panel`: all series of a data set on one regular grid, in flat arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from foretell.data.arrays import Array
+from foretell.data.filled_codes import UNFILLED
+from foretell.data.frequency import Frequency, Ordinals
+from foretell.data.gap_filling import Rule, fill, fills
+from foretell.data.layout import Layout
+from foretell.data.schema import Schema
+from foretell.errors import ForetellError
+from foretell.system.big_arrays import allocate, pieces, zeros
+
+_COPIED = 1 << 20  # rows that are copied at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """N series on one regular grid, stored end to end; NaN means not observed.
+
+    Series i occupies target[offsets[i]:offsets[i+1]] and begins at ordinal start[i]. Its history is what lies before its
+    `origin`, the first step that a forecast covers. What lies at or beyond the origin is the backtest's secret: recipes
+    read through `history` and `windows`, which cannot see it. An item without history has no steps of its own
+    (or only steps at or beyond its origin).
+    """
+
+    keys: pd.DataFrame  # [N] item_id and dimensions
+    start: Ordinals  # [N] ordinal of the first step
+    offsets: NDArray[np.int64]  # [N + 1]
+    origin: Ordinals  # [N] ordinal of the first step that a forecast covers
+    target: Array  # [T]
+    known: Array  # [T + N * future, K], reaches `future` steps past each series' end
+    past: Array  # [T, P]
+    static_real: Array  # [N, R]
+    static_cat: NDArray[np.int32]  # [N, C], 0 = unknown
+    future: int  # steps that the known covariates reach past the end
+    schema: Schema
+    filled: NDArray[np.uint8] | None = (
+        None  # [T] 0 as read, 1 filled by zero or a value (scored), 2 filled otherwise
+    )
+    past_filled: NDArray[np.uint8] | None = None  # [T, P] the same of the past covariates
+
+    def __post_init__(self) -> None:
+        n, steps = len(self.start), int(self.offsets[-1])
+        expected = {
+            "keys": (len(self.keys), n), "offsets": (len(self.offsets), n + 1), "origin": (len(self.origin), n),
+            "target": (len(self.target), steps), "known": (len(self.known), steps + n * self.future),
+            "past": (len(self.past), steps), "static_real": (len(self.static_real), n),
+            "static_cat": (len(self.static_cat), n),
+        }  # fmt: skip
+        for name, (got, wanted) in expected.items():
+            assert got == wanted, f"panel.{name} has {got} rows, expected {wanted}"
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    @property
+    def frequency(self) -> Frequency:
+        return self.schema.frequency
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """[N] steps stored of each series, those beyond the origin included."""
+        return np.diff(self.offsets)
+
+    @property
+    def stop(self) -> NDArray[np.int64]:
+        """[N] steps of each series before its origin; 0 for an item with no history there."""
+        stop: NDArray[np.int64] = np.clip(self.origin - self.start, 0, self.lengths)
+        return stop
+
+    @property
+    def season(self) -> int:
+        """The first seasonal period, in steps."""
+        return self.schema.seasons[0]
+
+    @property
+    def names(self) -> list[str]:
+        """[N] one readable name an item: its key's parts joined by ' / '."""
+        parts = [self.keys[column].astype(str) for column in self.schema.key]
+        return [" / ".join(row) for row in zip(*parts, strict=True)]
+
+    def history(self, item: int) -> Array:
+        """The target of one item before its origin, [stop]; a view."""
+        first = self.offsets[item]
+        return self.target[first : first + self.stop[item]]
+
+    def until(self, steps_before_end: int) -> Panel:
+        """The panel as it stood `steps_before_end` steps before each series' end: another origin, no array copied.
+
+        (Where gaps are filled by place, those that cross the origin are filled anew, as gaps at the back.)
+        """
+        return self._from(self.start + self.lengths - steps_before_end)
+
+    def before(self, steps: int) -> Panel:
+        """The panel as it stood `steps` steps before its own origins; what lies between the two is then hidden too."""
+        return self._from(self.origin - steps)
+
+    def _from(self, origin: Ordinals) -> Panel:
+        moved = replace(self, origin=origin)
+        if self.filled is None and self.past_filled is None:
+            return moved
+        from foretell.data.panel import refilled
+
+        return refilled(moved)
+
+    def actuals(self, steps_before_end: int, horizon: int) -> Array:
+        """[N, H]: the truth of the window whose origin lies `steps_before_end` steps before each series' end.
+
+        NaN where it was not observed, where a filling other than zero or a value stands, and beyond the data.
+        """
+        origin = self.start + self.lengths - steps_before_end
+        truth: Array = allocate((len(self), horizon))
+        for items in pieces(len(self), max(_COPIED // horizon, 1)):
+            some = np.arange(items.start, items.stop)
+            truth[items] = self.target_at(some, origin[items, None] + np.arange(horizon))
+        return truth
+
+    def target_at(self, items: NDArray[np.int64], ordinals: Ordinals) -> Array:
+        """The target of `items` [B] at `ordinals` [B, L] -> [B, L]; NaN outside the grid and where a filling is not scored.
+
+        It sees beyond the origin: for the evaluator only.
+        """
+        step = ordinals - self.start[items][:, None]
+        inside = (step >= 0) & (step < self.lengths[items][:, None])
+        index = np.where(inside, self.offsets[items][:, None] + step, 0)
+        if len(self.target) == 0:
+            return np.full(ordinals.shape, np.nan, np.float32)
+        if self.filled is not None:
+            inside &= self.filled[index] != 2
+        return np.where(inside, self.target[index], np.float32(np.nan)).astype(np.float32)
+
+    def known_at(self, items: NDArray[np.int64], ordinals: Ordinals) -> Array:
+        """The known covariates of `items` [B] at `ordinals` [B, L] -> [B, L, K]; NaN outside of what is stored."""
+        step = ordinals - self.start[items][:, None]
+        inside = (step >= 0) & (step < self.lengths[items][:, None] + self.future)
+        index = np.where(inside, (self.offsets[items] + items * self.future)[:, None] + step, 0)
+        if len(self.known) == 0:
+            return np.full((*ordinals.shape, self.known.shape[1]), np.nan, np.float32)
+        return np.where(inside[..., None], self.known[index], np.float32(np.nan)).astype(np.float32)
+
+    def closed(self, horizon: int) -> NDArray[np.bool_]:
+        """[N, H]: where the open column says that the item cannot sell, from the origin on."""
+        if self.schema.open is None:
+            return np.zeros((len(self), horizon), bool)
+        column = self.schema.known.index(self.schema.open)
+        known = self.known_at(np.arange(len(self)), self.origin[:, None] + np.arange(horizon))
+        return np.asarray(known[..., column] == 0)
+
+    def between(self, first: int, last: int) -> Panel:
+        """The panel of the items at positions first .. last - 1 alone; no grid is copied."""
+        steps = slice(self.offsets[first], self.offsets[last])
+        reach = slice(self.offsets[first] + first * self.future, self.offsets[last] + last * self.future)
+        items = slice(first, last)
+        return replace(
+            self, keys=self.keys.iloc[items].reset_index(drop=True), start=self.start[items],
+            offsets=self.offsets[first : last + 1] - self.offsets[first], origin=self.origin[items],
+            target=self.target[steps], known=self.known[reach], past=self.past[steps],
+            static_real=self.static_real[items], static_cat=self.static_cat[items],
+            filled=None if self.filled is None else self.filled[steps],
+            past_filled=None if self.past_filled is None else self.past_filled[steps],
+        )  # fmt: skip
+
+    def take(self, items: NDArray[np.int64]) -> Panel:
+        """The panel of `items` (positions) alone, in that order; arrays are copied."""
+        lengths = self.lengths[items]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        begin = self.offsets[items]
+
+        def copied(array: NDArray[Any], reach: int = 0) -> NDArray[Any]:
+            return _copied(array, begin + items * reach, lengths + reach)
+
+        return replace(
+            self, keys=self.keys.iloc[items].reset_index(drop=True), start=self.start[items], offsets=offsets,
+            origin=self.origin[items], target=copied(self.target), known=copied(self.known, self.future), past=copied(self.past),
+            static_real=self.static_real[items], static_cat=self.static_cat[items],
+            filled=None if self.filled is None else copied(self.filled),
+            past_filled=None if self.past_filled is None else copied(self.past_filled),
+        )  # fmt: skip
+
+    def check_horizon(self, horizon: int) -> None:
+        """Raises ForetellError when a known covariate ends before the horizon does, naming the first item and column.
+
+        Items that have no value at all in a column are let pass: they count as missing throughout.
+        """
+        if self.known.shape[1] == 0 or len(self) == 0:
+            return
+        everyone = np.arange(len(self))
+        final = self.known_at(everyone, self.origin[:, None] + horizon - 1)[:, 0]  # [N, K]
+        for column, name in enumerate(self.schema.known):
+            if name.endswith(" is missing"):
+                continue
+            lacking = everyone[np.isnan(final[:, column])]  # only these need a closer look
+            last = self._last_known(column, lacking)
+            short = np.flatnonzero(
+                (last >= 0) & (self.start[lacking] + last < self.origin[lacking] + horizon - 1)
+            )
+            if len(short):
+                raise self._ends_early(int(lacking[short[0]]), name, int(last[short[0]]), horizon)
+
+    def _last_known(self, column: int, items: NDArray[np.int64]) -> NDArray[np.int64]:
+        """[items] the last step at which a known column has a value; -1 where it never has one."""
+        last = np.full(len(items), -1, np.int64)
+        begin = self.offsets[items] + items * self.future
+        width = self.lengths[items] + self.future
+        many = 1 << 22  # cells looked at in one go
+        groups = np.cumsum(width) // many
+        for group in np.unique(groups):
+            some = np.flatnonzero(groups == group)
+            cells = _runs(begin[some], width[some])
+            owner = np.repeat(some, width[some])
+            present = ~np.isnan(self.known[cells, column])
+            np.maximum.at(last, owner[present], (cells - begin[owner])[present])
+        return last
+
+    def _ends_early(self, item: int, column: str, last: int, horizon: int) -> ForetellError:
+        end, reach = self.frequency.timestamps(
+            np.array([self.start[item] + last, self.origin[item] + horizon - 1])
+        )
+        return ForetellError(
+            f"item {self.names[item]!r}: related column {column.split('=')[0]!r} ends {_date(end)}, but the horizon"
+            f" reaches {_date(reach)}. Extend it, or set filling (its place 'future')."
+        )
+
+
+def _runs(begin: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """begin[0] .. begin[0] + lengths[0] - 1, begin[1] .. and so on, in one array."""
+    total = int(lengths.sum())
+    ends = np.cumsum(lengths)
+    cells: NDArray[np.int64] = np.arange(total) + np.repeat(begin - (ends - lengths), lengths)
+    return cells
+
+
+def _copied(array: NDArray[Any], begin: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[Any]:
+    """The rows of `array` in runs, as `_runs` lists them; a list of all would need more memory than the rows."""
+    ends = np.cumsum(lengths)
+    out = np.empty((int(lengths.sum()), *array.shape[1:]), array.dtype)
+    first, done = 0, 0
+    while first < len(begin):
+        last = max(int(np.searchsorted(ends, done + _COPIED, side="right")), first + 1)
+        cells = _runs(begin[first:last], lengths[first:last])
+        out[done : done + len(cells)] = array[cells]
+        first, done = last, done + len(cells)
+    return out
+
+
+def _date(moment: object) -> str:
+    text = str(moment)
+    return text[:10] if text[10:].strip("T0:.") == "" else text[:16].replace("T", " ")
+
+
+def refilled(panel: Panel) -> Panel:
+    """`panel` with its gaps filled as they looked at its origin: one that reaches the origin is a gap at the back.
+
+    A series of which nothing was observed before its origin has nothing filled there either: it was not known yet.
+    """
+    if panel.filled is None and panel.past_filled is None:
+        return panel
+    layout = Layout(panel.start, panel.offsets)
+    target, filled = panel.target, panel.filled
+    if filled is not None:
+        rule = panel.schema.filling.get("target", {})
+        target, filled = _refill(panel.target, filled, panel, layout, rule)
+    past, past_filled = panel.past, panel.past_filled
+    if past_filled is not None:
+        past, past_filled = _refill_past(panel, past_filled, layout)
+    return replace(panel, target=target, filled=filled, past=past, past_filled=past_filled)
+
+
+def _refill(
+    values: Array, codes: NDArray[np.uint8], panel: Panel, layout: Layout, rule: Rule
+) -> tuple[Array, NDArray[np.uint8]]:
+    if rule.get("middle", "nan") == rule.get("back", "nan") and not fills(rule, "front"):
+        return values, codes  # a gap is filled alike wherever it ends
+    full, new = allocate(values.shape), zeros(values.shape, np.uint8)
+    for first, last in layout.chunks():
+        cells = slice(layout.offsets[first], layout.offsets[last])
+        raw = np.where(codes[cells] == UNFILLED, values[cells], np.float32(np.nan)).astype(np.float32)
+        full[cells], new[cells] = _refill_chunk(raw, panel, (first, last), rule)
+    return full, new
+
+
+def _refill_chunk(
+    raw: Array, panel: Panel, items: tuple[int, int], rule: Rule
+) -> tuple[Array, NDArray[np.uint8]]:
+    """What lies before the origin filled by itself; the steps from the origin on keep the filling of the whole."""
+    chosen = slice(*items)
+    whole = Layout.of(panel.start[chosen], panel.lengths[chosen])
+    full = raw.copy()
+    new, _ = fill(full, whole, rule=rule)
+    run, step = whole.expand(0, len(whole.start))
+    history = np.flatnonzero(step < panel.stop[chosen][run])
+    stood = Layout.of(whole.start, panel.stop[chosen])
+    then = raw[history]
+    unseen = ~_any_observed(then, stood)
+    then_codes, _ = fill(then, stood, rule=rule)
+    owner = np.repeat(unseen, stood.lengths)
+    full[history] = np.where(owner, np.float32(np.nan), then)
+    new[history] = np.where(owner, UNFILLED, then_codes)
+    return full, new
+
+
+def _any_observed(values: Array, layout: Layout) -> NDArray[np.bool_]:
+    """[N] whether a run has an observed step."""
+    seen = np.concatenate([np.zeros(1, np.int64), np.cumsum(~np.isnan(values))])
+    return np.asarray(seen[layout.offsets[1:]] > seen[layout.offsets[:-1]])
+
+
+def _refill_past(panel: Panel, codes: NDArray[np.uint8], layout: Layout) -> tuple[Array, NDArray[np.uint8]]:
+    past, new = allocate(panel.past.shape), allocate(codes.shape, np.uint8)
+    past[:], new[:], codes = panel.past, codes, new
+    for position, name in enumerate(panel.schema.past):
+        rule = column_rule(panel, name)
+        if rule:
+            column = allocate(past.shape[:1])
+            column[:] = past[:, position]
+            past[:, position], codes[:, position] = _refill(column, codes[:, position], panel, layout, rule)
+    for position, name in enumerate(panel.schema.past):
+        source = name.removesuffix(" is missing")
+        if source != name and source in panel.schema.past:
+            past[:, position] = np.isnan(past[:, panel.schema.past.index(source)])
+    return past, codes
+
+
+def column_rule(panel: Panel, name: str) -> dict[str, Any]:
+    """The filling rule of a column of the panel: a 0/1 column of a text has that text's, in zeros and ones."""
+    schema = panel.schema
+    source = next((s for s in schema.vocabularies if name.startswith(f"{s}=")), None)
+    if source is None or name in schema.filling:
+        return dict(schema.filling.get(name, {}))
+    word = name.removeprefix(f"{source}=")
+    rule = {}
+    for place, method in schema.filling.get(source, {}).items():
+        if isinstance(method, Mapping):
+            other = word == "other" and method["value"] not in schema.vocabularies[source]
+            method = {"value": float(word == method["value"] or other)}
+        rule[place] = method
+    return rule

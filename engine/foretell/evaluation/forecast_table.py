@@ -1,0 +1,182 @@
+"""Reads anybody's forecast table: its rows, and which item, step, recipe and window each belongs to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from foretell.data.findings import Findings
+from foretell.data.panel import Panel
+from foretell.errors import ForetellError
+from foretell.evaluation.outcome import spoken_date
+from foretell.ingest.context import ID_NAMES, TIME_NAMES
+from foretell.ingest.sources import open_table
+from foretell.ingest.store import Store, quoted
+from foretell.ingest.table import Table
+
+if TYPE_CHECKING:
+    from foretell.ingest.dataset import Dataset
+
+RECIPE_NAMES = ("recipe", "model")
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastRows:
+    """The rows of a forecast table, column by column."""
+
+    keys: pd.DataFrame  # [R] text, as in Panel.keys
+    ordinal: NDArray[np.int64]  # [R]
+    recipe: NDArray[Any]  # [R] text
+    group: NDArray[Any]  # [R] what the table says about the window: a text, or the origin's ordinal
+    by_origin: bool  # whether it is the latter
+    values: pd.DataFrame  # [R] mean and quantile columns, under their own names
+    item: NDArray[np.int64]  # [R] position in the panel; -1 where it has no such item
+    origin: NDArray[np.int64]  # [R] ordinal
+    window: NDArray[np.int64]  # [R] 0 is the earliest
+
+    def select(self, some: NDArray[np.bool_]) -> ForecastRows:
+        """These rows alone."""
+        return ForecastRows(
+            self.keys[some], self.ordinal[some], self.recipe[some], self.group[some], self.by_origin,
+            self.values[some], self.item[some], self.origin[some], self.window[some],
+        )  # fmt: skip
+
+    def name(self, row: int) -> str:
+        """Recipe and item of a row, for a message."""
+        return f"recipe {self.recipe[row]!r}, item {' / '.join(map(str, self.keys.iloc[row]))!r}"
+
+
+def read_rows(forecasts: object, data: Dataset, item_id: str | None, timestamp: str | None) -> ForecastRows:
+    """The rows of `forecasts`; ForetellError says what cannot be read. Items and windows are not worked out yet."""
+    frequency, names = data.panel.frequency, data._read.names
+    with Store(data.schema.timezone) as store:
+        table = open_table(store, forecasts, name="forecast")
+        if store.rows(f"SELECT count(*) FROM {table.view}")[0][0] == 0:
+            raise ForetellError(f"{table.label} has no rows")
+        key = {
+            column: table.require(
+                item_id if k == 0 else None,
+                (names.key[column], column, *(ID_NAMES if k == 0 else ())),
+                "item_id=",
+            )
+            for k, column in enumerate(data.schema.key)
+        }
+        moment = table.require(timestamp, (names.timestamp, *TIME_NAMES), "timestamp=")
+        recipe, origin, window = (table.find(None, n) for n in (RECIPE_NAMES, ("origin",), ("window",)))
+        values = [column for column in table.kinds if column == "mean" or level_of(column) is not None]
+        parts = {f"key{k}": table.text(column) for k, column in enumerate(key.values())}
+        parts["moment"] = table.moment(moment, frequency)
+        parts["recipe"] = table.text(recipe) if recipe else "'forecast'"
+        parts["origin"] = table.moment(origin, frequency) if origin else "NULL"
+        parts["window"] = table.text(window) if window else "''"
+        parts |= {f"value{k}": table.number(column) for k, column in enumerate(values)}
+        listed = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in parts.items())
+        frame = store.frame(
+            f"SELECT * EXCLUDE (moment, origin), {frequency.sql('moment')} AS ordinal,"
+            f" {frequency.sql('origin') if origin else 'NULL'} AS origin"
+            f" FROM (SELECT {listed} FROM {table.view})"
+        )
+    _check_read(frame, table, moment, origin)
+    group = frame["origin"].to_numpy(np.int64) if origin else frame["window"].astype(str).to_numpy()
+    keys = frame[[f"key{k}" for k in range(len(key))]].astype(str).set_axis(list(key), axis=1)
+    numbers = frame[[f"value{k}" for k in range(len(values))]].astype(float).set_axis(values, axis=1)
+    nothing = np.zeros(len(frame), np.int64)
+    return ForecastRows(
+        keys, frame["ordinal"].to_numpy(np.int64), frame["recipe"].astype(str).to_numpy(), group, bool(origin), numbers,
+        nothing, nothing, nothing,
+    )  # fmt: skip
+
+
+def _check_read(frame: pd.DataFrame, table: Table, moment: str, origin: str | None) -> None:
+    for name, column in (("ordinal", moment), *((("origin", origin),) if origin else ())):
+        missing = np.flatnonzero(frame[name].isna())
+        if len(missing):
+            item = frame["key0"].iloc[missing[0]]
+            raise ForetellError(
+                f"{table.label}: {column!r} is no date in {len(missing)} rows, first for item {item!r}"
+            )
+
+
+def placed(rows: ForecastRows, panel: Panel, found: Findings) -> ForecastRows:
+    """`rows` with item, origin and window worked out; those of items that the data lack are left out and reported."""
+    item = pd.MultiIndex.from_frame(panel.keys).get_indexer(pd.MultiIndex.from_frame(rows.keys))
+    rows = replace(rows, item=item.astype(np.int64))
+    unknown = rows.item < 0
+    if unknown.any():
+        names = rows.keys[unknown].drop_duplicates()
+        first = " / ".join(names.iloc[0])
+        found.warn(
+            "unknown_items", f"forecasts of {len(names)} items that the data lack are left out, first {first!r}", len(names)
+        )  # fmt: skip
+        rows = rows.select(~unknown)
+    if len(rows.item) == 0:
+        raise ForetellError(f"no item of the forecasts is in the data, which have {panel.names[0]!r}, ...")
+    ends = (panel.start + panel.lengths)[rows.item]
+    if rows.by_origin:  # windows are told apart by how far before an item's end they begin
+        _, window = np.unique(-(ends - rows.group), return_inverse=True)
+        return replace(rows, origin=rows.group.astype(np.int64), window=window)
+    label, code = np.unique(rows.group, return_inverse=True)
+    shared = code if panel.schema.ends == "last" else code * len(panel) + rows.item
+    origin = _least(rows.ordinal, shared)
+    earliest = _least(origin - ends, code)
+    order = np.argsort([earliest[code == k][0] for k in range(len(label))], kind="stable")
+    return replace(rows, origin=origin, window=np.argsort(order)[code])
+
+
+def _least(values: NDArray[np.int64], groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """[R] the least value of each row's group."""
+    _, code = np.unique(groups, return_inverse=True)
+    least = np.full(code.max() + 1, np.iinfo(np.int64).max)
+    np.minimum.at(least, code, values)
+    return np.asarray(least[code])
+
+
+def complete(rows: ForecastRows, panel: Panel) -> int:
+    """The horizon; raises ForetellError for a row that is there twice, before its origin, or missing."""
+    step = rows.ordinal - rows.origin
+    if step.min() < 0:
+        row = int(np.argmin(step))
+        raise ForetellError(
+            f"{rows.name(row)}: the forecast for {day(panel, rows.ordinal[row])} lies before its origin"
+        )
+    horizon = int(step.max()) + 1
+    _, recipe = np.unique(rows.recipe, return_inverse=True)
+    group = (recipe * (rows.window.max() + 1) + rows.window) * len(panel) + rows.item
+    order = np.lexsort((step, group))
+    twice = np.flatnonzero((np.diff(group[order]) == 0) & (np.diff(step[order]) == 0))
+    if len(twice):
+        row = int(order[twice[0]])
+        raise ForetellError(
+            f"{rows.name(row)}: two forecasts for {day(panel, rows.ordinal[row])}. Where they come from several origins or"
+            " recipes, say so in a column 'origin', 'window' or 'recipe'."
+        )
+    first, count = np.unique(group, return_index=True, return_counts=True)[1:]
+    short = np.flatnonzero(count < horizon)
+    if len(short):
+        row = int(first[short[0]])
+        present = set(step[group == group[row]].tolist())
+        lacking = next(k for k in range(horizon) if k not in present)
+        raise ForetellError(
+            f"{rows.name(row)}: no forecast for {day(panel, rows.origin[row] + lacking)}; each item needs all {horizon}"
+            f" steps from {day(panel, rows.origin[row])} on ({len(short)} of {len(count)} forecasts are incomplete)"
+        )
+    return horizon
+
+
+def level_of(column: str) -> float | None:
+    """The level that a column is called after: p10, P2.5, 0.1; None for other columns."""
+    match = re.fullmatch(r"[pP](\d{1,2}(?:\.\d+)?)|(0?\.\d+)", column)
+    if match is None:
+        return None
+    level = round(float(match[1]) / 100 if match[1] else float(match[2]), 6)
+    return level if 0 < level < 1 else None
+
+
+def day(panel: Panel, ordinal: int) -> str:
+    """An ordinal as a date in words."""
+    return spoken_date(panel.frequency.timestamps(np.array([ordinal]))[0])

@@ -1,0 +1,103 @@
+"""One forecast of one window, scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foretell.data.arrays import Array
+from foretell.data.panel import Panel
+from foretell.evaluation.metrics import Floats, Scores, observed_steps, score, seasonal_error
+from foretell.recipe.forecast import Forecast
+from foretell.recipe.protocols import Summary
+
+
+def spoken_date(moment: Any) -> str:
+    """A timestamp as short as it says all: 2024-03-01, or 2024-03-01 06:00."""
+    if not isinstance(moment, np.datetime64):
+        return str(moment)
+    text = str(moment.astype("datetime64[m]"))
+    return text[:10] if text.endswith("T00:00") else text.replace("T", " ")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """One origin of a backtest: the data as they stood there, and the truth that followed."""
+
+    number: int  # 1 is the earliest
+    panel: Panel
+    actual: Array  # [N, H], NaN where not observed
+    seasonal_error: Floats  # [N]
+    has_history: NDArray[np.bool_]  # [N] observed at least once before the origin
+
+    @classmethod
+    def at(cls, number: int, panel: Panel, actual: Array) -> Window:
+        """The window that begins at the origins of `panel`."""
+        return cls(number, panel, actual, seasonal_error(panel), observed_steps(panel) > 0)
+
+    @property
+    def origin(self) -> Any:
+        """The timestamp (an integer for integer time) of the first step to forecast; of the earliest one, where items differ."""
+        return self.panel.frequency.timestamps(self.panel.origin.min(keepdims=True))[0]
+
+    @property
+    def day(self) -> str:
+        """`origin` in words."""
+        return spoken_date(self.origin)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """One recipe's forecast of one window, and its scores."""
+
+    recipe: str
+    window: Window
+    forecast: Forecast
+    scores: Scores  # `pooled` and `steps` of the items with history, `items` of all
+    new_items: Scores | None = None  # of the items without history, where there are any
+    fit_seconds: float = np.nan
+    predict_seconds: float = np.nan
+    before: Scores | None = None  # as `scores`, of the quantiles before they were calibrated
+    summary: Summary = field(
+        default_factory=dict
+    )  # what the predictor says of its fit, where this window saw one
+
+    @classmethod
+    def of(
+        cls,
+        recipe: str,
+        window: Window,
+        forecast: Forecast,
+        *,
+        median: NDArray[Any] | None = None,  # [N, H], what MASE judges where level 0.5 is not there
+        seconds: tuple[float, float] = (np.nan, np.nan),  # fitting, predicting
+        summary: Summary | None = None,
+    ) -> Outcome:
+        """`forecast` scored on the truth of `window`; items without history are scored apart."""
+        old, new = np.flatnonzero(window.has_history), np.flatnonzero(~window.has_history)
+        scores = _score(window, forecast, median, old)
+        raw = None if forecast.before is None else replace(forecast, quantiles=forecast.before)
+        before = None if raw is None else _score(window, raw, median, old)
+        fit_seconds, predict_seconds = seconds
+        made = cls(
+            recipe, window, forecast, scores, None, fit_seconds, predict_seconds, before, summary or {}
+        )
+        if len(new) == 0:
+            return made
+        apart = _score(window, forecast, median, new)
+        items = {name: np.empty(len(forecast)) for name in scores.items}
+        for name, column in items.items():
+            column[old], column[new] = scores.items[name], apart.items[name]
+        return replace(made, scores=Scores(scores.pooled, items, scores.steps), new_items=apart)
+
+
+def _score(
+    window: Window, forecast: Forecast, median: NDArray[Any] | None, items: NDArray[np.int64]
+) -> Scores:
+    return score(
+        window.actual, forecast.mean, forecast.quantiles, forecast.levels, window.seasonal_error, median=median,
+        items=items if len(items) < len(forecast) else None,
+    )  # fmt: skip

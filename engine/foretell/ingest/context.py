@@ -1,0 +1,115 @@
+"""`Reader`: what every step of reading the tables needs, and what the target table calls its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+
+from foretell.data.findings import Findings
+from foretell.data.frequency import Frequency
+from foretell.data.schema import Schema
+from foretell.errors import ForetellError
+from foretell.ingest.keyed_rows import Rows, first_row, read_rows
+from foretell.ingest.options import Options
+from foretell.ingest.store import Store
+from foretell.ingest.table import Table
+
+if TYPE_CHECKING:
+    from foretell.ingest.shared_table import Twin
+
+ID_NAMES: Final = ("item_id", "unique_id")
+TIME_NAMES: Final = ("timestamp", "ds")
+TARGET_NAMES: Final = ("target", "y", "demand", "target_value", "value")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The columns of the target table, as the user calls them."""
+
+    key: Mapping[str, str]  # item_id and dimensions -> column
+    timestamp: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """An open store, how to read its tables, and a place for what is found."""
+
+    store: Store
+    options: Options
+    findings: Findings
+    frequency: Frequency
+    twin: Twin | None = None  # the target table, where it is a related table too
+
+    @property
+    def schema(self) -> Schema | None:
+        """A model's schema to be reproduced; None when the data make their own."""
+        return self.options.schema
+
+    def names(self, table: Table) -> Names:
+        """The columns of the target table; raises ForetellError for one that is not there."""
+        o = self.options
+        key = {"item_id": table.require(o.item_id, ID_NAMES, "item_id=")}
+        key |= {dimension: table.require(dimension, (), "dimensions=") for dimension in o.dimensions}
+        timestamp = table.require(o.timestamp, TIME_NAMES, "timestamp=")
+        target = table.require(o.target, TARGET_NAMES, "target_column=")
+        if table.kinds[target] in ("time", "other"):
+            raise ForetellError(
+                f"{target!r} of {table.label} must hold numbers. Name the right one with target_column=."
+            )
+        return Names(key, timestamp, target)
+
+    def key_in(self, table: Table, names: Names) -> dict[str, str]:
+        """Which parts of the item's key another table has, and in which columns."""
+        found = table.find(names.key["item_id"], ()) or table.find(None, ID_NAMES)
+        key = {} if found is None else {"item_id": table.whole(found)}
+        return key | {d: table.whole(d) for d in self.options.dimensions if d in table.kinds}
+
+    def report_lacking(self, table: Table, columns: Iterable[str]) -> None:
+        """Say which of a table's files lack which of these columns."""
+        for column in columns:
+            if column in table.lacking:
+                self.findings.warn(
+                    "lacking",
+                    f"{table.lacking[column]} has no column {column!r}: its rows count as missing there",
+                )
+
+    def aligned(self, table: Table, timestamp: str) -> Reader:
+        """This reader with the frequency's multiples counted from the first timestamp, unless a model fixed them."""
+        frequency = self.frequency
+        if self.schema is not None or frequency.multiple == 1 or frequency.unit in ("min", "h", "step"):
+            return self
+        first = self.store.rows(f"SELECT min({table.moment(timestamp, frequency)}) FROM {table.view}")[0][0]
+        return self if first is None else replace(self, frequency=frequency.aligned(np.datetime64(first)))
+
+    def rows(
+        self, table: Table, key: Mapping[str, str], timestamp: str, *, columns: Sequence[str],
+        texts: Sequence[str] = (), usual: Mapping[str, str] | None = None, asked: Mapping[str, str] | None = None,
+    ) -> Rows:  # fmt: skip
+        """The rows of a table; rows of one step join as `asked`, else as `usual`. Raises ForetellError as strict says."""
+        rows = read_rows(
+            self.store, table, key=key, timestamp=timestamp, frequency=self.frequency, columns=columns, texts=texts,
+            aggregation={**(usual or {}), **(asked or {})},
+        )  # fmt: skip
+        if self.options.strict and self.frequency.unit != "step":
+            self._refuse_off_grid(rows)
+        return replace(rows, allowed=bool(asked), tolerant=self.options.tolerant)
+
+    def _refuse_off_grid(self, rows: Rows) -> None:
+        """Raise for the first timestamp that is not the one its step has."""
+        distinct = f"SELECT DISTINCT moment FROM {rows.view} WHERE moment IS NOT NULL ORDER BY moment"
+        moments = self.store.frame(distinct)["moment"].to_numpy().astype("datetime64[us]")
+        proper = self.frequency.timestamps(self.frequency.ordinals(moments)).astype("datetime64[us]")
+        off = moments[moments != proper]
+        if len(off):
+            moment = f"TIMESTAMP '{pd.Timestamp(off[0])}'"
+            where, _ = first_row(self.store, rows, f"moment = {moment}", "written")
+            error = ForetellError(
+                f"{where}: not on the frequency {self.frequency.alias!r} ({len(off)} such timestamps in"
+                f" {rows.table.label}). Correct them, choose another freq, or leave strict off to have them aggregated."
+            )
+            self.findings.fault("off_grid", error, len(off))

@@ -1,0 +1,334 @@
+"""Known and past covariates: which columns they are, and their values on the panel's grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from foretell.data.arrays import Array
+from foretell.data.findings import Findings
+from foretell.data.gap_filling import Gaps, Rule, fill, fills, parse_rule
+from foretell.data.layout import Layout
+from foretell.errors import ForetellError
+from foretell.ingest.context import Reader
+from foretell.ingest.item_metadata import MISSING_SUFFIX
+from foretell.ingest.keyed_rows import Rows, first_row, report_commas
+from foretell.ingest.placement import place, spread
+from foretell.ingest.related_tables import Joined
+from foretell.ingest.store import Store
+from foretell.system.big_arrays import allocate, anywhere, blanked, zeros
+
+COMMONEST: Final = 32  # values of a text column that get a column of their own
+_BLOCK: Final = 1 << 14  # cells written at a time: a block of all columns stays in the processor's cache
+OTHER: Final = "other"  # the column of all its other values
+_FUTURE_AT_LEAST: Final = 64  # steps that a filling of the future reaches where a year is shorter
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which columns the panel takes from the related tables, and how."""
+
+    roles: Mapping[str, str]  # source column -> known, past
+    vocabularies: Mapping[str, tuple[str, ...]]  # of the text columns
+    open: str | None
+    rules: Mapping[str, Rule]
+
+
+def make_plan(reader: Reader, tables: Sequence[Joined], layout: Layout) -> Plan:
+    """The plan for these tables: a model's, or made from what was declared and what the data have."""
+    options, schema = reader.options, reader.schema
+    if schema is not None:
+        texts = {c: words for c, words in schema.vocabularies.items() if c not in schema.static_cat}
+        roles = {c: role for c, role in schema.roles.items() if role != "static"}
+        return Plan(roles, texts, schema.open, schema.filling)
+    roles = _choose_roles(reader, tables, layout.start + layout.lengths)
+    texts = {
+        c: _vocabulary(reader.store, t.rows, c) for t in tables for c in t.rows.columns if c in t.rows.texts
+    }
+    for column, words in texts.items():
+        report_commas(reader.findings, column, words)
+    rules = {
+        c: parse_rule(c, rule, "known" if roles[c] == "known" else "past", text=c in texts)
+        for c, rule in options.filling.items()
+        if c in roles
+    }
+    return Plan(roles, texts, options.open, rules)
+
+
+def _choose_roles(reader: Reader, tables: Sequence[Joined], end: NDArray[np.int64]) -> dict[str, str]:
+    """Each column as known or past: as declared, otherwise known if it goes on after the target's end for every item.
+
+    A column with a filling of the future goes on by that.
+    """
+    options, roles = reader.options, {}
+    for table in tables:
+        for column in table.rows.columns:
+            if column in (*options.known, options.open):
+                roles[column] = "known"
+            elif column in options.past:
+                roles[column] = "past"
+            else:
+                ahead = bool((table.reach(column) >= end).all()) or _filled_ahead(options.filling.get(column))
+                roles[column] = "known" if ahead else "past"
+                why = "goes on after the target's end for every item" if ahead else "does not go on after the target's end for every item"  # fmt: skip
+                reader.findings.note(
+                    roles[column], f"{column!r} counts as {roles[column]}: not declared, and it {why}"
+                )
+    return roles
+
+
+def _filled_ahead(rule: object) -> bool:
+    return isinstance(rule, Mapping) and fills(rule, "future")
+
+
+def _vocabulary(store: Store, rows: Rows, column: str) -> tuple[str, ...]:
+    """The commonest values of a text column, by name; a value spelt "other" joins the others."""
+    value = rows.value(column)
+    found = store.rows(
+        f"SELECT {value}, count(*) AS n FROM {rows.view} WHERE {value} <> '{OTHER}'"
+        f" GROUP BY {value} ORDER BY n DESC, {value} LIMIT {COMMONEST}"
+    )
+    return tuple(sorted(str(row[0]) for row in found))
+
+
+def future_steps(
+    tables: Sequence[Joined], layout: Layout, *, plan: Plan, year: int | None, ahead: int = 0
+) -> int:
+    """How far the known covariates are stored past each item's end: as far as any goes, or is filled.
+
+    Never farther than the longest series is long (no horizon is), or than `ahead`, the horizon of a trained model.
+    """
+    end = layout.start + layout.lengths
+    farthest = 0
+    for table in tables:
+        for column in table.rows.columns:
+            if plan.roles.get(column) == "known":
+                farthest = max(farthest, int((table.reach(column) - end).max(initial=-1)) + 1)
+                if fills(plan.rules.get(column), "future"):
+                    farthest = max(farthest, year or 0, _FUTURE_AT_LEAST)
+    return min(farthest, max(int(layout.lengths.max(initial=0)), ahead))
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A source column on the grid: numbers, or the codes of a text (0 none, 1 .. by vocabulary, then other)."""
+
+    name: str
+    values: Array  # [cells]
+    codes: NDArray[np.uint8] | None  # [cells] how each was filled; None where nothing was asked for
+    words: tuple[str, ...] | None  # the vocabulary of a text
+    names: tuple[str, ...]  # under which it stands in the panel
+
+    def put(self, out: Array, cells: slice) -> None:
+        """Write what stands in the panel under `names` at some cells into `out` [cells, names]."""
+        values = self.values[cells]
+        if self.words is None:
+            out[:, 0] = values
+            if len(self.names) > 1:
+                out[:, 1] = np.isnan(values)
+        else:
+            out[:] = values[:, None] == np.arange(1, len(self.names) + 1, dtype=np.float32)
+            out[np.isnan(values)] = np.nan
+
+
+@dataclass(frozen=True, slots=True)
+class Covariates:
+    """The columns of one role, on the grid."""
+
+    values: Array  # [cells, columns]
+    names: tuple[str, ...]
+    filled: NDArray[np.uint8] | None  # [cells, columns] codes of past ones; None where nothing was asked for
+
+
+def read_covariates(
+    reader: Reader,
+    tables: Sequence[Joined],
+    role: Literal["known", "past"],
+    *,
+    keys: pd.DataFrame,
+    layout: Layout,
+    future: int,
+    plan: Plan,
+) -> Covariates:
+    """Pass two over the related tables: the columns of one role on `layout` and `future` steps beyond it."""
+    grid = layout.reaching(future)
+    columns = [
+        column
+        for table in tables
+        for column in _place_columns(reader, table, role, keys=keys, grid=grid, future=future, plan=plan)
+    ]
+    names = tuple(name for column in columns for name in column.names)
+    if reader.schema is not None:
+        names = reader.schema.known if role == "known" else reader.schema.past
+    if len(names) == 1 and columns[0].words is None:  # nothing to put side by side: the grid is the array
+        codes = columns[0].codes if role == "past" else None
+        return Covariates(columns[0].values[:, None], names, None if codes is None else codes[:, None])
+    values = allocate((grid.cells, len(names)), scratch=reader.store.scratch)
+    for first in range(0, grid.cells, _BLOCK):
+        cells = slice(first, min(first + _BLOCK, grid.cells))
+        for column in columns:
+            position = names.index(column.names[0])
+            column.put(values[cells, position : position + len(column.names)], cells)
+    some = role == "past" and any(column.codes is not None for column in columns)
+    filled = zeros(values.shape, np.uint8, scratch=reader.store.scratch) if some else None
+    for column in columns:
+        if filled is not None and column.codes is not None:
+            position = names.index(column.names[0])
+            filled[:, position : position + len(column.names)] = column.codes[:, None]
+    return Covariates(values, names, filled)
+
+
+def _place_columns(
+    reader: Reader,
+    table: Joined,
+    role: str,
+    *,
+    keys: pd.DataFrame,
+    grid: Layout,
+    future: int,
+    plan: Plan,
+) -> Iterator[Column]:
+    wanted = [c for c in table.rows.columns if plan.roles.get(c) == role]
+    if not wanted:
+        return
+    values = _from_twin(reader, table, wanted, grid=grid, future=future)
+    if values is None:
+        values = _on_grid(reader, table, wanted, keys=keys, grid=grid, plan=plan)
+    for name in wanted:
+        yield _finish(reader, table.rows, name, values=values.pop(name), grid=grid, future=future, plan=plan)
+
+
+def _from_twin(
+    reader: Reader, table: Joined, columns: Sequence[str], *, grid: Layout, future: int
+) -> dict[str, Array] | None:
+    """The columns, where they were placed together with the target."""
+    if reader.twin is None:
+        return None
+    layout = Layout.of(grid.start, grid.lengths - future)
+    return reader.twin.take(reader.store, table.rows, columns, layout=layout, future=future)
+
+
+def _on_grid(
+    reader: Reader, table: Joined, columns: Sequence[str], *, keys: pd.DataFrame, grid: Layout, plan: Plan
+) -> dict[str, Array]:
+    """The columns as numbers and codes; a table with a coarser key is laid out by that first, then spread to the items."""
+    store, findings, texts = reader.store, reader.findings, plan.vocabularies
+    if table.item_keyed:
+        return place(
+            store, table.rows, columns, keys=keys, layout=grid, vocabularies=texts, findings=findings
+        )
+    used, group = np.unique(table.group, return_inverse=True)
+    if used.size and used[0] < 0:
+        used, group = used[1:], group - 1
+    first, last = int(grid.start.min()), int((grid.start + grid.lengths).max())
+    coarse = Layout.of(np.full(len(used), first, np.int64), np.full(len(used), last - first, np.int64))
+    some = table.spans.keys.iloc[used]
+    raw = place(store, table.rows, columns, keys=some, layout=coarse, vocabularies=texts, findings=findings)
+    return spread(store, raw, groups=coarse, group=group, layout=grid)
+
+
+def _finish(
+    reader: Reader, rows: Rows, name: str, *, values: Array, grid: Layout, future: int, plan: Plan
+) -> Column:
+    """Check a column's values, fill their gaps, and say under which names they stand in the panel."""
+    words = plan.vocabularies.get(name) if name in rows.texts else None
+    rule: dict[str, Any] = dict(plan.rules.get(name, {}))
+    if words is not None:
+        rule = {where: _coded(method, words) for where, method in rule.items()}
+    else:
+        _check_numbers(reader, rows, name, values, is_open=name == plan.open)
+    codes, gaps = fill(values, grid, rule=rule, future=future)
+    report_gaps(reader.findings, name, gaps, plan.rules.get(name))
+    if words is not None:
+        names: tuple[str, ...] = (*(f"{name}={word}" for word in words), f"{name}={OTHER}")
+    elif _needs_indicator(reader, name, values, grid, future):
+        names = (name, name + MISSING_SUFFIX)
+    else:
+        names = (name,)
+    return Column(name, values, codes if rule else None, words, names)
+
+
+def _check_numbers(reader: Reader, rows: Rows, name: str, values: Array, *, is_open: bool) -> None:
+    """Numbers beyond float32, and other ones than 0 and 1 of the open column, are faults; where found, they become NaN."""
+    check_finite(reader, rows, name, values)
+    if is_open and anywhere(values, _is_no_flag):
+        value = rows.value(name)
+        where, got = first_row(reader.store, rows, f"{value} NOT IN (0, 1)", value)
+        error = ForetellError(f"{where}: the open column {name!r} must be 0 or 1, got {got:g}.")
+        reader.findings.fault("not_open", error, blanked(values, _is_no_flag))
+
+
+def _is_no_flag(values: Array) -> NDArray[np.bool_]:
+    return np.asarray((values != 0) & (values != 1) & ~np.isnan(values))
+
+
+def check_finite(reader: Reader, rows: Rows, name: str, values: Array) -> None:
+    """Values of a column on the grid that float32 cannot hold are a fault; where it is found, they become NaN."""
+    if anywhere(values, np.isinf):
+        error = infinite(reader.store, rows, name)
+        reader.findings.fault("infinite", error, blanked(values, np.isinf))
+
+
+def _coded(method: Any, words: tuple[str, ...]) -> Any:
+    if not isinstance(method, Mapping):
+        return method
+    word = method["value"]
+    return {"value": float(words.index(word) + 1 if word in words else len(words) + 1)}
+
+
+def infinite(store: Store, rows: Rows, name: str) -> ForetellError:
+    """The error for a value that float32 cannot hold, naming the first."""
+    value = rows.value(name)
+    beyond = f"abs({value}) > {float(np.finfo(np.float32).max)!r}"
+    if not store.rows(f"SELECT count(*) FROM {rows.view} WHERE {beyond}")[0][0]:
+        return ForetellError(f"{name!r}: a sum over one step goes beyond 3.4e38. Scale the column down.")
+    where, got = first_row(store, rows, beyond, value)
+    return ForetellError(
+        f"{where}: {name!r} must be a finite number (below 3.4e38), got {got}."
+        f" Correct it, or leave it empty where nothing was observed."
+    )
+
+
+def _needs_indicator(reader: Reader, name: str, values: Array, grid: Layout, future: int) -> bool:
+    """Whether a number is missing somewhere (a model's schema knows).
+
+    Beyond a series' end a column may simply stop: that is no gap, unless an item has no value at all.
+    """
+    if reader.schema is not None:
+        return name + MISSING_SUFFIX in (*reader.schema.known, *reader.schema.past)
+    for first, last in grid.chunks():
+        missing = np.isnan(values[grid.offsets[first] : grid.offsets[last]])
+        if not missing.any():
+            continue
+        run, step = grid.expand(first, last)
+        if (missing & (step < grid.lengths[run] - future)).any():
+            return True
+        present = np.bincount(run[~missing] - first, minlength=last - first)
+        if ((present == 0) & (grid.lengths[first:last] > 0)).any():
+            return True
+    return False
+
+
+def report_gaps(findings: Findings, column: str, gaps: Gaps, rule: Rule | None) -> None:
+    """Note how many steps of a column are missing, where, and how they are read.
+
+    Beyond a series' end a column may simply stop: that is a gap only where a filling is asked for.
+    """
+    missing = {place: n for place, n in gaps.steps.items() if n and (place != "future" or fills(rule, place))}
+    total = sum(missing.values())
+    if total == 0:
+        return
+    parts = []
+    for where, steps in missing.items():
+        method = (rule or {}).get(where, "nan")
+        if isinstance(method, Mapping):
+            method = f"the value {method['value']}"
+        parts.append(f"{steps:,} {where} ({'not observed' if method == 'nan' else f'filled by {method}'})")
+    findings.note(
+        "gaps", f"{column}: {total:,} missing steps in {gaps.series:,} series: {', '.join(parts)}", total
+    )

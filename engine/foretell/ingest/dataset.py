@@ -1,0 +1,202 @@
+"""`Dataset`: the three tables of a forecasting problem, read onto a panel."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from foretell.data.findings import Finding
+from foretell.data.frequency import Frequency
+from foretell.data.panel import Panel
+from foretell.data.schema import Ends, Schema
+from foretell.errors import ForetellError
+from foretell.ingest.holidays import holiday_columns
+from foretell.ingest.ingest import Ingested, ingest
+from foretell.ingest.options import following, parse_options
+from foretell.ingest.panel_folder import Saved, fingerprint, is_panel, read_panel, write_panel
+
+
+def check_dataset(data: Dataset) -> Dataset:
+    """`data` itself; raises ForetellError when it is something else, such as a bare table."""
+    from foretell.ingest.dataset import Dataset
+
+    if not isinstance(data, Dataset):
+        raise ForetellError(
+            f"data must be a foretell.Dataset, got {type(data).__name__}. Wrap your tables: foretell.Dataset(target,"
+            ' related=..., items=..., freq="D")'
+        )
+    wrong = next((finding for finding in data.findings if finding.severity == "error"), None)
+    if wrong is not None:
+        raise ForetellError(wrong.message)
+    return data
+
+
+class Dataset:
+    """Three tables - target series, related series, item metadata - on one regular grid.
+
+    Each table is a pandas, polars or Arrow table, the path of a CSV or Parquet file, a folder of such files, a glob, or a
+    query (`foretell.Sql`); the target may be a list of paths, and `related` a list of tables with different keys. A related table is keyed by what it
+    has of the item's key (item_id and `dimensions`), else of the metadata's columns (a region), else by time alone.
+
+    The tables are read when the data set is made; ForetellError says what is wrong with them.
+    """
+
+    def __init__(  # noqa: PLR0913  # every argument is one decision about the data, named by the user
+        self,
+        target: object,
+        related: object = None,
+        items: object = None,
+        *,
+        freq: str | Frequency,  # D, W-MON, MS, 15min, ...; 1 is integer time
+        item_id: str | None = None,  # column names; default: the usual ones are recognised
+        timestamp: str | None = None,
+        target_column: str | None = None,
+        date_format: str | None = None,  # of dates that are not ISO, as strptime spells it: %d.%m.%Y
+        decimal: str = ".",  # the decimal mark of numbers in text: . or , (without marks for thousands)
+        dimensions: Sequence[str] = (),  # further columns of the key
+        known: Sequence[str] = (),  # related columns that are known ahead
+        past: Sequence[str] = (),  # related columns that are known only when they have happened
+        open: str | None = None,  # a known 0/1 column: where it is 0 the item cannot sell
+        season: int
+        | Sequence[int]
+        | None = None,  # seasonal period in steps, one or several; default: the frequency's
+        ends: Ends = "last",  # all series end at the target's last timestamp, or each at its own ("own")
+        aggregation: Mapping[str, str] | None = None,  # column -> sum, mean, median, min, max, first, last
+        filling: Mapping[str, Mapping[str, Any]]
+        | None = None,  # column -> place -> method; a number is a value
+        holidays: str
+        | Sequence[str]
+        | None = None,  # countries: DE, US-CA; @country: of that metadata column
+        holiday_days: int = 1,  # days before and after a holiday that have a column each
+        strict: bool = False,  # timestamps off the frequency are an error
+        tolerant: bool = False,  # rows that cannot be read become findings of `check`; nothing trains on such data
+        timezone: str
+        | None = None,  # whose clock counts for times with an offset or zone; default: their own
+        schema: Schema | None = None,  # a model's: its columns and categories are reproduced
+        scratch: str
+        | os.PathLike[str]
+        | None = None,  # folder for what does not fit into memory; default: the temporary one
+    ) -> None:
+        if is_panel(target):
+            raise ForetellError(
+                f"{str(target)!r} is a saved panel: open it with foretell.Dataset.open({str(target)!r})"
+            )
+        self._saved: str | None = None  # the folder that the panel was opened from
+        self._scratch = scratch
+        self._target = _kept(target)
+        self._related = tuple(_kept(table) for table in _tables(related))
+        self._items = _kept(items)
+        self.options: Final = parse_options(
+            frequency=Frequency.parse(freq), item_id=item_id, timestamp=timestamp, target=target_column,
+            dimensions=dimensions, known=known, past=past, open=open, seasons=season, ends=ends, date_format=date_format,
+            aggregation=aggregation, filling=filling, strict=strict, tolerant=tolerant, timezone=timezone,
+            holidays=holidays, holiday_days=holiday_days, decimal=decimal,
+        )  # fmt: skip
+        options = self.options if schema is None else following(self.options, schema)
+        self._read = ingest(self._target, self._related, self._items, options, scratch=scratch)
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str]) -> Dataset:
+        """The data set that `save` wrote, at once and of any size: its arrays are mapped, not read.
+
+        Raises ForetellError when the folder is damaged, cut short, or from a newer foretell.
+        """
+        saved, data = read_panel(Path(folder)), cls.__new__(cls)
+        data._saved = os.fspath(folder)
+        data._read = Ingested(saved.panel, saved.names, saved.findings, saved.rows, saved.fingerprint)
+        return data
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the panel to `folder`, whole or not at all, for `Dataset.open`; an older panel there is replaced.
+
+        Raises ForetellError when `folder` holds anything else, when the disk is full, and when another process writes it.
+        """
+        read = self._read
+        write_panel(Saved(read.panel, read.names, read.findings, read.rows, self.fingerprint), Path(folder))
+
+    @property
+    def panel(self) -> Panel:
+        """All series on one grid."""
+        return self._read.panel
+
+    @property
+    def schema(self) -> Schema:
+        """What the panel's columns mean."""
+        return self._read.panel.schema
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What reading the tables found and decided."""
+        return self._read.findings
+
+    @property
+    def rows(self) -> Mapping[str, int]:
+        """How many rows each table has, by the name that messages give it."""
+        return self._read.rows
+
+    def encode(self, schema: Schema, *, horizon: int = 0) -> Panel:
+        """These tables with another schema's columns and categories (a model's); what it has not seen is unknown.
+
+        Known covariates reach as far as `horizon` where their tables do. Raises ForetellError when a column that the
+        schema needs is not there.
+        """
+        panel = self.panel
+        capped = bool(schema.holidays) or int(panel.lengths.max(initial=0)) < horizon  # more could be had
+        if schema == self.schema and (panel.future >= horizon or not capped or self._saved is not None):
+            return panel
+        if self._saved is not None:
+            raise ForetellError(
+                f"{self._saved} was ingested with other columns, categories or options than the model was trained on."
+                " Ingest the tables again with the model's: foretell ingest ... --model MODEL, or"
+                " foretell.Dataset(..., schema=model.schema).save(...)."
+            )
+        options = following(self.options, schema, ahead=horizon)
+        return ingest(self._target, self._related, self._items, options, scratch=self._scratch).panel
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A sha256 over keys, times and values, in hex: equal for equal data."""
+        return self._read.fingerprint or fingerprint(self.panel)
+
+    def __repr__(self) -> str:
+        panel = self.panel
+        return (
+            f"Dataset({len(panel)} items, {len(panel.target):,} steps of {panel.frequency.alias},"
+            f" known={list(panel.schema.known)}, past={list(panel.schema.past)})"
+        )
+
+
+def make_future_frame(data: Dataset, horizon: int) -> pd.DataFrame:
+    """The rows of known covariates that a forecast needs: each item's next `horizon` steps, the columns to be filled in.
+
+    The columns are called as in the target table, so that the frame can be appended to a related table.
+    """
+    if horizon < 1:
+        raise ForetellError(f"horizon must be a whole number of steps, at least 1, got {horizon!r}")
+    panel, names = data.panel, data._read.names
+    frame = panel.keys.loc[panel.keys.index.repeat(horizon)].reset_index(drop=True)
+    frame = frame.rename(columns=dict(names.key))
+    steps = panel.origin[:, None] + np.arange(horizon)
+    frame[names.timestamp] = panel.frequency.timestamps(steps.ravel())
+    own = holiday_columns(panel.schema.holidays, panel.schema.holiday_days)
+    for column, role in panel.schema.roles.items():
+        if role == "known" and column not in own:
+            frame[column] = np.nan
+    return frame
+
+
+def _tables(related: object) -> tuple[object, ...]:
+    if related is None:
+        return ()
+    return tuple(related) if isinstance(related, (list, tuple)) else (related,)
+
+
+def _kept(source: Any) -> object:
+    """`source` so that it can be read again: an Arrow stream is read to its end and kept."""
+    return source.read_all() if hasattr(source, "read_next_batch") else source

@@ -1,0 +1,273 @@
+"""The rows of a table with their key, step and values, and what one pass of grouping tells about them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from foretell.data.findings import Findings
+from foretell.data.frequency import Frequency
+from foretell.errors import ForetellError
+from foretell.ingest.store import Store, literal, quoted
+from foretell.ingest.table import Table
+
+# how the rows within one step become one, as SQL
+METHODS: Final[dict[str, str]] = {
+    "sum": "sum({0})", "mean": "avg({0})", "median": "median({0})", "min": "min({0})", "max": "max({0})",
+    "first": "arg_min({0}, instant)", "last": "arg_max({0}, instant)",
+}  # fmt: skip
+
+_LIMITS: Final = (  # of integer time, and of dates: what float64 counts, what nanoseconds reach
+    f"{-(2**53)} AND {2**53}", "TIMESTAMP '1678-01-01' AND TIMESTAMP '2261-12-31'",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A DuckDB view of a table: k0, k1, ... (its key as text), moment, step (the ordinal), v0, v1, ... (its values).
+
+    `moment` is the time on the wall, `instant` what tells two rows of one such time apart, `zoned` whether a row says its
+    offset or zone. A number is a DOUBLE, NULL where it is missing; a text is a VARCHAR.
+    """
+
+    table: Table
+    view: str
+    key: Mapping[str, str]  # name of each part of the key -> column of the table
+    timestamp: str
+    dated: bool  # time is dates, not integers
+    columns: tuple[str, ...]  # the columns behind v0, v1, ...
+    texts: frozenset[str]  # those of `columns` that are text
+    aggregation: Mapping[str, str] = field(
+        default_factory=dict
+    )  # column -> how rows within one step become one
+    allowed: bool = False  # several rows of one key and timestamp are aggregated as well
+    tolerant: bool = False  # or else they are found, not refused
+
+    def value(self, column: str) -> str:
+        """The name of a column's values in the view."""
+        return f"v{self.columns.index(column)}"
+
+    @property
+    def keys(self) -> list[str]:
+        """The names of the key's parts in the view."""
+        return [f"k{i}" for i in range(len(self.key))]
+
+
+def read_rows(
+    store: Store,
+    table: Table,
+    *,
+    key: Mapping[str, str],
+    timestamp: str,
+    frequency: Frequency,
+    columns: Sequence[str],
+    texts: Sequence[str] = (),
+    aggregation: Mapping[str, str] | None = None,
+) -> Rows:
+    """The `Rows` of `table`; `aggregation` says how the rows within one step become one."""
+    parts = [f"{table.text(column)} AS k{i}" for i, column in enumerate(key.values())]
+    moment = table.moment(timestamp, frequency)
+    instant, zoned = table.instant(timestamp, frequency, moment)
+    limits = _LIMITS[frequency.unit != "step"]
+    parts.append(f"CASE WHEN {moment} BETWEEN {limits} THEN {moment} END AS moment")
+    parts += [f"{instant} AS instant", f"{zoned} AS zoned"]
+    parts.append(f"CAST({quoted(timestamp)} AS VARCHAR) AS written")
+    parts.append(f"{table.file} AS file")
+    for i, column in enumerate(columns):
+        parts.append(f"{table.text(column) if column in texts else table.number(column)} AS v{i}")
+        misspelt = None if column in texts else table.misspelt(column)
+        if misspelt is not None:
+            parts += [f"{misspelt} AS wrong{i}", f"{quoted(column)} AS spelt{i}"]
+    view = table.view.replace("raw_", "rows_")
+    inner = f"SELECT {', '.join(parts)} FROM {table.view}"
+    store.execute(
+        f"CREATE OR REPLACE VIEW {view} AS SELECT *, {frequency.sql('moment')} AS step FROM ({inner})"
+    )
+    return Rows(
+        table=table,
+        view=view,
+        key=dict(key),
+        timestamp=timestamp,
+        dated=frequency.unit != "step",
+        columns=tuple(columns),
+        texts=frozenset(texts),
+        aggregation=aggregation or {},
+    )
+
+
+def _spool(store: Store, rows: Rows) -> None:
+    """Put a file in the place of a view whose rows are costly to read, so that both passes need them read once.
+
+    What only messages show, the text of a time or number that does not parse, is kept for those rows alone.
+    """
+    wrong = [i for i, column in enumerate(rows.columns) if _may_be_wrong(rows, column)]
+    shown = ["CASE WHEN step IS NULL THEN written END AS written"]
+    shown += [f"CASE WHEN wrong{i} THEN spelt{i} END AS spelt{i}" for i in wrong]
+    file = literal(store.spooled(f"{rows.view}.parquet"))
+    query = f"SELECT * REPLACE ({', '.join(shown)}) FROM {rows.view}"
+    store.execute(f"COPY ({query}) TO {file} (FORMAT parquet, COMPRESSION snappy)")
+    store.execute(f"CREATE OR REPLACE VIEW {rows.view} AS SELECT * FROM read_parquet({file})")
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """What pass one found: one entry a key."""
+
+    keys: pd.DataFrame  # [G], a column a part of the key, as text
+    rows: NDArray[np.int64]  # [G]
+    final: NDArray[np.int64]  # [G] the last step that has a row
+    first: NDArray[np.int64]  # [G, C] the first step with a value of each column; -1 where `seen` is 0
+    last: NDArray[np.int64]  # [G, C] the last one (for text the last row)
+    seen: NDArray[np.int64]  # [G, C] how many values
+    zoned: int = 0  # rows whose time carries an offset or a zone
+
+
+def find_spans(store: Store, rows: Rows, findings: Findings) -> Spans:
+    """Pass one: group by key. Rows without key or time, and text among numbers, are faults; a tolerant reading drops them."""
+    if rows.table.costly:
+        _spool(store, rows)
+    parts = [
+        *rows.keys,
+        "count(*) AS n",
+        "max(step) AS final",
+        "count(*) FILTER (WHERE step IS NULL) AS undated",
+        "count(*) FILTER (WHERE zoned) AS zoned",
+    ]
+    for i, column in enumerate(rows.columns):
+        there = "" if column in rows.texts else f" FILTER (WHERE v{i} IS NOT NULL)"
+        parts += [f"min(step){there} AS first{i}", f"max(step){there} AS last{i}"]
+        parts.append(f"count({'*' if column in rows.texts else f'v{i}'}) AS seen{i}")
+        if _may_be_wrong(rows, column):
+            parts.append(f"count(*) FILTER (WHERE wrong{i}) AS wrong{i}")
+    group = f" GROUP BY {', '.join(rows.keys)}" if rows.key else ""
+    found = store.frame(f"SELECT {', '.join(parts)} FROM {rows.view}{group}")
+    if not rows.key and found["n"].sum() == 0:
+        found = found.iloc[:0]
+    some = len(found) > 0
+    found = _readable(store, rows, found, findings)
+
+    def matrix(name: str) -> NDArray[np.int64]:
+        columns = [_whole(found[f"{name}{i}"]) for i in range(len(rows.columns))]
+        return np.stack(columns, axis=1) if columns else np.zeros((len(found), 0), np.int64)
+
+    if not len(found):
+        raise ForetellError(f"{rows.table.label} has no rows{' that can be read' if some else ''}.")
+    keys = found[rows.keys].set_axis(list(rows.key), axis=1).astype(object)
+    return Spans(
+        keys, _whole(found["n"]), _whole(found["final"]), matrix("first"), matrix("last"), matrix("seen"),
+        zoned=int(found["zoned"].sum()),
+    )  # fmt: skip
+
+
+def _whole(column: pd.Series[Any]) -> NDArray[np.int64]:
+    return column.fillna(-1).to_numpy(dtype=np.int64)
+
+
+def _may_be_wrong(rows: Rows, column: str) -> bool:
+    return column not in rows.texts and rows.table.misspelt(column) is not None
+
+
+def _readable(store: Store, rows: Rows, found: pd.DataFrame, findings: Findings) -> pd.DataFrame:
+    """The groups without the rows that have no key or no time: each such kind of row is a fault, as is text among numbers."""
+    undated = int(found["undated"].sum())
+    if undated:
+        findings.fault("bad_time", _undated(store, rows, undated), undated)
+    named = np.ones(len(found), bool)
+    for part, column in zip(rows.keys, rows.key.values(), strict=True):
+        nameless = found[part].isna()
+        if nameless.any():
+            count = int(found["n"][nameless].sum())
+            findings.fault("no_key", _nameless(store, rows, part, column, count), count)
+            named &= ~nameless.to_numpy()
+    for i, column in enumerate(rows.columns):
+        wrong = int(found[f"wrong{i}"].sum()) if _may_be_wrong(rows, column) else 0
+        if wrong:
+            findings.fault("bad_number", _misspelt(store, rows, i, wrong), wrong)
+    return found.assign(n=found["n"] - found["undated"])[named & (found["n"] > found["undated"]).to_numpy()]
+
+
+def _nameless(store: Store, rows: Rows, part: str, column: str, count: int) -> ForetellError:
+    moment, file = store.rows(
+        f"SELECT moment, file FROM {rows.view} WHERE {part} IS NULL ORDER BY file, moment LIMIT 1"
+    )[0]
+    first = "" if moment is None else f", first at {spell_moment(moment)}"
+    return ForetellError(
+        f"{rows.table.label}: {count} rows have no {column!r}{first}{within(file)}."
+        f" Every row needs one: fill it in or drop these rows."
+    )
+
+
+def has_decimal_comma(text: str) -> bool:
+    """Whether a text looks like a number with a decimal comma."""
+    return re.fullmatch(r"\s*[-+]?\d+,\d+\s*", text) is not None
+
+
+def report_commas(findings: Findings, column: str, values: Sequence[str]) -> None:
+    """Say so where all values of a column of text look like numbers, some of them with a decimal comma."""
+    numbers = all(has_decimal_comma(value) or value.strip().isdigit() for value in values)
+    if numbers and any(map(has_decimal_comma, values)):
+        findings.warn(
+            "decimal_comma", f"{column!r} is read as text: its values look like numbers with a decimal comma, such as"
+            f" {next(filter(has_decimal_comma, values))!r}", len(values),
+        )  # fmt: skip
+
+
+def _misspelt(store: Store, rows: Rows, position: int, count: int) -> ForetellError:
+    where, value = first_row(store, rows, f"wrong{position}", f"spelt{position}")
+    comma = rows.table.decimal == "." and has_decimal_comma(str(value))
+    hint = " Where a comma is the decimal mark, say so: decimal=','." if comma else ""
+    return ForetellError(
+        f"{where}: {rows.columns[position]!r} must be a number, got {value!r} ({count} such rows in {rows.table.label})."
+        f" Correct it, or leave it empty where nothing was observed.{hint}"
+    )
+
+
+def _undated(store: Store, rows: Rows, count: int) -> ForetellError:
+    where, written = first_row(store, rows, "step IS NULL", "written", dated=False)
+    got = "is empty" if written is None else f"{written!r} does not parse"
+    kind = "a whole number"
+    if rows.dated:
+        form = rows.table.dates
+        spelling = f"the format {form!r} says" if form else "2024-12-31 or 2024-12-31 18:00"
+        kind = f"{spelling}, from 1678 to 2261{'' if form else '; other formats need date_format='}"
+    return ForetellError(
+        f"{where}: {rows.timestamp!r} {got} ({count} such rows in {rows.table.label}). Write it as {kind}."
+    )
+
+
+def first_row(store: Store, rows: Rows, condition: str, value: str, *, dated: bool = True) -> tuple[str, Any]:
+    """The first row (by key, then time) where `condition` holds: "item 'a' at 2024-01-01 in a.csv", and its `value`."""
+    keys = [*rows.keys, "moment"] if dated else [*rows.keys, "written"]
+    found = store.rows(
+        f"SELECT {', '.join(keys)}, {value}, file FROM {rows.view} WHERE {condition}"
+        f" ORDER BY {', '.join(keys)}, file LIMIT 1"
+    )[0]
+    where = spell_key(rows.key, found[: len(rows.key)])
+    if dated:
+        where = f"{where} at {spell_moment(found[-3])}".strip()
+    return (where or rows.table.label) + within(found[-1]), found[-2]
+
+
+def within(*files: str | None) -> str:
+    """The files for a message: " in a.csv", nothing where a table is no file."""
+    return " in " + " and ".join(sorted(set(map(str, files)))) if None not in files else ""
+
+
+def spell_key(key: Mapping[str, str] | Sequence[str], values: Sequence[object]) -> str:
+    """A key for a message: item 'a' / 'north'; a region of its own name where the key is not the item's."""
+    names = list(key)
+    if not names:
+        return ""
+    what = "item" if names[0] == "item_id" else names[0]
+    return f"{what} {' / '.join(str(value) for value in values)!r}"
+
+
+def spell_moment(moment: object) -> str:
+    """A timestamp for a message, without a time of day where it is midnight."""
+    return str(moment).removesuffix(" 00:00:00")

@@ -1,0 +1,148 @@
+"""`Options`: how a data set's tables are to be read, checked as far as that goes without the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, get_args
+
+import numpy as np
+
+from foretell.data.frequency import Frequency
+from foretell.data.gap_filling import parse_rule
+from foretell.data.schema import Ends, Schema
+from foretell.errors import ForetellError, nearest
+from foretell.ingest.holidays import holiday_columns, parse_holidays
+from foretell.ingest.keyed_rows import METHODS
+from foretell.ingest.time_zones import check_timezone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How the tables are to be read; see `Dataset` for what each means."""
+
+    frequency: Frequency
+    item_id: str | None = None
+    timestamp: str | None = None
+    target: str | None = None
+    dimensions: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    past: tuple[str, ...] = ()
+    open: str | None = None
+    seasons: tuple[int, ...] = (1,)
+    ends: Ends = "last"
+    aggregation: Mapping[str, str] = field(default_factory=dict)
+    filling: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # the target's under "target"
+    strict: bool = False
+    tolerant: bool = False  # rows that cannot be read are a finding rather than the end
+    holidays: tuple[str, ...] = ()  # country codes, or one `@column` of the metadata
+    holiday_days: int = 1  # days before and after a holiday that have a column each
+    ahead: int = 0  # steps past the end that known covariates must reach where they can
+    timezone: str | None = None  # whose clock counts for times with an offset or a zone; None: their own
+    date_format: str | None = None  # of dates in text that are not ISO
+    decimal: str = "."  # the decimal mark of numbers in text: . or ,
+    schema: Schema | None = None  # a model's: its columns and vocabularies are reproduced
+
+
+def parse_options(**given: Any) -> Options:
+    """The options a user gave; raises ForetellError for those that contradict each other or are spelt wrongly."""
+    for argument in ("dimensions", "known", "past"):
+        given[argument] = _names(argument, given[argument])
+    if given["ends"] not in get_args(Ends):
+        raise ForetellError(f"ends must be 'last' or 'own', got {given['ends']!r}")
+    both = set(given["known"]) & set(given["past"])
+    if both:
+        raise ForetellError(
+            f"column {min(both)!r} is declared both known and past. Keep it in one of the two."
+        )
+    if given["open"] is not None and given["open"] in given["past"]:
+        raise ForetellError(
+            f"the open column {given['open']!r} must be known ahead, but it is declared past."
+        )
+    given["holidays"] = parse_holidays(given["holidays"], given["holiday_days"], given["frequency"])
+    given["known"] = (*given["known"], *holiday_columns(given["holidays"], given["holiday_days"]))
+    given["timezone"] = check_timezone(given["timezone"])
+    form = given["date_format"]
+    if form is not None and (not isinstance(form, str) or "%" not in form):
+        raise ForetellError(f"date_format must be spelt as strptime does, such as '%d.%m.%Y', got {form!r}")
+    zoned = next((part for part in ("%z", "%Z") if form is not None and part in form), None)
+    if zoned is not None:
+        raise ForetellError(
+            f"date_format={form!r} has {zoned}: an offset or a zone is read in ISO times only (2024-02-01T23:30+01:00). Write"
+            " the times so, or leave the offset out of the column."
+        )
+    if given["decimal"] not in (".", ","):
+        raise ForetellError(f"decimal must be '.' or ',', got {given['decimal']!r}")
+    given["seasons"] = _seasons(given["seasons"], given["frequency"])
+    given["aggregation"] = _aggregation(given["aggregation"] or {})
+    given["filling"] = _filling(given["filling"] or {}, given["target"])
+    return Options(**given)
+
+
+def following(options: Options, schema: Schema, *, ahead: int = 0) -> Options:
+    """The options with everything that a model's schema fixes; raises ForetellError where the two do not fit.
+
+    Known covariates then reach `ahead` steps past the end, where their tables do.
+    """
+    mine, its = replace(options.frequency, phase=0), replace(schema.frequency, phase=0)
+    if mine != its:
+        raise ForetellError(
+            f"the model was trained at frequency {schema.frequency.alias!r}, these data are read at"
+            f" {options.frequency.alias!r}. Give freq={schema.frequency.alias!r}."
+        )
+    if schema.key[1:] != options.dimensions:
+        raise ForetellError(
+            f"the model's items are keyed by {', '.join(schema.key)}, these data by"
+            f" {', '.join(('item_id', *options.dimensions))}. Give dimensions={list(schema.key[1:])}."
+        )
+    asked = (options.holidays, options.holiday_days)
+    if options.holidays and asked != (schema.holidays, schema.holiday_days):
+        raise ForetellError(
+            f"the model was trained with {_spoken_holidays(schema.holidays, schema.holiday_days)}, these data ask for"
+            f" {_spoken_holidays(*asked)}. Leave holidays out: a model remembers its own."
+        )
+    return replace(
+        options, frequency=schema.frequency, seasons=schema.seasons, ends=schema.ends, filling=schema.filling,
+        open=schema.open, timezone=options.timezone or schema.timezone, schema=schema,
+        holidays=schema.holidays, holiday_days=schema.holiday_days, ahead=ahead,
+    )  # fmt: skip
+
+
+def _spoken_holidays(holidays: Sequence[str], days: int) -> str:
+    return f"the holidays {', '.join(holidays)} ({days} days before and after)" if holidays else "no holidays"
+
+
+def _names(argument: str, names: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise ForetellError(f"{argument} must be a list of column names, got {names!r}")
+    return tuple(dict.fromkeys(names))
+
+
+def _seasons(season: int | Sequence[int] | None, frequency: Frequency) -> tuple[int, ...]:
+    if season is None:
+        return frequency.seasons
+    seasons = tuple(season) if isinstance(season, Sequence) else (season,)
+    for period in seasons or (0,):
+        if isinstance(period, bool) or not isinstance(period, (int, np.integer)) or period < 1:
+            raise ForetellError(
+                f"season must be a whole number of steps, at least 1, or a list of such, got {season!r}"
+            )
+    return tuple(int(period) for period in seasons)
+
+
+def _aggregation(asked: Mapping[str, str]) -> dict[str, str]:
+    for column, method in asked.items():
+        if method not in METHODS:
+            raise ForetellError(
+                f"aggregation of {column!r}: no method {method!r}.{nearest(str(method), METHODS)}"
+                f" There are: {', '.join(METHODS)}."
+            )
+    return dict(asked)
+
+
+def _filling(asked: Mapping[str, Any], target: str | None) -> dict[str, Any]:
+    """The rules; the target's checked, the others wait until it is known what kind of column they fill."""
+    rules = {("target" if column == target else column): rule for column, rule in asked.items()}
+    if "target" in rules:
+        rules["target"] = parse_rule("target", rules["target"], "target")
+    return rules

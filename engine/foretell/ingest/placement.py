@@ -1,0 +1,239 @@
+"""Pass two: every row of a table to its cell of the grid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from foretell.data.arrays import Array
+from foretell.data.findings import Findings
+from foretell.data.layout import Layout
+from foretell.errors import ForetellError
+from foretell.ingest.keyed_rows import METHODS, Rows, spell_key, spell_moment, within
+from foretell.ingest.spilled_rows import Stretches
+from foretell.ingest.store import Store, literals
+from foretell.system.big_arrays import allocate, in_file, memory, pieces
+
+# A NaN of its own, whose bits no value has, marks a cell until a row is put there: so no second array need say which are.
+_UNTOUCHED: Final = np.uint32(0x7FC0FACE)
+
+
+def check_size(cells: int, longest: str) -> None:
+    """Raises ForetellError when a grid of so many steps does not fit into memory; `longest` says where to look."""
+    if cells * 4 > memory():
+        raise ForetellError(
+            f"the grid would have {cells:,} steps, more than this machine's memory holds: {longest}."
+            f" Look for a wrong date there, or choose a coarser frequency."
+        )
+
+
+def place(
+    store: Store,
+    rows: Rows,
+    columns: Sequence[str],
+    *,
+    keys: pd.DataFrame,
+    layout: Layout,
+    vocabularies: Mapping[str, Sequence[str]],
+    findings: Findings,
+) -> dict[str, Array]:
+    """Pass two: every row of `columns` to its cell. Text becomes codes: 0 for none, 1 .. by vocabulary, then "other".
+
+    Rows of other keys, and of steps outside the layout, are passed over. Several rows of one step are aggregated, or
+    refused where they have the same timestamp and no aggregation was asked for.
+    """
+    grids = place_once(store, rows, columns, keys=keys, layout=layout, vocabularies=vocabularies)
+    if grids is not None:
+        return grids
+    values = [_encoded(rows, column, vocabularies.get(column)) for column in columns]
+    source = _placed_rows(store, rows, keys, layout)
+    joined = _aggregated(store, rows, columns, source=source, values=values, findings=findings)
+    return dict(zip(columns, _scatter(store, joined, len(columns), layout.cells)[0], strict=True))
+
+
+def place_once(
+    store: Store,
+    rows: Rows,
+    columns: Sequence[str],
+    *,
+    keys: pd.DataFrame,
+    layout: Layout,
+    vocabularies: Mapping[str, Sequence[str]],
+) -> dict[str, Array] | None:
+    """As `place`, where no two rows share a step; None where some do."""
+    source = _placed_rows(store, rows, keys, layout)
+    picked = "".join(
+        f", {_encoded(rows, column, vocabularies.get(column)).format(f'r.{rows.value(column)}')} AS c{i}"
+        for i, column in enumerate(columns)
+    )
+    query = f"SELECT p.base + r.step AS cell{picked} FROM {source}"
+    grids, placed, hit = _scatter(store, query, len(columns), layout.cells)
+    return dict(zip(columns, grids, strict=True)) if placed == hit else None
+
+
+def _placed_rows(store: Store, rows: Rows, keys: pd.DataFrame, layout: Layout) -> str:
+    """SQL of the rows r that have a place p in the layout."""
+    _register_places(store, keys, layout)
+    join = " AND ".join(f"r.{part} = p.{part}" for part in rows.keys) or "true"
+    return f"{rows.view} r JOIN places p ON {join} WHERE r.step BETWEEN p.first AND p.last"
+
+
+def _register_places(store: Store, keys: pd.DataFrame, layout: Layout) -> None:
+    """The table `places` in DuckDB: by key, the range of steps laid out, and cell = base + step."""
+    import pyarrow as pa
+
+    columns: dict[str, Any] = {
+        f"k{i}": pa.array(keys[name], pa.string()) for i, name in enumerate(keys.columns)
+    }
+    columns |= {
+        "run": np.arange(len(layout.start)),
+        "base": layout.offsets[:-1] - layout.start,
+        "first": layout.start,
+        "last": layout.start + layout.lengths - 1,
+    }
+    store.register("places", pa.table(columns))
+
+
+def _encoded(rows: Rows, column: str, vocabulary: Sequence[str] | None) -> str:
+    """SQL, with {0} for the value, of what goes into the grid."""
+    if column not in rows.texts:
+        return "coalesce({0}, 'NaN'::DOUBLE)"
+    words = literals(list(vocabulary or ())).replace("{", "{{").replace("}", "}}")
+    other = len(vocabulary or ()) + 1
+    return f"CASE WHEN {{0}} IS NULL THEN 0.0 ELSE CAST(coalesce(nullif(list_position({words}, {{0}}), 0), {other}) AS DOUBLE) END"
+
+
+def _scatter(store: Store, query: str, columns: int, cells: int) -> tuple[list[Array], int, int]:
+    """The grids that `query` (cell, c0, c1, ...) fills, how many rows it placed, and how many cells they hit."""
+    grids: list[Array] = [allocate((cells,), scratch=store.scratch, beside=columns) for _ in range(columns)]
+
+    def blank(part: slice) -> None:
+        grids[0][part].view(np.uint32).fill(_UNTOUCHED)
+        for grid in grids[1:]:
+            grid[part].fill(np.nan)
+
+    # rows go straight to grids in memory, but by stretch to grids in files
+    stretches = Stretches(cells, columns, scratch=store.scratch) if in_file(grids[0]) else None
+    placed = 0
+    with np.errstate(over="ignore"), stretches or nullcontext():  # what overflows is infinite, and looked for
+        if stretches is None:
+            blank(slice(None))
+        for batch in store.batches(query):
+            cell, *values = (batch.column(i).to_numpy() for i in range(columns + 1))
+            placed += len(cell)
+            if stretches is None:
+                for grid, column in zip(grids, values, strict=True):
+                    grid[cell] = column
+            else:
+                stretches.add(cell, values)
+        if stretches is not None:
+            stretches.scatter(grids, blank)
+    return grids, placed, cells - _settle(grids[0])
+
+
+def _settle(grid: Array) -> int:
+    """How many cells no row was put to; they become plain NaN."""
+    count = 0
+    for part in pieces(len(grid)):
+        untouched = grid[part].view(np.uint32) == _UNTOUCHED
+        here = int(np.count_nonzero(untouched))
+        if here:
+            grid[part][untouched] = np.nan
+        count += here
+    return count
+
+
+def _aggregated(
+    store: Store,
+    rows: Rows,
+    columns: Sequence[str],
+    *,
+    source: str,
+    values: Sequence[str],
+    findings: Findings,
+) -> str:
+    """The query that makes one row of each step. Raises ForetellError for rows that are there twice, unless allowed."""
+    moments = (
+        f"SELECT count(*) AS n, count(DISTINCT r.instant) AS m, any_value(p.run) AS run FROM {source}"
+        f" GROUP BY p.base + r.step"
+    )
+    crowded, twice, most, runs = store.rows(
+        f"SELECT count(*) FILTER (WHERE n > 1), count(*) FILTER (WHERE m < n), max(n),"
+        f" count(DISTINCT run) FILTER (WHERE n > 1) FROM ({moments})"
+    )[0]
+    if twice:
+        _report_twice(store, rows, source=source, steps=twice, findings=findings)
+    ways = [rows.aggregation.get(column, "last" if column in rows.texts else "mean") for column in columns]
+    findings.note(
+        "aggregated",
+        f"{crowded:,} steps hold several rows of {rows.table.label} (up to {most:,}, in {runs:,} series): made one by "
+        + ", ".join(f"{way} ({column})" for column, way in zip(columns, ways, strict=True)),
+        crowded,
+    )
+    inner = ", ".join(f"r.{rows.value(c)} AS c{i}" for i, c in enumerate(columns))
+    outer = ", ".join(
+        f"{value.format(METHODS[way].format(f'c{i}'))} AS c{i}"
+        for i, (value, way) in enumerate(zip(values, ways, strict=True))
+    )
+    return (
+        f"SELECT cell, {outer} FROM (SELECT p.base + r.step AS cell, r.instant AS instant, {inner} FROM {source})"
+        f" GROUP BY cell"
+    )
+
+
+def _report_twice(store: Store, rows: Rows, *, source: str, steps: int, findings: Findings) -> None:
+    """Rows of one key and time are an error: raised, or where the reading is tolerant, found; unless they are allowed."""
+    if rows.allowed:
+        findings.note("repeated", f"{steps:,} steps hold rows of one time in {rows.table.label}", steps)
+        return
+    error = _twice(store, rows, source)
+    if not rows.tolerant:
+        raise error
+    findings.error("duplicates", f"{error} ({steps:,} such steps)", steps)
+
+
+def _twice(store: Store, rows: Rows, source: str) -> ForetellError:
+    listed = ", ".join([*(f"r.{part}" for part in rows.keys), "r.moment"])
+    found = store.rows(
+        f"SELECT {listed}, min(r.file), max(r.file), count(*) FROM {source} GROUP BY {listed}, r.instant"
+        f" HAVING count(*) > 1 ORDER BY {listed} LIMIT 1"
+    )[0]
+    where = spell_key(rows.key, found[: len(rows.key)])
+    files = f" ({within(*found[-3:-1]).strip()})" if found[-2] else ""
+    unkeyed = (
+        ""
+        if where
+        else " The table has no item_id: if its rows concern single items, name that column item_id."
+    )
+    return ForetellError(
+        f"{where + ': ' if where else ''}{found[-1]} rows at {spell_moment(found[-4])} in {rows.table.label}, expected one{files}."
+        f" Remove the extra ones, or say how to join them: aggregation={{{rows.columns[0]!r}: 'sum'}}.{unkeyed}"
+    )
+
+
+def spread(
+    store: Store,
+    grids: Mapping[str, Array],
+    *,
+    groups: Layout,
+    group: NDArray[np.int64],
+    layout: Layout,
+) -> dict[str, Array]:
+    """Grids laid out by `groups` as grids of items: item i reads those of group[i], nothing where that is -1."""
+    out = {name: allocate((layout.cells,), scratch=store.scratch, beside=len(grids)) for name in grids}
+    for grid in out.values():
+        grid.fill(np.nan)
+    for first, last in layout.chunks():
+        item, step = layout.expand(first, last)
+        owner = group[item]
+        within = layout.start[item] + step - groups.start[owner]
+        there = (owner >= 0) & (within >= 0) & (within < groups.lengths[owner])
+        index = (groups.offsets[owner] + within)[there]
+        for name, grid in grids.items():
+            out[name][layout.offsets[first] : layout.offsets[last]][there] = grid[index]
+    return out

@@ -1,0 +1,182 @@
+"""Related tables as the user gives them: whom a row concerns, and which columns it has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from foretell.data.schema import Schema
+from foretell.errors import ForetellError, nearest
+from foretell.ingest.context import TIME_NAMES, Names, Reader
+from foretell.ingest.item_metadata import Metadata, match
+from foretell.ingest.keyed_rows import Rows, Spans, find_spans, spell_key
+from foretell.ingest.sources import open_table
+from foretell.ingest.table import Table
+
+_OF_TEXT: Final = ("first", "last", "min", "max")
+_NEVER: Final = np.iinfo(np.int64).min // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """A related table after pass one."""
+
+    rows: Rows
+    spans: Spans
+    item_keyed: bool  # its key is the items' whole key: every row concerns one item
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A related table and whom it concerns."""
+
+    rows: Rows
+    spans: Spans
+    item_keyed: bool
+    group: NDArray[np.int64]  # [N] which key of `spans` each item has; -1 for none
+
+    def reach(self, column: str) -> NDArray[np.int64]:
+        """[N] the last ordinal at which a column has a value for each item; very early where it has none."""
+        position = self.rows.columns.index(column)
+        last = np.where(self.spans.seen[:, position] > 0, self.spans.last[:, position], _NEVER)
+        return np.append(last, _NEVER)[self.group]  # the appended entry answers for -1
+
+
+def read_related(
+    reader: Reader, source: object, *, name: str, names: Names, metadata: Metadata | None
+) -> Related:
+    """Open a related table, find its key and columns, and group it. Raises ForetellError for what cannot be read."""
+    options = reader.options
+    table = open_table(reader.store, source, name=name, dates=options.date_format, decimal=options.decimal)
+    timestamp = table.whole(table.find(names.timestamp, ()) or table.require(None, TIME_NAMES, "timestamp="))
+    key = reader.key_in(table, names)
+    declared = {*options.known, *options.past, options.open}
+    if not key and metadata is not None:
+        key = {c: c for c in metadata.texts.columns if c in table.kinds and c not in declared}
+    if not key and name != "holidays":
+        reader.findings.note(
+            "by_time",
+            f"{table.label} has no column of the item's key: its values count for every item",
+        )
+    columns = _value_columns(reader, table, {*key.values(), timestamp}, names)
+    reader.report_lacking(table, columns)
+    texts = [c for c in columns if _is_text(table, c, reader.schema)]
+    asked = {c: way for c, way in options.aggregation.items() if c in columns}
+    for column in asked:
+        if column in texts and asked[column] not in _OF_TEXT:
+            raise ForetellError(
+                f"aggregation of {column!r}: {asked[column]!r} needs numbers, the column holds text."
+                f" For text there are: {', '.join(_OF_TEXT)}."
+            )
+    usual = {options.open: "max"} if options.open in columns else {}  # open at some time of a step is open
+    rows = reader.rows(
+        table, key, timestamp, columns=columns, texts=texts, usual={c: w for c, w in usual.items() if c}, asked=asked
+    )  # fmt: skip
+    twin = reader.twin
+    same = twin is not None and twin.is_source(source)
+    spans = twin.join(rows) if twin is not None and same else find_spans(reader.store, rows, reader.findings)
+    return Related(rows, spans, tuple(key) == tuple(names.key))
+
+
+def _value_columns(reader: Reader, table: Table, taken: set[str], names: Names) -> list[str]:
+    columns = [c for c in table.kinds if c not in taken]
+    schema, options = reader.schema, reader.options
+    if schema is not None:
+        return [c for c in columns if schema.roles.get(c) in ("known", "past")]
+    if names.target in columns and names.target not in (*options.known, *options.past):
+        columns.remove(names.target)
+        reader.findings.note(
+            "unused", f"{table.label}: {names.target!r} not used, it is the target's name", 1
+        )
+    for column in columns:
+        if table.kinds[column] in ("time", "other"):
+            what = "dates" if table.kinds[column] == "time" else "something else"
+            raise ForetellError(
+                f"column {column!r} of {table.label} must hold numbers, true and false, or text; it holds {what}."
+                f" Turn it into a number (days since then) or drop it."
+            )
+    return columns
+
+
+def _is_text(table: Table, column: str, schema: Schema | None) -> bool:
+    return table.kinds[column] == "text" if schema is None else column in schema.vocabularies
+
+
+def check_columns(reader: Reader, tables: Sequence[Related], target: Table) -> None:
+    """Raises ForetellError for a column that an option or a model names and that is not there."""
+    have = [column for table in tables for column in table.rows.columns]
+    if reader.schema is not None:
+        _check_schema(have, [column for table in tables for column in table.rows.table.kinds], reader.schema)
+        return
+    twice = sorted({column for column in have if have.count(column) > 1})
+    if twice:
+        raise ForetellError(f"column {twice[0]!r} is in two related tables. Rename one of them.")
+    o = reader.options
+    declared = {"known": o.known, "past": o.past, "open": (o.open,) if o.open else ()}
+    for argument, names in declared.items():
+        for name in names:
+            if name not in have:
+                raise _undeclared(argument, name, have, target)
+    if o.open and any(o.open in table.rows.texts for table in tables):
+        raise ForetellError(f"the open column {o.open!r} must be 0 or 1, but it holds text.")
+    for argument, asked in (("aggregation", o.aggregation), ("filling", o.filling)):
+        for name in asked:
+            if name not in (*have, *target.kinds, "target"):
+                raise ForetellError(
+                    f"{argument} names {name!r}, which is neither the target nor a related column."
+                    f"{nearest(name, have)} There are: {', '.join(dict.fromkeys(('target', *have)))}."
+                )
+
+
+def _undeclared(argument: str, name: str, have: Sequence[str], target: Table) -> ForetellError:
+    hint = nearest(name, have)
+    if name in target.kinds:
+        hint = " It is in the target table: give that table as related= too."
+    listed = f"They have: {', '.join(have)}." if have else "No related column was given."
+    return ForetellError(f"{argument} column {name!r} is in no related table.{hint} {listed}")
+
+
+def _check_schema(have: Sequence[str], given: Sequence[str], schema: Schema) -> None:
+    for column, role in schema.roles.items():
+        if role in ("known", "past") and column not in have:
+            raise ForetellError(
+                f"the model was trained with the {role} column {column!r}, which no related table has."
+                f"{nearest(column, given)} Give it as it was given in training."
+            )
+
+
+def join(
+    reader: Reader, tables: Sequence[Related], keys: pd.DataFrame, metadata: Metadata | None
+) -> list[Joined]:
+    """The tables with the group that each item of `keys` belongs to; items that a table lacks are reported."""
+    identity = _with_metadata(keys, metadata, tables)
+    joined = []
+    for table in tables:
+        group = match(identity, table.spans.keys)
+        absent = np.flatnonzero(group < 0)
+        if len(absent):
+            first = spell_key(list(keys.columns), list(keys.iloc[absent[0]]))
+            reader.findings.warn(
+                "no_related",
+                f"{len(absent):,} items have no rows in {table.rows.table.label}, first {first}: they count as missing",
+                len(absent),
+            )
+        joined.append(Joined(table.rows, table.spans, table.item_keyed, group))
+    return joined
+
+
+def _with_metadata(keys: pd.DataFrame, metadata: Metadata | None, tables: Sequence[Related]) -> pd.DataFrame:
+    """The keys with those columns of the metadata beside them that a related table is keyed by."""
+    needed = {part for table in tables for part in table.rows.key} - set(keys.columns)
+    if not needed or metadata is None:
+        return keys
+    row = match(keys, metadata.keys)
+    rows = (
+        metadata.texts[list(needed)].take(np.maximum(row, 0)).where((row >= 0)[:, None], None)
+    )  # -1: no metadata
+    return keys.assign(**{name: rows[name].to_numpy(object) for name in needed})

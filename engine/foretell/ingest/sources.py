@@ -1,0 +1,265 @@
+"""Opens what a user hands in - frames, files, globs - as tables of one in-memory DuckDB."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from foretell.errors import ForetellError
+from foretell.ingest.csv_files import Header, lacking, read_headers, sampled_columns
+from foretell.ingest.sql_source import Sql, spool
+from foretell.ingest.store import Store, literal, literals, quoted
+from foretell.ingest.table import Kind, Table, _with_point, _words
+
+_COSTLY: Final = 1 << 24  # bytes of text from which rows are kept as Parquet between the passes
+_NUMBERS: Final = (
+    "INT",
+    "UINT",
+    "BIGINT",
+    "UBIGINT",
+    "SMALLINT",
+    "TINYINT",
+    "HUGEINT",
+    "FLOAT",
+    "DOUBLE",
+    "DECIMAL",
+)
+_INSTANTS: Final = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ", "TIMESTAMPTZ_NS")
+_FILE: Final = "foretell's file"  # the column that says which file a row stands in
+_CSV: Final = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".csv.zst")
+_PARQUET: Final = (".parquet", ".pq", ".parq")
+
+
+def open_table(
+    store: Store, source: object, *, name: str, dates: str | None = None, decimal: str = "."
+) -> Table:
+    """`source` as a table that messages call `name`; `dates` is the format of its dates where they are not ISO.
+
+    `decimal` is the decimal mark of its numbers where they are text.
+    A source is a frame (pandas, polars, Arrow), a path, a glob, a list of paths, or `Sql`.
+    """
+    view = f"raw_{name.strip(']').replace('[', '_')}"
+    parts = source if isinstance(source, (list, tuple)) else [source]
+    paths = [os.fspath(part) for part in parts if isinstance(part, (str, os.PathLike))]
+    if isinstance(source, Sql):
+        table = _open_sql(store, source, view, name)
+    elif paths and len(paths) == len(parts):
+        table = _open_files(store, paths, view, name, dates=dates, decimal=decimal)
+    else:
+        arrow = _as_arrow(source, name)
+        if not arrow.schema.names:
+            raise ForetellError(f"the {name} table has no columns.")
+        if getattr(arrow, "num_rows", 1) == 0 and name != "items":  # whose columns then have no type either
+            raise ForetellError(f"the {name} table has no rows.")
+        store.register(view, arrow)
+        table = _typed_table(store, f"the {name} table", view, arrow.schema)
+    return replace(table, dates=dates, decimal=decimal)
+
+
+def _open_files(
+    store: Store, patterns: Sequence[str], view: str, name: str, *, dates: str | None, decimal: str
+) -> Table:
+    paths = _matching(patterns, name)
+    label = f"the {name} table ({os.path.basename(patterns[0].rstrip('/'))}{', ...' if len(patterns) > 1 else ''})"
+    if paths[0].lower().endswith(_PARQUET):
+        return _open_parquet(store, paths, view, label)
+    headers = read_headers(paths)
+    headers = [header for header in headers if header.sample] or headers[:1]  # a header alone adds no row
+    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for header in headers:
+        groups.setdefault((header.delimiter, header.names), []).append(header.path)
+    # Columns are read as plain text. Casting that text ourselves keeps an id such as 007 as it is, and lets a message
+    # name the very row that does not parse. Nothing is left for DuckDB to guess, so what it refuses is really broken.
+    selects = [f"SELECT * FROM {_read_csv(files, *what)}" for what, files in groups.items()]
+    store.execute(f"CREATE VIEW {view} AS {' UNION ALL BY NAME '.join(selects)}")
+    table = _typed_table(store, label, view, None, lacking((header.path, header.names) for header in headers))
+    costly = sum(os.path.getsize(header.path) for header in headers) > _COSTLY
+    return replace(table, kinds=table.kinds | _spelt_kinds(store, headers, dates, decimal), costly=costly)
+
+
+def _read_csv(files: Sequence[str], delimiter: str, names: Sequence[str]) -> str:
+    columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in names)
+    return (
+        f"read_csv({literals(files)}, auto_detect = false, header = true, delim = {literal(delimiter)}, quote = '\"',"
+        f" escape = '\"', columns = {{{columns}}}, filename = {literal(_FILE)})"
+    )
+
+
+def _open_parquet(store: Store, paths: Sequence[str], view: str, label: str) -> Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schemas = []
+    for path in paths:
+        try:
+            schemas.append(pq.read_schema(path))
+        except (pa.ArrowInvalid, OSError) as error:
+            raise ForetellError(f"{path} is no Parquet file, or not a whole one: {error}") from error
+    store.execute(
+        f"CREATE VIEW {view} AS SELECT *"
+        f" FROM read_parquet({literals(paths)}, union_by_name = true, filename = {literal(_FILE)})"
+    )
+    columns = zip(paths, (schema.names for schema in schemas), strict=True)
+    return _typed_table(store, label, view, schemas[0], lacking(columns))
+
+
+def _spelt_kinds(store: Store, headers: Sequence[Header], dates: str | None, decimal: str) -> dict[str, Kind]:
+    """What the text of each column spells in the sample; a column of nothing but gaps counts as numbers."""
+    import pyarrow as pa
+
+    sample = sampled_columns(headers)
+    form = f"try_strptime(c, {literal(dates)})" if dates else "NULL"
+    kinds: dict[str, Kind] = {}
+    for name, values in sample.items():
+        store.register("sample", pa.table({"c": pa.array(values, pa.string())}))
+        total, numbers, booleans, times = store.rows(
+            f"SELECT count(c), count(TRY_CAST({_with_point('c', decimal)} AS DOUBLE)), count(*) FILTER (lower(c) IN ('true', 'false')),"
+            f" count(coalesce(TRY_CAST(c AS TIMESTAMP), {form}))"
+            f" FROM (SELECT trim(c) AS c FROM sample WHERE trim(c) NOT IN {_words()})"
+        )[0]
+        likely: list[tuple[int, Kind]] = [(numbers, "number"), (booleans, "boolean"), (times, "time")]
+        kinds[name] = next((kind for count, kind in likely if count == total), "text")
+    return kinds
+
+
+def _open_sql(store: Store, source: Sql, view: str, name: str) -> Table:
+    import pyarrow.parquet as pq
+
+    file = store.spooled(f"{view}.parquet")
+    spool(source, store, file)
+    if not store.rows(f"SELECT count(*) FROM read_parquet({literal(file)})")[0][0]:
+        raise ForetellError(f"the {name} table ({source.shown}): the query found no rows.")
+    store.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet({literal(file)})")
+    return _typed_table(store, f"the {name} table ({source.shown})", view, pq.read_schema(file))
+
+
+def _typed_table(
+    store: Store, label: str, view: str, schema: Any, lacking: Mapping[str, str] | None = None
+) -> Table:
+    dtypes = _describe(store, view)
+    file = quoted(_FILE) if dtypes.pop(_FILE, None) else "NULL"
+    kinds = {column: _kind(dtype) for column, dtype in dtypes.items()}
+    textual = frozenset(column for column, kind in kinds.items() if kind == "text")
+    fractional = frozenset(column for column in kinds if _has_fractions(dtypes[column]))
+    instants = [c for c in kinds if dtypes[c] in _INSTANTS]
+    own = {c: getattr(schema.field(c).type, "tz", None) for c in instants if c in schema.names}
+    zones = {c: own.get(c) or "UTC" for c in instants}
+    return Table(label, view, kinds, textual, fractional, zones, store.timezone, file, lacking or {})
+
+
+def _has_fractions(dtype: str) -> bool:
+    return dtype in ("FLOAT", "DOUBLE") or (dtype.startswith("DECIMAL") and not dtype.endswith(",0)"))
+
+
+def _matching(patterns: Sequence[str], name: str) -> list[str]:
+    """The files that `patterns` stand for; all of one kind."""
+    paths = [path for pattern in patterns for path in _files_of(pattern, name)]
+    endings = {_PARQUET if p.lower().endswith(_PARQUET) else _CSV for p in paths}
+    odd = next((p for p in paths if not p.lower().endswith(_PARQUET + _CSV)), None)
+    kinds = f"CSV ({', '.join(_CSV[:3])}) or Parquet ({_PARQUET[0]})"
+    if odd is not None:
+        raise ForetellError(f"{name}: {odd!r} must be {kinds}. Save it as one of these.")
+    if len(endings) > 1:
+        raise ForetellError(f"{name}: the files of {patterns[-1]!r} must all be {kinds}, not some of each.")
+    return paths
+
+
+def _files_of(pattern: str, name: str) -> list[str]:
+    if Path(pattern).is_file():
+        return [pattern]
+    if Path(pattern).is_dir():
+        paths = sorted(str(p) for p in Path(pattern).rglob("*") if p.name.lower().endswith(_PARQUET + _CSV))
+    else:
+        paths = sorted(p for p in glob.glob(pattern, recursive=True) if Path(p).is_file())
+    if not paths:
+        if Path(pattern).is_dir():
+            raise ForetellError(f"{name}: the folder {pattern!r} holds no CSV or Parquet file.")
+        what = "no file matches" if glob.has_magic(pattern) else "no such file:"
+        raise ForetellError(f"{name}: {what} {pattern!r}. Give a CSV or Parquet file, or a glob of them.")
+    return paths
+
+
+def _describe(store: Store, view: str) -> dict[str, str]:
+    return {row[0]: str(row[1]) for row in store.rows(f"DESCRIBE SELECT * FROM {view}")}
+
+
+def _kind(dtype: str) -> Kind:
+    if dtype == "BOOLEAN":
+        return "boolean"
+    if dtype.startswith(("VARCHAR", "ENUM", "UUID")):
+        return "text"
+    if dtype.startswith(("TIMESTAMP", "DATE")):
+        return "time"
+    if dtype.startswith((*_NUMBERS, '"NULL"', "NULL", "USMALLINT", "UTINYINT", "UHUGEINT", "BIGNUM")):
+        return "other" if dtype.endswith("]") or dtype == "INTERVAL" else "number"
+    return "other"
+
+
+def _as_arrow(source: Any, name: str) -> Any:
+    import pyarrow as pa
+
+    if isinstance(source, pd.DataFrame):
+        return _readable_types(_from_pandas(source, name))
+    if type(source).__module__.startswith("polars") and hasattr(source, "collect"):
+        source = source.collect()
+    if hasattr(source, "to_table") and not isinstance(source, pa.Table):
+        source = source.to_table()
+    if hasattr(source, "__arrow_c_stream__"):
+        table = pa.table(source)
+        _refuse_twins(table.column_names, name)
+        return _readable_types(table)
+    raise ForetellError(
+        f"{name} must be a pandas, polars or Arrow table, a path, a glob or foretell.Sql, got {type(source).__name__}"
+    )
+
+
+def _refuse_twins(names: Sequence[str], name: str) -> None:
+    twice = next((column for column in names if names.count(column) > 1), None)
+    if twice is not None:
+        raise ForetellError(f"the {name} table has the column {twice!r} twice. Rename one of them.")
+
+
+def _from_pandas(frame: pd.DataFrame, name: str) -> Any:
+    import pyarrow as pa
+
+    if any(level is not None for level in frame.index.names):
+        frame = frame.reset_index()
+    frame = frame.rename(columns=str)
+    _refuse_twins(list(frame.columns), name)
+    columns = {}
+    for column in frame.columns:
+        values = frame[column]
+        if isinstance(values.dtype, pd.PeriodDtype):
+            values = values.dt.start_time
+        try:
+            columns[column] = pa.Array.from_pandas(values)
+            if values.dtype == object and getattr(columns[column].type, "tz", None):  # offsets may differ
+                columns[column] = pa.Array.from_pandas(values.astype(str).where(values.notna(), None))
+        except (pa.ArrowException, OverflowError):  # an object column of several types: its text decides
+            columns[column] = pa.array(
+                [_spelt(v) if there else None for v, there in zip(values, values.notna(), strict=True)]
+            )
+    return pa.table(columns)
+
+
+def _spelt(value: object) -> str:
+    """A value as text, as DuckDB spells it: 7.0 is 7, True is true."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _readable_types(table: Any) -> Any:
+    """`table` with the numbers that DuckDB cannot scan (half floats, decimals of 256 bits) as float64."""
+    import pyarrow as pa
+
+    for position, column in enumerate(table.schema):
+        if pa.types.is_float16(column.type) or pa.types.is_decimal256(column.type):
+            table = table.set_column(position, column.name, table.column(position).cast(pa.float64()))
+    return table

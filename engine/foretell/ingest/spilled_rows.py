@@ -1,0 +1,80 @@
+"""Rows in any order onto a grid that lives in a file: gathered by stretch of the grid first, so that each is written once.
+
+Put where they belong as they come, shuffled rows touch every page of the file again and again, and the disk writes each page as
+often. Gathered they go to the disk twice, from front to back.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import IO, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foretell.data.arrays import Array
+from foretell.system.big_arrays import no_room
+
+CELLS: Final = 1 << 24  # of a stretch: 64 MB of each column; a power of two
+_MOST: Final = 256  # stretches: each has an open file
+
+
+class Stretches:
+    """Gathers the rows of grids of equal length, and puts them there stretch by stretch. A context manager."""
+
+    def __init__(self, cells: int, columns: int, *, scratch: str | os.PathLike[str] | None) -> None:
+        self._cells = cells
+        self._bits = (max(CELLS, -(-cells // _MOST)) - 1).bit_length()  # a stretch has 2 ** bits cells
+        self._row = np.dtype([("cell", np.uint32), ("values", np.float32, (columns,))])
+        self._folder = tempfile.gettempdir() if scratch is None else os.fspath(scratch)
+        self._files: list[IO[bytes]] = []
+        self._open = ExitStack()
+
+    def __enter__(self) -> Stretches:
+        for _ in range(0, self._cells, 1 << self._bits):
+            file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # the stack closes it
+            self._files.append(self._open.enter_context(file))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def add(self, cell: NDArray[np.int64], values: Sequence[NDArray[Any]]) -> None:
+        """Keep rows: the cell of each, and its value of each grid. Raises ForetellError when the disk is full."""
+        stretch = (cell >> self._bits).astype(np.uint8)
+        order = np.argsort(
+            stretch, kind="stable"
+        )  # of bytes: a counting sort; the last of two rows of a cell stays the last
+        rows = np.empty(len(cell), self._row)
+        rows["cell"] = (cell & ((1 << self._bits) - 1))[order]
+        for i, column in enumerate(values):
+            rows["values"][:, i] = column[order]
+        ends = np.cumsum(np.bincount(stretch, minlength=len(self._files)))
+        try:
+            for file, first, last in zip(self._files, [0, *ends[:-1]], ends, strict=True):
+                _write(file, rows[first:last])
+        except OSError as error:
+            raise no_room("a table of the rows of a grid", self._folder, error) from error
+
+    def scatter(self, grids: Sequence[Array], blank: Callable[[slice], None]) -> None:
+        """Put the rows to their cells; before that `blank` is called with each stretch of the grids."""
+        for file, part in zip(self._files, self._parts(), strict=True):
+            blank(part)
+            file.seek(0)
+            rows = np.fromfile(file, self._row)
+            for i, grid in enumerate(grids):
+                grid[part][rows["cell"]] = rows["values"][:, i]
+
+    def _parts(self) -> Iterator[slice]:
+        size = 1 << self._bits
+        return (slice(first, min(first + size, self._cells)) for first in range(0, self._cells, size))
+
+
+def _write(file: IO[bytes], rows: NDArray[Any]) -> None:
+    """All of the rows: an unbuffered file may take them in several goes."""
+    left = memoryview(rows.tobytes())
+    while len(left):
+        left = left[file.write(left) :]

@@ -1,0 +1,126 @@
+"""`Store`: one in-memory DuckDB."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import pandas as pd
+
+from foretell.errors import ForetellError
+from foretell.ingest.csv_files import broken
+from foretell.system.big_arrays import SHARE, memory
+
+BATCH_ROWS: Final = (
+    1 << 17
+)  # rows of one Arrow batch: a few MB, so memory stays flat however long the table is
+_SETTINGS: Final = (
+    "SET TimeZone = 'UTC'",
+    "SET preserve_insertion_order = false",  # nothing here depends on the order of rows, and order costs memory
+    "SET autoinstall_known_extensions = false",  # never download anything
+    "SET enable_progress_bar = false",
+    "SET streaming_buffer_size = '64MB'",  # DuckDB's threads read on while rows are put on the grid
+)
+_LEAST_MEMORY: Final = 1 << 30  # bytes that DuckDB may use at least; past its limit it spills to disk
+
+
+def quoted(name: str) -> str:
+    """`name` as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """`text` as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def literals(texts: Sequence[str]) -> str:
+    """`texts` as an SQL list of strings."""
+    return "[" + ", ".join(map(literal, texts)) + "]::VARCHAR[]"
+
+
+class Store:
+    """One in-memory DuckDB; a context manager. What DuckDB rejects becomes a ForetellError."""
+
+    def __init__(self, timezone: str | None = None, *, scratch: str | os.PathLike[str] | None = None) -> None:
+        import duckdb
+
+        self.timezone = timezone  # whose clock counts for times with an offset or a zone; None: their own
+        self.scratch: Final = os.fspath(scratch or tempfile.gettempdir())  # for what does not fit into memory
+        self._failure: type[Exception] = duckdb.Error
+        self._connection: Any = duckdb.connect()
+        self._spooled: tempfile.TemporaryDirectory[str] | None = None
+        spill = os.path.join(self.scratch, f"foretell-{os.getpid()}")
+        limit = f"SET memory_limit = '{max(memory() // SHARE, _LEAST_MEMORY)}B'"  # the grids need memory too
+        for setting in (*_SETTINGS, f"SET temp_directory = {literal(spill)}", limit):
+            self._connection.execute(setting)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+        if self._spooled is not None:
+            self._spooled.cleanup()
+
+    def spooled(self, name: str) -> str:
+        """The path of a file called `name` that lives as long as the store."""
+        if self._spooled is None:
+            self._spooled = tempfile.TemporaryDirectory(prefix="foretell-", dir=self.scratch)
+        return os.path.join(self._spooled.name, name)
+
+    def execute(self, sql: str) -> None:
+        """Run a statement for its effect."""
+        try:
+            self._connection.execute(sql)
+        except self._failure as error:
+            raise _unreadable(error) from error
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """All rows of a small result."""
+        try:
+            rows: list[tuple[Any, ...]] = self._connection.execute(sql).fetchall()
+        except self._failure as error:
+            raise _unreadable(error) from error
+        return rows
+
+    def frame(self, sql: str) -> pd.DataFrame:
+        """A small result as a frame."""
+        try:
+            frame: pd.DataFrame = self._connection.execute(sql).df()
+        except self._failure as error:
+            raise _unreadable(error) from error
+        return frame
+
+    def batches(self, sql: str) -> Iterator[Any]:
+        """A result of any size as a stream of Arrow record batches."""
+        try:
+            relation = self._connection.sql(sql)
+            # `to_arrow_reader` is the name since DuckDB 1.5, `fetch_arrow_reader` the one before
+            read = (
+                relation.to_arrow_reader
+                if hasattr(relation, "to_arrow_reader")
+                else relation.fetch_arrow_reader
+            )
+            with read(BATCH_ROWS) as reader:
+                yield from reader
+        except (self._failure, OSError) as error:  # Arrow wraps what DuckDB raises in the middle of a stream
+            raise _unreadable(error) from error
+
+    def register(self, name: str, table: Any) -> None:
+        """Make an Arrow table or a frame readable under `name`."""
+        try:
+            self._connection.register(name, table)
+        except self._failure as error:
+            raise _unreadable(error) from error
+
+
+def _unreadable(error: Exception) -> ForetellError:
+    line = broken(str(error))
+    if line is not None:
+        return ForetellError(line)
+    text = str(error).split("LINE 1:")[0]  # what follows is our own SQL
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return ForetellError("the data cannot be read: " + " ".join(lines[:4]))

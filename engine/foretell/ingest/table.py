@@ -1,0 +1,175 @@
+"""`Table`: a table in a `Store`, and the SQL that reads its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from foretell.data.frequency import Frequency
+from foretell.errors import ForetellError, nearest
+from foretell.ingest.store import literal, quoted
+from foretell.ingest.time_zones import carries_zone, spelt_instant, spelt_wall, stored_wall
+
+Kind = Literal["number", "boolean", "text", "time", "other"]
+MISSING: Final = (
+    "",
+    "NA",
+    "N/A",
+    "NaN",
+    "nan",
+    "null",
+    "NULL",
+    "None",
+)  # read as "no value" where a number stands
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table in a `Store`. Tables from CSV hold nothing but text; `kinds` says what the text spells."""
+
+    label: str  # how messages call it, "the target table (sales.csv)"
+    view: str  # its name in DuckDB, quoted
+    kinds: dict[str, Kind]  # column -> kind, in order
+    textual: frozenset[str]  # columns that are stored as text
+    fractional: frozenset[str] = frozenset()  # columns that are stored as floating point, or with decimals
+    zones: Mapping[str, str] = field(default_factory=dict)  # columns stored as instants -> their time zone
+    local: str | None = None  # the zone that times with an offset or a zone are read in; None: their own
+    file: str = "NULL"  # SQL of the file that a row stands in
+    lacking: Mapping[str, str] = field(
+        default_factory=dict
+    )  # column -> the first file of several that lacks it
+    costly: bool = False  # a large text file, whose rows take longer to read than to write and read again
+    dates: str | None = None  # the format of dates in text, where they are not ISO
+    decimal: str = "."  # the decimal mark of numbers in text
+
+    def find(self, given: str | None, recognised: Sequence[str]) -> str | None:
+        """The column that `given` names, or the first recognised one; None when there is none."""
+        if given is not None:
+            return given if given in self.kinds else None
+        for name in recognised:
+            if name in self.kinds:
+                return name
+        folded = {name.lower(): name for name in reversed(self.kinds)}
+        return next((folded[name] for name in recognised if name in folded), None)
+
+    def require(self, given: str | None, recognised: Sequence[str], argument: str) -> str:
+        """As `find`; raises ForetellError with the nearest name when there is no such column."""
+        found = self.find(given, recognised)
+        if found is None:
+            wanted = given or recognised[0]
+            raise ForetellError(
+                f"{self.label} has no column {wanted!r}.{nearest(wanted, self.kinds)}"
+                f" It has: {', '.join(self.kinds)}. Name the right one with {argument}."
+            )
+        return self.whole(found)
+
+    def whole(self, column: str) -> str:
+        """`column`; raises ForetellError when one of several files lacks it."""
+        if column in self.lacking:
+            raise ForetellError(
+                f"{self.lacking[column]} has no column {column!r}, which other files of {self.label} have."
+                f" Add it, or leave that file out."
+            )
+        return column
+
+    def text(self, column: str) -> str:
+        """SQL of a column as text: 7 and 7.0 are one id; NaN and '' are none."""
+        name = quoted(column)
+        if column not in self.fractional:
+            return f"nullif(CAST({name} AS VARCHAR), '')"
+        real = f"nullif(CAST({name} AS DOUBLE), 'NaN'::DOUBLE)"
+        whole = f"TRY_CAST({real} AS BIGINT)"  # rounds, or is NULL where it does not fit
+        return (
+            f"coalesce(CAST(CASE WHEN {whole} = {real} THEN {whole} END AS VARCHAR), CAST({real} AS VARCHAR))"
+        )
+
+    def number(self, column: str) -> str:
+        """SQL of a column as DOUBLE; NULL where it is missing, NaN, or no number."""
+        name = quoted(column)
+        if self.kinds[column] == "boolean":
+            return f"CAST(TRY_CAST({name} AS BOOLEAN) AS DOUBLE)"
+        cast = "TRY_CAST" if column in self.textual else "CAST"
+        return f"nullif({cast}({self.spelt(column)} AS DOUBLE), 'NaN'::DOUBLE)"
+
+    def spelt(self, column: str) -> str:
+        """SQL of a column's numbers as SQL spells them."""
+        name = quoted(column)
+        return _with_point(name, self.decimal) if column in self.textual else name
+
+    def misspelt(self, column: str) -> str | None:
+        """SQL that is true where the text of a column should be a number and is not; None where it cannot be."""
+        if column not in self.textual:
+            return None
+        name = quoted(column)
+        wanted = (
+            f"{name} AS BOOLEAN" if self.kinds[column] == "boolean" else f"{self.spelt(column)} AS DOUBLE"
+        )
+        return f"({name} IS NOT NULL AND TRY_CAST({wanted}) IS NULL AND trim(CAST({name} AS VARCHAR)) NOT IN {_words()})"
+
+    def moment(self, column: str, frequency: Frequency) -> str:
+        """SQL of the TIMESTAMP (BIGINT for integer time) that a column holds; NULL where it does not parse."""
+        name, kind = quoted(column), self.kinds[column]
+        if frequency.unit == "step":
+            if kind not in ("number", "text"):
+                raise ForetellError(
+                    f"freq '1' means integer time, but {column!r} of {self.label} holds {_spoken(kind)}."
+                    f" Give the frequency of the dates, such as freq='D'."
+                )
+            real = f"TRY_CAST({name} AS DOUBLE)"  # 2.5 is no step: a plain cast would round it
+            return f"CASE WHEN {real} = floor({real}) THEN TRY_CAST({name} AS BIGINT) END"
+        if self.dates is not None and (column in self.textual or kind == "number"):
+            return self._formatted_moment(self.text(column), self.dates)
+        if column not in self.textual:
+            return self._stored_moment(name, column, frequency)
+        tails = {"Y": ("-01", "-01-01"), "Q": ("-01",), "M": ("-01",)}.get(frequency.unit, ())
+        return spelt_wall(name, tails, self.local)
+
+    def instant(self, column: str, frequency: Frequency, moment: str) -> tuple[str, str]:
+        """SQL of what tells two times apart that may share their `moment`, and of whether a row carries a zone."""
+        name = quoted(column)
+        plain = frequency.unit == "step" or self.dates is not None  # a format of the user's has no zones
+        if plain or not (column in self.textual or column in self.zones):
+            return moment, "false"
+        if column in self.zones:
+            return f"timezone('UTC', CAST({name} AS TIMESTAMPTZ))", f"{name} IS NOT NULL"
+        zoned = carries_zone(name)
+        return (
+            f"CASE WHEN {zoned} THEN coalesce(timezone('UTC', {spelt_instant(name)}), {moment}) ELSE {moment} END",
+            zoned,
+        )
+
+    def _formatted_moment(self, text: str, form: str) -> str:
+        """As the format says; ISO dates too, unless the format begins with a year and they could be taken for it."""
+        moment = f"try_strptime(trim({text}), {literal(form)})"
+        if form.startswith("%Y"):
+            return moment
+        return f"CASE WHEN regexp_matches({text}, '^\\s*\\d{{4}}-') THEN TRY_CAST({text} AS TIMESTAMP) ELSE {moment} END"
+
+    def _stored_moment(self, name: str, column: str, frequency: Frequency) -> str:
+        kind = self.kinds[column]
+        if column in self.zones:
+            return stored_wall(name, self.zones[column], self.local)
+        if kind == "time":
+            return f"CAST({name} AS TIMESTAMP)"
+        if kind == "number" and frequency.unit == "Y":
+            year = f"CASE WHEN {name} BETWEEN 1678 AND 2261 AND {name} = floor({name}) THEN CAST({name} AS BIGINT) END"
+            return f"make_timestamp({year}, 1, 1, 0, 0, 0.0)"
+        raise ForetellError(
+            f"{column!r} of {self.label} holds {_spoken(kind)}, expected dates. For integer time give freq='1'."
+        )
+
+
+def _with_point(text: str, decimal: str) -> str:
+    """SQL of the text of a number with a decimal point in place of a comma; one that has a point is then no number."""
+    return (
+        text if decimal == "." else f"CASE WHEN NOT contains({text}, '.') THEN replace({text}, ',', '.') END"
+    )
+
+
+def _words() -> str:
+    return "(" + ", ".join(map(literal, MISSING)) + ")"
+
+
+def _spoken(kind: Kind) -> str:
+    return {"time": "dates", "number": "numbers", "boolean": "true and false"}.get(kind, kind)

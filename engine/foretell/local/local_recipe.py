@@ -1,0 +1,242 @@
+"""One model a series: across processes, each with a time limit, with seasonal naive to fall back on.
+
+A recipe of this kind is a `SeriesModel`; `LocalPredictor` makes forecasts of it, with the pooled regression taken out of
+each series first and put back afterwards.
+"""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import ClassVar, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foretell.data.arrays import Floats
+from foretell.data.panel import Panel
+from foretell.data.schema import Schema
+from foretell.local.pooled_regression import LEAST_OBSERVED, Explained, Pooled, chunks, unexplained
+from foretell.local.seasonal_naive import LocalForecast, seasonal_naive
+from foretell.local.statsforecast_adapter import fill_gaps
+from foretell.recipe.forecast import Forecast
+from foretell.recipe.levels import check_levels
+from foretell.recipe.protocols import State
+from foretell.recipe.task import Run, Task
+from foretell.system.processes import across_processes, cores
+from foretell.system.time_limit import TimeUp, time_limit
+
+Covariates = Literal["pooled", "none"]
+
+_FEW: Final = 24  # series that are done before a second process would have started
+_AT_ONCE: Final = 16  # series sent to a process together, at most
+
+
+# history [L] without NaN, season, horizon, levels -> mean [H], quantiles [H, Q]
+SeriesModel = Callable[[Floats, int, int, Sequence[float]], tuple[Floats, Floats]]
+
+
+class LocalRecipe(ABC):
+    """A recipe that forecasts series one by one, or all alike. Its fields, below, are declared with their defaults by each."""
+
+    __slots__ = ()
+
+    name: ClassVar[str]
+    season: int | None  # seasonal period in steps; None takes the panel's
+    covariates: Covariates
+
+    def fit(self, panel: Panel, task: Task, run: Run) -> LocalPredictor:
+        """Learn the pooled regression; a series is looked at when it is forecast."""
+        return LocalPredictor(self, _regression(panel, task.horizon, run.seed), task, run)
+
+    def load(self, schema: Schema, task: Task, state: State, run: Run) -> LocalPredictor:
+        """The predictor whose `state` this is."""
+        return LocalPredictor(self, Pooled.of_state(*state), task, run)
+
+    @abstractmethod
+    def forecast_all(
+        self, history: Floats, season: int, horizon: int, levels: Sequence[float], run: Run
+    ) -> LocalForecast:
+        """The forecast of each row of `history` [n, L]."""
+
+
+class SeriesRecipe(LocalRecipe):
+    """A local recipe that fits a model to one series at a time, across processes, within a time limit for each."""
+
+    __slots__ = ()
+
+    time_limit: float  # seconds a series, after which seasonal naive takes its place
+
+    @abstractmethod
+    def forecast_one(
+        self, values: Floats, season: int, horizon: int, levels: Sequence[float]
+    ) -> tuple[Floats, Floats]:
+        """[H] mean and [H, Q] quantiles of one series."""
+
+    def forecast_all(
+        self, history: Floats, season: int, horizon: int, levels: Sequence[float], run: Run
+    ) -> LocalForecast:
+        """The forecast of each row of `history` [n, L]."""
+        return fit_each(self.forecast_one, history, season, horizon, levels, run, limit=self.time_limit)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPredictor:
+    """A fitted recipe of local models: it forecasts what the pooled regression leaves of each series."""
+
+    recipe: LocalRecipe
+    pooled: Pooled
+    task: Task
+    run: Run
+
+    def predict(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
+        """Fit each series of the panel and forecast it from its origin on."""
+        wanted = self.task.levels if levels is None else check_levels(levels)
+        n, horizon = len(panel), self.task.horizon
+        mean, quantiles = np.empty((n, horizon)), np.empty((n, horizon, len(wanted)))
+        failed = np.zeros(n, bool)
+        for items in chunks(panel, horizon, len(self.pooled.mean)):
+            part = self._chunk(panel, items, wanted)
+            mean[items], quantiles[items], failed[items] = part
+        return Forecast.build(panel, wanted, quantiles, mean, fallbacks=failed)
+
+    def state(self) -> State:
+        """The pooled regression; nothing of the series is kept."""
+        return self.pooled.state()
+
+    def _chunk(self, panel: Panel, items: NDArray[np.int64], levels: Sequence[float]) -> LocalForecast:
+        horizon = self.task.horizon
+        explained = (
+            self.pooled.explain(panel, items, horizon)
+            if self.recipe.covariates == "pooled" and self.pooled.useful
+            else unexplained(panel, items, horizon)
+        )
+        season = self.recipe.season or panel.season
+        left = self.recipe.forecast_all(explained.residual, season, horizon, levels, self.run)
+        mean = explained.location[:, None] + explained.scale[:, None] * (explained.ahead + left.mean)
+        quantiles = explained.location[:, None, None] + explained.scale[:, None, None] * (
+            explained.ahead[..., None] + left.quantiles
+        )
+        brief = np.flatnonzero(explained.brief)
+        if len(brief):
+            mean[brief], quantiles[brief] = self._without_history(panel, items[brief], levels)
+        return LocalForecast(mean, quantiles, left.failed & ~explained.brief)
+
+    def _without_history(
+        self, panel: Panel, items: NDArray[np.int64], levels: Sequence[float]
+    ) -> tuple[Floats, Floats]:
+        """[n, H] and [n, H, Q]: the regression plus the residuals that items had when treated as new."""
+        guess: Explained = self.pooled.explain(panel, items, self.task.horizon)
+        location, scale = guess.location[:, None], guess.scale[:, None]
+        middle = location + scale * guess.ahead
+        spread = scale[..., None] * self.pooled.quantiles(levels)
+        return middle + scale * self.pooled.bias, middle[..., None] + spread
+
+
+_SHARED: ContextVar[dict[tuple[int, int, int], tuple[Panel, Pooled]] | None] = ContextVar(
+    "_SHARED", default=None
+)
+
+
+@contextmanager
+def shared_regressions() -> Iterator[None]:
+    """Inside, recipes fitted on one and the same panel share its pooled regression instead of each learning it anew."""
+    token = _SHARED.set({})
+    try:
+        yield
+    finally:
+        _SHARED.reset(token)
+
+
+def _regression(panel: Panel, horizon: int, seed: int) -> Pooled:
+    shared = _SHARED.get()
+    key = (id(panel), horizon, seed)
+    if shared is None:
+        return Pooled.fit(panel, horizon=horizon, seed=seed)
+    if key not in shared:
+        shared[key] = (
+            panel,
+            Pooled.fit(panel, horizon=horizon, seed=seed),
+        )  # the panel is kept, and so is its id
+    return shared[key][1]
+
+
+def fit_each(
+    model: SeriesModel,
+    history: Floats,
+    season: int,
+    horizon: int,
+    levels: Sequence[float],
+    run: Run,
+    *,
+    limit: float,
+) -> LocalForecast:
+    """Forecast each row of `history` [n, L] by a model of its own, given at most `limit` seconds.
+
+    Rows whose model fails are forecast by seasonal naive and marked. Across `run.processes` processes when there are
+    enough rows; a model must then be importable by name.
+    """
+    naive = seasonal_naive(history, season, horizon, levels)
+    rows = np.flatnonzero((~np.isnan(history)).sum(1) >= LEAST_OBSERVED)
+    batches = [rows[i : i + _AT_ONCE] for i in range(0, len(rows), _AT_ONCE)]
+    calls = (
+        (model, [_trimmed(history[i]) for i in batch], season, horizon, levels, limit) for batch in batches
+    )
+    workers = min(run.processes or cores(), len(batches))
+    if workers > 1 and len(rows) >= _FEW:
+        parts: Iterable[list[_Fit]] = across_processes(_fit_batch, calls, workers=workers)
+    else:
+        parts = (_fit_batch(*call) for call in calls)
+    for batch, part in zip(batches, _shown(parts, len(batches), run), strict=True):
+        for row, fit in zip(batch, part, strict=True):
+            naive.failed[row] = fit is None
+            if fit is not None:
+                naive.mean[row], naive.quantiles[row] = fit
+    return naive
+
+
+_Fit = tuple[Floats, Floats] | None
+
+
+def _fit_batch(
+    model: SeriesModel, series: list[Floats], season: int, horizon: int, levels: Sequence[float], limit: float
+) -> list[_Fit]:
+    """What a process does: one series after the other."""
+    return [_fit_one(model, values, season, horizon, levels, limit) for values in series]
+
+
+def _fit_one(
+    model: SeriesModel, values: Floats, season: int, horizon: int, levels: Sequence[float], limit: float
+) -> _Fit:
+    """Mean and quantiles, or None where the model failed, ran out of time or gave something that is no number."""
+    seen = values[~np.isnan(values)]
+    if np.ptp(seen) <= 1e-9 * np.abs(seen).max():  # a constant has an exact forecast
+        return np.full(horizon, seen[-1]), np.full((horizon, len(levels)), seen[-1])
+    try:
+        with time_limit(limit), warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            mean, quantiles = model(fill_gaps(values, season), season, horizon, levels)
+    except (Exception, TimeUp):  # whatever it is, the other series go on, and the forecast says so
+        return None
+    return (mean, quantiles) if np.isfinite(quantiles).all() and np.isfinite(mean).all() else None
+
+
+def _shown(parts: Iterable[list[_Fit]], count: int, run: Run) -> Iterable[list[_Fit]]:
+    """`parts`, with a progress bar when the run wants one."""
+    if not run.progress or count < 2:
+        return parts
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(
+        parts, description="fitting series", total=count, console=Console(stderr=True), transient=True
+    )
+
+
+def _trimmed(history: Floats) -> Floats:
+    """A history from its first observation on."""
+    return history[int((~np.isnan(history)).argmax()) :]

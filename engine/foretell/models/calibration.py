@@ -1,0 +1,121 @@
+"""Conformal adjustment of quantiles by what held-back windows say (Romano, Patterson and Candes 2019, NeurIPS).
+
+Each level is shifted by the quantile, at that level, of what its forecasts missed there, in units of the forecast's own
+distance from p10 to p90: a wide forecast is shifted further than a narrow one, and one without any width not at all.
+
+What all levels miss alike, as the median does, is trusted by the number of windows, the rest by the number of forecasts: the
+items of a window err alike, and a month that was better than foretold says little of the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foretell.data.arrays import Array
+from foretell.errors import ForetellError
+
+ENDS = (0.1, 0.9)  # the levels whose distance is the unit of a shift
+BUCKETS = 4  # parts of the horizon with shifts of their own, at most
+LEAST = 60  # forecasts (an item in a window) that it takes for more than one part
+CAUTION = 20  # forecasts at which shifts are halved: so many say little about the next window
+CAUTION_OF_WINDOWS = 4  # windows at which the shift of the median is halved
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldBack:
+    """Forecasts of windows that their model was not trained on, and the truth."""
+
+    quantiles: Array  # [K, N, H, Q]
+    actual: Array  # [K, N, H]
+    levels: tuple[float, ...]  # [Q], 0.1 and 0.9 among them
+
+
+@runtime_checkable
+class HoldsBack(Protocol):
+    """A predictor whose fit has forecast held-back windows already, so that it need not be trained twice."""
+
+    def held_back(self) -> HeldBack | None:
+        """Those forecasts; None after loading, or where there were none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How far each level is shifted, by part of the horizon."""
+
+    levels: tuple[float, ...]  # [Q]
+    first: tuple[int, ...]  # [B] the step at which each part of the horizon begins
+    shifts: tuple[tuple[float, ...], ...]  # [B, Q] in units of the distance from p10 to p90
+    covered: tuple[float, ...]  # [Q] share of held-back actuals at or below each level before the adjustment
+    forecasts: int  # pairs of an item and a window that it was learnt from
+    windows: int
+
+    @classmethod
+    def learn(cls, held: HeldBack) -> Calibration:
+        """The shifts that make the levels right on what was held back, with caution where that is little."""
+        observed = ~np.isnan(held.actual)
+        if not observed.any():
+            raise ForetellError(
+                "nothing was observed in the held-back windows to calibrate on: leave calibrate out"
+            )
+        seen = observed & (_width(held.quantiles, held.levels) > 0)
+        count = int(seen.any(2).sum())
+        horizon = held.actual.shape[2]
+        parts = min(BUCKETS, horizon) if count >= LEAST else 1
+        first = [int(edge) for edge in np.linspace(0, horizon, parts + 1)[:-1].round()]
+        step = np.searchsorted(first, np.arange(horizon), side="right") - 1
+        trust, windows = count / (count + CAUTION), int(seen.any((1, 2)).sum())
+        middle, common = (
+            int(np.argmin(np.abs(np.asarray(held.levels) - 0.5))),
+            windows / (windows + CAUTION_OF_WINDOWS),
+        )
+        shifts = []
+        for part in range(parts):
+            mine = seen & (step == part)
+            missed = _missed(held, mine) if mine.any() else np.zeros(len(held.levels))
+            alike = missed[middle]
+            shifts.append(tuple((trust * (missed - alike + common * alike)).tolist()))
+        below = (held.actual[..., None] <= held.quantiles)[seen if seen.any() else observed].mean(0)
+        covered = tuple(below.tolist())
+        return cls(held.levels, tuple(first), tuple(shifts), covered, count, len(held.actual))
+
+    def apply(self, quantiles: NDArray[Any], levels: Sequence[float], width: NDArray[Any]) -> Array:
+        """[N, H, Q] the quantiles shifted; `width` [N, H] is the distance from p10 to p90."""
+        table = np.stack([np.interp(levels, self.levels, row) for row in self.shifts])  # [B, Q]
+        step = np.searchsorted(self.first, np.arange(quantiles.shape[1]), side="right") - 1
+        return np.asarray(quantiles + width[..., None] * table[step], np.float32)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A table for people: by level, coverage on the held-back windows and the mean shift."""
+        shifts = np.mean(self.shifts, axis=0)
+        return [
+            {"level": level, "covered there": covered, "shift, in widths of p10 to p90": float(shift)}
+            for level, covered, shift in zip(self.levels, self.covered, shifts, strict=True)
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types; `from_json` reads them back."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def from_json(cls, state: Mapping[str, Any]) -> Calibration:
+        lists = {name: tuple(state[name]) for name in ("levels", "first", "covered")}
+        shifts = tuple(tuple(row) for row in state["shifts"])
+        return cls(**lists, shifts=shifts, forecasts=state["forecasts"], windows=state["windows"])
+
+
+def _missed(held: HeldBack, cells: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """[Q] the quantile at each level of what the forecasts of that level missed, in units of their width."""
+    width = _width(held.quantiles, held.levels)[cells].astype(np.float64)
+    missed = (held.actual[cells][:, None] - held.quantiles[cells]) / width[:, None]
+    return np.array([np.quantile(missed[:, q], level) for q, level in enumerate(held.levels)])
+
+
+def _width(quantiles: NDArray[Any], levels: Sequence[float]) -> NDArray[Any]:
+    low, high = (int(np.argmin(np.abs(np.asarray(levels) - end))) for end in ENDS)
+    return np.asarray(quantiles[..., high] - quantiles[..., low])

@@ -1,0 +1,157 @@
+"""Judging members of a portfolio on held-back windows, each within its share of the time."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from foretell.data.arrays import Array
+from foretell.data.panel import Panel
+from foretell.errors import ForetellError
+from foretell.models.ensemble import Member
+from foretell.models.fitting import fit_model
+from foretell.models.model import Model
+from foretell.models.validation import Validation
+from foretell.recipe.protocols import keeps_time_limit
+from foretell.recipe.task import Run, Task
+from foretell.system.time_limit import TimeUp, time_limit
+
+logger = logging.getLogger(__name__)
+CHUNKS = (
+    2,
+    4,
+    16,
+    64,
+)  # items forecast to see how fast it goes, before all others are; the first two warm up
+NETWORK_CHUNKS = (8, 128)  # of networks, which forecast many items in the time of one
+TRAINING_SHARE = 0.85  # of a network's time; the rest is for preparing and for its forecasts
+SLACK = 0.15  # of its share that the forecasts of a member may take whose training was late
+NETWORK_SLACK = 0.6  # of a network, which would have been trained for nothing
+LEAST_AGAIN = (
+    0.8  # of the time that a network was trained when it was judged: with less it might become worse
+)
+GRACE = 1.15  # times its share that a member may take before it is cut off
+TIDYING = 5.0  # seconds for what is cut off to put things away before it is told again
+
+
+class TooSlow(Exception):
+    """A member would take longer than its share."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Audition:
+    """A member that forecast the validation windows."""
+
+    member: Member
+    model: Model  # trained on what lies before the first of them
+    quantiles: Array  # [K, N, H, Q]
+    fit_seconds: float
+    predict_seconds: float
+    item_seconds: float  # to forecast one item once
+
+
+def audition(
+    member: Member, validation: Validation, task: Task, run: Run, *, seconds: float, most: float
+) -> Audition:
+    """Train a member on what lies before the validation windows and forecast them, within `seconds`.
+
+    Raises TooSlow where that, or forecasting all items within `most` seconds, cannot be done, and whatever the recipe
+    raises.
+    """
+    began = time.perf_counter()
+    slack = seconds * (NETWORK_SLACK if keeps_time_limit(member.recipe) else SLACK)
+    with cut_off(seconds, slack=slack):
+        model = fit_model(member.recipe, validation.early, task, run_of(member, run, seconds))
+        trained = time.perf_counter() - began
+        pace = _Pace(len(validation.early), seconds=max(seconds - trained, slack), most=most)
+        quantiles = _forecast_all(model, validation, pace)
+    predicted = time.perf_counter() - began - trained
+    return Audition(member, model, quantiles, trained, predicted, pace.item_seconds)
+
+
+def fit_within(member: Member, panel: Panel, task: Task, run: Run, seconds: float) -> Model:
+    """The member trained within `seconds`; TooSlow where that cannot be done, and whatever the recipe raises."""
+    with cut_off(seconds):
+        return fit_model(member.recipe, panel, task, run_of(member, run, seconds))
+
+
+@contextmanager
+def cut_off(seconds: float, *, slack: float = 0.0) -> Iterator[None]:
+    """TooSlow inside the block once `seconds`, a little grace and `slack` have passed."""
+    try:
+        with time_limit(GRACE * seconds + slack, again=TIDYING):
+            yield
+    except TimeUp as up:
+        raise TooSlow(f"took longer than its share of {seconds:.0f} s") from up
+
+
+def run_of(member: Member, run: Run, seconds: float) -> Run:
+    """How a member is trained: for so long, from a seed of its own, without checkpoints."""
+    return replace(
+        run, seed=run.seed + 7919 * member.repeat, out=None, resume=False, time_limit=max(seconds, 0.1)
+    )
+
+
+def refit(audition: Audition, panel: Panel, task: Task, run: Run, *, seconds: float) -> tuple[Model, str]:
+    """The member trained on the whole panel within `seconds`, or as it was judged and why."""
+    needed = audition.fit_seconds * (LEAST_AGAIN if keeps_time_limit(audition.member.recipe) else 1.0)
+    if needed > seconds:
+        return audition.model, "not trained on the validation windows: no time left"
+    try:
+        return fit_within(audition.member, panel, task, run, seconds), ""
+    except Exception as error:  # what was trained before is better than nothing, and this is said
+        logger.warning("%s could not be trained again: %s", audition.member.label, error)
+        return audition.model, f"not trained on the validation windows: {reason(error)}"
+
+
+def reason(error: Exception) -> str:
+    """An error in one line."""
+    text = str(error).strip().splitlines()
+    if isinstance(error, (ForetellError, TooSlow)) and text:
+        return text[0]
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
+class _Pace:
+    """What forecasting an item takes, and whether that is too long."""
+
+    def __init__(self, items: int, *, seconds: float, most: float) -> None:
+        self.item_seconds = np.inf
+        self._items, self._most, self._end = items, most, time.perf_counter() + seconds
+
+    def forecast(self, model: Model, panel: Panel, levels: Sequence[float]) -> Array:
+        """[N, H, Q] the forecast of `panel`, its time taken."""
+        began = time.perf_counter()
+        quantiles = model.forecast(panel, levels=levels).quantiles
+        self.item_seconds = min(self.item_seconds, (time.perf_counter() - began) / max(len(panel), 1))
+        return quantiles
+
+    def check(self, left: int) -> None:
+        """Raises TooSlow when the `left` forecasts, or one of all items, would take too long."""
+        needed, all_items = self.item_seconds * left, self.item_seconds * self._items
+        if needed > self._end - time.perf_counter():
+            raise TooSlow(
+                f"its validation forecasts would take {needed:.3g} s more, longer than its share of time"
+            )
+        if all_items > self._most:
+            raise TooSlow(f"forecasting all {self._items} items would take about {all_items:.0f} s")
+
+
+def _forecast_all(model: Model, validation: Validation, pace: _Pace) -> Array:
+    """[K, N, H, Q] the forecasts of all windows; TooSlow as soon as that can be foreseen."""
+    count, n = validation.actual.shape[:2]
+    network = keeps_time_limit(model.recipe)
+    edges = [0, *(edge for edge in np.cumsum(NETWORK_CHUNKS if network else CHUNKS) if edge < n), n]
+    first, parts = validation.stands[0], []
+    for begin, end in pairwise(edges):
+        parts.append(pace.forecast(model, first.take(np.arange(begin, end)), validation.levels))
+        if begin > 0 or end == n:
+            pace.check((n - end) + n * (count - 1))
+    others = [pace.forecast(model, stand, validation.levels) for stand in validation.stands[1:]]
+    return np.stack([np.concatenate(parts), *others])

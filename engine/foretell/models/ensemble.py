@@ -1,0 +1,170 @@
+"""Several recipes as one: each judged on windows before the origin, within its share of the time, and averaged."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foretell.data.panel import Panel
+from foretell.data.schema import Schema
+from foretell.errors import ForetellError
+from foretell.models.calibration import HeldBack
+from foretell.models.ensemble_weights import Weights, combine
+from foretell.models.model import Model
+from foretell.recipe.forecast import Forecast
+from foretell.recipe.hyperparameters import settings_of
+from foretell.recipe.protocols import Recipe, State, Summary
+from foretell.recipe.registry import make_recipe
+from foretell.recipe.task import Run, Task
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A recipe in a portfolio."""
+
+    label: str
+    recipe: Recipe
+    repeat: int = 0  # how many like it stand before it; they train from other seeds
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of one member."""
+
+    member: str
+    weight: float = 0.0
+    score: float | None = None  # wQL on the validation windows
+    fit_seconds: float = 0.0  # all its training
+    predict_seconds: float = 0.0  # its validation forecasts
+    note: str = ""  # what became of it, where it has no weight or was not trained on everything
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Portfolio:
+    """Fitted members and what each counts; a predictor."""
+
+    members: tuple[Model, ...]
+    labels: tuple[str, ...]
+    weights: Weights
+    trials: tuple[Trial, ...]  # of all members that were tried, those without weight too
+    remark: str  # how the weights were come by
+    task: Task
+    held: HeldBack | None = None  # what the average forecast for the validation windows; not kept when saved
+
+    def predict(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
+        """The weighted average of the members' quantiles, level by level, and of their means."""
+        wanted = tuple(levels or self.task.levels)
+        parts = [model.forecast(panel, levels=wanted) for model in self.members]
+        weights = self.weights.of(panel)
+        fallbacks = np.any([part.fallbacks & (weights[:, m] > 0) for m, part in enumerate(parts)], axis=0)
+        return Forecast.build(
+            panel, wanted, combine([part.quantiles for part in parts], weights),
+            combine([part.mean for part in parts], weights), fallbacks=fallbacks,
+        )  # fmt: skip
+
+    def state(self) -> State:
+        """Each member's state under its number, the weights and the trials."""
+        facts: list[dict[str, Any]] = []
+        arrays: dict[str, NDArray[Any]] = {}
+        for number, model in enumerate(self.members):
+            inner, mine = model.predictor.state()
+            facts.append(
+                {
+                    "recipe": model.recipe.name, "settings": settings_of(model.recipe), "floor": model.floor,
+                    "fit_seconds": model.fit_seconds, "state": inner,
+                }
+            )  # fmt: skip
+            arrays |= {f"{number}.{name}": array for name, array in mine.items()}
+        return {
+            "members": facts, "labels": list(self.labels), "weights": self.weights.to_json(),
+            "trials": [asdict(trial) for trial in self.trials], "remark": self.remark,
+        }, arrays  # fmt: skip
+
+    @classmethod
+    def load(cls, schema: Schema, task: Task, state: State, run: Run) -> Portfolio:
+        """The predictor whose `state` this is."""
+        facts, arrays = state
+        members = tuple(
+            _load_member(entry, _under(f"{number}.", arrays), schema, task, run)
+            for number, entry in enumerate(facts["members"])
+        )
+        trials = tuple(Trial(**trial) for trial in facts["trials"])
+        weights = Weights.from_json(facts["weights"])
+        return cls(members, tuple(facts["labels"]), weights, trials, facts["remark"], task)
+
+    def held_back(self) -> HeldBack | None:
+        """The validation windows as the average of the members forecast them, before those were trained on everything."""
+        return self.held
+
+    def summary(self) -> Summary:
+        """The members' weights, scores and times, and the weights by group where there are such."""
+        rows = [
+            {
+                "member": t.member, "weight": t.weight, "validation wQL": t.score, "training s": t.fit_seconds,
+                "forecasting s": t.predict_seconds, "remark": t.note,
+            }
+            for t in sorted(self.trials, key=lambda t: -t.weight)
+        ]  # fmt: skip
+        tables: dict[str, list[dict[str, Any]]] = {f"Members ({self.remark})": rows}
+        grouping, groups = self.weights.grouping, self.weights.groups
+        if grouping is not None and groups:
+            tables[f"Weights by {grouping.by}"] = [
+                {"group": _spoken(code, grouping.by, grouping.bounds, self.members[0].schema)}
+                | dict(zip(self.labels, weights, strict=True))
+                for code, weights in groups.items()
+            ]
+        return tables
+
+
+def parse_members(texts: Sequence[str]) -> list[Member]:
+    """Members from `name` or `name:setting=value:setting=value`; one that stands there again trains from another seed."""
+    seen: Counter[str] = Counter()
+    members = []
+    for text in texts:
+        name, *settings = (part.strip() for part in text.split(":"))
+        strange = [part for part in settings if "=" not in part]
+        if strange:
+            raise ForetellError(
+                f"a member is a recipe's name, perhaps with settings, such as 'mqrnn:hidden_size=96': got {text!r}"
+            )
+        recipe = make_recipe(name, dict(part.split("=", 1) for part in settings))
+        label = text if seen[text] == 0 else f"{text} #{seen[text] + 1}"
+        members.append(Member(label, recipe, seen[text]))
+        seen[text] += 1
+    return members
+
+
+def _load_member(
+    entry: Mapping[str, Any], arrays: dict[str, NDArray[Any]], schema: Schema, task: Task, run: Run
+) -> Model:
+    recipe = make_recipe(entry["recipe"], entry["settings"])
+    predictor = recipe.load(schema, task, (entry["state"], arrays), run)
+    return Model(
+        recipe=recipe, task=task, schema=schema, predictor=predictor, floor=entry["floor"],
+        fit_seconds=entry["fit_seconds"],
+    )  # fmt: skip
+
+
+def _under(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _spoken(code: int, by: str, bounds: Sequence[float] | None, schema: Schema) -> str:
+    """A group in words."""
+    if bounds is None:
+        return str(schema.vocabularies[by][code - 1])
+    unit = "zeros" if by == "intermittency" else "steps"
+    edges = [f"{bound:.0%}" if unit == "zeros" else f"{bound:.0f}" for bound in bounds]
+    if code == 0:
+        return f"below {edges[0]} {unit}"
+    return (
+        f"{edges[-1]} {unit} or more" if code == len(bounds) else f"{edges[code - 1]} to {edges[code]} {unit}"
+    )

@@ -1,0 +1,275 @@
+"""Weighted averages of quantiles, their weights chosen greedily on validation forecasts (Caruana et al. 2004, ICML).
+
+Greedy weights alone follow the accidents of one or two validation windows. Two things hold against that, both measured on
+windows before the official ones of the classic suite: picks go on from a prior that is each member's loss to a negative
+power, and the largest items, which alone decide about wQL, are balanced by the square root of their size.
+
+Pure functions over arrays. Forecasts stand as [M, C, Q]: members, cells (an observed item and step of a window), levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foretell.data.arrays import Array
+from foretell.data.layout import Layout
+from foretell.data.panel import Panel
+from foretell.data.segments import run_sums, visible
+
+Floats = NDArray[np.float64]
+
+ROUNDS = 20  # members picked, with replacement
+FIRST = 10  # picks that the prior stands for
+POWER = 5  # of the prior: a member whose loss is a fifth above the lowest counts 40 % of the best
+LEAST = 0.03  # a smaller weight is none: it is not worth a training and a forecast
+SMALLEST = 0.01  # part of the average size that an item has at least, when sizes are balanced
+PRIOR = 5  # picks that a group takes over from the common weights before it makes its own
+LEAST_IN_GROUP = 40  # forecasts (an item in a window) that a group needs to get weights of its own
+GAIN = 0.005  # share of the held-back loss that weights by group must save to be used
+_MOST_GROUPS = 12
+_INTERMITTENT = (0.1, 0.5)  # shares of zeros between which the classes of intermittency lie
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Forecasts of all members beside the truth, cell by cell."""
+
+    quantiles: Array  # [M, C, Q]
+    actual: Floats  # [C] observed
+    levels: tuple[float, ...]  # [Q]
+    scale: Floats  # [C] what a cell's loss is multiplied by, so that the sum over all cells is the score
+    balance: Floats  # [C] what it is multiplied by besides, to choose weights: less for large items
+    item: NDArray[np.int64]  # [C]
+    window: NDArray[np.int64]  # [C]
+
+    @classmethod
+    def of(cls, quantiles: Array, actual: Array, levels: Sequence[float]) -> Cells:
+        """Those of quantiles [M, K, N, H, Q] and actuals [K, N, H]; the score is the mean of the windows' wQL."""
+        seen = ~np.isnan(actual)
+        truth = np.where(seen, actual, 0).astype(np.float64)
+        size = np.abs(truth).sum((1, 2))
+        counted = seen.any((1, 2))
+        per_window = 1 / (np.where(size > 0, size, 1.0) * max(int(counted.sum()), 1))
+        window, item, _ = np.nonzero(seen)
+        sizes = np.abs(truth).sum((0, 2)) / np.maximum(seen.sum((0, 2)), 1)
+        least = SMALLEST * sizes.mean()
+        balance = np.maximum(sizes, least if least > 0 else 1.0) ** -0.5
+        return cls(
+            quantiles[:, seen], truth[seen], tuple(levels), per_window[window], balance[item], item, window
+        )
+
+    def where(self, chosen: NDArray[np.bool_]) -> Cells:
+        """The `chosen` cells alone."""
+        return Cells(
+            self.quantiles[:, chosen], self.actual[chosen], self.levels, self.scale[chosen],
+            self.balance[chosen], self.item[chosen], self.window[chosen],
+        )  # fmt: skip
+
+    @property
+    def forecasts(self) -> int:
+        """Pairs of an item and a window."""
+        return len(np.unique(np.stack([self.item, self.window]), axis=1).T)
+
+    def score(self, quantiles: NDArray[Any]) -> float:
+        """wQL of quantiles [C, Q]."""
+        return self._summed(quantiles, self.scale)
+
+    def loss(self, quantiles: NDArray[Any]) -> float:
+        """What weights are chosen by: the same with sizes balanced."""
+        return self._summed(quantiles, self.scale * self.balance)
+
+    def _summed(self, quantiles: NDArray[Any], scale: Floats) -> float:
+        total = 0.0
+        for q, level in enumerate(self.levels):
+            error = self.actual - quantiles[:, q]
+            total += float((np.maximum(level * error, (level - 1) * error) * scale).sum())
+        return 2 * total / len(self.levels)
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """What tells items apart: a static category, how intermittent an item is, or how long its history."""
+
+    by: str  # a static column's name, "intermittency" or "history length"
+    bounds: tuple[float, ...] | None = (
+        None  # between classes; None for a static column, whose codes are classes
+    )
+
+    def codes(self, panel: Panel) -> NDArray[np.int64]:
+        """[N] each item's class; -1 where nothing tells."""
+        if self.bounds is None:
+            codes = panel.static_cat[:, panel.schema.static_cat.index(self.by)].astype(np.int64)
+            return np.where(codes > 0, codes, -1)
+        observed, zeros = _counts(panel)
+        value = observed if self.by == "history length" else zeros / np.maximum(observed, 1)
+        return np.where(observed > 0, np.searchsorted(self.bounds, value, side="right"), -1)
+
+    @classmethod
+    def candidates(cls, panel: Panel) -> list[Grouping]:
+        """What the items of `panel` may be told apart by."""
+        observed, _ = _counts(panel)
+        lengths = observed[observed > 0]
+        thirds = np.unique(np.quantile(lengths, [1 / 3, 2 / 3])) if len(lengths) else lengths
+        found = [cls(name) for name in panel.schema.static_cat]
+        found.append(cls("intermittency", _INTERMITTENT))
+        if len(thirds) == 2:
+            found.append(cls("history length", tuple(float(bound) for bound in thirds)))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What each member counts, for all items or by group."""
+
+    common: tuple[float, ...]  # [M], sum 1
+    grouping: Grouping | None = None
+    groups: Mapping[int, tuple[float, ...]] | None = None  # class -> [M]; other classes take the common ones
+
+    def of(self, panel: Panel) -> Floats:
+        """[N, M] the weights of each item."""
+        table = np.tile(np.asarray(self.common), (len(panel), 1))
+        if self.grouping is not None:
+            codes = self.grouping.codes(panel)
+            for code, weights in (self.groups or {}).items():
+                table[codes == code] = weights
+        return table
+
+    def used(self) -> NDArray[np.bool_]:
+        """[M] whether a member counts anywhere."""
+        return np.asarray(np.array([self.common, *(self.groups or {}).values()]).max(0) > 0)
+
+    def only(self, members: Sequence[int]) -> Weights:
+        """Those of some members; the others must not count anywhere."""
+
+        def some(row: Sequence[float]) -> tuple[float, ...]:
+            return tuple(row[m] for m in members)
+
+        groups = None if self.groups is None else {code: some(row) for code, row in self.groups.items()}
+        return Weights(some(self.common), self.grouping, groups)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types; `from_json` reads them back."""
+        grouping = None if self.grouping is None else [self.grouping.by, self.grouping.bounds]
+        groups = {str(code): list(weights) for code, weights in (self.groups or {}).items()}
+        return {"common": list(self.common), "grouping": grouping, "groups": groups}
+
+    @classmethod
+    def from_json(cls, state: Mapping[str, Any]) -> Weights:
+        common = tuple(state["common"])
+        if state["grouping"] is None:
+            return cls(common)
+        by, bounds = state["grouping"]
+        groups = {int(code): tuple(weights) for code, weights in state["groups"].items()}
+        return cls(common, Grouping(by, None if bounds is None else tuple(bounds)), groups)
+
+
+def prior_shares(cells: Cells) -> Floats:
+    """[M] what each member counts before any is picked: its loss to the power of -POWER, sum 1."""
+    losses = np.array([cells.loss(quantiles) for quantiles in cells.quantiles])
+    lowest = losses.min()
+    shares = (losses == lowest).astype(float) if lowest <= 0 else (lowest / losses) ** POWER
+    return _shares(shares)
+
+
+def greedy_counts(cells: Cells, *, rounds: int = ROUNDS, start: Floats | None = None) -> Floats:
+    """[M] how often each member was picked: in each round the one with which the average has the lowest loss.
+
+    Of the rounds the best average counts, so there may be fewer picks than rounds. `start` are picks made beforehand.
+    """
+    members = len(cells.quantiles)
+    counts = np.zeros(members) if start is None else start.copy()
+    total = np.tensordot(counts, cells.quantiles, 1)  # [C, Q]
+    best = counts.copy()
+    lowest = cells.loss(total / counts.sum()) if counts.any() else np.inf
+    for _ in range(rounds):
+        size = counts.sum() + 1
+        losses = [cells.loss((total + cells.quantiles[m]) / size) for m in range(members)]
+        pick = int(np.argmin(losses))
+        counts[pick] += 1
+        total = total + cells.quantiles[pick]
+        if losses[pick] < lowest:
+            lowest, best = losses[pick], counts.copy()
+    return best
+
+
+def choose_shares(cells: Cells) -> Floats:
+    """[M] what each member counts for all items, sum 1: greedy picks that go on from the prior."""
+    return _shares(greedy_counts(cells, start=FIRST * prior_shares(cells)))
+
+
+def choose_weights(cells: Cells, groupings: Mapping[Grouping, NDArray[np.int64]]) -> Weights:
+    """Greedy weights; by group, where a held-back half of the forecasts says that this helps.
+
+    `groupings` has the class [N] of each of the cells' items under each grouping that may be used.
+    """
+    common = choose_shares(cells)
+    best: tuple[float, Grouping] | None = None
+    for grouping, codes in groupings.items():
+        gain = _held_back_gain(cells, codes)
+        if gain > GAIN and (best is None or gain > best[0]):
+            best = (gain, grouping)
+    shared = tuple(common.tolist())
+    if best is None:
+        return Weights(shared)
+    found = _by_group(cells, groupings[best[1]], common)
+    return Weights(shared, best[1], {code: tuple(shares.tolist()) for code, shares in found.items()})
+
+
+def combine(quantiles: Sequence[NDArray[Any]], weights: Floats) -> Array:
+    """The average of the members' [N, H, ...], weighted by [N, M]."""
+    shape = (-1, *(1,) * (quantiles[0].ndim - 1))
+    total = sum(weights[:, m].reshape(shape) * part.astype(np.float64) for m, part in enumerate(quantiles))
+    return np.asarray(total, np.float32)
+
+
+def _by_group(cells: Cells, codes: NDArray[np.int64], common: Floats) -> dict[int, Floats]:
+    """Class -> shares; picks go on from some like the common ones, so that a small group stays near to those."""
+    classes = codes[cells.item]
+    found = {}
+    for code in np.unique(classes[classes >= 0]):
+        mine = cells.where(classes == code)
+        if mine.forecasts >= LEAST_IN_GROUP:
+            found[int(code)] = _shares(greedy_counts(mine, start=PRIOR * common))
+    return found
+
+
+def _held_back_gain(cells: Cells, codes: NDArray[np.int64]) -> float:
+    """Share of the loss that weights by group save on forecasts they were not chosen on: the smaller of two halves'."""
+    if not 2 <= len(np.unique(codes[codes >= 0])) <= _MOST_GROUPS:
+        return 0.0
+    windows = np.unique(cells.window)
+    late = cells.window > np.median(windows) if len(windows) > 1 else cells.item % 2 == 1
+    gains = []
+    for half in (late, ~late):
+        chosen, held = cells.where(half), cells.where(~half)
+        common = choose_shares(chosen)
+        groups = _by_group(chosen, codes, common)
+        if not groups or len(held.actual) == 0:
+            return 0.0
+        plain = held.loss(np.tensordot(common, held.quantiles, 1))
+        table = np.tile(common, (len(codes), 1))
+        for code, shares in groups.items():
+            table[codes == code] = shares
+        apart = held.loss(np.einsum("cm,mcq->cq", table[held.item], held.quantiles))
+        gains.append(1 - apart / plain if plain > 0 else 0.0)
+    return min(gains)
+
+
+def _shares(counts: Floats) -> Floats:
+    """Counts as shares of their sum, without the least ones."""
+    shares = counts / counts.sum()
+    kept = np.where(shares >= min(LEAST, shares.max()), shares, 0.0)
+    return np.asarray(kept / kept.sum())
+
+
+def _counts(panel: Panel) -> tuple[Floats, Floats]:
+    """[N] steps observed before the origin, and how many of them are 0."""
+    seen, zeros = np.zeros(len(panel)), np.zeros(len(panel))
+    for items, values, begin in visible(panel.target, Layout(panel.start, panel.offsets), panel.stop):
+        seen[items], zeros[items] = run_sums(~np.isnan(values), begin), run_sums(values == 0, begin)
+    return seen, zeros

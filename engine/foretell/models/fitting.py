@@ -1,0 +1,110 @@
+"""`fit_model`: the one place where recipes are trained."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from foretell.data.layout import Layout
+from foretell.data.panel import Panel
+from foretell.data.segments import visible
+from foretell.errors import ForetellError, Interrupted
+from foretell.models.calibration import Calibration, HeldBack, HoldsBack
+from foretell.models.model import Model
+from foretell.recipe.levels import QUANTILE_LEVELS
+from foretell.recipe.protocols import Continues, Predictor, Recipe
+from foretell.recipe.task import Run, Task
+
+HELD_BACK_SHARE = 0.4  # of a time limit, for the training without the windows that calibrate
+BEST = "best"  # the folder, in that of the checkpoints, of the model that Ctrl-C leaves
+
+
+def fit_model(
+    recipe: Recipe,
+    panel: Panel,
+    task: Task,
+    run: Run,
+    *,
+    fingerprint: str = "",
+    calibrate: bool = False,
+    start: Predictor | None = None,
+) -> Model:
+    """Train `recipe` on what lies before each item's origin, from `start` on if given; the one place where recipes are trained.
+
+    To `calibrate` its quantiles it is trained a first time without the last windows, unless it has held some back itself;
+    of a time limit that first training gets `HELD_BACK_SHARE`.
+    """
+    longest = int(panel.stop.max(initial=0))
+    if longest < task.horizon:
+        raise ForetellError(
+            f"the horizon is {task.horizon} steps, but the longest history has {longest}. Give more history, or ask for"
+            f" a horizon of at most {longest}."
+        )
+    began = time.perf_counter()
+    held = None
+    if calibrate and not getattr(recipe, "holds_back", False):
+        held = hold_back(recipe, panel, task, _shortened(run, HELD_BACK_SHARE))
+        run = _shortened(run, 1 - HELD_BACK_SHARE)
+    try:
+        predictor = _fit(recipe, panel, task, run, start)
+    except Interrupted as stop:
+        raise _kept(stop, recipe, panel, task, run) from stop
+    if calibrate and isinstance(predictor, HoldsBack):
+        held = predictor.held_back()
+    if calibrate and held is None:
+        raise ForetellError(
+            "histories are too short to calibrate: nothing could be held back. Leave calibrate out."
+        )
+    return Model(
+        recipe=recipe, task=task, schema=panel.schema, predictor=predictor, floor=_floor(panel),
+        fit_seconds=time.perf_counter() - began, fingerprint=fingerprint, panel=panel,
+        calibration=None if held is None else Calibration.learn(held),
+    )  # fmt: skip
+
+
+def _fit(recipe: Recipe, panel: Panel, task: Task, run: Run, start: Predictor | None) -> Predictor:
+    if start is None:
+        return recipe.fit(panel, task, run)
+    assert isinstance(recipe, Continues)
+    return recipe.fit_from(start, panel, task, run)
+
+
+def _kept(stop: Interrupted, recipe: Recipe, panel: Panel, task: Task, run: Run) -> Interrupted:
+    """The interruption, with what there is so far saved as a model in `run.out` when it is a model of `recipe`."""
+    if run.out is None or type(getattr(stop.predictor, "recipe", None)) is not type(recipe):
+        return stop
+    best = Model(
+        recipe=recipe, task=task, schema=panel.schema, predictor=stop.predictor, floor=_floor(panel), fit_seconds=0.0
+    )  # fmt: skip
+    best.save(run.out / BEST)
+    return Interrupted(f"{stop}; the best weights so far are a model in {run.out / BEST}, and resume goes on")
+
+
+def _shortened(run: Run, share: float) -> Run:
+    return run if run.time_limit is None else replace(run, time_limit=run.time_limit * share)
+
+
+def _floor(panel: Panel) -> float | None:
+    """0 when no target before its origin is negative, else None."""
+    chunks = visible(panel.target, Layout(panel.start, panel.offsets), panel.stop)
+    return None if any(bool((values < 0).any()) for _, values, _ in chunks) else 0.0
+
+
+def hold_back(recipe: Recipe, panel: Panel, task: Task, run: Run) -> HeldBack:
+    """Forecasts of the last windows before the origin by the recipe trained on what came before them."""
+    from foretell.models.fitting import fit_model
+    from foretell.models.validation import Validation
+
+    validation = Validation.of(
+        panel, task, windows=None, seed=run.seed, levels=(*task.levels, *QUANTILE_LEVELS)
+    )
+    if validation is None:
+        raise ForetellError(
+            "histories are too short to calibrate: it takes windows held back before the origin, and so three horizons of"
+            " history. Leave calibrate out."
+        )
+    model = fit_model(recipe, validation.early, task, replace(run, out=None, resume=False))
+    parts = [model.forecast(stand, levels=validation.levels).quantiles for stand in validation.stands]
+    return HeldBack(np.stack(parts), validation.actual, validation.levels)

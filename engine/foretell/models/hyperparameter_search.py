@@ -1,0 +1,134 @@
+"""Proposes hyperparameters of a recipe from the ranges beside its fields; by Optuna where it is installed, else at random."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from foretell.recipe.search_space import Between, Range, Space
+
+logger = logging.getLogger(__name__)
+_DEFAULTS = "score of the defaults"  # under which a study keeps it
+
+
+class Search(Protocol):
+    """Proposes settings, one after the other, and learns from their scores."""
+
+    scored: list[tuple[dict[str, Any], float]]  # what was tried so far, earlier runs included
+
+    def ask(self) -> dict[str, Any]:
+        """Settings to try next; `tell` must follow."""
+        ...
+
+    def tell(self, score: float | None) -> None:
+        """The score of what was asked last, lower is better; None where it failed."""
+        ...
+
+
+class RandomSearch:
+    """Settings drawn at random from their ranges, none twice as far as that can be helped."""
+
+    def __init__(self, space: Space, *, seed: int) -> None:
+        self.scored: list[tuple[dict[str, Any], float]] = []
+        self._space, self._rng = space, np.random.default_rng(seed)
+        self._asked: list[dict[str, Any]] = []
+
+    def ask(self) -> dict[str, Any]:
+        """As `Search`."""
+        for _ in range(20):
+            settings = {name: self._draw(space) for name, space in self._space.items()}
+            if settings not in self._asked:
+                break
+        self._asked.append(settings)
+        return settings
+
+    def tell(self, score: float | None) -> None:
+        """As `Search`."""
+        if score is not None:
+            self.scored.append((self._asked[-1], score))
+
+    def _draw(self, space: Range) -> Any:
+        return (
+            space.draw(self._rng)
+            if isinstance(space, Between)
+            else space[int(self._rng.integers(len(space)))]
+        )
+
+
+class OptunaSearch:
+    """Optuna's tree-structured Parzen estimator; with a file, a study that goes on where an earlier run stopped."""
+
+    _QUIET: ClassVar[int] = logging.WARNING
+
+    def __init__(self, space: Space, *, seed: int, file: Path | None = None, name: str = "study") -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(self._QUIET)
+        storage = None if file is None else f"sqlite:///{file}"
+        self._study = optuna.create_study(
+            storage=storage, study_name=name, load_if_exists=True,
+            sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=5),
+        )  # fmt: skip
+        self._optuna, self._space = optuna, space
+        self._trial: Any = None
+        # A choice is known to the study by its position: Optuna keeps only numbers, text and None.
+        self.scored: list[tuple[dict[str, Any], float]] = [
+            (self._settings(trial.params), trial.value)
+            for trial in self._study.trials
+            if trial.state == optuna.trial.TrialState.COMPLETE and trial.value is not None
+        ]
+
+    def ask(self) -> dict[str, Any]:
+        """As `Search`."""
+        self._trial = self._study.ask(
+            {name: self._distribution(space) for name, space in self._space.items()}
+        )
+        return self._settings(self._trial.params)
+
+    def tell(self, score: float | None) -> None:
+        """As `Search`."""
+        assert self._trial is not None
+        if score is None:
+            self._study.tell(self._trial, state=self._optuna.trial.TrialState.FAIL)
+        else:
+            self.scored.append((self._settings(self._trial.params), score))
+            self._study.tell(self._trial, score)
+
+    @property
+    def defaults(self) -> float | None:
+        """What the defaults scored, as an earlier run found."""
+        found: float | None = self._study.user_attrs.get(_DEFAULTS)
+        return found
+
+    @defaults.setter
+    def defaults(self, score: float) -> None:
+        self._study.set_user_attr(_DEFAULTS, score)
+
+    def _settings(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: params[name] if isinstance(space, Between) else space[params[name]]
+            for name, space in self._space.items()
+        }
+
+    def _distribution(self, space: Range) -> Any:
+        kinds = self._optuna.distributions
+        if not isinstance(space, Between):
+            return kinds.CategoricalDistribution(tuple(range(len(space))))
+        if space.whole:
+            return kinds.IntDistribution(int(space.low), int(space.high), log=space.log)
+        return kinds.FloatDistribution(space.low, space.high, log=space.log)
+
+
+def has_optuna() -> bool:
+    """Whether Optuna is installed."""
+    return importlib.util.find_spec("optuna") is not None
+
+
+def make_search(space: Space, *, seed: int) -> Search:
+    """A search that keeps nothing."""
+    return OptunaSearch(space, seed=seed) if has_optuna() else RandomSearch(space, seed=seed)

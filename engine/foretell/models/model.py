@@ -1,0 +1,281 @@
+"""`train`, and `Model`: a fitted recipe with its task and schema, ready to forecast."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foretell.data.panel import Panel
+from foretell.data.schema import Schema
+from foretell.errors import ForetellError
+from foretell.ingest.dataset import check_dataset
+from foretell.models.calibration import ENDS, Calibration
+from foretell.models.item_lookup import find_items
+from foretell.models.model_folder import (
+    FORMAT,
+    LIBRARIES,
+    MANIFEST,
+    WEIGHTS,
+    _check_registered,
+    _pack,
+    _read_manifest,
+    _read_weights,
+    _reason,
+    _recipe_of,
+    _version,
+    check_replaceable,
+    plain,
+)
+from foretell.recipe.forecast import Forecast
+from foretell.recipe.hyperparameters import settings_of
+from foretell.recipe.levels import check_levels
+from foretell.recipe.protocols import Predictor, Recipe, State, Summarised, Summary
+from foretell.recipe.task import Run, Task
+from foretell.system.atomic_files import FrameWriter, new_folder
+from foretell.system.big_arrays import allocate
+
+if TYPE_CHECKING:
+    from foretell.ingest.dataset import Dataset
+
+
+ITEMS_AT_A_TIME = 1 << 13  # of a forecast that is made in pieces
+CELLS_AT_A_TIME = 1 << 25  # of the grid that these occupy: 128 MB of every column
+MANY_AT_A_TIME = 1 << 17  # the same where several devices share them, whose processes take seconds to start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Model:
+    """A fitted recipe: what it was asked, the columns and vocabularies it knows, and its predictor."""
+
+    recipe: Recipe
+    task: Task
+    schema: Schema
+    predictor: Predictor = field(repr=False)
+    floor: float | None  # no forecast lies below: 0 where no training target was negative, else None
+    fit_seconds: float
+    fingerprint: str = ""  # of the training data, sha256
+    scores: Mapping[str, float] = field(default_factory=dict)  # of a backtest, when `save` was given them
+    panel: Panel | None = field(default=None, repr=False)  # the training data; None after `load`
+    calibration: Calibration | None = None  # how its quantiles are adjusted; None leaves them as they are
+
+    def predict(
+        self,
+        data: Dataset | None = None,
+        *,
+        items: Sequence[str | Sequence[object]] | None = None,
+        levels: Sequence[float] | None = None,
+    ) -> Forecast:
+        """Forecast what comes after the end of `data` (default: the training data).
+
+        `items` picks some of them: an item_id, or a tuple of item_id and dimensions; an item_id alone means all that
+        carry it. `levels` may be any, not only those of the training.
+        """
+        panel = self._panel_of(data)
+        if items is not None:
+            panel = panel.take(find_items(panel.keys, items))
+        return self.forecast(panel, levels=levels)
+
+    def predict_to(
+        self,
+        path: str | Path,
+        data: Dataset | None = None,
+        *,
+        items: Sequence[str | Sequence[object]] | None = None,
+        levels: Sequence[float] | None = None,
+    ) -> int:
+        """Forecast as `predict` does, straight into a .csv or .parquet file; how many items were forecast.
+
+        Items are forecast and written a chunk at a time, so that their number is bounded by the disk alone. The file is
+        there whole or not at all.
+        """
+        count = 0
+        with FrameWriter(path) as writer:
+            for forecast in self.predict_in_pieces(data, items=items, levels=levels):
+                writer.write(forecast.to_frame())
+                count += len(forecast)
+        return count
+
+    def predict_in_pieces(
+        self,
+        data: Dataset | None = None,
+        *,
+        items: Sequence[str | Sequence[object]] | None = None,
+        levels: Sequence[float] | None = None,
+    ) -> Iterator[Forecast]:
+        """The forecast that `predict` makes, of some items after the other: each piece of a size that memory holds."""
+        panel = self._panel_of(data)
+        chosen = None if items is None else find_items(panel.keys, items)
+        size = self._items_at_a_time(panel)
+        if chosen is None:
+            panel.check_horizon(self.task.horizon)  # before the first piece is written
+        for first in range(0, len(panel) if chosen is None else len(chosen), size):
+            if chosen is None:  # items in a row are looked at where they are, others are copied
+                part = panel.between(first, min(first + size, len(panel)))
+            else:
+                part = panel.take(chosen[first : first + size])
+            yield self.forecast(part, levels=levels)
+
+    def forecast(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
+        """Forecast every item of a panel of this model's schema from its origin on, checked and within bounds."""
+        wanted = self.task.levels if levels is None else check_levels(levels)
+        panel.check_horizon(self.task.horizon)
+        asked = wanted if self.calibration is None else check_levels((*wanted, *ENDS))
+        forecast = self.predictor.predict(panel, levels=asked)
+        _check(self.recipe.name, forecast, panel, self.task.horizon, asked)
+        forecast = forecast.within(panel, floor=self.floor)
+        if self.calibration is None:
+            return forecast
+        low, high = (forecast.quantiles[..., asked.index(end)] for end in ENDS)
+        width, raw = high - low, forecast.quantiles[..., [asked.index(level) for level in wanted]]
+        adjusted = self.calibration.apply(raw, wanted, width)
+        return replace(forecast, levels=wanted, quantiles=adjusted, before=raw).within(
+            panel, floor=self.floor
+        )
+
+    def forecast_in_arrays(
+        self, panel: Panel, *, levels: Sequence[float] | None = None, beside: int = 1
+    ) -> Forecast:
+        """As `forecast`, a large panel's items a chunk at a time, into arrays that are files where memory is short.
+
+        It is one of `beside` forecasts that are held together.
+        """
+        size = self._items_at_a_time(panel)
+        if len(panel) <= size:
+            return self.forecast(panel, levels=levels)
+        whole: dict[str, NDArray[Any]] = {}
+        asked: tuple[float, ...] = ()
+        for first in range(0, len(panel), size):
+            items = slice(first, min(first + size, len(panel)))
+            part = self.forecast(panel.between(items.start, items.stop), levels=levels)
+            asked = part.levels
+            for name in ("quantiles", "mean", "fallbacks", "before"):
+                values = getattr(part, name)
+                if values is None:
+                    continue
+                if name not in whole:
+                    whole[name] = allocate((len(panel), *values.shape[1:]), values.dtype, beside=beside)
+                whole[name][items] = values
+        return Forecast(
+            keys=panel.keys, origin=panel.origin, levels=asked, schema=panel.schema, history=panel,
+            quantiles=whole["quantiles"], mean=whole["mean"], fallbacks=whole["fallbacks"], before=whole.get("before"),
+        )  # fmt: skip
+
+    def _items_at_a_time(self, panel: Panel) -> int:
+        shared = getattr(getattr(self.predictor, "run", None), "devices", 1) > 1
+        return items_at_a_time(panel, MANY_AT_A_TIME if shared else ITEMS_AT_A_TIME)
+
+    def summary(self) -> Summary:
+        """What the predictor has to say about how it was fitted, as tables by their titles; mostly nothing."""
+        tables = dict(self.predictor.summary()) if isinstance(self.predictor, Summarised) else {}
+        if self.calibration is not None:
+            learnt = f"{self.calibration.forecasts} forecasts of {self.calibration.windows} held-back windows"
+            tables[f"Calibration (learnt from {learnt})"] = self.calibration.rows()
+        return tables
+
+    def save(self, folder: str | Path, *, scores: Mapping[str, float] | None = None) -> None:
+        """Write the model to `folder`, replacing a model that stands there; `scores` are kept beside it.
+
+        A crash leaves the old model or the new one. Raises ForetellError when `folder` holds anything but a model.
+        """
+        from foretell.models.model import write_model
+
+        write_model(self, Path(folder), scores=self.scores if scores is None else scores)
+
+    def _panel_of(self, data: Dataset | None) -> Panel:
+        if data is not None:
+            return check_dataset(data).encode(self.schema, horizon=self.task.horizon)
+        if self.panel is None:
+            raise ForetellError(
+                "a loaded model holds no data: give it the history to forecast from, model.predict(data), with data ="
+                " foretell.Dataset(...)"
+            )
+        return self.panel
+
+
+def items_at_a_time(panel: Panel, most: int) -> int:
+    """How many items of a panel are forecast in one piece: `most`, fewer where their series are long."""
+    longest = max(int(panel.lengths.max(initial=0)), 1)
+    return min(most, 1 << max(CELLS_AT_A_TIME // longest, 1).bit_length() - 1)
+
+
+def _check(recipe: str, forecast: Forecast, panel: Panel, horizon: int, levels: tuple[float, ...]) -> None:
+    """Raises ForetellError when a recipe did not return what it was asked for, naming the first item."""
+    wanted = [len(panel), horizon, len(levels)]
+    if list(forecast.quantiles.shape) != wanted or forecast.levels != levels:
+        raise ForetellError(
+            f"{recipe} must forecast quantiles of shape [N={wanted[0]}, H={wanted[1]}, Q={wanted[2]}] at levels"
+            f" {list(levels)}, got {list(forecast.quantiles.shape)} at {list(forecast.levels)}"
+        )
+    finite = np.isfinite(forecast.mean).all(axis=1) & np.isfinite(forecast.quantiles).all(axis=(1, 2))
+    if not finite.all():
+        first = int(np.flatnonzero(~finite)[0])
+        raise ForetellError(
+            f"{recipe} made a forecast that is not a finite number for {int((~finite).sum())} of {len(panel)} items,"
+            f" first for item {panel.names[first]!r}. Look at its history with foretell.check, or try another recipe."
+        )
+
+
+def write_model(model: Model, folder: Path, *, scores: Mapping[str, float]) -> None:
+    """Write `model` to `folder`, whole or not at all; an older model there is replaced."""
+    check_replaceable(folder)
+    _check_registered(model.recipe)
+    state, arrays = model.predictor.state()
+    weights = _pack(model.recipe.name, arrays)
+    manifest = {
+        "format": FORMAT,
+        "recipe": model.recipe.name,
+        "hyperparameters": settings_of(model.recipe),
+        "task": {"horizon": model.task.horizon, "levels": model.task.levels},
+        "schema": model.schema.to_json(),
+        "floor": model.floor,
+        "fit_seconds": model.fit_seconds,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "fingerprint": model.fingerprint,
+        "scores": dict(scores),
+        "libraries": {name: _version(name) for name in LIBRARIES},
+        "weights": {"sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights)},
+        "calibration": None if model.calibration is None else model.calibration.to_json(),
+        "state": state,
+    }
+    text = json.dumps(plain(manifest, "manifest"), indent=1, ensure_ascii=False)
+    with new_folder(folder) as partial:
+        (partial / MANIFEST).write_text(text + "\n", encoding="utf-8")
+        (partial / WEIGHTS).write_bytes(weights)
+
+
+def read_model(folder: Path, run: Run) -> Model:
+    """The model that `write_model` wrote; raises ForetellError naming the file that is missing, damaged or foreign."""
+    manifest = _read_manifest(folder)
+    recipe = _recipe_of(folder, manifest)
+    arrays = _read_weights(folder, manifest)
+    try:
+        task = Task(manifest["task"]["horizon"], tuple(manifest["task"]["levels"]))
+        schema = Schema.from_json(manifest["schema"])
+        facts = {name: manifest[name] for name in ("floor", "fit_seconds", "fingerprint", "scores")}
+        state: State = (manifest["state"], arrays)
+        adjusted = manifest.get("calibration")
+        calibration = None if adjusted is None else Calibration.from_json(adjusted)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ForetellError(
+            f"{folder / MANIFEST} is damaged: {_reason(error)}. Train the model again."
+        ) from error
+    try:
+        predictor = recipe.load(schema, task, state, run)
+    except ForetellError as error:  # such as a device that is not there
+        raise ForetellError(f"{folder}: {error}") from error
+    except (KeyError, IndexError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        raise ForetellError(
+            f"{folder / WEIGHTS} does not hold the weights of {recipe.name!r} that {MANIFEST} speaks of:"
+            f" {_reason(error)}. Train the model again."
+        ) from error
+    return Model(
+        recipe=recipe, task=task, schema=schema, predictor=predictor, calibration=calibration, **facts
+    )

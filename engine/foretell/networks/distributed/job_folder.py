@@ -1,0 +1,126 @@
+"""What one process hands to another: a folder of JSON and plain arrays, without pickle; panels are memory-mapped there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from foretell.data.panel import Panel
+from foretell.data.schema import Schema
+from foretell.errors import ForetellError
+from foretell.recipe.hyperparameters import settings_of
+from foretell.recipe.protocols import Recipe, State
+
+_ARRAYS = (
+    "start", "offsets", "origin", "target", "known", "past", "static_real", "static_cat", "filled", "past_filled",
+)  # fmt: skip
+_PLAIN = {f.name for f in fields(Panel)} - {*_ARRAYS, "keys", "schema"}
+
+
+def write_panel(panel: Panel, folder: Path) -> None:
+    """Write `panel` to the new folder `folder`."""
+    folder.mkdir()
+    for name in _ARRAYS:
+        array = getattr(panel, name)
+        if array is not None:
+            np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    keys = {column: panel.keys[column].astype(str).tolist() for column in panel.keys}
+    facts = {
+        "keys": keys,
+        "schema": panel.schema.to_json(),
+        **{name: getattr(panel, name) for name in _PLAIN},
+    }
+    write_json(facts, folder / "panel.json")
+
+
+def read_panel(folder: Path) -> Panel:
+    """The panel that `write_panel` wrote; its arrays stay in their files until they are touched."""
+    facts = read_json(folder / "panel.json")
+    values: dict[str, Any] = {name: _mapped(folder / f"{name}.npy") for name in _ARRAYS}
+    values |= {name: facts[name] for name in _PLAIN}
+    keys = pd.DataFrame(facts["keys"], dtype=object)
+    return Panel(keys=keys, schema=Schema.from_json(facts["schema"]), **values)
+
+
+def write_state(state: State, folder: Path, note: str = "") -> None:
+    """Write a predictor's state, and a note beside it, to the new folder `folder`; it is whole once it stands there."""
+    partial = folder.with_name(f".{folder.name}")
+    partial.mkdir()
+    facts, arrays = state
+    write_json({"facts": facts, "note": note}, partial / "state.json")
+    save_file(
+        {name: np.asarray(array, order="C") for name, array in arrays.items()}, partial / "arrays.safetensors"
+    )
+    partial.rename(folder)
+
+
+def read_state(folder: Path) -> tuple[State, str]:
+    """The state that `write_state` wrote, and its note."""
+    said = read_json(folder / "state.json")
+    return (said["facts"], load_file(folder / "arrays.safetensors")), str(said["note"])
+
+
+def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
+    """Where a recipe's class is found, and its settings; raises ForetellError for one that no other process can import."""
+    kind = type(recipe)
+    if kind.__module__ == "__main__" or "<" in kind.__qualname__:
+        raise ForetellError(
+            f"{kind.__qualname__} is defined in a script or a function, where the processes of several devices cannot"
+            " import it. Put it into a module of its own."
+        )
+    return {"module": kind.__module__, "name": kind.__qualname__, "settings": settings_of(recipe)}
+
+
+def recipe_from_json(said: Mapping[str, Any]) -> Any:
+    """The recipe that `recipe_to_json` described; to be asked of what this program itself wrote, never of a model."""
+    kind: Any = import_module(said["module"])
+    for part in said["name"].split("."):
+        kind = getattr(kind, part)
+    settings = {name: tuple(v) if isinstance(v, list) else v for name, v in said["settings"].items()}
+    return kind(**settings)
+
+
+def write_json(value: Mapping[str, Any], path: Path) -> None:
+    """Write `value` as JSON."""
+    path.write_text(json.dumps(value, default=_plain), encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """What `write_json` wrote."""
+    value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return value
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} cannot be handed to another process")
+
+
+def _mapped(path: Path) -> NDArray[Any] | None:
+    if not path.exists():
+        return None
+    array: NDArray[Any] = np.load(path, allow_pickle=False) if _empty(path) else np.load(path, mmap_mode="r")
+    return array
+
+
+def _empty(path: Path) -> bool:
+    """Whether a file holds no value: such a one cannot be mapped."""
+    with path.open("rb") as file:
+        version = np.lib.format.read_magic(file)
+        assert version == (1, 0)
+        shape, _, _ = np.lib.format.read_array_header_1_0(file)
+    return 0 in shape

@@ -1,0 +1,212 @@
+"""Several devices: a crew of processes trains one network, or forecasts the items in shares; this one watches them.
+
+Each process is a fresh one (`foretell.worker`) that reads its job from a folder. Should one die, the others, which would wait
+for it, are ended and its message is raised; should this one die, they end too.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from foretell.data.arrays import Array
+from foretell.data.panel import Panel
+from foretell.errors import ForetellError
+from foretell.networks.device import pick_device
+from foretell.networks.distributed.job_folder import (
+    read_json,
+    read_state,
+    recipe_to_json,
+    write_json,
+    write_panel,
+    write_state,
+)
+from foretell.recipe.protocols import State
+from foretell.recipe.task import Run, Task
+
+if TYPE_CHECKING:
+    from foretell.networks.network_recipe import Fitted, NeuralRecipe
+
+# The names of what lies in a job's folder.
+JOB, PANEL, START, RESULT = "job.json", "panel", "start", "result"
+REPORTED: Final = 3  # exit status of a worker that wrote what went wrong
+_PAUSE: Final = 0.05  # seconds between two looks at the processes
+_GRACE: Final = 60.0  # seconds in which the first of the crew may hand over its best weights after Ctrl-C
+
+
+def report_path(folder: Path, rank: int) -> Path:
+    """Where a worker says what a user can put right."""
+    return folder / f"report-{rank}.json"
+
+
+def share_path(folder: Path, rank: int, what: str) -> Path:
+    """Where a worker leaves its share of a forecast: `items`, `quantiles` and `mean`."""
+    return folder / f"share-{rank}-{what}.npy"
+
+
+def fit_on_devices(
+    recipe: NeuralRecipe, panel: Panel, task: Task, run: Run, start: Fitted | None = None
+) -> tuple[State, str]:
+    """The state of a network that `run.devices` processes trained together, and what is to be said of it.
+
+    On Ctrl-C the note says how far they were.
+    """
+    until = None if run.time_limit is None else time.time() + run.time_limit
+    with _job("fit", recipe, panel, task, run, until=until) as folder:
+        if start is not None:
+            write_state(start.state(), folder / START)
+        try:
+            _oversee(folder, run)
+        except KeyboardInterrupt:
+            if not (folder / RESULT).exists():
+                raise
+        return read_state(folder / RESULT)
+
+
+def predict_on_devices(fitted: Fitted, panel: Panel, levels: Sequence[float]) -> tuple[Array, Array]:
+    """Quantiles [N, H, Q] and mean [N, H] of the panel's items, each share of them forecast by a process of its own."""
+    task, run = fitted.task, fitted.run
+    with _job("predict", fitted.recipe, panel, task, run, levels=list(levels)) as folder:
+        write_state(fitted.state(), folder / START)
+        _oversee(folder, run)
+        return merge_shares(folder, run.devices, panel, (task.horizon, len(levels)))
+
+
+def merge_shares(folder: Path, size: int, panel: Panel, shape: tuple[int, int]) -> tuple[Array, Array]:
+    """The shares of a forecast as one; raises ForetellError unless every item stands in exactly one of them."""
+    horizon, levels = shape
+    quantiles = np.empty((len(panel), horizon, levels), np.float32)
+    mean, times = np.empty((len(panel), horizon), np.float32), np.zeros(len(panel), np.int64)
+    for rank in range(size):
+        items: NDArray[np.int64] = np.load(share_path(folder, rank, "items"))
+        quantiles[items] = np.load(share_path(folder, rank, "quantiles"))
+        mean[items] = np.load(share_path(folder, rank, "mean"))
+        np.add.at(times, items, 1)
+    wrong = np.flatnonzero(times != 1)
+    if len(wrong):
+        raise ForetellError(
+            f"item {panel.names[wrong[0]]!r} was forecast {times[wrong[0]]} times by {size} processes, expected once"
+            f" ({len(wrong)} items are amiss). Forecast with devices=1."
+        )
+    return quantiles, mean
+
+
+def device_of(run: Run, rank: int) -> str:
+    """The device of one process of the crew; raises ForetellError when there are not as many."""
+    device = pick_device(run.device)
+    if device.type == "cpu":
+        return "cpu"
+    have = torch.cuda.device_count() if device.type == "cuda" else 1
+    if device.index is not None:
+        raise ForetellError(
+            f"devices={run.devices} takes the first {run.devices} of them: give device='{device.type}', not"
+            f" {run.device!r}"
+        )
+    if run.devices > have:
+        raise ForetellError(
+            f"devices={run.devices}, but this machine has {have} of type {device.type!r}. Ask for at most {have}, or"
+            " for processes without them: device='cpu'."
+        )
+    return f"{device.type}:{rank}"
+
+
+@contextmanager
+def _job(kind: str, recipe: NeuralRecipe, panel: Panel, task: Task, run: Run, **more: Any) -> Iterator[Path]:
+    """A folder, for the time being, that says what there is to do."""
+    device_of(run, 0)
+    said = {
+        "kind": kind, "recipe": recipe_to_json(recipe), "task": asdict(task), "run": asdict(run), **more,
+    }  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="foretell-") as name:
+        folder = Path(name)
+        write_panel(panel, folder / PANEL)
+        write_json(said, folder / JOB)
+        yield folder
+
+
+def _oversee(folder: Path, run: Run) -> None:
+    """Let the crew do the job in `folder`; raises ForetellError with the message of the first that fails."""
+    workers: list[subprocess.Popen[bytes]] = []
+    try:
+        workers += [_hire(folder, rank, run) for rank in range(run.devices)]
+        _wait(workers)
+        if any(worker.returncode for worker in workers):
+            raise _failure(folder, workers)
+    except KeyboardInterrupt:
+        _hand_over(workers)
+        raise
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+            if worker.stdin is not None:
+                worker.stdin.close()
+
+
+def _hire(folder: Path, rank: int, run: Run) -> subprocess.Popen[bytes]:
+    """A process of the crew. It sees the modules that this one sees, and ends when its standard input does."""
+    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    with log_path(folder, rank).open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "foretell.networks.distributed.worker", str(folder), str(rank)],
+            stdin=subprocess.PIPE,
+            stdout=None if run.progress and rank == 0 else subprocess.DEVNULL,
+            stderr=log,
+            env={**os.environ, "PYTHONPATH": path},
+            start_new_session=True,  # Ctrl-C is for this process to pass on
+        )
+
+
+def _wait(workers: list[subprocess.Popen[bytes]]) -> None:
+    """Wait until all have ended well or one has not."""
+    while any(worker.poll() is None for worker in workers) and not any(w.poll() for w in workers):
+        time.sleep(_PAUSE)
+
+
+def _hand_over(workers: list[subprocess.Popen[bytes]]) -> None:
+    """Interrupt the first of the crew, and give it time to write what it has; the others go on until then."""
+    if workers and workers[0].poll() is None:
+        workers[0].send_signal(signal.SIGINT)
+        try:
+            workers[0].wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            return
+
+
+def log_path(folder: Path, rank: int) -> Path:
+    """Where the standard error of a worker goes."""
+    return folder / f"log-{rank}"
+
+
+def _failure(folder: Path, workers: Sequence[subprocess.Popen[bytes]]) -> ForetellError:
+    """What to raise: a message for the user if there is one, else how the process ended that ended first."""
+    for rank, worker in enumerate(workers):
+        if worker.poll() == REPORTED and report_path(folder, rank).exists():
+            return ForetellError(read_json(report_path(folder, rank))["message"])
+    # Those killed come first: where one is killed, the others fail because it is gone.
+    rank, worker = min(
+        ((r, w) for r, w in enumerate(workers) if w.poll()),
+        key=lambda pair: (pair[1].returncode > 0, pair[0]),
+    )
+    who = f"process {rank + 1} of {len(workers)}"
+    if worker.returncode < 0:
+        name = signal.Signals(-worker.returncode).name
+        return ForetellError(
+            f"{who} was killed ({name}), most likely for want of memory, and the others were ended. Lower batch_size, or"
+            " ask for fewer devices; a training with an out folder goes on with resume."
+        )
+    lines = log_path(folder, rank).read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+    return ForetellError(f"{who} failed (exit status {worker.returncode}): {lines[-1]}")

@@ -1,0 +1,125 @@
+"""One process of a crew: `python -m foretell.worker FOLDER RANK` does its part of the job in the folder.
+
+Started by `foretell.devices` alone.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from foretell.errors import ForetellError, Interrupted
+from foretell.networks.distributed.job_folder import (
+    read_json,
+    read_panel,
+    read_state,
+    recipe_from_json,
+    write_json,
+    write_state,
+)
+from foretell.networks.distributed.launcher import (
+    JOB,
+    PANEL,
+    REPORTED,
+    RESULT,
+    START,
+    device_of,
+    report_path,
+    share_path,
+)
+from foretell.networks.distributed.ranks import Crew
+from foretell.networks.network_recipe import PREDICTION_BATCH, Fitted, fit_neural
+from foretell.recipe.task import Run, Task
+
+_PATIENCE = timedelta(minutes=30)  # for one another, as the slowest of several devices may be slow indeed
+
+
+def main(folder: Path, rank: int) -> int:
+    """Do this process's part; the exit status."""
+    warnings.simplefilter("ignore")  # upstream libraries' notices to programmers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    job = read_json(folder / JOB)
+    jobs: dict[str, Callable[[Path, dict[str, Any], Crew, Run], None]] = {"fit": _fit, "predict": _predict}
+    run = Run(**{**job["run"], "out": None if job["run"]["out"] is None else Path(job["run"]["out"])})
+    try:
+        device = device_of(run, rank)
+        run = replace(run, device=device, progress=run.progress and rank == 0)
+        jobs[job["kind"]](folder, job, Crew(rank, run.devices, device), run)
+    except ForetellError as error:
+        write_json({"message": str(error)}, report_path(folder, rank))
+        return REPORTED
+    except Exception:  # the parent shows what a process that fails has printed
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def _fit(folder: Path, job: dict[str, Any], crew: Crew, run: Run) -> None:
+    """Train with the others; the first of them writes the result."""
+    recipe, task = recipe_from_json(job["recipe"]), _task(job)
+    if job["until"] is not None:
+        run = replace(run, time_limit=max(job["until"] - time.time(), 1.0))
+    start = None
+    if (folder / START).exists():
+        start = Fitted.load(recipe, task, read_state(folder / START)[0], run)
+    _join(folder, crew)
+    note = ""
+    try:
+        fitted = fit_neural(recipe, read_panel(folder / PANEL), task, run, start=start, crew=crew)
+    except Interrupted as stop:
+        fitted, note = stop.predictor, str(stop)
+    if crew.rank == 0:
+        write_state(fitted.state(), folder / RESULT, note)
+
+
+def _predict(folder: Path, job: dict[str, Any], crew: Crew, run: Run) -> None:
+    """Forecast whole chunks of items, every `size`-th, so that each is computed as a single process would."""
+    fitted = Fitted.load(recipe_from_json(job["recipe"]), _task(job), read_state(folder / START)[0], run)
+    panel = read_panel(folder / PANEL)
+    chunk = np.arange(len(panel)) // PREDICTION_BATCH
+    items = np.flatnonzero(chunk % crew.size == crew.rank)
+    quantiles, mean = fitted.arrays(panel.take(items), tuple(job["levels"]))
+    for what, array in (("items", items), ("quantiles", quantiles), ("mean", mean)):
+        np.save(share_path(folder, crew.rank, what), array)
+
+
+def _task(job: dict[str, Any]) -> Task:
+    return Task(job["task"]["horizon"], tuple(job["task"]["levels"]))
+
+
+def _join(folder: Path, crew: Crew) -> None:
+    """Make the process group: the processes find one another through a file, so that no port need be free."""
+    cuda = crew.device.startswith("cuda")
+    if cuda:
+        torch.cuda.set_device(crew.device)
+    elif sys.platform == "linux":
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # a host's own name may lead nowhere
+    path = str(folder / "store")
+    store = torch.distributed.FileStore(path, crew.size)  # type: ignore[attr-defined]  # it is there, unlisted
+    torch.distributed.init_process_group(
+        "nccl" if cuda else "gloo", store=store, rank=crew.rank, world_size=crew.size, timeout=_PATIENCE
+    )
+
+
+def _end_with_parent() -> None:
+    """The parent holds the other end of standard input: when it is gone, however it went, so is this process."""
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    status = main(Path(sys.argv[1]), int(sys.argv[2]))
+    sys.stderr.flush()
+    os._exit(status)  # without waiting for threads and groups whose other members may be gone

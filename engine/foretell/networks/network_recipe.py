@@ -1,0 +1,402 @@
+"""What the neural recipes share: from a panel to a trained network, and from a network to a forecast."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, ClassVar, Final, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from foretell.data.arrays import Array
+from foretell.data.panel import Panel
+from foretell.data.schema import Schema
+from foretell.data.static_scale import StaticScale
+from foretell.errors import ForetellError, Interrupted
+from foretell.networks.device import pick_device, seeded
+from foretell.networks.distributed.ranks import ALONE, Crew
+from foretell.networks.out_of_memory import in_pieces, short_of_memory
+from foretell.networks.trainer import fit_network
+from foretell.networks.training_job import Batch, Schedule, Work
+from foretell.networks.warm_start import carry_weights, grown_sizes
+from foretell.recipe.forecast import Forecast
+from foretell.recipe.hyperparameters import settings_of
+from foretell.recipe.protocols import Predictor, State
+from foretell.recipe.task import Run, Task
+from foretell.windows.covariate_scale import Moments
+from foretell.windows.prefetch import Prefetched, panel_device
+from foretell.windows.sampling import drawing_device
+from foretell.windows.windows import Windows
+
+logger = logging.getLogger(__name__)
+
+VALIDATION_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+FORECASTS_TO_VALIDATE = 32  # items times windows that a validation should cover
+VALIDATION_ITEMS = 1000  # at most so many are forecast at each validation
+PREDICTION_BATCH = 256  # items forecast at a time
+
+
+class NeuralRecipe(ABC):
+    """A recipe whose model is one torch network; `fit_neural` and `Fitted` do the rest.
+
+    Its fields, below, are declared with their defaults by each recipe.
+    """
+
+    __slots__ = ()
+
+    name: ClassVar[str]
+    keeps_time_limit: ClassVar[bool] = True
+    batch_size: int
+    learning_rate: float
+    max_steps: int | None
+    patience: int
+
+    def fit(self, panel: Panel, task: Task, run: Run) -> Fitted:
+        """Train on what lies before each item's origin."""
+        return fit_neural(self, panel, task, run)
+
+    def fit_from(self, start: Predictor, panel: Panel, task: Task, run: Run) -> Fitted:
+        """Go on from a predictor of this recipe, on a panel of its schema; vocabularies may be longer."""
+        assert isinstance(start, Fitted)
+        return fit_neural(self, panel, task, run, start=start)
+
+    def load(self, schema: Schema, task: Task, state: State, run: Run) -> Fitted:
+        """The predictor whose `state` this is."""
+        return Fitted.load(self, task, state, run)
+
+    @property
+    @abstractmethod
+    def window_length(self) -> int:
+        """Steps before an origin that the network reads; asked of a resolved recipe only."""
+
+    @abstractmethod
+    def resolved(self, panel: Panel, task: Task) -> Self:
+        """This recipe with every default that depends on the data worked out."""
+
+    @abstractmethod
+    def sizes(self, windows: Windows, task: Task) -> dict[str, Any]:
+        """All that the network's shape depends on besides the hyperparameters, as JSON."""
+
+    @abstractmethod
+    def network(self, sizes: dict[str, Any]) -> nn.Module:
+        """An untrained network."""
+
+    @abstractmethod
+    def batch(
+        self, windows: Windows, scale: Tensor, sizes: dict[str, Any], generator: torch.Generator
+    ) -> Batch:
+        """A training batch at random origins; `scale` [N, 2] is the mean and deviation of items without history."""
+
+    @abstractmethod
+    def loss(self, network: Any, batch: Any) -> Tensor:
+        """What training lowers: a mean over the batch's steps, weighted by what `weight` adds up."""
+
+    def weight(self, batch: Any) -> Tensor:
+        """The sum of the weights that `loss` is a mean over; the steps trained on unless a recipe weighs them."""
+        trained: Tensor = batch.trained
+        return trained.float().sum()
+
+    @abstractmethod
+    def forecast(
+        self,
+        network: Any,
+        windows: Windows,
+        scale: Tensor,
+        items: Tensor,
+        levels: tuple[float, ...],
+        seed: int | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Quantiles [B, H, Q] and mean [B, H] of `items` [B] from their origins on; no seed: a quick look, to validate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A trained network with all it needs to forecast any panel of its schema."""
+
+    recipe: NeuralRecipe  # resolved
+    network: nn.Module
+    sizes: dict[str, Any]
+    moments: Moments
+    scale: StaticScale
+    task: Task
+    run: Run
+
+    def predict(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
+        """Forecast each item from its origin on, a chunk of items at a time."""
+        wanted = tuple(levels or self.task.levels)
+        if self.run.devices > 1 and len(panel) > PREDICTION_BATCH:  # else there is nothing to share
+            from foretell.networks.distributed.launcher import predict_on_devices
+
+            return Forecast.build(panel, wanted, *predict_on_devices(self, panel, wanted))
+        return Forecast.build(panel, wanted, *self.arrays(panel, wanted))
+
+    def arrays(self, panel: Panel, levels: tuple[float, ...]) -> tuple[Array, Array]:
+        """Quantiles [N, H, Q] and mean [N, H], by this process alone."""
+        device = pick_device(self.run.device)
+        network = self.network.to(device).eval()
+        windows = windows_of(self.recipe, panel, self.moments, self.task, device)
+        scale = torch.from_numpy(self.scale.predict(panel)).to(windows.device)
+        quantiles = np.empty((len(panel), self.task.horizon, len(levels)), np.float32)
+        mean = np.empty((len(panel), self.task.horizon), np.float32)
+
+        def forecast(items: Tensor) -> tuple[Tensor, Tensor]:
+            chunk = self.recipe.forecast(network, windows, scale, items, levels, self.run.seed)
+            return chunk[0].cpu(), chunk[1].cpu()
+
+        with seeded(self.run), torch.inference_mode():
+            everyone = torch.arange(len(panel), device=windows.device)
+            hint = _smaller(self.recipe, predicting=True)
+            for items, chunk in in_pieces(everyone, PREDICTION_BATCH, forecast, hint=hint):
+                rows = items.cpu().numpy()
+                quantiles[rows], mean[rows] = chunk[0].numpy(), chunk[1].numpy()
+        return quantiles, mean
+
+    def state(self) -> State:
+        """The resolved hyperparameters and sizes as JSON; weights, moments and scales as arrays."""
+        weights = {
+            f"network.{name}": value.cpu().numpy() for name, value in self.network.state_dict().items()
+        }
+        facts = {"settings": settings_of(self.recipe), "sizes": self.sizes, "seed": self.run.seed}
+        return facts, {**weights, **self.moments.arrays(), **self.scale.arrays()}
+
+    @classmethod
+    def load(cls, recipe: NeuralRecipe, task: Task, state: State, run: Run) -> Fitted:
+        """The predictor whose `state` this is; raises ForetellError when the weights do not fit the network."""
+        facts, arrays = state
+        resolved = replace(recipe, **facts["settings"])  # type: ignore[type-var]  # recipes are dataclasses
+        network = resolved.network(facts["sizes"])
+        weights = {
+            name[8:]: torch.from_numpy(np.array(a))
+            for name, a in arrays.items()
+            if name.startswith("network.")
+        }
+        try:
+            network.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ForetellError(f"the weights do not fit a network of {recipe.name}: {error}") from error
+        run = replace(run, seed=facts["seed"])
+        return cls(
+            resolved,
+            network,
+            facts["sizes"],
+            Moments.of_arrays(arrays),
+            StaticScale.of_arrays(arrays),
+            task,
+            run,
+        )
+
+
+def fit_neural(
+    recipe: NeuralRecipe,
+    panel: Panel,
+    task: Task,
+    run: Run,
+    *,
+    start: Fitted | None = None,
+    crew: Crew = ALONE,
+) -> Fitted:
+    """Train a neural recipe on what lies before each item's origin, from the weights of `start` on when there is one.
+
+    With several devices the work is handed to a crew of processes; each of these calls this again as one of the `crew`.
+    """
+    if not (panel.stop > 0).any():
+        raise ForetellError(f"{recipe.name} needs at least one item with history to learn from")
+    if run.devices > recipe.batch_size:
+        raise ForetellError(
+            f"devices={run.devices} share batches of {recipe.batch_size} windows: raise {recipe.name}.batch_size, or ask"
+            " for fewer devices"
+        )
+    if run.devices > crew.size:
+        return _fit_by_crew(recipe, panel, task, run, start)
+    fitted, work, schedule = prepare(recipe, panel, task, run, start=start, crew=crew)
+    try:
+        progress = fit_network(work, schedule, run, crew=crew)
+    except Interrupted as stop:
+        stop.predictor = fitted
+        raise
+    finally:
+        if isinstance(work.batch, Prefetched):
+            work.batch.close()
+    best = (progress.best_score, progress.best_step)
+    logger.info("%s: %d steps, best validation wQL %.4f at %d", recipe.name, progress.step, *best)
+    return fitted
+
+
+def prepare(
+    recipe: NeuralRecipe,
+    panel: Panel,
+    task: Task,
+    run: Run,
+    *,
+    start: Fitted | None = None,
+    crew: Crew = ALONE,
+) -> tuple[Fitted, Work, Schedule]:
+    """A predictor whose network is still to be trained, and all that the training loop needs to do it."""
+    recipe = recipe.resolved(panel, task) if start is None else going_on(recipe, start.recipe, panel, task)
+    device = pick_device(run.device)
+    static_scale = StaticScale.fit(panel)
+    moments = Moments.of(panel) if start is None else start.moments
+    with short_of_memory("the panel", "Train with device='cpu', or on fewer items or a shorter history."):
+        windows = windows_of(recipe, panel, moments, task, device, share=crew.share)
+    count = validation_windows(panel, task)
+    held = windows.before(count * task.horizon)
+    scale = torch.from_numpy(static_scale.predict(panel)).to(windows.device)
+    sizes = recipe.sizes(windows, task)
+    sizes = sizes if start is None else grown_sizes(start.sizes, sizes)
+    with seeded(run):
+        network = recipe.network(sizes).to(device)
+    if start is not None:
+        carry_weights(start.network, network, recipe.name)
+    fitted = Fitted(recipe, network, sizes, moments, static_scale, task, run)
+
+    def batch(step: int, final: bool) -> Batch:
+        generator = torch.Generator(drawing_device(windows.device)).manual_seed(_mix(run.seed, step))
+        return recipe.batch(windows if final else held, scale, sizes, generator)
+
+    # a panel on the device needs no help; one that is not is gathered and sent while the step before it runs
+    feed = None if windows.device == device else Prefetched[Any](batch, device)
+    work = Work(
+        network=network,
+        batch=batch if feed is None else feed,
+        loss=lambda batch: recipe.loss(network, batch),
+        validate=_validation(fitted, windows, count, scale, crew) if count else None,
+        names=panel.names,
+        tag=_tag(recipe, sizes, panel, run),
+        weight=recipe.weight,
+        smaller=_smaller(recipe),
+    )
+    assert recipe.max_steps is not None
+    return fitted, work, Schedule(recipe.max_steps, recipe.learning_rate, recipe.patience)
+
+
+def _fit_by_crew(recipe: NeuralRecipe, panel: Panel, task: Task, run: Run, start: Fitted | None) -> Fitted:
+    """The network that `run.devices` processes train together."""
+    from foretell.networks.distributed.launcher import fit_on_devices
+
+    state, note = fit_on_devices(recipe, panel, task, run, start)
+    fitted = Fitted.load(recipe, task, state, run)
+    if note:
+        stop = Interrupted(note)
+        stop.predictor = fitted
+        raise stop
+    return fitted
+
+
+def _smaller(recipe: NeuralRecipe, *, predicting: bool = False) -> str:
+    """The options that make a step, or the forecast of an item, need less memory: those that the recipe has."""
+    order = (
+        ("num_samples", "context_length") if predicting else ("batch_size", "context_length", "hidden_size")
+    )
+    has = settings_of(recipe)
+    named = [f"{recipe.name}.{name} (it is {has[name]})" for name in order if name in has]
+    return f"Lower {' or '.join(named)}, or take device='cpu'."
+
+
+def windows_of(
+    recipe: NeuralRecipe,
+    panel: Panel,
+    moments: Moments,
+    task: Task,
+    device: torch.device,
+    *,
+    share: slice = slice(None),
+) -> Windows:
+    """The panel as a recipe reads it, on `device` where it fits there; of each training batch it gathers only a `share`."""
+    where, length = panel_device(panel, device), recipe.window_length
+    return Windows(panel, moments, horizon=task.horizon, context=length, device=where, share=share)
+
+
+def validation_windows(panel: Panel, task: Task) -> int:
+    """How many windows before the origin are held out to validate on; 0 where histories are too short to give one.
+
+    Any one window may be odd (Christmas, a strike), and of few items one says little: two are held out where that leaves
+    most of the history, and more where items are few, up to a quarter of the typical history.
+    """
+    stop = panel.stop[panel.stop > 0]
+    room = int(np.median(stop)) // task.horizon
+    return (
+        0
+        if room < 3
+        else int(np.clip(FORECASTS_TO_VALIDATE // len(stop), min(2, max(1, room // 4)), max(1, room // 4)))
+    )
+
+
+def _validation(
+    fitted: Fitted, windows: Windows, count: int, scale: Tensor, crew: Crew
+) -> Callable[[], float]:
+    """wQL of the last `count` windows before the origins, over a fixed sample of the items with history before them.
+
+    Each of the crew forecasts its share of them.
+    """
+    device, horizon = next(fitted.network.parameters()).device, fitted.task.horizon
+    candidates = np.flatnonzero(windows.before(count * horizon).panel.stop > 0)
+    chosen = np.random.default_rng(fitted.run.seed).permutation(candidates)[:VALIDATION_ITEMS]
+    items = torch.from_numpy(np.sort(chosen)).to(windows.device)
+    stands = [windows.before((k + 1) * horizon) for k in range(count)]
+    ahead = torch.arange(horizon, device=windows.device)
+    read = [windows.target(items, stand.origin[items][:, None] + ahead) for stand in stands]
+    truths = [(actual.to(device), observed.to(device)) for actual, observed in read]
+    size = torch.stack([actual.abs().sum() for actual, _ in truths]).sum().clamp(min=1e-12)
+    levels = torch.tensor(VALIDATION_LEVELS, device=device)
+    items, truths = items[crew.share], [(actual[crew.share], seen[crew.share]) for actual, seen in truths]
+    hint = _smaller(fitted.recipe)
+
+    def forecast(stand: Windows, chunk: Tensor) -> tuple[Tensor, Tensor]:
+        return fitted.recipe.forecast(fitted.network, stand, scale, chunk, VALIDATION_LEVELS, None)
+
+    def lost(stand: Windows, actual: Tensor, observed: Tensor) -> Tensor:
+        pieces = in_pieces(items, PREDICTION_BATCH, partial(forecast, stand), hint=hint)
+        quantiles = torch.cat([actual.new_empty((0, horizon, len(levels))), *(made[0] for _, made in pieces)])
+        error = actual[..., None] - quantiles
+        return (torch.maximum(levels * error, (levels - 1) * error) * observed[..., None]).sum()
+
+    def score() -> float:
+        total = torch.stack([lost(stand, *truth) for stand, truth in zip(stands, truths, strict=True)]).sum()
+        return float(2 * crew.total(total) / len(levels) / size)
+
+    return score
+
+
+def _mix(seed: int, step: int) -> int:
+    """One generator seed for a training step, the same in every process."""
+    return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _tag(recipe: NeuralRecipe, sizes: dict[str, Any], panel: Panel, run: Run) -> str:
+    """What makes two training runs the same: recipe, hyperparameters, shapes, seed and data; read only for checkpoints."""
+    if run.out is None:
+        return recipe.name
+    facts = [
+        recipe.name,
+        settings_of(recipe),
+        sizes,
+        len(panel),
+        int(panel.stop.sum()),
+        int(panel.origin.max(initial=0)),
+        run.seed,
+        [
+            zlib.crc32(np.ascontiguousarray(a).data)
+            for a in (panel.target, panel.known, panel.past, panel.static_real)
+        ],
+    ]
+    return f"{recipe.name} {hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}"
+
+
+SHARE_OF_STEPS: Final = 0.25  # of a training from scratch, where max_steps is not given
+
+
+def going_on(recipe: NeuralRecipe, start: NeuralRecipe, panel: Panel, task: Task) -> NeuralRecipe:
+    """`recipe` with what it leaves open filled in from `start`, the resolved one; a share of the usual steps."""
+    filled = {name: getattr(start, name) for name, value in settings_of(recipe).items() if value is None}
+    usual = recipe.resolved(panel, task).max_steps
+    assert usual is not None
+    filled["max_steps"] = recipe.max_steps or max(1, round(usual * SHARE_OF_STEPS))
+    return replace(recipe, **filled)  # type: ignore[type-var]  # recipes are dataclasses

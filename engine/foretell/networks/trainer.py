@@ -1,0 +1,428 @@
+"""The one training loop of all neural recipes, on Lightning: warm up, hold, anneal.
+
+While the learning rate holds, the last windows before the origin are kept out and validate; when that stops improving (or the
+steps are used up), the best weights so far are annealed to a learning rate of zero with those windows trained on as well.
+Under a time limit the annealing begins early enough to end in time, judged by the pace of the steps so far.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import signal
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as lightning
+import torch
+from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning.pytorch.strategies import DDPStrategy
+from torch import Tensor, nn
+
+from foretell.errors import ForetellError, Interrupted
+from foretell.networks.checkpoint import SafetensorsIO, tagged
+from foretell.networks.device import pick_device, seeded
+from foretell.networks.distributed.ranks import ALONE, Crew
+from foretell.networks.out_of_memory import short_of_memory
+from foretell.networks.training_job import Batch, Progress, Schedule, Work
+from foretell.recipe.task import Run
+
+logger = logging.getLogger(__name__)
+
+
+def train(work: Work, schedule: Schedule, run: Run, *, clock: Callable[[], float], crew: Crew) -> Progress:
+    """What `foretell.training.fit_network` says."""
+    pace = None if run.time_limit is None else Pace(run.time_limit, schedule.anneal, clock, crew)
+    conductor = _Conductor(work, schedule, run, pace, crew)
+    module = _Module(work, schedule, conductor)
+    device = pick_device(run.device)
+    resume = _checkpoint_to_resume(run, work.tag)
+    with quiet_lightning(), seeded(run):
+        trainer = lightning.Trainer(
+            **_placed(device, crew),
+            precision=_precision(run, device),
+            max_steps=schedule.max_steps,
+            max_epochs=-1,
+            gradient_clip_val=schedule.clip,
+            use_distributed_sampler=False,  # batches are shared out where they are made
+            callbacks=[conductor],
+            plugins=[SafetensorsIO(work.tag)],
+            logger=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            enable_progress_bar=run.progress,
+            default_root_dir=run.out or Path(),
+        )
+        try:
+            with keyboard_interrupt(), short_of_memory("a training step", work.smaller):
+                trainer.fit(
+                    module, train_dataloaders=_Steps(schedule.max_steps), ckpt_path=resume, weights_only=True
+                )
+        except KeyboardInterrupt as stop:
+            if conductor.progress.step == 0:
+                raise
+            conductor.keep_best()
+            work.network.to(device).eval()
+            raise Interrupted(conductor.progress.spoken(schedule)) from stop
+    work.network.to(device).eval()
+    return conductor.progress
+
+
+def _placed(device: torch.device, crew: Crew) -> dict[str, Any]:
+    """What tells Lightning where to train, and with whom."""
+    cuda = device.type == "cuda"
+    accelerator = "gpu" if cuda else device.type
+    if crew.size == 1:
+        return {"accelerator": accelerator, "devices": [device.index or 0] if cuda else 1}
+    # buffers never change, so that they need not be sent around
+    together = DDPStrategy(cluster_environment=_CrewEnvironment(crew), broadcast_buffers=False)
+    devices = list(range(crew.size)) if cuda else crew.size
+    return {"accelerator": accelerator, "devices": devices, "strategy": together}
+
+
+class _CrewEnvironment(ClusterEnvironment):
+    """Tells Lightning that its processes run already, and that their group is made."""
+
+    def __init__(self, crew: Crew) -> None:
+        super().__init__()
+        self._crew = crew
+
+    creates_processes_externally = True
+    main_address = "localhost"  # neither is used: the group was made over a file
+    main_port = 0
+
+    @staticmethod
+    def detect() -> bool:
+        return False
+
+    def world_size(self) -> int:
+        return self._crew.size
+
+    def set_world_size(self, size: int) -> None:
+        assert size == self._crew.size
+
+    def global_rank(self) -> int:
+        return self._crew.rank
+
+    def set_global_rank(self, rank: int) -> None:
+        assert rank == self._crew.rank
+
+    def local_rank(self) -> int:
+        return self._crew.rank
+
+    def node_rank(self) -> int:
+        return 0
+
+
+class Pace:
+    """How fast the steps go, and with that what a time limit leaves time for."""
+
+    def __init__(self, limit: float, anneal: float, clock: Callable[[], float], crew: Crew = ALONE) -> None:
+        self._clock, self._began, self._crew = clock, clock(), crew
+        self._limit, self._hold = limit, limit * (1 - anneal)
+        self._stepped, self._steps = 0.0, 0  # seconds spent in training steps, and their number
+        self._step_began = self._began
+        self._validation = 0.0  # seconds that the slowest one took
+
+    @property
+    def _spent(self) -> float:
+        return self._clock() - self._began
+
+    def step_begins(self) -> None:
+        self._step_began = self._clock()
+
+    def step_ends(self) -> None:
+        self._stepped += self._clock() - self._step_began
+        self._steps += 1
+
+    @contextmanager
+    def validating(self) -> Iterator[None]:
+        """Measures a validation."""
+        began = self._clock()
+        yield
+        self._validation = max(self._validation, self._clock() - began)
+
+    def may_validate(self) -> bool:
+        """Whether a validation as slow as the slowest so far ends before annealing must begin."""
+        return bool(self._crew.agree(self._spent + self._validation <= self._hold))
+
+    def must_anneal(self) -> bool:
+        """Whether the time at full learning rate is used up."""
+        return bool(self._crew.agree(self._spent >= self._hold))
+
+    def steps_left(self) -> int:
+        """Training steps that fit into what is left of the limit."""
+        seconds = self._stepped / max(self._steps, 1)
+        left = max(self._limit - self._spent, 0.0)
+        return int(self._crew.agree(left / seconds if seconds > 0 else 1 << 30))
+
+
+class _Steps:
+    """Stands in for a data loader: the batches themselves are made by step number, where they are used."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.count))
+
+    def __len__(self) -> int:
+        return self.count
+
+
+class _Module(lightning.LightningModule):
+    """The network as Lightning wants it; every decision is the conductor's."""
+
+    def __init__(self, work: Work, schedule: Schedule, conductor: _Conductor) -> None:
+        super().__init__()
+        self.network = work.network
+        self.work, self.schedule, self.conductor = work, schedule, conductor
+        self._items = torch.empty(0, dtype=torch.long)  # of the batch at hand, for errors
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        rate = self.schedule.learning_rate
+        return torch.optim.AdamW(self.network.parameters(), lr=rate, weight_decay=1e-4, fused=True)
+
+    def training_step(self, _: object, __: int) -> Tensor:
+        batch = self.work.batch(self.global_step, self.conductor.progress.anneal_from is not None)
+        loss = self.work.loss(batch)
+        self._items = batch.items
+        if not bool(torch.isfinite(loss)):
+            raise self._diverged("loss")
+        return loss if self.conductor.crew.size == 1 else self._of_crew(loss, batch)
+
+    def _of_crew(self, loss: Tensor, batch: Batch) -> Tensor:
+        """The loss so scaled that its mean over the crew is the loss of the whole batch."""
+        crew, weigh = self.conductor.crew, self.work.weight
+        if weigh is None:
+            return loss
+        mine = weigh(batch)
+        return loss * mine.clamp(min=1) / crew.total(mine).clamp(min=1) * crew.size
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip, and stop where the loss is finite but its gradient is not: one more step would spoil the weights."""
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.schedule.clip)
+        if not bool(torch.isfinite(norm)):
+            raise self._diverged("gradient")
+
+    def _diverged(self, what: str) -> ForetellError:
+        names = sorted({self.work.names[int(item)] for item in self._items})
+        shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+        return ForetellError(
+            f"the training {what} is not finite at step {self.global_step}; the items of that batch: {shown}."
+            " Look for extreme values among them, or lower learning_rate."
+        )
+
+
+class _Conductor(lightning.Callback):
+    """Sets the learning rate, validates, keeps the best weights, begins the annealing, writes checkpoints."""
+
+    def __init__(self, work: Work, schedule: Schedule, run: Run, pace: Pace | None, crew: Crew) -> None:
+        self.work, self.schedule, self.run, self.pace, self.crew = work, schedule, run, pace, crew
+        self.progress = Progress()
+        self.best: dict[str, Tensor] = {}
+        self.average: dict[str, Tensor] = {}
+        self._losses: list[Tensor] = []
+
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        if self.pace is not None:
+            self.pace.step_begins()
+        for group in trainer.optimizers[0].param_groups:
+            group["lr"] = self._learning_rate(trainer.global_step)
+        # dropout too is a function of seed, step and rank alone, so that resuming needs nothing but the step
+        torch.manual_seed(
+            self.run.seed * 1_000_003 + trainer.global_step + self.crew.rank * 1_000_000_000_039
+        )
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        step = self.progress.step = trainer.global_step
+        self._average(step)
+        self._losses.append(outputs["loss"].detach())
+        if self.pace is not None:
+            self.pace.step_ends()
+        if self.progress.anneal_from is None:
+            self._hold(step)
+        elif self.pace is not None and self.progress.end is not None:
+            self.progress.end = min(self.progress.end, step + self.pace.steps_left())
+        if step % self.schedule.validate_every == 0:
+            self._note(step)
+            if self.run.out is not None:
+                trainer.save_checkpoint(checkpoint_path(self.run.out))
+        if self.progress.end is not None and step >= self.progress.end:
+            trainer.should_stop = True
+
+    def _hold(self, step: int) -> None:
+        """Validate when it is time to, and begin the annealing when it is time for that."""
+        due = step % self.schedule.validate_every == 0 or step >= self.schedule.hold_until
+        if due and (self.pace is None or self.pace.may_validate()):
+            with nullcontext() if self.pace is None else self.pace.validating():
+                self._validate(step)
+        over = self.pace is not None and self.pace.must_anneal()
+        if over or step >= self.schedule.hold_until or self.progress.stale > self.schedule.patience:
+            self._begin_annealing(step)
+
+    def _learning_rate(self, step: int) -> float:
+        rate = self.schedule.learning_rate
+        if self.progress.anneal_from is not None and self.progress.end is not None:
+            done = (step - self.progress.anneal_from) / max(1, self.progress.end - self.progress.anneal_from)
+            return rate * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+        return rate * min(1.0, (step + 1) / max(1.0, self.schedule.warmup * self.schedule.max_steps))
+
+    def _average(self, step: int) -> None:
+        """Weights averaged over about the last 100 steps forecast far more evenly than those of any one step."""
+        weights = _weights(self.work.network)
+        if not self.average:
+            self.average = {name: value.clone() for name, value in weights.items()}
+        decay = min(self.schedule.averaging, step / (step + 10))
+        for name, value in weights.items():
+            self.average[name].lerp_(value, 1 - decay)
+
+    def _validate(self, step: int) -> None:
+        if self.work.validate is None:
+            return
+        network = self.work.network
+        current = {name: value.clone() for name, value in _weights(network).items()}
+        network.eval()
+        network.load_state_dict(self.average, strict=False)
+        with torch.no_grad():
+            score = self.work.validate()
+        network.load_state_dict(current, strict=False)
+        network.train()
+        self.progress.scores.append([step, score])
+        if score < self.progress.best_score:
+            self.progress.best_score, self.progress.best_step, self.progress.stale = score, step, 0
+            self.best = {name: value.clone() for name, value in self.average.items()}
+        else:
+            self.progress.stale += 1
+        logger.info("step %d: validation wQL %.4f (best %.4f)", step, score, self.progress.best_score)
+
+    def _begin_annealing(self, step: int) -> None:
+        self.work.network.load_state_dict(self.best or self.average, strict=False)
+        length = max(1, self.schedule.max_steps - self.schedule.hold_until)
+        if self.pace is not None:
+            length = max(1, min(length, self.pace.steps_left()))
+        self.progress.anneal_from, self.progress.end = step, min(step + length, self.schedule.max_steps)
+        self.best = {}
+
+    def _note(self, step: int) -> None:
+        mean = self.crew.total(torch.stack(self._losses).mean()) / self.crew.size
+        self.progress.losses.append([step, float(mean)])
+        self._losses = []
+
+    def keep_best(self) -> None:
+        """Put the best weights so far into the network: the validated ones, while annealing the average."""
+        self.work.network.load_state_dict(self.best or self.average, strict=False)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"progress": asdict(self.progress), "best": self.best, "average": self.average}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.progress = Progress(**state["progress"])
+        device = next(self.work.network.parameters()).device
+        self.best, self.average = (
+            {name: value.to(device) for name, value in state[kind].items()} for kind in ("best", "average")
+        )
+
+
+def _weights(network: nn.Module) -> dict[str, Tensor]:
+    """The trained tensors by name, without gradients; buffers do not change."""
+    return {name: value.detach() for name, value in network.named_parameters()}
+
+
+def _checkpoint_to_resume(run: Run, tag: str) -> Path | None:
+    if not run.resume or run.out is None or not checkpoint_path(run.out).exists():
+        return None
+    found = tagged(checkpoint_path(run.out))
+    if found != tag:
+        theirs, mine = found.partition(" ")[0], tag.partition(" ")[0]
+        other = (
+            f"recipe {theirs!r}, not {mine!r}" if theirs != mine else "other hyperparameters, data or seed"
+        )
+        raise ForetellError(
+            f"the checkpoint in {run.out} is of {other}. Train without resume, or with another out folder."
+        )
+    return checkpoint_path(run.out)
+
+
+def _precision(run: Run, device: torch.device) -> Any:
+    half = run.precision == "bf16" or (
+        run.precision == "auto"
+        and device.type == "cuda"
+        and torch.cuda.is_bf16_supported(including_emulation=False)
+    )
+    return "bf16-mixed" if half else "32-true"
+
+
+def fit_network(
+    work: Work,
+    schedule: Schedule,
+    run: Run,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    crew: Crew = ALONE,
+) -> Progress:
+    """Train `work.network` in place. Raises ForetellError, with the items of the batch, when the loss is not finite.
+
+    With `run.out` it leaves checkpoints in `out/checkpoint`, and `run.resume` goes on from there. `run.time_limit` is
+    counted by `clock` from the beginning of the loop on. Ctrl-C raises Interrupted, with the best weights so far in the network. A `crew`
+    goes through the steps together, each process with its share of every batch.
+    """
+    from foretell.networks.trainer import (
+        train,  # Lightning takes seconds to import, and a forecast needs nothing of it
+    )
+
+    return train(work, schedule, run, clock=clock, crew=crew)
+
+
+def checkpoint_path(out: Path) -> Path:
+    """Where a run that writes to `out` keeps its checkpoint."""
+    return out / "checkpoint"
+
+
+@contextmanager
+def keyboard_interrupt() -> Iterator[None]:
+    """Ctrl-C stays a KeyboardInterrupt: Lightning turns it into SystemExit and leaves the signal switched off."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from error
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Lightning's hints about loaders, loggers and devices kept away from a host program's log and warnings."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [log.level for log in loggers]
+    for log in loggers:
+        log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"lightning\..*")
+            warnings.filterwarnings("ignore", module=r"torch\..*", category=UserWarning)
+            yield
+    finally:
+        for log, level in zip(loggers, levels, strict=True):
+            log.setLevel(level)

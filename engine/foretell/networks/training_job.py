@@ -1,0 +1,84 @@
+"""What the training of a network is told and what comes of it, and what else networks need of a device; the loop is `loop`."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+logger = logging.getLogger(__name__)
+
+
+class Batch(Protocol):
+    """What a recipe's feed returns; the loop asks only for the positions of its items, to name them in an error."""
+
+    @property
+    def items(self) -> Tensor: ...  # [B]
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long and how fast."""
+
+    max_steps: int  # gradient steps, annealing included
+    learning_rate: float
+    patience: int  # validations without a better score until the learning rate is annealed
+    validations: int = 20  # evenly spread over the steps at full learning rate
+    warmup: float = 0.05  # share of max_steps in which the learning rate rises
+    anneal: float = 0.35  # share of max_steps in which it falls to zero, however early that begins
+    clip: float = 1.0  # largest norm of a gradient
+    averaging: float = (
+        0.99  # decay of the running average of the weights, which is what is validated and kept
+    )
+
+    @property
+    def hold_until(self) -> int:
+        """The step at which annealing begins at the latest."""
+        return max(1, round(self.max_steps * (1 - self.anneal)))
+
+    @property
+    def validate_every(self) -> int:
+        return max(1, self.hold_until // self.validations)
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where training stands; saved in checkpoints."""
+
+    step: int = 0
+    best_score: float = math.inf
+    best_step: int = 0
+    stale: int = 0  # validations since the best one
+    anneal_from: int | None = None
+    end: int | None = None  # the step at which annealing ends
+    losses: list[list[float]] = field(default_factory=list)  # [step, mean training loss since the last row]
+    scores: list[list[float]] = field(default_factory=list)  # [step, validation score]
+
+    def spoken(self, schedule: Schedule) -> str:
+        """How far it is, and how good the best weights are."""
+        best = f", best validation wQL {self.best_score:.4f} at step {self.best_step}" if self.scores else ""
+        return f"interrupted at step {self.step} of {schedule.max_steps}{best}"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a recipe hands to the loop."""
+
+    network: nn.Module
+    batch: Callable[
+        [int, bool], Batch
+    ]  # (step, whether the held-out windows are trained on too) -> batch; a pure function
+    loss: Callable[[Any], Tensor]
+    validate: (
+        Callable[[], float] | None
+    )  # score of the network as it is, lower is better; None: histories too short
+    names: list[str]  # [N] of items, for errors
+    tag: str  # what a checkpoint must match to be resumed: the recipe's name, a blank, a hash of all else
+    weight: Callable[[Any], Tensor] | None = (
+        None  # what `loss` is a mean over: a crew adds its shares up by it
+    )
+    smaller: str = "Lower batch_size."  # how a step is made to need less memory

@@ -1,0 +1,170 @@
+"""A forecast drawn as a fan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from foretell.recipe.forecast import Forecast
+from foretell.recipe.levels import central_intervals, level_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+INK, MUTED, RULE = "#1b1f24", "#69727d", "#d9dee3"
+# Okabe and Ito's palette, which the colour-blind can tell apart; its yellow is too pale for lines on white
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#8c6d31")
+UNITS = {
+    "min": "minutes", "h": "hours", "D": "days", "B": "business days", "W": "weeks", "M": "months", "Q": "quarters",
+    "Y": "years", "step": "steps",
+}  # fmt: skip
+
+
+def plot_forecast(forecast: Forecast, position: int, *, axes: Axes | None = None) -> Axes:
+    """The end of an item's history and its forecast as a fan; `axes.figure` is what to show or save.
+
+    Draws on `axes`, or on those of a new figure.
+    """
+    if axes is None:
+        axes = Figure(figsize=(8, 3.2), layout="constrained").add_subplot()
+    draw_history(axes, forecast, position)
+    draw_fan(axes, forecast, position, colour=PALETTE[0])
+    _time_axis(axes, forecast)
+    _value_axis(axes, [forecast], position)
+    axes.set_title(_name(forecast, position), loc="left", fontsize=10, color=INK)
+    axes.set_ylabel(forecast.schema.target, color=MUTED, fontsize=9)
+    axes.legend(
+        frameon=False, fontsize=8, labelcolor=MUTED, ncols=4, loc="lower right", bbox_to_anchor=(1, 1), borderpad=0,
+        handlelength=1.4, columnspacing=1.2,
+    )  # fmt: skip
+    return axes
+
+
+def draw_history(
+    axes: Axes, forecast: Forecast, position: int, *, actual: NDArray[Any] | None = None
+) -> None:
+    """The end of an item's history, and the `actual` [H] of its horizon where it is known."""
+    steps, values = _recent(forecast, position)
+    frequency, origin = forecast.schema.frequency, int(forecast.origin[position])
+    if len(values):
+        axes.plot(frequency.timestamps(steps), values, color=MUTED, lw=1.0, label="history", **_dots(values))
+    if actual is not None:
+        if len(values):  # no gap between what came before the origin and what came after
+            actual, origin = np.concatenate([values[-1:], actual]), origin - 1
+        when = frequency.timestamps(origin + np.arange(len(actual)))
+        axes.plot(when, actual, color=INK, lw=1.3, label="actual", **_dots(actual))
+
+
+def draw_fan(axes: Axes, forecast: Forecast, position: int, *, colour: str) -> None:
+    """An item's quantiles as shaded central intervals and its median as a line."""
+    steps = forecast.origin[position] + np.arange(forecast.horizon)
+    when, values = forecast.schema.frequency.timestamps(steps), forecast.quantiles[position]
+    if forecast.horizon == 1:  # a band needs two points to be seen
+        wide = np.timedelta64(1, "s") if np.issubdtype(when.dtype, np.datetime64) else 0.1
+        when, values = np.stack([when[0] - wide, when[0] + wide]), np.repeat(values, 2, axis=0)
+    intervals = [
+        pair for pair in central_intervals(forecast.levels).values() if _worth_shading(forecast, pair)
+    ]
+    for k, (low, high) in enumerate(reversed(intervals)):
+        label = f"{level_name(forecast.levels[low])} to {level_name(forecast.levels[high])}"
+        axes.fill_between(
+            when,
+            values[:, low],
+            values[:, high],
+            color=colour,
+            alpha=0.18 if k == 0 else 0.14,
+            lw=0,
+            label=label,
+        )
+    middle = forecast.at([0.5])[position, :, 0]
+    axes.plot(when, np.resize(middle, len(when)), color=colour, lw=1.8, label="median")
+    axes.axvline(when[0], color=MUTED, lw=0.8, ls=(0, (2, 2)))
+
+
+def _recent(forecast: Forecast, position: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Ordinals and values of the last two horizons or two seasons of history, whichever is longer."""
+    panel = forecast.history
+    if panel is None:
+        return np.zeros(0, np.int64), np.zeros(0, np.float32)
+    wanted = max(2 * forecast.horizon, 2 * panel.season, 8)
+    values = panel.history(position)[-wanted:]
+    end = int(panel.start[position] + panel.stop[position])
+    return np.arange(end - len(values), end), values
+
+
+def _dots(values: NDArray[Any]) -> Mapping[str, Any]:
+    """A marker where a line alone would not be seen: an observation between two that are missing."""
+    seen = ~np.isnan(values)
+    alone = seen & ~np.concatenate([[False], seen[:-1]]) & ~np.concatenate([seen[1:], [False]])
+    return {"marker": "o", "ms": 2.2, "markevery": np.flatnonzero(alone).tolist()} if alone.any() else {}
+
+
+def _worth_shading(forecast: Forecast, pair: tuple[int, int]) -> bool:
+    """The widest interval, and one inner one of about half: more shades than that are not told apart."""
+    widths = {
+        p: forecast.levels[p[1]] - forecast.levels[p[0]] for p in central_intervals(forecast.levels).values()
+    }
+    widest = max(widths, key=lambda p: widths[p] if widths[p] <= 0.9 else 0)
+    inner = min(widths, key=lambda p: abs(widths[p] - 0.5))
+    return pair == widest or (pair == inner and widths[inner] < 0.75 * widths[widest])
+
+
+def _plain(axes: Axes) -> None:
+    """No box, a light grid for values, small grey ticks."""
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(RULE)
+    axes.grid(axis="y", color=RULE, lw=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=MUTED, labelsize=8.5, length=0)
+    axes.xaxis.label.set(color=MUTED, fontsize=9)
+    axes.yaxis.label.set(color=MUTED, fontsize=9)
+
+
+def _time_axis(axes: Axes, forecast: Forecast) -> None:
+    _plain(axes)
+    if forecast.schema.frequency.unit == "step":
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        return
+    locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    formatter = ConciseDateFormatter(  # type: ignore[no-untyped-call]
+        locator, show_offset=False,
+        formats=["%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%H:%M"],  # of ticks that are years, months, days, hours, ...
+        zero_formats=["", "%Y", "%d %b", "%d %b", "%H:%M", "%H:%M"],  # of the first one within the next larger unit
+    )  # fmt: skip
+    axes.xaxis.set_major_formatter(formatter)
+
+
+def _value_axis(
+    axes: Axes, forecasts: Sequence[Forecast], position: int, *, actual: NDArray[Any] | None = None
+) -> None:
+    """Room for what was observed and for the fans, but spikes and fans far beyond all else are cut off.
+
+    From zero where nothing is negative.
+    """
+    past = _recent(forecasts[0], position)[1]
+    truth = past[:0] if actual is None else actual
+    seen = np.concatenate([past, truth])
+    fans = np.concatenate([forecast.quantiles[position].ravel() for forecast in forecasts])
+    low, high = float(fans.min()), float(fans.max())
+    if not np.isnan(seen).all():
+        ends = np.array([np.nanmin(seen), np.nanmax(seen)])
+        span = float(np.ptp(ends)) or max(abs(float(ends[0])), 1.0)
+        low, high = max(low, float(ends[0]) - 1.5 * span), min(high, float(ends[1]) + 1.5 * span)
+        usual = np.append(np.nanquantile(seen, [0.03, 0.97]), truth[~np.isnan(truth)])
+        low, high = min(low, float(usual.min())), max(high, float(usual.max()))
+        slack = 0.6 * (high - low)
+        low = low if ends[0] < low - slack else min(low, float(ends[0]))
+        high = high if ends[1] > high + slack else max(high, float(ends[1]))
+    margin = 0.06 * ((high - low) or 1.0)
+    axes.set_ylim(0 if low >= 0 else low - margin, high + margin)
+
+
+def _name(forecast: Forecast, position: int) -> str:
+    return " / ".join(str(part) for part in forecast.keys.iloc[position])

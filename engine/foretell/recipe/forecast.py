@@ -1,0 +1,131 @@
+"""`Forecast`: what a predictor returns; quantiles and mean of every item and step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from foretell.data.arrays import Array
+from foretell.data.panel import Panel
+from foretell.data.schema import Schema
+from foretell.errors import ForetellError, nearest
+from foretell.recipe.levels import check_levels, interpolate, level_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Quantiles and mean of N items over H steps; step 0 is at `origin`."""
+
+    keys: pd.DataFrame  # [N] item_id and dimensions
+    origin: NDArray[np.int64]  # [N] ordinals
+    levels: tuple[float, ...]  # [Q], rising
+    quantiles: Array  # [N, H, Q], non-decreasing along Q
+    mean: Array  # [N, H]
+    schema: Schema
+    fallbacks: NDArray[np.bool_]  # [N] items whose own model failed and that a simpler one forecast
+    history: Panel | None = None  # the panel it was made from, for plots
+    before: Array | None = (
+        None  # [N, H, Q] the quantiles before their calibration, where they were calibrated
+    )
+
+    def __post_init__(self) -> None:
+        n, horizon = self.mean.shape
+        wanted = (len(self.keys), horizon, len(self.levels))
+        if self.quantiles.shape != wanted or n != len(self.keys):
+            raise ForetellError(
+                f"quantiles must have shape [N={wanted[0]}, H={horizon}, Q={wanted[2]}], got {list(self.quantiles.shape)}"
+            )
+
+    @classmethod
+    def build(
+        cls,
+        panel: Panel,
+        levels: Sequence[float],
+        quantiles: NDArray[Any],  # [N, H, Q]
+        mean: NDArray[Any],  # [N, H]
+        *,
+        fallbacks: NDArray[np.bool_] | None = None,  # [N]
+    ) -> Forecast:
+        """The forecast of every item of `panel` from its origin on."""
+        return cls(
+            keys=panel.keys,
+            origin=panel.origin,
+            levels=tuple(levels),
+            quantiles=np.asarray(quantiles, np.float32),
+            mean=np.asarray(mean, np.float32),
+            schema=panel.schema,
+            fallbacks=np.zeros(len(panel), bool) if fallbacks is None else fallbacks,
+            history=panel,
+        )
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def horizon(self) -> int:
+        return int(self.mean.shape[1])
+
+    def at(self, levels: Sequence[float]) -> Array:
+        """[N, H, len(levels)] quantiles at `levels`, linear between the levels at hand and flat beyond the outermost."""
+        return interpolate(self.quantiles, self.levels, check_levels(levels))
+
+    def within(self, panel: Panel, *, floor: float | None) -> Forecast:
+        """This forecast with what the data rule out removed: crossing levels, values below `floor`, sales when closed."""
+        quantiles, mean = np.sort(self.quantiles, axis=-1), self.mean
+        if floor is not None:
+            quantiles, mean = np.maximum(quantiles, np.float32(floor)), np.maximum(mean, np.float32(floor))
+        closed = panel.closed(self.horizon)
+        return replace(
+            self,
+            quantiles=np.where(closed[..., None], np.float32(0), quantiles),
+            mean=np.where(closed, np.float32(0), mean),
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row an item and step: the key, timestamp, mean, p10, p50, ..."""
+        steps = self.origin[:, None] + np.arange(self.horizon)
+        frame = self.keys.loc[self.keys.index.repeat(self.horizon)].reset_index(drop=True)
+        frame[self.schema.timestamp] = self.schema.frequency.timestamps(steps.ravel())
+        frame["mean"] = self.mean.ravel()
+        for q, level in enumerate(self.levels):
+            frame[level_name(level)] = self.quantiles[:, :, q].ravel()
+        return frame
+
+    def save(self, path: str | Path) -> None:
+        """Write `to_frame` to a .csv or .parquet file, whole or not at all."""
+        from foretell.system.atomic_files import write_frame
+
+        write_frame(self.to_frame(), Path(path))
+
+    def position(self, item: str | Sequence[object]) -> int:
+        """Where an item stands; raises ForetellError with the nearest name when it is absent."""
+        wanted = (
+            [str(item)]
+            if isinstance(item, str) or not isinstance(item, Sequence)
+            else [str(part) for part in item]
+        )
+        match = np.ones(len(self.keys), bool)
+        for column, part in zip(self.keys.columns, wanted, strict=False):
+            match &= (self.keys[column].astype(str) == part).to_numpy()
+        found = np.flatnonzero(match)
+        if len(found) == 0:
+            name = " / ".join(wanted)
+            raise ForetellError(
+                f"no item {name!r} in this forecast.{nearest(wanted[0], self.keys.iloc[:, 0].astype(str))}"
+            )
+        return int(found[0])
+
+    def plot(self, item: str | Sequence[object], *, axes: Axes | None = None) -> Axes:
+        """The end of an item's history and its forecast as a fan, on matplotlib axes (new ones unless given)."""
+        from foretell.recipe.fan_chart import plot_forecast
+
+        return plot_forecast(self, self.position(item), axes=axes)

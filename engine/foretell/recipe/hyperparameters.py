@@ -1,0 +1,130 @@
+"""The hyperparameters of a recipe: found, described and read from text."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import io
+import textwrap
+import tokenize
+import types
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from foretell.errors import ForetellError
+from foretell.recipe.protocols import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Hyperparameter:
+    """One field of a recipe: what it is called, takes, is by default and means."""
+
+    name: str
+    kind: Any
+    default: Any
+    meaning: str
+
+
+def settings_of(recipe: Recipe) -> dict[str, Any]:
+    """The hyperparameters of a recipe as plain values."""
+    return {parameter.name: getattr(recipe, parameter.name) for parameter in hyperparameters(type(recipe))}
+
+
+def hyperparameters(recipe: type[Recipe]) -> list[Hyperparameter]:
+    """The fields of a recipe in order, each with the comment that stands beside it."""
+    declared = [base for base in reversed(recipe.__mro__) if is_dataclass(base)]
+    meanings = {name: text for base in declared for name, text in _comments(base).items()}
+    hints = get_type_hints(recipe)
+    return [
+        Hyperparameter(
+            f.name,
+            hints[f.name],
+            f.default_factory() if f.default_factory is not MISSING else f.default,
+            meanings.get(f.name, ""),
+        )
+        for f in fields(recipe)  # type: ignore[arg-type]  # a Protocol cannot say that it is a dataclass
+    ]
+
+
+def _comments(recipe: type) -> dict[str, str]:
+    """Field -> the comment on the lines of its definition."""
+    try:
+        source = textwrap.dedent(inspect.getsource(recipe))
+    except OSError:  # a class typed at the prompt has no source
+        return {}
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = {
+        token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT
+    }
+    definition = ast.parse(source).body[0]
+    assert isinstance(definition, ast.ClassDef)
+    return {
+        ast.unparse(node.target): " ".join(
+            comments[line]
+            for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+            if line in comments
+        )
+        for node in definition.body
+        if isinstance(node, ast.AnnAssign)
+    }
+
+
+def _read(where: str, kind: Any, value: Any) -> Any:
+    """`value` as `kind`; text is read as the command line writes it."""
+    if get_origin(kind) in (Union, types.UnionType):
+        options = get_args(kind)
+        if value is None or (isinstance(value, str) and value.lower() == "none" and type(None) in options):
+            return None
+        kind = next(option for option in options if option is not type(None))
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            raise _refused(where, " or ".join(map(repr, get_args(kind))), value)
+        return value
+    base = get_origin(kind) or kind
+    if base is tuple and get_args(kind)[:1] == (str,):
+        return _texts(where, value)
+    return _convert(where, base, value)
+
+
+def _texts(where: str, value: Any) -> tuple[str, ...]:
+    """Texts as they are, as Python writes a tuple or list of them, or separated by commas."""
+    parts = value
+    if isinstance(value, str):
+        try:
+            parts = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            parts = [part.strip() for part in value.split(",") if part.strip()]
+    parts = (parts,) if isinstance(parts, str) else parts
+    if not isinstance(parts, (tuple, list)) or not all(isinstance(part, str) for part in parts):
+        raise _refused(where, "a list of texts", value)
+    return tuple(parts)
+
+
+def _convert(where: str, base: Any, value: Any) -> Any:
+    if base is bool:
+        if isinstance(value, bool) or str(value).lower() in ("true", "false"):
+            return value if isinstance(value, bool) else str(value).lower() == "true"
+        raise _refused(where, "true or false", value)
+    if base is str:
+        return str(value)
+    try:
+        parsed = ast.literal_eval(value) if isinstance(value, str) else value
+    except (ValueError, SyntaxError) as error:
+        raise _refused(where, base.__name__, value) from error
+    if base is tuple:
+        return tuple(parsed) if isinstance(parsed, (tuple, list)) else (parsed,)
+    if (
+        isinstance(parsed, bool)
+        or not isinstance(parsed, (int, float))
+        or (base is int and parsed != int(parsed))
+    ):
+        raise _refused(where, "a whole number" if base is int else "a number", value)
+    if not np.isfinite(parsed):
+        raise _refused(where, "a finite number", value)
+    return base(parsed)
+
+
+def _refused(where: str, expected: str, value: object) -> ForetellError:
+    return ForetellError(f"{where} must be {expected}, got {value!r}")

@@ -1,0 +1,64 @@
+"""Quantile levels: checked, named, and read between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foretell.data.arrays import Array
+from foretell.errors import ForetellError
+
+DEFAULT_LEVELS = (0.1, 0.5, 0.9)
+# Levels that quantile networks are trained on and calibration is learnt at; those between them are interpolated.
+QUANTILE_LEVELS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99)
+
+
+def check_levels(levels: Sequence[float]) -> tuple[float, ...]:
+    """`levels` sorted and without repeats; raises ForetellError unless each lies strictly between 0 and 1."""
+    if isinstance(levels, (str, bytes)) or not isinstance(levels, Sequence) or len(levels) == 0:
+        raise ForetellError(
+            f"levels must be a list of numbers between 0 and 1, such as [0.1, 0.5, 0.9], got {levels!r}"
+        )
+    for level in levels:
+        if not isinstance(level, (int, float)) or not 0 < level < 1:
+            raise ForetellError(
+                f"levels must lie strictly between 0 and 1, got {level!r}. The median is 0.5, not 50."
+            )
+    return tuple(sorted({round(float(level), 6) for level in levels}))
+
+
+def level_column(metric: str, level: float) -> str:
+    """The column of a score that belongs to a level: wQL[0.1]."""
+    return f"{metric}[{level:.6g}]"
+
+
+def central_intervals(levels: Sequence[float]) -> dict[str, tuple[int, int]]:
+    """The central intervals whose both ends are among `levels`, widest last: column -> positions of the ends."""
+    position = {round(level, 6): q for q, level in enumerate(levels)}
+    pairs = [(level, round(1 - level, 6)) for level in sorted(position, reverse=True) if level < 0.5]
+    return {
+        level_column("interval", round(upper - lower, 6)): (position[lower], position[upper])
+        for lower, upper in pairs
+        if upper in position
+    }
+
+
+def level_name(level: float) -> str:
+    """The column of a level: p10 for 0.1, p2.5 for 0.025."""
+    return f"p{level * 100:.10g}"
+
+
+def interpolate(quantiles: NDArray[Any], have: Sequence[float], want: Sequence[float]) -> Array:
+    """[..., Q] at the levels `have` (rising) -> [..., len(want)], linear between and flat beyond."""
+    levels = np.asarray(have, float)
+    right = np.clip(np.searchsorted(levels, np.asarray(want, float)), 1, max(len(levels) - 1, 1))
+    if len(levels) == 1:
+        return np.repeat(quantiles, len(want), axis=-1).astype(np.float32)
+    weight = np.clip(
+        (np.asarray(want, float) - levels[right - 1]) / (levels[right] - levels[right - 1]), 0, 1
+    )
+    low, high = quantiles[..., right - 1], quantiles[..., right]
+    return np.asarray(low + (high - low) * weight, np.float32)

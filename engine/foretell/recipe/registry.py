@@ -1,0 +1,55 @@
+"""The installed recipes, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any
+
+from foretell.errors import ForetellError, nearest
+from foretell.recipe.hyperparameters import _read, hyperparameters
+from foretell.recipe.protocols import Recipe
+
+GROUP = "foretell.recipes"
+
+
+@cache
+def _registered() -> dict[str, Any]:
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def recipe_names() -> tuple[str, ...]:
+    """The names of all installed recipes."""
+    return tuple(sorted(_registered()))
+
+
+def recipe_class(name: str) -> type[Recipe]:
+    """The recipe registered under `name`; raises ForetellError with the nearest name when there is none."""
+    if name not in _registered():
+        known = recipe_names()
+        raise ForetellError(f"no recipe {name!r}.{nearest(name, known)} There are: {', '.join(known)}")
+    try:
+        loaded: type[Recipe] = _registered()[name].load()
+    except ImportError as error:  # a plug-in whose own dependencies are not installed
+        raise ForetellError(f"recipe {name!r} cannot be imported: {error}. Install what it needs.") from error
+    return loaded
+
+
+def make_recipe(name: str, settings: Mapping[str, Any] | None = None) -> Recipe:
+    """The recipe `name` with `settings` (values, or text as the command line has it) in place of its defaults."""
+    build = recipe_class(name)
+    known = {parameter.name: parameter for parameter in hyperparameters(build)}
+    values = {}
+    for key, value in (settings or {}).items():
+        if key not in known:
+            raise ForetellError(
+                f"{name} has no hyperparameter {key!r}.{nearest(key, known)} It has: {', '.join(sorted(known))}"
+            )
+        values[key] = _read(f"{name}.{key}", known[key].kind, value)
+    return build(**values)
+
+
+def as_recipe(recipe: str | Recipe) -> Recipe:
+    """A recipe as it is, or by its name."""
+    return make_recipe(recipe) if isinstance(recipe, str) else recipe

@@ -1,0 +1,202 @@
+"""The plots of forecasts and of reports, on matplotlib's own objects: no pyplot, so nothing global and no window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
+
+from foretell.recipe.fan_chart import (
+    INK,
+    MUTED,
+    PALETTE,
+    UNITS,
+    _plain,
+    _time_axis,
+    _value_axis,
+    draw_fan,
+    draw_history,
+)
+from foretell.system.big_arrays import pieces
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from foretell.evaluation.outcome import Outcome
+    from foretell.evaluation.results import Results
+_MOST_ERRORS = 1 << 22  # of a recipe that a histogram is made of; of more, those of some items
+_CELLS = 1 << 20  # looked at in one go
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+
+def colours(recipes: Sequence[str]) -> dict[str, str]:
+    """One colour a recipe."""
+    return {recipe: PALETTE[k % len(PALETTE)] for k, recipe in enumerate(recipes)}
+
+
+def figure_item(report: Results, item: int, *, columns: int = 3) -> Figure:
+    """One item's actuals beside each recipe's fan, in the last window; one axes a recipe, all on one scale."""
+    recipes, colour = report.recipes, colours(report.recipes)
+    rows, across = -(-len(recipes) // columns), min(columns, len(recipes))
+    figure = Figure(figsize=(11, 2.35 * rows + 0.1), layout="constrained")
+    grid = _grid(figure, rows, across)
+    for axes, recipe in zip(grid.flat, recipes, strict=False):
+        outcome = report.outcome(recipe)
+        draw_history(axes, outcome.forecast, item, actual=outcome.window.actual[item])
+        draw_fan(axes, outcome.forecast, item, colour=colour[recipe])
+        _titles(axes, recipe, f"wQL {outcome.scores.items['wQL'][item]:.3f}")
+        _time_axis(axes, outcome.forecast)
+    outcomes = [report.outcome(recipe) for recipe in recipes]
+    _value_axis(grid[0, 0], [o.forecast for o in outcomes], item, actual=outcomes[0].window.actual[item])
+    for axes in grid[:, 0]:
+        axes.set_ylabel(report.outcomes[0].forecast.schema.target, color=MUTED, fontsize=9)
+    _drop_unused(grid, len(recipes))
+    return figure
+
+
+def figure_errors(report: Results, *, columns: int = 3) -> Figure:
+    """A histogram a recipe of mean forecast minus actual, over all windows, items and steps."""
+    recipes, colour = report.recipes, colours(report.recipes)
+    apart = max(sum(o.forecast.mean.size for o in report.outcomes) // (len(recipes) * _MOST_ERRORS), 1)
+    errors = {
+        recipe: _errors([o for o in report.outcomes if o.recipe == recipe], apart) for recipe in recipes
+    }
+    reach = max((float(np.quantile(np.abs(e), 0.98)) for e in errors.values() if len(e)), default=1.0) or 1.0
+    edges = np.linspace(-reach, reach, 42)
+    rows, across = -(-len(recipes) // columns), min(columns, len(recipes))
+    figure = Figure(figsize=(11, 2.1 * rows + 0.3), layout="constrained")
+    grid = _grid(figure, rows, across)
+    for axes, recipe in zip(grid.flat, recipes, strict=False):
+        values = errors[recipe]
+        shares = np.histogram(np.clip(values, -reach, reach), edges)[0] / max(len(values), 1)
+        axes.bar(
+            edges[:-1], shares, width=np.diff(edges), align="edge", color=colour[recipe], alpha=0.75, lw=0
+        )
+        axes.axvline(0, color=INK, lw=0.9)
+        bias = float(values.mean()) if len(values) else np.nan
+        _titles(axes, recipe, f"mean error {_signed(bias)}")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:.0f} %"))
+        _plain(axes)
+    target = report.outcomes[0].forecast.schema.target
+    sampled = f", of one item in {apart}" if apart > 1 else ""
+    figure.supxlabel(f"forecast mean minus actual ({target}){sampled}", fontsize=9, color=MUTED)
+    grid[0, 0].set_ylabel("share of steps", color=MUTED, fontsize=9)
+    _drop_unused(grid, len(recipes))
+    return figure
+
+
+def figure_calibration(report: Results) -> Figure:
+    """Level against the share of actuals at or below its quantile, a line a recipe; closed steps are left out."""
+    figure = Figure(figsize=(5.4, 4.3), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color=MUTED, lw=1, ls=(0, (4, 3)))
+    for k, (recipe, colour) in enumerate(colours(report.recipes).items()):
+        shares = np.mean([_calibration(o) for o in report.outcomes if o.recipe == recipe], axis=0)
+        axes.plot(report.levels, shares, color=colour, **_line(k))
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="level", ylabel="share of actuals at or below")
+    axes.set_aspect("equal")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:.0f} %"))
+    _plain(axes)
+    return figure
+
+
+def figure_steps(report: Results) -> Figure:
+    """wQL by step ahead, a line a recipe: the mean over windows; steps at which nothing was sold have none."""
+    figure = Figure(figsize=(5.4, 4.3), layout="constrained")
+    axes = figure.add_subplot()
+    for k, (recipe, colour) in enumerate(colours(report.recipes).items()):
+        rows = report.steps[(report.steps["recipe"] == recipe) & report.steps["WAPE"].notna()]
+        curve = rows.groupby("step")["wQL"].mean()
+        axes.plot(curve.index, curve, color=colour, **_line(k, every=max(len(curve) // 12, 1)))
+    axes.set(xlabel=f"steps ahead ({step_unit(report)})", ylabel="wQL")
+    axes.set_ylim(bottom=0)
+    axes.set_xlim(left=1 - 0.02 * report.horizon)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _plain(axes)
+    return figure
+
+
+def figure_windows(report: Results) -> Figure:
+    """wQL by window, a line a recipe."""
+    figure = Figure(figsize=(11, 2.8), layout="constrained")
+    axes = figure.add_subplot()
+    days = [window.day for window in report.windows]
+    for k, (recipe, colour) in enumerate(colours(report.recipes).items()):
+        rows = report.scores[report.scores["recipe"] == recipe]
+        axes.plot(range(len(days)), rows["wQL"], color=colour, **_line(k))
+    shown = list(range(0, len(days), max(-(-len(days) // 10), 1)))
+    axes.set_xticks(shown, [days[k] for k in shown])
+    axes.set(xlabel="origin", ylabel="wQL")
+    axes.set_ylim(bottom=0)
+    _plain(axes)
+    return figure
+
+
+def step_unit(report: Results) -> str:
+    """What a step is, in the plural: days, 15-minute steps."""
+    frequency = report.outcomes[0].forecast.schema.frequency
+    word = UNITS[frequency.unit]
+    return word if frequency.multiple == 1 else f"steps of {frequency.multiple} {word}"
+
+
+def _errors(outcomes: Sequence[Outcome], apart: int) -> NDArray[Any]:
+    """The errors of the means that are defined, of every item or of some, `apart` from each other."""
+    some = slice(None, None, apart)
+    parts = [(o.forecast.mean[some] - o.window.actual[some])[o.window.has_history[some]] for o in outcomes]
+    values = np.concatenate([part.ravel() for part in parts]).astype(np.float64)
+    return np.asarray(values[~np.isnan(values)])
+
+
+def _calibration(outcome: Outcome) -> NDArray[np.float64]:
+    """[Q]; a closed step, whose 0 is known, says nothing about calibration."""
+    window, horizon = outcome.window, outcome.forecast.horizon
+    below, count = np.zeros(len(outcome.forecast.levels)), 0
+    for items in pieces(len(outcome.forecast), max(_CELLS // horizon, 1)):
+        some = window.has_history[items]
+        closed = window.panel.between(items.start, items.stop).closed(horizon)
+        actual = np.where(closed, np.nan, window.actual[items])[some]
+        seen = ~np.isnan(actual)
+        below += (actual[seen][:, None] <= outcome.forecast.quantiles[items][some][seen]).sum(axis=0)
+        count += int(seen.sum())
+    return below / count if count else np.full(len(below), np.nan)
+
+
+def _line(k: int, *, every: int = 1) -> dict[str, Any]:
+    style = "-" if k < len(PALETTE) else "--"
+    return {
+        "marker": MARKERS[k % len(MARKERS)],
+        "ms": 5,
+        "lw": 1.8,
+        "ls": style,
+        "markevery": every,
+        "mec": "white",
+        "mew": 0.6,
+    }
+
+
+def _grid(figure: Figure, rows: int, columns: int) -> NDArray[Any]:
+    """[rows, columns] axes on one scale."""
+    figure.get_layout_engine().set(wspace=0.05, hspace=0.06)  # type: ignore[union-attr, call-arg]  # a constrained one
+    return np.asarray(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False))
+
+
+def _titles(axes: Axes, left: str, right: str) -> None:
+    axes.set_title(left, loc="left", fontsize=9.5, color=INK, fontweight="bold")
+    axes.set_title(right, loc="right", fontsize=9, color=MUTED)
+
+
+def _drop_unused(grid: NDArray[Any], used: int) -> None:
+    """Empty places of a grid give way; the axes above one then show their own dates."""
+    rows, columns = grid.shape
+    for k in range(used, rows * columns):
+        grid.flat[k].remove()
+        if k >= columns:
+            grid.flat[k - columns].tick_params(labelbottom=True)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3g}" if np.isfinite(value) else "not defined"

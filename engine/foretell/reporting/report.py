@@ -1,0 +1,77 @@
+"""`Report`: the results of a backtest, saved as a folder."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from foretell.evaluation.results import Results, _place
+from foretell.reporting.html import render
+from foretell.system.atomic_files import staged
+from foretell.system.environment import machine, versions
+
+_LOG = logging.getLogger(__name__)
+
+
+def _json(state: Mapping[str, Any]) -> bytes:
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+    return orjson.dumps(state, default=str, option=options) + b"\n"
+
+
+@dataclass(frozen=True)
+class Report(Results):
+    """The results of a backtest, with what it takes to save them as a folder."""
+
+    def save(self, folder: str | Path) -> None:
+        """Write leaderboard.csv, metrics.csv, forecasts.parquet, report.html and run.json: all of them or none."""
+        with staged(folder) as place:
+            self.leaderboard.to_csv(place / "leaderboard.csv", index=False, lineterminator="\n")
+            with (place / "metrics.csv").open("wb") as file:
+                for frame in self.metric_frames():
+                    frame.to_csv(file, index=False, header=file.tell() == 0, lineterminator="\n")
+            self._write_forecasts(place / "forecasts.parquet")
+            (place / "report.html").write_text(render(self), encoding="utf-8")
+            (place / "run.json").write_bytes(_json(self.to_json()))
+        _LOG.info("report written to %s", folder)
+
+    def to_json(self) -> dict[str, Any]:
+        """What run.json holds: settings, versions, machine, findings, scores a window, and times."""
+        return {
+            "settings": dict(self.settings),
+            "versions": versions(),
+            "machine": machine(),
+            "data": self.data_tables,
+            "findings": [finding.to_json() for finding in self.findings],
+            "leaderboard": self.leaderboard.to_dict("records"),
+            "new_items": self.new_items.to_dict("records"),
+            "calibration": self.calibration.to_dict("records"),
+            "summaries": [
+                {"recipe": recipe, "window": window.number, "origin": window.day, "tables": summary}
+                for recipe, window, summary in self.summaries
+            ],
+            "windows": [
+                {
+                    **_place(o), "origin": o.window.day, "items": len(o.forecast),
+                    "new_items": int((~o.window.has_history).sum()), "fit_seconds": o.fit_seconds,
+                    "predict_seconds": o.predict_seconds, "fallbacks": int(o.forecast.fallbacks.sum()),
+                    "scores": o.scores.pooled,
+                }
+                for o in self._in_order
+            ],
+        }  # fmt: skip
+
+    def _write_forecasts(self, path: Path) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        frames = self.forecast_frames()
+        first = pa.Table.from_pandas(next(frames), preserve_index=False)
+        with pq.ParquetWriter(path, first.schema, compression="zstd") as writer:
+            writer.write_table(first)
+            for frame in frames:
+                writer.write_table(pa.Table.from_pandas(frame, schema=first.schema, preserve_index=False))

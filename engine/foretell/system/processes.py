@@ -1,0 +1,39 @@
+"""Calls spread over processes of one thread each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+from foretell.errors import ForetellError
+
+R = TypeVar("R")
+
+
+def across_processes(
+    function: Callable[..., R], calls: Iterable[tuple[Any, ...]], *, workers: int
+) -> Iterator[R]:
+    """The results of `function` on each of `calls`, in order, by processes of one thread each.
+
+    joblib's processes are fresh ones (safe when torch has been imported) that do not import the caller's script again, so
+    that a script needs no `if __name__ == "__main__"`; they stay for the next call and end with this process.
+    """
+    from joblib import Parallel, delayed, parallel_config  # type: ignore[import-untyped]
+    from joblib.externals.loky.process_executor import (  # type: ignore[import-untyped]
+        TerminatedWorkerError,
+    )
+
+    try:
+        with parallel_config(backend="loky", inner_max_num_threads=1):
+            tasks = (delayed(function)(*call) for call in calls)
+            yield from Parallel(n_jobs=workers, return_as="generator", batch_size=1, max_nbytes=None)(tasks)
+    except TerminatedWorkerError as error:
+        raise ForetellError(
+            "a process that fitted series was killed, most likely for want of memory. Ask for fewer: processes=1"
+        ) from error
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

@@ -1,0 +1,53 @@
+"""The mean and deviation of each covariate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foretell.data.arrays import Array
+from foretell.data.layout import Layout
+from foretell.data.panel import Panel
+from foretell.data.segments import moments
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """How covariates become network inputs: mean and deviation of each column, (0, 1) for a 0/1 column."""
+
+    known: Array  # [2, K]
+    past: Array  # [2, P]
+    static: Array  # [2, R]
+
+    @classmethod
+    def of(cls, panel: Panel) -> Moments:
+        """The moments of a panel's covariates; past ones from before each item's origin only."""
+        whole = Layout.of(panel.start, panel.lengths + panel.future)
+        return cls(
+            _moments(panel.known, whole),
+            _moments(panel.past, Layout(panel.start, panel.offsets), panel.stop),
+            _moments(panel.static_real, Layout.of(panel.start, np.ones(len(panel), np.int64))),
+        )
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What `of_arrays` reads back."""
+        return {"moments.known": self.known, "moments.past": self.past, "moments.static": self.static}
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Moments:
+        return cls(arrays["moments.known"], arrays["moments.past"], arrays["moments.static"])
+
+
+def _moments(columns: Array, layout: Layout, stop: NDArray[np.int64] | None = None) -> Array:
+    """[rows, columns] -> [2, columns]: mean and deviation, (0, 1) for columns of nothing but 0 and 1."""
+    result = np.stack([np.zeros(columns.shape[1]), np.ones(columns.shape[1])]).astype(np.float32)
+    for index in range(columns.shape[1]):
+        found = moments(columns[:, index], layout, stop)
+        if found is not None:
+            mean, deviation = found
+            result[:, index] = mean, deviation if deviation > 0 else 1.0
+    return result

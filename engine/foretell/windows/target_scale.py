@@ -1,0 +1,28 @@
+"""The mean and deviation of a window of the target."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def window_scale(values: Tensor, observed: Tensor, fallback: Tensor) -> Tensor:
+    """Mean and standard deviation of the observed `values` [B, L] of each window: [B, 2].
+
+    Windows with nothing observed take theirs from `fallback` [B, 2]. The deviation is shrunk towards the fallback's, and
+    never below a hundredth of it: one or two steps say little of a spread, and a constant must not divide by zero.
+    """
+    import torch  # here alone: the recipes without a network use the rest of this file
+
+    count = observed.sum(-1)
+    mean = (values * observed).sum(-1) / count.clamp(min=1)
+    square = ((values - mean[:, None]) ** 2 * observed).sum(-1)
+    level = (mean.abs() / fallback[:, 0].abs().clamp(min=1e-12)).clamp(0.01, 100)
+    # zeros alone say nothing of how large a sale would be: were they taken for a level, it would be thousands of deviations
+    typical = fallback[:, 1] * torch.where(mean == 0, 1.0, level)
+    deviation = torch.sqrt((square + typical**2) / (count + 1))
+    mean = torch.where(count > 0, mean, fallback[:, 0])
+    deviation = torch.where(count > 0, deviation, fallback[:, 1])
+    return torch.stack([mean, torch.maximum(deviation, 1e-3 * typical)], dim=-1)

@@ -1,0 +1,230 @@
+"""Index arithmetic: (item, origin) pairs in, batches of tensors out; no Python per series, no copy of the panel."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from foretell.data.arrays import Array
+from foretell.data.layout import Layout
+from foretell.data.panel import Panel
+from foretell.data.segments import run_moments
+from foretell.windows.covariate_scale import Moments
+from foretell.windows.sampling import Spans, drawing_device, training_spans
+from foretell.windows.tensors import _align, _take, _tensor
+
+CLIP = (
+    5.0  # standardised covariates stay within this many deviations: one typing error must not drown the rest
+)
+
+
+class Windows:
+    """A panel as tensors on a device, read at (item, ordinal) pairs.
+
+    The target and the past covariates read as not observed at and beyond each item's origin, and where it is closed.
+    """
+
+    def __init__(
+        self,
+        panel: Panel,
+        moments: Moments,
+        *,
+        horizon: int,
+        context: int = 0,
+        device: torch.device | str = "cpu",
+        share: slice = slice(None),
+    ) -> None:
+        self.panel = panel
+        self._share = share
+        self.device = torch.device(device)
+
+        def place(array: NDArray[Any]) -> Tensor:
+            return _tensor(array).to(self.device)
+
+        self._target, self._known, self._past = (
+            # New items alone have no step to gather from: one that is not observed stands in.
+            place(array if len(array) else np.full((1, *array.shape[1:]), np.nan, np.float32))
+            for array in (panel.target, panel.known, panel.past)
+        )
+        self.start, self.origin = place(panel.start), place(panel.origin)
+        self._first, self._lengths = place(panel.offsets[:-1]), place(panel.lengths)
+        self._moments = {name: place(array) for name, array in moments.arrays().items()}
+        # tensors, not lists: an index made of a list would be sent to the device at every use
+        self._real = {"known": place(_real(moments.known)), "past": place(_real(moments.past))}
+        self._item_moments = {
+            "known": place(
+                _item_means(panel.known, panel.offsets + np.arange(len(panel) + 1) * panel.future)
+            ),
+            "past": place(_item_means(panel.past, panel.offsets, panel.stop)),
+        }
+        self.static_real = _standard(place(panel.static_real), self._moments["moments.static"])  # [N, R]
+        self.static_cat = place(panel.static_cat).long()  # [N, C]
+        self._calendar_from, self._calendar = self._calendar_table(context, horizon)
+        self._open = None if panel.schema.open is None else panel.schema.known.index(panel.schema.open)
+
+    @cached_property
+    def one_origin(self) -> bool:
+        """Whether every item's forecast begins at the same step."""
+        return len(self.panel) > 0 and bool((self.panel.origin == self.panel.origin[0]).all())
+
+    def before(self, steps: int) -> Windows:
+        """The same tensors read from origins `steps` earlier: what is held out of a training history to validate on."""
+        earlier = copy.copy(self)
+        earlier.panel = replace(self.panel, origin=self.panel.origin - steps)
+        earlier.origin = self.origin - steps
+        earlier.__dict__.pop("spans", None)  # of these origins
+        return earlier
+
+    def place(self, *draws: Tensor) -> tuple[Tensor, ...]:
+        """Those rows of a training batch's random draws [B, ...] that are this process's to gather, on the device."""
+        return tuple(draw[self._share].to(self.device) for draw in draws)
+
+    @cached_property
+    def spans(self) -> Spans:
+        """Where training windows may originate, on the device that draws them."""
+        return training_spans(self.panel, drawing_device(self.device))
+
+    @cached_property
+    def codes(self) -> Tensor:
+        """[N] `item_codes` of the panel."""
+        return item_codes(self.panel.keys).to(self.device)
+
+    @property
+    def covariate_size(self) -> int:
+        """F: columns of `covariates`."""
+        return self._known.shape[1] + len(self._real["known"]) + self._calendar.shape[1]
+
+    @property
+    def past_size(self) -> int:
+        """columns of `past`."""
+        return 2 * self._past.shape[1] + len(self._real["past"])
+
+    def target(self, items: Tensor, ordinals: Tensor) -> tuple[Tensor, Tensor]:
+        """The target of `items` [B] at `ordinals` [B, ...] and whether it was observed; 0 where it was not."""
+        items = _align(items, ordinals)
+        step, stop = ordinals - self.start[items], self._stop(items)
+        values = _take(self._target, self._stored(step + self._first[items]))
+        observed = (step >= 0) & (step < stop) & ~torch.isnan(values)
+        if self._open is not None:
+            observed &= self.is_open(items, ordinals)
+        return values.masked_fill_(~observed, 0.0), observed
+
+    def reached(self, items: Tensor, origins: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
+        """`target` at `steps` [R], which rise, counted from the `origins` [B] of `items` [B]: [B, R] each."""
+        begin = (origins - self.start[items])[:, None]
+        values = self._stretches(self._first[items] + begin[:, 0], steps)
+        observed = (steps >= -begin) & (steps < self._stop(items)[:, None] - begin) & ~torch.isnan(values)
+        if self._open is not None:
+            observed &= self.is_open(items, origins[:, None] + steps)
+        return values.masked_fill_(~observed, 0.0), observed
+
+    def _stop(self, items: Tensor) -> Tensor:
+        """How many steps of `items` lie before their origins, in the same shape."""
+        return torch.minimum(self.origin[items] - self.start[items], self._lengths[items])
+
+    def _stored(self, index: Tensor) -> Tensor:
+        """`index`, changed in place, where it points at a stored step; at the nearest one where it does not."""
+        return index.clamp_(0, len(self._target) - 1)
+
+    def _stretches(self, begin: Tensor, steps: Tensor) -> Tensor:
+        """The stored target at `begin` [B] + `steps` [R], anything where there is none: [B, R].
+
+        On a CPU the stretch that a row reaches over is copied in one piece, in a fraction of the time that gathering takes.
+        """
+        size = len(self._target)
+        if self.device.type == "cpu":
+            first, span = begin + steps[0], int(steps[-1] - steps[0]) + 1
+            if first.min() >= 0 and first.max() + span <= size:
+                rows = self._target.unfold(0, span, 1).index_select(0, first)
+                return rows.index_select(1, steps - steps[0])
+        return _take(self._target, self._stored(begin[:, None] + steps))
+
+    def is_open(self, items: Tensor, ordinals: Tensor) -> Tensor:
+        """Whether `items` can sell at `ordinals` (same shape after alignment); True where nothing says otherwise."""
+        if self._open is None:
+            return torch.ones_like(ordinals, dtype=torch.bool)
+        index, inside = self._known_index(_align(items, ordinals), ordinals)
+        return ~(inside & (self._known[index, self._open] == 0))
+
+    def covariates(self, items: Tensor, ordinals: Tensor) -> Tensor:
+        """Known covariates (standardised over all items and, numbers, over the item too) and calendar: [B, L, F].
+
+        `ordinals` of one row are every item's; what then is the same for all is one row in memory too.
+        """
+        calendar = _take(self._calendar, (ordinals - self._calendar_from).clamp(0, len(self._calendar) - 1))
+        calendar = calendar.expand(len(items), -1, -1)
+        if self._known.shape[1] == 0:
+            return calendar
+        index, inside = self._known_index(_align(items, ordinals), ordinals)
+        raw = torch.where(inside[..., None], _take(self._known, index), torch.nan)
+        return torch.cat([*self._scaled("known", raw, items), calendar], dim=-1)
+
+    def past(self, items: Tensor, ordinals: Tensor) -> Tensor:
+        """Past covariates (standardised likewise) and whether each was observed: [B, L, past_size]."""
+        if self._past.shape[1] == 0:
+            return torch.zeros((*ordinals.shape, 0), device=self.device)
+        step = ordinals - self.start[items][:, None]
+        inside = (
+            (step >= 0) & (ordinals < self.origin[items][:, None]) & (step < self._lengths[items][:, None])
+        )
+        index = torch.where(inside, self._first[items][:, None] + step, 0)
+        raw = torch.where(inside[..., None], _take(self._past, index), torch.nan)
+        return torch.cat([*self._scaled("past", raw, items), (~torch.isnan(raw)).float()], dim=-1)
+
+    def _scaled(self, name: str, raw: Tensor, items: Tensor) -> list[Tensor]:
+        """Standardised columns over all items, then the numeric ones over the item alone."""
+        columns = self._real[name]
+        parts = [_standard(raw, self._moments[f"moments.{name}"])]
+        if len(columns):
+            own = self._item_moments[name][items][:, :, None, columns]  # [B, 2, 1, columns]
+            parts.append(_standard(raw[..., columns], own.transpose(0, 1)))
+        return parts
+
+    def _known_index(self, items: Tensor, ordinals: Tensor) -> tuple[Tensor, Tensor]:
+        step = ordinals - self.start[items]
+        inside = (step >= 0) & (step < self._lengths[items] + self.panel.future)
+        return torch.where(inside, self._first[items] + items * self.panel.future + step, 0), inside
+
+    def _calendar_table(self, context: int, horizon: int) -> tuple[int, Tensor]:
+        """Calendar features of every ordinal that a window may touch: one small table, never stored per item."""
+        panel = self.panel
+        if len(panel) == 0:
+            return 0, torch.zeros((1, len(panel.frequency.calendar_names())), device=self.device)
+        first = int(min(panel.start.min(), panel.origin.min())) - context
+        last = int(max((panel.start + panel.lengths).max(), panel.origin.max())) + horizon + panel.future
+        return first, _tensor(panel.frequency.calendar(np.arange(first, last + 1))).to(self.device)
+
+
+def _standard(values: Tensor, moments: Tensor) -> Tensor:
+    """(values - mean) / deviation, clipped; 0 where missing. `moments` begins with the axis (mean, deviation)."""
+    return torch.nan_to_num((values - moments[0]) / moments[1], nan=0.0).clamp(-CLIP, CLIP)
+
+
+def _real(moments: Array) -> NDArray[np.int64]:
+    """The columns that are numbers rather than 0/1 flags."""
+    return np.flatnonzero((moments[0] != 0) | (moments[1] != 1))
+
+
+def _item_means(columns: Array, offsets: NDArray[np.int64], stop: NDArray[np.int64] | None = None) -> Array:
+    """[rows, columns] -> [N, 2, columns]: mean and deviation of each item's own values; (0, 1) where it has none."""
+    n = len(offsets) - 1
+    result = np.zeros((n, 2, columns.shape[1]), np.float32)
+    layout = Layout(np.zeros(n, np.int64), offsets)
+    for index in range(columns.shape[1]):
+        mean, spread, _ = run_moments(columns[:, index], layout, stop)
+        result[:, 0, index], result[:, 1, index] = mean, np.where(spread > 1e-6 * np.abs(mean), spread, 1.0)
+    return result
+
+
+def item_codes(keys: pd.DataFrame) -> Tensor:
+    """[N] a 64-bit code of each item's key, the same in every process and whatever else is in the frame."""
+    hashed = pd.util.hash_pandas_object(keys.astype(str), index=False).to_numpy()
+    return torch.from_numpy(hashed.view(np.int64).copy())

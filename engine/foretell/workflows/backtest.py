@@ -1,0 +1,298 @@
+"""Rolling origins: train, forecast and score; the only place where a recipe meets the truth."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from foretell.checks.check import check
+from foretell.data.panel import Panel
+from foretell.errors import ForetellError, nearest
+from foretell.evaluation.outcome import Outcome, Window, spoken_date
+from foretell.ingest.dataset import check_dataset
+from foretell.models.fitting import fit_model
+from foretell.models.model import Model
+from foretell.recipe.hyperparameters import settings_of
+from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
+from foretell.recipe.protocols import Recipe
+from foretell.recipe.registry import make_recipe
+from foretell.recipe.task import Run, Task
+from foretell.reporting.report import Report
+from foretell.system.atomic_files import ensure_writable
+from foretell.workflows.train import seconds_of
+
+if TYPE_CHECKING:
+    from foretell.ingest.dataset import Dataset
+
+_LOG = logging.getLogger(__name__)
+
+Refit = Literal["never", "every"]
+OnStep = Callable[[str, int, int], None]  # what is being done, steps done, steps in all
+
+
+def backtest(  # noqa: PLR0913  (the library's front door spells out what it takes)
+    data: Dataset,
+    *,
+    horizon: int,
+    recipes: Sequence[str | Recipe] | Mapping[str, str | Recipe],
+    levels: Sequence[float] = DEFAULT_LEVELS,
+    windows: int = 1,
+    stride: int | None = None,
+    cutoffs: Sequence[object] | None = None,
+    refit: Refit = "never",
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    devices: int = 1,
+    precision: Literal["auto", "float32", "bf16"] = "auto",
+    threads: int | None = None,
+    processes: int | None = None,
+    time_limit: str | float | None = None,
+    calibrate: bool = False,
+    out: str | Path | None = None,
+    progress: bool = False,
+    on_step: OnStep | None = None,
+) -> Report:
+    """Forecast windows of the past with each recipe and score the forecasts on what came then.
+
+    `windows` windows, `stride` steps apart (default: the horizon), the last one ending with the data; or one window an
+    origin in `cutoffs`: the date of the first step to forecast. `refit="never"` trains once, before the earliest origin;
+    "every" trains anew for each window. Level 0.5 is always forecast too. `recipes` are names, or recipes, or a mapping
+    from the name in the report to either; `settings` are hyperparameters by recipe name. `time_limit` (seconds, or "10m")
+    ends each training in time, of the recipes that heed one. `calibrate` adjusts each recipe's levels by what windows before
+    the origin say. With `out` the report is saved.
+
+    Of a large panel, items are forecast and scored a chunk at a time. The report holds all forecasts, 4 bytes for each level
+    and mean of each step; where these would take more than an eighth of the memory they are files in the temporary folder.
+    For each item of each recipe and window there are besides some 8 bytes a score in memory. Tables are written in pieces.
+    Raises ForetellError when the data do not reach, or a recipe fails.
+    """
+    data = check_dataset(data)
+    task = Task(horizon, (*check_levels(levels), 0.5))
+    chosen = name_recipes(recipes, settings)
+    _check_choice("refit", refit, get_args(Refit))
+    if out is not None:
+        ensure_writable(out)
+    panel = data.panel
+    steps = window_steps(panel, task.horizon, windows=windows, stride=stride, cutoffs=cutoffs)
+    stands = make_windows(panel, steps, task.horizon)
+    run = Run(
+        seed=seed, device=device, devices=devices, precision=precision, threads=threads, processes=processes,
+        progress=progress, time_limit=seconds_of(time_limit, list(chosen.values())),
+    )  # fmt: skip
+    play = _Play(task, run, refit, data.fingerprint, on_step, len(chosen) * len(stands), calibrate=calibrate)
+    outcomes = [outcome for label, recipe in chosen.items() for outcome in play.recipe(label, recipe, stands)]
+    asked = {
+        "horizon": task.horizon, "levels": list(task.levels), "windows": len(stands), "stride": stride,
+        "origins": [window.day for window in stands], "refit": refit, "seed": seed, "device": device,
+        "devices": devices, "precision": precision, "threads": threads, "processes": processes,
+        "time_limit": run.time_limit, "calibrate": calibrate, "fingerprint": data.fingerprint,
+        "frequency": panel.frequency.alias, "season": panel.season, "items": len(panel),
+        "known": list(panel.schema.known), "past": list(panel.schema.past), "open": panel.schema.open,
+        "metadata": [*panel.schema.static_real, *panel.schema.static_cat],
+        "recipes": {label: {"recipe": r.name, **settings_of(r)} for label, r in chosen.items()},
+    }  # fmt: skip
+    checkup = check(data)
+    report = Report(tuple(outcomes), asked, checkup.findings, checkup.tables)
+    if out is not None:
+        report.save(out)
+    return report
+
+
+class _Play:
+    """Trains and forecasts, one recipe after the other, and tells how far it is."""
+
+    def __init__(
+        self, task: Task, run: Run, refit: Refit, fingerprint: str, on_step: OnStep | None, total: int, *,
+        calibrate: bool = False,
+    ) -> None:  # fmt: skip
+        self._task, self._run, self._refit, self._fingerprint = task, run, refit, fingerprint
+        self._on_step, self._done, self._total, self._calibrate = on_step, 0, total, calibrate
+
+    def recipe(self, label: str, recipe: Recipe, windows: Sequence[Window]) -> Iterator[Outcome]:
+        """The outcomes of one recipe, earliest window first."""
+        model: Model | None = None
+        for window in windows:
+            where = f"window {window.number} of {len(windows)} (origin {window.day})"
+            trained = 0.0
+            if model is None or self._refit == "every":
+                self._say(f"{label}: training, {where}")
+                with _blamed(label, where, "training"):
+                    model = fit_model(
+                        recipe,
+                        window.panel,
+                        self._task,
+                        self._run,
+                        fingerprint=self._fingerprint,
+                        calibrate=self._calibrate,
+                    )
+                trained = model.fit_seconds
+            self._say(f"{label}: forecasting, {where}")
+            yield self._forecast(label, model, window, where, trained)
+            self._done += 1
+        self._say(f"{label}: done")
+
+    def _forecast(self, label: str, model: Model, window: Window, where: str, trained: float) -> Outcome:
+        began = time.perf_counter()
+        with _blamed(label, where, "forecasting"):
+            forecast = model.forecast_in_arrays(window.panel, levels=self._task.levels, beside=self._total)
+        took = time.perf_counter() - began
+        summary = model.summary() if trained else None
+        outcome = Outcome.of(label, window, forecast, seconds=(trained, took), summary=summary)
+        _LOG.info(
+            "%s, %s: wQL %.4f; trained %.1f s, forecast %.1f s",
+            label, where, outcome.scores.pooled["wQL"], trained, took,
+        )  # fmt: skip
+        return outcome
+
+    def _say(self, what: str) -> None:
+        if self._on_step is not None:
+            self._on_step(what, self._done, self._total)
+
+
+def window_steps(
+    panel: Panel,
+    horizon: int,
+    *,
+    windows: int = 1,
+    stride: int | None = None,
+    cutoffs: Sequence[object] | None = None,
+) -> list[int]:
+    """How many steps before each series' end the windows begin, earliest window first.
+
+    Raises ForetellError for a cutoff outside of the data, and for windows that reach before them.
+    """
+    if cutoffs is not None:
+        if windows not in (1, len(cutoffs)) or stride is not None:
+            raise ForetellError("cutoffs say where every window begins: leave out windows and stride")
+        return _from_cutoffs(panel, horizon, cutoffs)
+    apart = horizon if stride is None else stride
+    for name, value in (("windows", windows), ("stride", apart)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ForetellError(f"{name} must be a whole number, at least 1, got {value!r}")
+    longest = int(panel.lengths.max(initial=0))
+    if longest < 2 * horizon:
+        raise ForetellError(
+            f"the horizon is {horizon} steps, but the longest history has {longest}: a backtest forecasts the last"
+            f" {horizon} and trains on at least as many before them. Give more history, or ask for a horizon of at most"
+            f" {longest // 2}."
+        )
+    most = (longest - 2 * horizon) // apart + 1
+    if windows > most:
+        raise ForetellError(
+            f"{windows} windows of {horizon} steps, {apart} apart, reach {horizon + (windows - 1) * apart} steps back, but"
+            f" the longest history has {longest}, and the {horizon} steps before the earliest window are needed to train."
+            f" Ask for at most {most} windows, or a smaller stride."
+        )
+    return [horizon + (windows - 1 - k) * apart for k in range(windows)]
+
+
+def _from_cutoffs(panel: Panel, horizon: int, cutoffs: Sequence[object]) -> list[int]:
+    if isinstance(cutoffs, str) or len(cutoffs) == 0:
+        raise ForetellError(f"cutoffs must be a list of dates, such as ['2024-03-01'], got {cutoffs!r}")
+    if panel.schema.ends != "last":
+        raise ForetellError("cutoffs need series that end together: with ends='own' ask for windows= instead")
+    first, end = int(panel.start.min()), int((panel.start + panel.lengths).max())
+    origins: dict[int, object] = {}
+    for cutoff in cutoffs:
+        origin = panel.frequency.ordinal(cutoff)
+        if not first + horizon <= origin <= end - horizon:
+            bounds = panel.frequency.timestamps(np.array([first + horizon, end - horizon, end - 1]))
+            earliest, latest, last = (spoken_date(moment) for moment in bounds)
+            raise ForetellError(
+                f"cutoff {str(cutoff)!r} lies outside of the data. It is the first of the {horizon} steps forecast, so it"
+                f" must lie between {earliest} ({horizon} steps after the first) and {latest} (the data end {last})."
+            )
+        if origin in origins:
+            raise ForetellError(f"cutoffs {str(origins[origin])!r} and {str(cutoff)!r} are the same step")
+        origins[origin] = cutoff
+    return [end - origin for origin in sorted(origins)]
+
+
+def make_windows(panel: Panel, steps: Sequence[int], horizon: int) -> list[Window]:
+    """The windows that begin `steps` before each series' end; what a recipe gets of them was known at their origin.
+
+    Raises ForetellError where the earliest has no history, or a known covariate ends before a horizon does.
+    """
+    windows = []
+    for number, before in enumerate(steps, start=1):
+        window = Window.at(number, panel.until(before), panel.actuals(before, horizon))
+        if not window.has_history.any():
+            raise ForetellError(
+                f"window {number} (origin {window.day}) has no item with an observed value before it. Ask for fewer"
+                " windows, a shorter horizon or later cutoffs."
+            )
+        if np.isnan(window.actual).all():
+            raise ForetellError(
+                f"window {number} (origin {window.day}) has no observed value to score on in its {horizon} steps."
+            )
+        window.panel.check_horizon(horizon)
+        windows.append(window)
+    return windows
+
+
+def name_recipes(
+    recipes: Sequence[str | Recipe] | Mapping[str, str | Recipe],
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, Recipe]:
+    """The recipes by the names they get in a report; one that stands there twice is told apart by its settings.
+
+    Raises ForetellError for an unknown recipe or hyperparameter, and for settings of a recipe that is not asked for.
+    """
+    if isinstance(recipes, str) or len(recipes) == 0:
+        raise ForetellError(
+            f"recipes must be a list of at least one, such as ['mqrnn', 'ets'], got {recipes!r}"
+        )
+    pairs = list(recipes.items()) if isinstance(recipes, Mapping) else [(None, recipe) for recipe in recipes]
+    asked = [recipe for _, recipe in pairs if isinstance(recipe, str)]
+    for name in settings or {}:
+        if name not in asked:
+            raise ForetellError(
+                f"settings are given for {name!r}, which is not among the recipes named.{nearest(name, asked)}"
+            )
+    built = [
+        (label, make_recipe(r, (settings or {}).get(r)) if isinstance(r, str) else r) for label, r in pairs
+    ]
+    plain = [recipe.name for label, recipe in built if label is None]
+    named: dict[str, Recipe] = {}
+    for label, recipe in built:
+        full = label or (recipe.name if plain.count(recipe.name) == 1 else _described(recipe))
+        if full in named:
+            raise ForetellError(
+                f"the recipe {full!r} is asked for twice. Name it once, or give other settings."
+            )
+        named[full] = recipe
+    return named
+
+
+def _described(recipe: Recipe) -> str:
+    """A recipe's name with the settings that are not its defaults."""
+    default = settings_of(type(recipe)())
+    changed = [f"{key}={value}" for key, value in settings_of(recipe).items() if value != default[key]]
+    return f"{recipe.name} ({', '.join(changed)})" if changed else recipe.name
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ForetellError(
+            f"{name} must be {' or '.join(map(repr, choices))}, got {value!r}.{nearest(str(value), choices)}"
+        )
+
+
+@contextmanager
+def _blamed(recipe: str, where: str, what: str) -> Iterator[None]:
+    """Whatever goes wrong inside becomes a ForetellError that names the recipe and the window; the cause is kept."""
+    try:
+        yield
+    except ForetellError as error:
+        raise ForetellError(f"recipe {recipe!r}, {where}: {error}") from error
+    except Exception as error:
+        raise ForetellError(
+            f"recipe {recipe!r} failed while {what} {where}: {type(error).__name__}: {error}"
+        ) from error

@@ -1,0 +1,168 @@
+"""`evaluate`: the scores of anybody's forecast table, by the code that scores foretell's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foretell.checks.check import check
+from foretell.data.findings import Findings
+from foretell.data.panel import Panel
+from foretell.errors import ForetellError
+from foretell.evaluation.forecast_table import ForecastRows, complete, day, level_of, placed, read_rows
+from foretell.evaluation.outcome import Outcome, Window
+from foretell.ingest.dataset import check_dataset
+from foretell.recipe.forecast import Forecast
+from foretell.recipe.levels import level_name
+from foretell.reporting.report import Report
+from foretell.system.atomic_files import ensure_writable
+
+if TYPE_CHECKING:
+    from foretell.ingest.dataset import Dataset
+
+
+def evaluate(
+    forecasts: object,
+    data: Dataset,
+    *,
+    item_id: str | None = None,
+    timestamp: str | None = None,
+    out: str | Path | None = None,
+) -> Report:
+    """Score a forecast table - a frame, a path or a glob - on the actuals of `data`.
+
+    A row is an item and a step: the item's key, timestamp, `mean`, and quantiles as p10 or 0.1, in any order. Optional
+    columns: `recipe`, and `origin` (the first step forecast) or `window` where there are several. Columns are recognised
+    as in the data; `item_id` and `timestamp` override. Every item needs every step, and the recipes the same items:
+    ForetellError names the first that is missing. Without `mean` the median is judged in its place, without p50 the mean.
+    """
+    data, found = check_dataset(data), Findings()
+    if out is not None:
+        ensure_writable(out)
+    rows = read_rows(forecasts, data, item_id, timestamp)
+    panel = data.panel
+    rows = placed(rows, panel, found)
+    horizon = complete(rows, panel)
+    sheet = _Sheet.of(rows, found)
+    outcomes, numbers = [], sorted(set(rows.window.tolist()))
+    for number in numbers:
+        inside = rows.select(rows.window == number)
+        window = _window(number + 1, inside, panel, horizon, found)
+        for recipe in dict.fromkeys(inside.recipe.tolist()):
+            outcomes.append(_outcome(recipe, inside.select(inside.recipe == recipe), window, horizon, sheet))
+    asked = {
+        "title": "Evaluation", "horizon": horizon, "levels": list(sheet.levels), "windows": len(numbers),
+        "origins": list(dict.fromkeys(outcome.window.day for outcome in outcomes)), "frequency": panel.frequency.alias,
+        "season": panel.season, "items": len(panel), "open": panel.schema.open, "fingerprint": data.fingerprint,
+    }  # fmt: skip
+    checkup = check(data)
+    findings = (*found.all(), *checkup.findings)
+    report = Report(tuple(outcomes), asked, findings, data_tables=checkup.tables, remarks=found.all())
+    if out is not None:
+        report.save(out)
+    return report
+
+
+def _window(number: int, rows: ForecastRows, panel: Panel, horizon: int, found: Findings) -> Window:
+    """The window that `rows` forecast, over the items they have; each recipe must have them all."""
+    items, where = np.unique(rows.item, return_index=True)
+    for recipe in dict.fromkeys(rows.recipe.tolist()):
+        lacking = np.setdiff1d(items, rows.item[rows.recipe == recipe])
+        if len(lacking):
+            raise ForetellError(
+                f"recipe {recipe!r} has no forecast of item {panel.names[lacking[0]]!r}, which another recipe forecasts"
+                f" ({len(lacking)} items in all): they would not be scored on the same actuals"
+            )
+    origin = rows.origin[where]
+    truth = panel.target_at(items, origin[:, None] + np.arange(horizon))
+    if np.isnan(truth).all():
+        span = f"{day(panel, origin.min())} to {day(panel, origin.max() + horizon - 1)}"
+        end = day(panel, (panel.start + panel.lengths).max() - 1)
+        raise ForetellError(f"the forecasts cover {span}, of which the data have no actuals: they end {end}")
+    if len(items) < len(panel):
+        first = panel.names[np.setdiff1d(np.arange(len(panel)), items)[0]]
+        found.note(
+            "items", f"window {number}: {len(items)} of the data's {len(panel)} items are forecast; {first!r} is not",
+            len(panel) - len(items),
+        )  # fmt: skip
+    return Window.at(number, _stood(panel, items, origin), truth)
+
+
+def _stood(panel: Panel, items: NDArray[np.int64], origin: NDArray[np.int64]) -> Panel:
+    from foretell.data.panel import refilled
+
+    some = panel if len(items) == len(panel) else panel.take(items)
+    moved = replace(some, origin=origin)
+    return refilled(moved) if moved.filled is not None else moved
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """Which columns of the table are what."""
+
+    levels: tuple[float, ...]
+    quantiles: tuple[str, ...]  # [Q] columns
+    mean: str
+    median: str
+
+    @classmethod
+    def of(cls, rows: ForecastRows, found: Findings) -> _Sheet:
+        """Raises ForetellError where there is nothing to judge, two columns of one level, or a value missing."""
+        columns: dict[float, str] = {}
+        for column in map(str, rows.values):
+            level = level_of(column)
+            if level in columns:
+                raise ForetellError(
+                    f"columns {columns[level]!r} and {column!r} both hold the quantile at {level}"
+                )
+            if level is not None:
+                columns[level] = column
+        mean, median = "mean" if "mean" in rows.values else None, columns.get(0.5)
+        if mean is None and median is None:
+            raise ForetellError(
+                "the forecasts need a column 'mean' or 'p50'; quantiles are recognised as p10, p2.5 or 0.1"
+            )
+        for column in map(str, rows.values):
+            bad = np.flatnonzero(~np.isfinite(rows.values[column]))
+            if len(bad):
+                raise ForetellError(
+                    f"{rows.name(int(bad[0]))}: column {column!r} is missing or no finite number ({len(bad)} rows)"
+                )
+        if not columns:
+            found.note("point_forecast", "no quantile columns: the mean is scored as the median too")
+            return cls((0.5,), ("mean",), "mean", "mean")
+        if mean is None:
+            found.warn(
+                "no_mean", "no column 'mean': RMSE, WAPE, MAPE and sMAPE judge the median in its place"
+            )
+        if median is None:
+            found.warn("no_median", "no column 'p50': MASE judges the mean in its place")
+        levels = tuple(sorted(columns))
+        ordered = tuple(columns[level] for level in levels)
+        _report_crossing(rows.values[list(ordered)].to_numpy(), levels, found)
+        return cls(levels, ordered, mean or str(median), median or str(mean))
+
+
+def _report_crossing(quantiles: NDArray[np.float64], levels: Sequence[float], found: Findings) -> None:
+    crossing = np.flatnonzero((np.diff(quantiles, axis=1) < 0).any(axis=0))
+    if len(crossing):
+        low, high = level_name(levels[crossing[0]]), level_name(levels[crossing[0] + 1])
+        rows = int((np.diff(quantiles, axis=1) < 0).any(axis=1).sum())
+        found.warn(
+            "crossing", f"quantiles cross in {rows} rows, first {low} above {high}; scored as they are", rows
+        )
+
+
+def _outcome(recipe: str, rows: ForecastRows, window: Window, horizon: int, sheet: _Sheet) -> Outcome:
+    order = np.lexsort((rows.ordinal, rows.item))  # as in the panel: item by item, step by step
+    values = rows.values.iloc[order]
+    shape = (len(window.panel), horizon)
+    quantiles = values[list(sheet.quantiles)].to_numpy().reshape(*shape, len(sheet.levels))
+    mean, median = (values[column].to_numpy().reshape(shape) for column in (sheet.mean, sheet.median))
+    forecast = Forecast.build(window.panel, sheet.levels, quantiles, mean)
+    return Outcome.of(recipe, window, forecast, median=median)

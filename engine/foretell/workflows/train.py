@@ -1,0 +1,136 @@
+"""`train` and `load`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from foretell.errors import ForetellError
+from foretell.ingest.dataset import check_dataset
+from foretell.models.fitting import fit_model
+from foretell.models.model import Model
+from foretell.recipe.hyperparameters import settings_of
+from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
+from foretell.recipe.protocols import Continues, Recipe, keeps_time_limit
+from foretell.recipe.registry import make_recipe
+from foretell.recipe.task import Run, Task
+from foretell.system.time_budget import parse_seconds
+
+if TYPE_CHECKING:
+    from foretell.ingest.dataset import Dataset
+
+
+def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
+    data: Dataset,
+    *,
+    recipe: str | Recipe | None = None,
+    horizon: int | None = None,
+    levels: Sequence[float] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    devices: int = 1,
+    precision: Literal["auto", "float32", "bf16"] = "auto",
+    threads: int | None = None,
+    processes: int | None = None,
+    time_limit: str | float | None = None,
+    calibrate: bool = False,
+    start: Model | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = False,
+) -> Model:
+    """Train a recipe (default: mqrnn) on all of `data` and return the model.
+
+    `settings` are hyperparameters of a recipe given by name. `time_limit` (seconds, or "10m") ends training in time, of
+    the recipes that heed one. `calibrate` adjusts each level by what windows held back before the end say, for which most
+    recipes are trained twice. `devices` of them train a network together. `out` is
+    a folder for checkpoints, from which `resume=True` goes on after an interruption; without it nothing is written. A
+    network goes on from the weights of the model `start`, with its recipe, horizon, levels and columns unless others are
+    given. `model.save` keeps the model.
+    """
+    chosen = _recipe_to_train(recipe, settings, start)
+    task = _task_to_train(horizon, levels, start)
+    run = Run(
+        seed=seed, device=device, devices=devices, precision=precision, threads=threads, processes=processes,
+        out=None if out is None else Path(out), resume=resume, progress=progress,
+        time_limit=seconds_of(time_limit, [chosen]),
+    )  # fmt: skip
+    data = check_dataset(data)
+    schema = data.schema if start is None else start.schema.extended(data.schema)
+    panel = data.encode(schema, horizon=task.horizon)
+    return fit_model(
+        chosen, panel, task, run, fingerprint=data.fingerprint, calibrate=calibrate,
+        start=None if start is None else start.predictor,
+    )  # fmt: skip
+
+
+def _recipe_to_train(
+    recipe: str | Recipe | None, settings: Mapping[str, Any] | None, start: Model | None
+) -> Recipe:
+    """The recipe asked for; that of the model to start from, with `settings` in place of its own, where there is one."""
+    if recipe is not None and not isinstance(recipe, str):
+        if settings:
+            raise ForetellError(
+                f"settings go with a recipe's name: change {recipe.name}'s own fields instead"
+            )
+    elif start is None:
+        recipe = make_recipe(recipe or "mqrnn", settings)
+    else:
+        recipe = make_recipe(
+            recipe or start.recipe.name, {**_kept_settings(recipe, start), **(settings or {})}
+        )
+    if start is not None and type(recipe) is not type(start.recipe):
+        raise ForetellError(
+            f"a training starts from a model of its own recipe: {recipe.name} was asked for, the model is of"
+            f" {start.recipe.name!r}. Leave the recipe out, or train without it."
+        )
+    if start is not None and not isinstance(recipe, Continues):
+        raise ForetellError(
+            f"{recipe.name} cannot start from a model: it learns nothing that would shorten the next training. Train"
+            " without it; networks can."
+        )
+    return recipe
+
+
+def _kept_settings(recipe: str | None, start: Model) -> Mapping[str, Any]:
+    return settings_of(start.recipe) if recipe in (None, start.recipe.name) else {}
+
+
+def _task_to_train(horizon: int | None, levels: Sequence[float] | None, start: Model | None) -> Task:
+    """What is asked; what is left out, as of the model to start from."""
+    if start is None:
+        if horizon is None:
+            raise ForetellError("horizon is missing: the number of steps to forecast, such as horizon=28")
+        return Task(horizon, tuple(check_levels(DEFAULT_LEVELS if levels is None else levels)))
+    if horizon not in (None, start.task.horizon):
+        raise ForetellError(
+            f"the model to start from forecasts {start.task.horizon} steps, {horizon} were asked for. A network keeps its"
+            " horizon: leave it out, or train without the model."
+        )
+    return start.task if levels is None else Task(start.task.horizon, tuple(check_levels(levels)))
+
+
+def seconds_of(time_limit: str | float | None, recipes: Sequence[Recipe]) -> float | None:
+    """A time limit in seconds; raises ForetellError when it is no time, or none of `recipes` would heed it."""
+    if time_limit is None:
+        return None
+    seconds = parse_seconds(time_limit)
+    if not any(keeps_time_limit(recipe) for recipe in recipes):
+        names = ", ".join(dict.fromkeys(recipe.name for recipe in recipes))
+        raise ForetellError(
+            f"a time limit makes no sense for {names}: it ends the training of networks and of ensembles, and there is"
+            " none here. Leave time_limit out."
+        )
+    return seconds
+
+
+def load(folder: str | Path, *, device: str = "auto", devices: int = 1) -> Model:
+    """The model that `Model.save` wrote to `folder`; raises ForetellError when it is damaged or from a newer foretell.
+
+    A network forecasts a large panel on several `devices`, each with its share of the items.
+    """
+    from foretell.models.model import read_model
+
+    return read_model(Path(folder), Run(device=device, devices=devices))

@@ -1,0 +1,192 @@
+"""`tune`: the hyperparameters of one recipe that forecast held-back windows best."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from foretell.errors import ForetellError
+from foretell.ingest.dataset import check_dataset
+from foretell.local.local_recipe import shared_regressions
+from foretell.models.candidates import TooSlow, audition, reason
+from foretell.models.ensemble import Member
+from foretell.models.ensemble_weights import Cells
+from foretell.models.hyperparameter_search import OptunaSearch, has_optuna
+from foretell.models.validation import Validation
+from foretell.recipe.hyperparameters import settings_of
+from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
+from foretell.recipe.protocols import Recipe
+from foretell.recipe.registry import make_recipe
+from foretell.recipe.search_space import search_space
+from foretell.recipe.task import Run, Task
+from foretell.system.atomic_files import ensure_writable, write_frame, write_text
+from foretell.system.time_budget import Budget, parse_seconds
+
+if TYPE_CHECKING:
+    from foretell.ingest.dataset import Dataset
+
+logger = logging.getLogger(__name__)
+
+BEST, TRIALS, STUDY = "best.toml", "trials.csv", "study.db"
+AT_A_TIME = 8  # a trial may take that part of the time limit
+
+OnTrial = Callable[
+    [int, dict[str, Any], float | None, str], None
+]  # number, settings, score, why there is none
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What a search found."""
+
+    recipe: Recipe  # with the best settings
+    score: float  # its wQL on the held-back windows
+    defaults: float | None  # that of the settings the search began from; None where they failed
+    trials: pd.DataFrame  # a row a trial: settings, wQL, seconds, remark
+
+    def to_toml(self) -> str:
+        """What differs from the defaults, as `foretell train --config` reads it."""
+        name, default = self.recipe.name, settings_of(make_recipe(self.recipe.name))
+        changed = {key: value for key, value in settings_of(self.recipe).items() if value != default[key]}
+        before = "failed" if self.defaults is None else f"{self.defaults:.4f}"
+        lines = [
+            f"# wQL on held-back windows: {self.score:.4f}; where the search began: {before}", f"recipe = {json.dumps(name)}",
+            "", f"[set.{name}]", *(f"{key} = {_toml(value)}" for key, value in changed.items()),
+        ]  # fmt: skip
+        return "\n".join(lines) + "\n"
+
+
+def tune(  # noqa: PLR0913  (the library's front door spells out what it takes)
+    data: Dataset,
+    *,
+    recipe: str | Recipe,
+    horizon: int,
+    levels: Sequence[float] = DEFAULT_LEVELS,
+    settings: Mapping[str, Any] | None = None,
+    windows: int | None = None,
+    trials: int = 20,
+    time_limit: str | float = "30m",
+    seed: int = 0,
+    device: str = "auto",
+    threads: int | None = None,
+    processes: int | None = None,
+    out: str | Path | None = None,
+    on_trial: OnTrial | None = None,
+) -> Tuning:
+    """Search the ranges that a recipe declares (its `SEARCH`), `trials` times or until the time is over.
+
+    Each trial trains on what lies before the last windows of the data and is scored on these: they are the validation
+    windows, so a test window must not be among the data. The recipe as given, with `settings`, is tried first. With `out`
+    the study is kept there as `study.db`, and a search of the same recipe, data and question goes on from it; `best.toml`
+    and `trials.csv` are written beside it. Needs Optuna: pip install foretell[tune].
+    """
+    if not has_optuna():
+        raise ForetellError("tune needs Optuna: pip install foretell[tune]")
+    chosen = make_recipe(recipe, settings) if isinstance(recipe, str) else recipe
+    space = search_space(type(chosen))
+    task, budget = Task(horizon, check_levels(levels)), Budget(parse_seconds(time_limit))
+    if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
+        raise ForetellError(f"trials must be a whole number, at least 1, got {trials!r}")
+    panel = check_dataset(data).panel
+    validation = Validation.of(panel, task, windows=windows, seed=seed)
+    if validation is None:
+        raise ForetellError(
+            "histories are too short to hold a window back: tune needs three horizons of history. Keep the defaults."
+        )
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        ensure_writable(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+    run = Run(seed=seed, device=device, threads=threads, processes=processes)
+    name = _tag(chosen, task, data.fingerprint, len(validation.stands), seed)
+    search = OptunaSearch(space, seed=seed, file=None if folder is None else folder / STUDY, name=name)
+    with shared_regressions():
+        tuning = _Tuner(chosen, search, validation, task, run, budget, on_trial).search(trials)
+    if folder is not None:
+        write_text(folder / BEST, tuning.to_toml())
+        write_frame(tuning.trials, folder / TRIALS)
+    return tuning
+
+
+class _Tuner:
+    """Tries settings until the trials or the time are used up."""
+
+    def __init__(
+        self, recipe: Recipe, search: OptunaSearch, validation: Validation, task: Task, run: Run, budget: Budget,
+        on_trial: OnTrial | None,
+    ) -> None:  # fmt: skip
+        self._recipe, self._search, self._validation = recipe, search, validation
+        self._task, self._run, self._budget, self._on_trial = task, run, budget, on_trial
+        self._rows: list[dict[str, Any]] = [
+            {**settings, "wQL": score, "remark": "from an earlier run"} for settings, score in search.scored
+        ]
+
+    def search(self, trials: int) -> Tuning:
+        """The best of the defaults, of `trials` in all, earlier runs' included."""
+        if self._search.defaults is None:
+            score = self._try({})
+            if score is not None:
+                self._search.defaults = score
+        while len(self._rows) < trials and self._budget.left() > self._longest():
+            self._search.tell(self._try(self._search.ask()))
+        return self._found()
+
+    def _try(self, settings: dict[str, Any]) -> float | None:
+        recipe = replace(self._recipe, **settings)  # type: ignore[type-var]  # recipes are dataclasses
+        seconds, began, note = self._budget.limit / AT_A_TIME, time.perf_counter(), ""
+        score: float | None = None
+        try:
+            member = Member(recipe.name, recipe)
+            heard = audition(member, self._validation, self._task, self._run, seconds=seconds, most=np.inf)
+            cells = Cells.of(heard.quantiles[None], self._validation.actual, self._validation.levels)
+            score = cells.score(cells.quantiles[0])
+        except Exception as error:  # settings that do not work are a result, and the table says why
+            note = reason(error)
+            if not isinstance(error, (ForetellError, TooSlow)):
+                logger.warning("tune: %s failed: %s", settings, note)
+        took = time.perf_counter() - began
+        self._rows.append(
+            {**settings, "wQL": score, "seconds": took, "remark": note or ("" if settings else "as given")}
+        )
+        if self._on_trial is not None:
+            self._on_trial(len(self._rows), settings, score, note)
+        return score
+
+    def _longest(self) -> float:
+        """Seconds that the longest trial of this run took: the next one should end in time too."""
+        return max((row["seconds"] for row in self._rows if "seconds" in row), default=0.0)
+
+    def _found(self) -> Tuning:
+        start = self._search.defaults
+        tried: list[tuple[dict[str, Any], float]] = [({}, start)] if start is not None else []
+        tried += self._search.scored
+        if not tried:
+            raise ForetellError(f"no trial of {self._recipe.name} worked: {self._rows[0]['remark']}")
+        settings, score = min(tried, key=lambda pair: pair[1])
+        best = replace(self._recipe, **settings)  # type: ignore[type-var]
+        table = pd.DataFrame(self._rows).sort_values("wQL", kind="stable", ignore_index=True)
+        return Tuning(best, score, start, table)
+
+
+def _tag(recipe: Recipe, task: Task, fingerprint: str, windows: int, seed: int) -> str:
+    """What makes two searches the same."""
+    facts = [recipe.name, settings_of(recipe), task.horizon, task.levels, fingerprint, windows, seed]
+    return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()[:16]
+
+
+def _toml(value: Any) -> str:
+    """A setting as TOML; None as the text that recipes read as such."""
+    if value is None:
+        return '"none"'
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(_toml(part) for part in value)}]"
+    return json.dumps(value.item() if isinstance(value, np.generic) else value)

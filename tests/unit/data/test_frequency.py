@@ -1,0 +1,83 @@
+"""Timestamps and ordinals: both ways, and the same in SQL as in numpy."""
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from foretell.data.frequency import Frequency
+from foretell.errors import ForetellError
+
+ALIASES = [
+    "min", "15min", "h", "6h", "D", "2D", "B", "W", "W-FRI", "2W-MON", "MS", "ME", "2MS", "QS", "QS-FEB", "QE",
+    "YS", "YE", "YS-JUL", "3YS",
+]  # fmt: skip
+
+
+def moments(seed: int = 0) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    years = random.integers(-40 * 365, 60 * 365, 400)  # 1930 to 2029: on both sides of 1970
+    return years.astype("datetime64[D]").astype("datetime64[us]") + random.integers(0, 86_400_000_000, 400)
+
+
+@pytest.mark.parametrize("alias", ALIASES)
+def test_the_ordinal_in_sql_equals_the_ordinal_in_numpy(alias):
+    stamps = np.concatenate(
+        [moments(), np.array(["1970-01-01", "1969-12-31T23:59:59.999999"], "datetime64[us]")]
+    )
+    frequency = Frequency.parse(alias).aligned(np.datetime64("1955-05-17"))
+    frame = pd.DataFrame({"place": np.arange(len(stamps)), "moment": stamps})
+    with duckdb.connect() as connection:
+        connection.register("frame", frame)
+        sql = f"SELECT {frequency.sql('CAST(moment AS TIMESTAMP)')} FROM frame ORDER BY place"
+        found = [row[0] for row in connection.execute(sql).fetchall()]
+    np.testing.assert_array_equal(found, frequency.ordinals(stamps))
+
+
+@pytest.mark.parametrize("alias", ALIASES)
+def test_a_step_has_one_timestamp_and_it_lies_in_that_step(alias):
+    frequency = Frequency.parse(alias).aligned(np.datetime64("1999-03-02"))
+    steps = np.arange(-50, 50)
+    np.testing.assert_array_equal(frequency.ordinals(frequency.timestamps(steps)), steps)
+
+
+@pytest.mark.parametrize("alias", ALIASES)
+def test_steps_follow_each_other_as_in_pandas(alias):
+    dates = pd.date_range("1968-03-01", periods=40, freq=alias.replace("2D", "D"))
+    frequency = Frequency.parse(alias.replace("2D", "D")).aligned(dates[0].to_datetime64())
+    np.testing.assert_array_equal(np.diff(frequency.ordinals(dates.to_numpy())), 1)
+    np.testing.assert_array_equal(
+        frequency.timestamps(frequency.ordinals(dates.to_numpy())), dates.to_numpy()
+    )
+
+
+def test_a_saturday_belongs_to_the_friday_before_it_in_business_days():
+    friday, saturday, monday = Frequency.parse("B").ordinals(
+        np.array(["2024-03-01", "2024-03-02", "2024-03-04"], "datetime64[us]")
+    )
+    assert (saturday, monday) == (friday, friday + 1)
+
+
+def test_integer_time_is_its_own_ordinal():
+    frequency = Frequency.parse("1")
+    assert frequency.ordinals(np.array([-3, 0, 7])).tolist() == [-3, 0, 7]
+    assert frequency.timestamps(np.array([5])).tolist() == [5]
+    assert frequency.calendar(np.arange(4)).shape == (4, 0)
+
+
+@pytest.mark.parametrize(
+    ("alias", "season"), [("h", 24), ("15min", 96), ("D", 7), ("W", 52), ("MS", 12), ("QS", 4), ("YS", 1)]
+)
+def test_the_first_season_is_the_usual_one(alias, season):
+    assert Frequency.parse(alias).seasons[0] == season
+
+
+@pytest.mark.parametrize("alias", ["", "0D", "fortnight", "W-XYZ", "D-MON", "-1h", "1.5h"])
+def test_a_frequency_that_there_is_not_is_refused(alias):
+    with pytest.raises(ForetellError, match="frequency must be one of"):
+        Frequency.parse(alias)
+
+
+@pytest.mark.parametrize("alias", ALIASES)
+def test_the_alias_of_a_frequency_parses_back_to_it(alias):
+    assert Frequency.parse(Frequency.parse(alias).alias) == Frequency.parse(alias)

@@ -1,0 +1,90 @@
+"""`Forecast`: levels, bounds, frames."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evaluator_fakes import DAYS, FLAT, RISING, dataset, sales
+from foretell.data.panel import Panel
+from foretell.errors import ForetellError
+from foretell.ingest.dataset import Dataset
+from foretell.recipe.forecast import Forecast
+from foretell.recipe.levels import interpolate, level_name
+
+
+def simple(panel: Panel | None = None, *, levels: tuple[float, ...] = (0.1, 0.5, 0.9)) -> Forecast:
+    """Two items, three steps; quantiles 10, 20, ... and means 1 to 6."""
+    panel = dataset(a=RISING, b=FLAT).panel if panel is None else panel
+    shape = (len(panel), 3)
+    quantiles = np.broadcast_to(10.0 * np.arange(1, len(levels) + 1), (*shape, len(levels)))
+    return Forecast.build(panel, levels, quantiles, np.arange(1.0, 1 + np.prod(shape)).reshape(shape))
+
+
+def test_a_level_names_its_column() -> None:
+    assert [level_name(level) for level in (0.1, 0.5, 0.025, 0.999, 0.07)] == [
+        "p10",
+        "p50",
+        "p2.5",
+        "p99.9",
+        "p7",
+    ]
+
+
+def test_a_frame_has_a_row_an_item_and_step_from_the_origin_on() -> None:
+    frame = simple().to_frame()
+    assert list(frame) == ["item_id", "timestamp", "mean", "p10", "p50", "p90"]
+    assert frame["item_id"].tolist() == ["a"] * 3 + ["b"] * 3
+    assert [str(day)[:10] for day in frame["timestamp"][:3]] == ["2024-01-13", "2024-01-14", "2024-01-15"]
+    assert frame["mean"].tolist() == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(("name", "read"), [("f.csv", pd.read_csv), ("f.parquet", pd.read_parquet)])
+def test_a_saved_forecast_reads_back(tmp_path: Path, name: str, read) -> None:  # type: ignore[no-untyped-def]
+    simple().save(tmp_path / name)
+    got = read(tmp_path / name)
+    got["timestamp"] = pd.to_datetime(got["timestamp"])
+    pd.testing.assert_frame_equal(got, simple().to_frame(), check_dtype=False)
+
+
+def test_levels_between_are_interpolated_and_beyond_are_flat() -> None:
+    # 10 at .1, 20 at .5, 30 at .9: .3 is half way, .2 a quarter; .05 and .95 are the outermost
+    got = simple().at([0.05, 0.2, 0.3, 0.5, 0.95])
+    assert got[0, 0] == pytest.approx([10.0, 12.5, 15.0, 20.0, 30.0])
+    assert interpolate(np.array([[7.0]]), [0.5], [0.1, 0.9]).tolist() == [[7.0, 7.0]]
+
+
+def test_bounds_sort_crossing_quantiles_and_cut_off_below_the_floor() -> None:
+    forecast = replace(
+        simple(), quantiles=np.array([[[3, -1, 2]] * 3] * 2, np.float32), mean=-np.ones((2, 3), np.float32)
+    )
+    panel = dataset(a=RISING, b=FLAT).panel
+    cut = forecast.within(panel, floor=0.0)
+    assert cut.quantiles[0, 0].tolist() == [0, 2, 3]
+    assert cut.mean[1, 2] == 0
+    assert forecast.within(panel, floor=None).quantiles[0, 0].tolist() == [-1, 2, 3]
+
+
+def test_a_closed_step_is_exactly_zero() -> None:
+    days = pd.date_range(DAYS[0], periods=15)
+    shop = pd.DataFrame({"timestamp": days, "open": [1] * 13 + [0, 1]})  # the second of the three days ahead
+    data = Dataset(sales(a=RISING, b=FLAT), related=shop, freq="D", known=["open"], open="open")
+    cut = simple(data.panel).within(data.panel, floor=None)
+    assert cut.quantiles[0].tolist() == [[10, 20, 30], [0, 0, 0], [10, 20, 30]]
+    assert cut.mean[0].tolist() == [1, 0, 3]
+
+
+def test_quantiles_of_another_shape_are_refused() -> None:
+    with pytest.raises(ForetellError, match=r"shape \[N=2, H=3, Q=2\], got \[2, 3, 3\]"):
+        replace(simple(), levels=(0.1, 0.9))
+
+
+def test_an_item_is_found_by_name_and_the_nearest_one_offered() -> None:
+    assert simple().position("b") == 1
+    wide = dataset(shoes=RISING, shirts=FLAT).panel
+    with pytest.raises(ForetellError, match=r"no item 'shoe' in this forecast\. Did you mean 'shoes'"):
+        simple(wide).position("shoe")

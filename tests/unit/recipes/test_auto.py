@@ -1,0 +1,279 @@
+"""Auto: what it holds back, whom it believes, what it says of those that fail, and what is left after saving."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+import foretell
+from foretell.data.panel import Panel
+from foretell.data.schema import Schema
+from foretell.errors import ForetellError
+from foretell.models.ensemble import Portfolio, parse_members
+from foretell.models.fitting import fit_model
+from foretell.models.model import Model
+from foretell.models.model_folder import plain
+from foretell.models.validation import Validation, count_windows
+from foretell.recipe import registry
+from foretell.recipe.forecast import Forecast
+from foretell.recipe.protocols import State
+from foretell.recipe.registry import make_recipe
+from foretell.recipe.search_space import Space
+from foretell.recipe.task import Run, Task
+from foretell_recipes.auto import PORTFOLIO, Auto, default_members
+from panels import weeks
+
+TASK = Task(5, (0.1, 0.5, 0.9))
+
+
+@dataclass(frozen=True)
+class Quick:
+    """Forecasts the value of a week before, off by `off`; counts the steps it was trained on."""
+
+    name: ClassVar[str] = "quick"
+    off: float = 0.0  # added
+    fails: str = ""  # where it fails: fit or predict
+    sleeps: float = 0.0  # seconds in training
+
+    def fit(self, panel: Panel, task: Task, run: Run) -> NearFitted:
+        time.sleep(self.sleeps)
+        if self.fails == "fit":
+            raise RuntimeError("no luck")
+        return NearFitted(self, task, int(panel.stop.sum()), run.seed, run.time_limit)
+
+    def load(self, schema: Schema, task: Task, state: State, run: Run) -> NearFitted:
+        return NearFitted(self, task, state[0]["learnt"], int(state[1]["seed"][0]), None)
+
+
+@dataclass(frozen=True)
+class NearFitted:
+    recipe: Quick
+    task: Task
+    learnt: int
+    seed: int
+    limit: float | None
+
+    def predict(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
+        if self.recipe.fails == "predict":
+            raise RuntimeError("no forecast")
+        wanted = np.asarray(levels or self.task.levels)
+        rows = [
+            np.concatenate([np.zeros(7), panel.history(i)])[-7:][: self.task.horizon]
+            for i in range(len(panel))
+        ]
+        mean = np.array(rows) + self.recipe.off
+        return Forecast.build(panel, tuple(wanted), mean[..., None] + wanted - 0.5, mean)
+
+    def state(self) -> State:
+        return {"learnt": self.learnt}, {"seed": np.array([self.seed])}
+
+
+@dataclass(frozen=True)
+class Near(Quick):
+    """As `Quick`, but trained in steps, as a network is."""
+
+    name: ClassVar[str] = "near"
+    keeps_time_limit: ClassVar[bool] = True
+    max_steps: int = 1  # of training
+
+
+@dataclass(frozen=True)
+class Ranged(Quick):
+    """As `Quick`, with a range to search; 0 is right."""
+
+    name: ClassVar[str] = "ranged"
+    SEARCH: ClassVar[Space] = {"off": (0.0, 5.0)}
+
+
+@pytest.fixture(autouse=True)
+def _fakes_are_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    fakes = {
+        kind.name: type("Point", (), {"load": staticmethod(lambda kind=kind: kind)})
+        for kind in (Near, Quick, Ranged)
+    }
+    points = {**registry._registered(), **fakes}
+    monkeypatch.setattr(registry, "_registered", lambda: points)
+
+
+def fit(*members: str, panel: Panel | None = None, limit: str = "60s", **settings: Any) -> Model:
+    recipe = Auto(members=members, time_limit=limit, **settings)
+    return fit_model(recipe, weeks() if panel is None else panel, TASK, Run(device="cpu"))
+
+
+def portfolio(model: Model) -> Portfolio:
+    assert isinstance(model.predictor, Portfolio)
+    return model.predictor
+
+
+def test_the_recipe_that_is_right_gets_all_the_weight() -> None:
+    model = fit("near:off=9", "near")
+    assert portfolio(model).labels == ("near",)
+    np.testing.assert_allclose(model.predict().mean[0], [3, 9, 4, 8, 5])
+
+
+def test_errors_that_cancel_out_are_averaged() -> None:
+    model = fit("near:off=2", "near:off=-2")
+    assert portfolio(model).weights.common == pytest.approx((0.5, 0.5))
+    assert [trial.weight for trial in portfolio(model).trials] == pytest.approx([0.5, 0.5])
+    np.testing.assert_allclose(
+        model.predict(levels=[0.3]).quantiles[0, :, 0], [2.8, 8.8, 3.8, 7.8, 4.8], rtol=1e-6
+    )
+
+
+def test_a_member_that_fails_is_named_with_its_reason() -> None:
+    trials = {t.member: t for t in portfolio(fit("near:fails=fit", "near:fails=predict", "near")).trials}
+    assert trials["near:fails=fit"].note == "RuntimeError: no luck"
+    assert trials["near:fails=predict"].note == "RuntimeError: no forecast"
+    assert trials["near"].weight == 1
+
+
+def test_when_all_fail_the_error_has_every_reason() -> None:
+    with pytest.raises(ForetellError, match=r"none of its members\. quick:.* no forecast; near:.* no luck"):
+        fit("near:fails=fit", "quick:fails=predict")
+
+
+def test_settings_are_searched_in_the_time_left_and_every_trial_is_shown() -> None:
+    model = fit("ranged:off=9", "quick:off=4", trials=6)
+    trials = {t.member: t for t in portfolio(model).trials}
+    assert set(trials) == {"ranged:off=9", "quick:off=4", "ranged:off=9:off=0.0", "ranged:off=9:off=5.0"}
+    assert trials["ranged:off=9:off=0.0"].weight == 1
+    np.testing.assert_allclose(model.predict().mean[0], [3, 9, 4, 8, 5])
+    assert len(portfolio(fit("ranged:off=9", "quick:off=4", trials=0)).trials) == 2
+
+
+def test_a_member_that_takes_too_long_is_cut_off() -> None:
+    began = time.monotonic()
+    model = fit("quick", "quick:sleeps=60", limit="2s")
+    assert time.monotonic() - began < 20
+    trials = {t.member: t for t in portfolio(model).trials}
+    assert "took longer than its share" in trials["quick:sleeps=60"].note
+    assert trials["quick"].weight == 1
+
+
+def test_chosen_members_are_trained_again_on_everything_and_networks_told_how_long() -> None:
+    predictor = portfolio(fit("near")).members[0].predictor
+    assert isinstance(predictor, NearFitted)
+    assert predictor.learnt == 4 * 70
+    assert predictor.limit is not None
+    assert 30 < predictor.limit < 60
+
+
+def test_histories_too_short_to_hold_back_a_window_get_equal_weights_without_networks() -> None:
+    model = fit("quick:off=2", "quick:off=4", "quick:fails=fit", "near", panel=weeks(items=3, steps=14))
+    assert portfolio(model).weights.common == (0.5, 0.5)
+    assert portfolio(model).remark == "equal weights: histories are too short for a validation window"
+    notes = {t.member: t.note for t in portfolio(model).trials}
+    assert notes["near"] == "not tried: too few items to learn from"
+    assert notes["quick:fails=fit"] == "RuntimeError: no luck"
+    np.testing.assert_allclose(model.predict().mean[0], [6, 12, 7, 11, 8])
+
+
+def test_one_item_alone_is_judged_on_several_windows() -> None:
+    model = fit("near", "near:off=9", panel=weeks(items=1, steps=140))
+    assert "weights chosen on 7 windows before the origin, 1 items" in portfolio(model).remark
+    assert portfolio(model).labels == ("near",)
+
+
+def test_what_is_held_back_is_what_lies_right_before_the_origin() -> None:
+    panel = replace(weeks(), origin=weeks().origin - 3)  # the last three steps are somebody's secret
+    held = Validation.of(panel, TASK, windows=2, seed=0)
+    assert held is not None
+    np.testing.assert_array_equal(held.early.stop, [57] * 4)
+    np.testing.assert_array_equal([stand.stop[0] for stand in held.stands], [57, 62])
+    np.testing.assert_array_equal(held.actual[:, 0].ravel(), panel.target[57:67])
+
+
+def test_nothing_at_or_beyond_the_origin_decides() -> None:
+    panel = replace(weeks(), origin=weeks().origin - 10)
+    target = panel.target.reshape(4, 70).copy()
+    target[:, 60:] = 1e6
+    changed = replace(panel, target=target.ravel())
+    straight, other = fit("near", "near:off=3", panel=panel), fit("near", "near:off=3", panel=changed)
+    assert portfolio(straight).weights == portfolio(other).weights
+    assert [t.score for t in portfolio(straight).trials] == [t.score for t in portfolio(other).trials]
+
+
+@pytest.mark.parametrize(
+    ("items", "steps", "windows"),
+    [(1, 14, 0), (1, 15, 1), (1, 100, 5), (1, 1000, 8), (4, 1000, 8), (50, 100, 2), (50, 30, 1)],
+)
+def test_few_items_and_long_histories_give_more_windows(items: int, steps: int, windows: int) -> None:
+    assert count_windows(weeks(items, steps), 5, None) == windows
+
+
+def test_more_windows_than_the_history_has_are_refused() -> None:
+    with pytest.raises(ForetellError, match="13 validation windows of 5 steps leave less than two horizons"):
+        fit("near", windows=13)
+
+
+def test_members_are_read_with_settings_and_repeated_from_other_seeds() -> None:
+    first, second, third = parse_members(["near:off=2:max_steps=3", "near", "near"])
+    assert first.recipe == Near(off=2.0, max_steps=3)
+    assert (second.label, second.repeat, third.label, third.repeat) == ("near", 0, "near #2", 1)
+    with pytest.raises(ForetellError, match="got 'near:off'"):
+        parse_members(["near:off"])
+    with pytest.raises(ForetellError, match="no hyperparameter 'of'"):
+        parse_members(["near:of=1"])
+
+
+def test_members_stand_in_text_as_the_command_line_has_it() -> None:
+    assert make_recipe("auto", {"members": "ets,mqrnn:hidden_size=96"}) == Auto(
+        members=("ets", "mqrnn:hidden_size=96")
+    )
+    assert make_recipe("auto", {"members": "('ets',)"}) == Auto(members=("ets",))
+    assert make_recipe("auto", {"members": "none", "time_limit": "90"}) == Auto(time_limit="90")
+
+
+def test_the_default_portfolio_has_every_installed_recipe_of_foretell_but_auto() -> None:
+    assert {"seasonal_naive", "ets", "arima", "mqrnn", "deepar"} <= set(default_members()) <= set(PORTFOLIO)
+
+
+def test_a_time_that_is_none_is_refused_at_once() -> None:
+    with pytest.raises(ForetellError, match=r"auto\.time_limit must be a time"):
+        Auto(time_limit="soon")
+
+
+def test_a_portfolio_survives_json_with_its_members_states_weights_and_trials() -> None:
+    model = fit("near:off=2", "near:off=-2")
+    facts, arrays = model.predictor.state()
+    read = json.loads(json.dumps(plain(facts, "state")))
+    assert set(arrays) == {"0.seed", "1.seed"}
+    again = Portfolio.load(model.schema, TASK, (read, arrays), Run(device="cpu"))
+    np.testing.assert_array_equal(again.predict(weeks()).quantiles, model.predict().quantiles)
+    assert again.summary() == model.summary()
+    (title,) = again.summary()
+    assert title.startswith("Members (weights chosen on 3 windows before the origin, 4 items")
+
+
+def test_a_backtest_shows_and_keeps_what_auto_says() -> None:
+    days = np.arange(np.datetime64("2024-01-01"), np.datetime64("2024-03-11"))
+    sales = foretell_table(days)
+    data = foretell.Dataset(sales, freq="D")
+    report = foretell.backtest(
+        data, horizon=5, recipes={"mine": Auto(members=("near", "quick:fails=fit")), "near": Near()}
+    )
+    ((name, window, summary),) = report.summaries
+    assert (name, window.number) == ("mine", 1)
+    (rows,) = summary.values()
+    assert [row["member"] for row in rows] == ["near", "quick:fails=fit"]
+    assert report.to_json()["summaries"][0]["tables"] == summary
+    from foretell.reporting.html import render
+
+    page = render(report)
+    assert "How mine was fitted" in page
+    assert "RuntimeError: no luck" in page
+
+
+def foretell_table(days: np.ndarray) -> Any:
+    import pandas as pd
+
+    frames = [
+        pd.DataFrame({"item_id": i, "timestamp": days, "target": np.arange(len(days)) % 7}) for i in "ab"
+    ]
+    return pd.concat(frames, ignore_index=True)

@@ -1,0 +1,204 @@
+"""The report: its tables, the five files, and the page."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evaluator_fakes import FLAT, RISING, Last, dataset, sales
+from foretell.errors import ForetellError
+from foretell.evaluation.outcome import spoken_date
+from foretell.ingest.dataset import Dataset
+from foretell.reporting import html as page
+from foretell.reporting.report import Report
+from foretell.workflows.backtest import backtest
+
+FILES = ["forecasts.parquet", "leaderboard.csv", "metrics.csv", "report.html", "run.json"]
+NAN = float("nan")
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    data = dataset(a=RISING, b=FLAT, c=RISING[::-1])
+    return backtest(data, horizon=2, windows=2, recipes={"near": Last(), "far": Last(add=5.0)}, seed=7)
+
+
+@pytest.fixture(scope="module")
+def saved(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "first"
+    report.save(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def html(saved: Path) -> str:
+    return (saved / "report.html").read_text(encoding="utf-8")
+
+
+def test_saving_writes_the_five_files_and_nothing_else(saved: Path) -> None:
+    assert sorted(path.name for path in saved.iterdir()) == FILES
+    assert [path.name for path in saved.parent.iterdir()] == ["first"]
+
+
+def test_the_saved_tables_read_back_as_the_report_has_them(report: Report, saved: Path) -> None:
+    pd.testing.assert_frame_equal(pd.read_csv(saved / "leaderboard.csv"), report.leaderboard)
+    metrics = pd.read_csv(saved / "metrics.csv", parse_dates=["origin"])
+    pd.testing.assert_frame_equal(metrics, report.metrics, check_dtype=False)
+    pd.testing.assert_frame_equal(pd.read_parquet(saved / "forecasts.parquet"), report.forecasts)
+
+
+def test_forecasts_have_the_columns_of_the_design_and_a_row_a_step(report: Report) -> None:
+    frame = report.forecasts
+    assert list(frame) == [
+        "recipe", "window", "origin", "item_id", "timestamp", "actual", "mean", "p10", "p50", "p90",
+    ]  # fmt: skip
+    assert len(frame) == 2 * 2 * 3 * 2  # recipes, windows, items, steps
+    row = frame[(frame["recipe"] == "far") & (frame["window"] == 2) & (frame["item_id"] == "a")].iloc[1]
+    assert (row["actual"], row["mean"], row["p90"]) == (12.0, 15.0, np.float32(15.9))
+    assert str(row["timestamp"])[:10] == "2024-01-12"
+
+
+def test_forecasts_come_in_pieces_that_add_up(report: Report) -> None:
+    pieces = list(report.forecast_frames(rows=2))
+    assert len(pieces) == 12
+    pd.testing.assert_frame_equal(pd.concat(pieces, ignore_index=True), report.forecasts)
+
+
+def test_run_json_says_what_was_run_on_what_and_how_it_went(saved: Path) -> None:
+    run = json.loads((saved / "run.json").read_text())
+    settings = run["settings"]
+    assert (settings["horizon"], settings["levels"], settings["seed"]) == (2, [0.1, 0.5, 0.9], 7)
+    assert settings["origins"] == ["2024-01-09", "2024-01-11"]
+    assert settings["recipes"]["far"] == {"recipe": "last", "add": 5.0, "learn": False}
+    assert re.fullmatch(r"[0-9a-f]{64}", settings["fingerprint"])
+    assert {"python", "foretell", "numpy"} <= set(run["versions"])
+    assert [(w["recipe"], w["window"], w["items"]) for w in run["windows"]] == [
+        ("near", 1, 3), ("near", 2, 3), ("far", 1, 3), ("far", 2, 3),
+    ]  # fmt: skip
+
+
+def test_a_score_that_is_not_defined_is_null_in_json_and_a_dash_on_the_page(tmp_path: Path) -> None:
+    backtest(
+        dataset(b=FLAT), horizon=2, recipes=[Last()], out=tmp_path
+    )  # a flat history has no seasonal error
+    assert json.loads((tmp_path / "run.json").read_text())["leaderboard"][0]["MASE"] is None
+    assert "<td>\N{EN DASH}</td>" in (tmp_path / "report.html").read_text()
+
+
+def test_a_report_that_fails_to_render_leaves_an_older_one_alone(
+    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "leaderboard.csv").write_text("old")
+
+    def crash(_: Report) -> str:
+        raise RuntimeError("crash")
+
+    monkeypatch.setattr("foretell.reporting.report.render", crash)
+    with pytest.raises(RuntimeError, match="crash"):
+        report.save(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["leaderboard.csv"]
+    assert (tmp_path / "leaderboard.csv").read_text() == "old"
+
+
+class Outline(HTMLParser):
+    """Collects headings, and checks that what is opened is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.headings: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.links += [value or "" for name, value in attrs if name in ("src", "href", "data")]
+        if tag not in ("meta", "br", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in ("h1", "h2"):
+            self.headings.append(data)
+
+
+def test_the_page_is_whole_and_loads_nothing(html: str) -> None:
+    outline = Outline()
+    outline.feed(html)
+    assert outline.open == []
+    assert outline.headings == [
+        "Backtest", "Leaderboard", "By level", "By window", "Forecasts", "Forecast errors", "Calibration",
+        "Error by step ahead", "What was found in the data", "Settings", "What the scores mean",
+    ]  # fmt: skip
+    assert html.count("<figure") == 6  # three items, errors, calibration, steps
+    assert all(link.startswith("#") for link in outline.links)
+    assert "<script" not in html
+    assert "@import" not in html
+    assert re.search(r"url\((?!#)", html) is None
+
+
+def test_names_are_escaped_on_the_page() -> None:
+    table = sales(a=RISING, b=FLAT).replace({"item_id": {"a": "<b>&1"}})
+    html = page.render(backtest(Dataset(table, freq="D"), horizon=2, recipes={"<i>x": Last()}))
+    assert "<b>&1" not in html
+    assert "<i>x" not in html
+    assert "&lt;b&gt;&amp;1" in html
+
+
+def test_the_best_value_of_each_column_stands_out(html: str) -> None:
+    board = html[html.index("<h2>Leaderboard") : html.index("<h2>By level")]
+    near, far = re.findall(r"<tr><th>.*?</tr>", board, re.DOTALL)[1:]
+    assert near.count('class="best') >= 5
+    assert far.count('class="best') <= 2  # the two times may go either way
+
+
+def test_the_examples_are_the_best_the_median_and_the_worst_item() -> None:
+    # e9 rises from 10 to 19, and so on; z sold nothing: its wQL is no ratio
+    series = {f"e{e}": (*FLAT[:10], 10.0 + e, 10.0 + e) for e in (5, 0, 9, 1, 2)}
+    report = backtest(dataset(**series, z=(0.0,) * 12), horizon=2, recipes=[Last()], levels=[0.5])
+    names = report.outcome().window.panel.names
+    # p50 is 10.5: errors .5 / 11 for e1, .5 / 10 for e0, then e2, e5, e9
+    chosen = {word: names[item] for word, item in page.example_items(report).items()}
+    assert chosen == {"Best": "e1", "Median": "e2", "Worst": "e9"}
+
+
+def test_items_without_history_have_a_section_of_their_own(html: str) -> None:
+    new = backtest(dataset(a=RISING, b=FLAT, c=(NAN,) * 10 + (20.0, 20.0)), horizon=2, recipes=[Last()])
+    assert "<h2>Items without history</h2>" in page.render(new)
+    assert "Items without history" not in html
+
+
+@pytest.mark.parametrize("horizon", [1, 3])
+def test_the_page_draws_one_item_one_step_and_a_history_with_gaps(horizon: int) -> None:
+    gaps = (1.0, NAN, 3.0, NAN, NAN, 4.0, 5.0, NAN, 6.0, 7.0, NAN, 8.0)
+    report = backtest(dataset(a=gaps), horizon=horizon, recipes=[Last()], levels=[0.5])
+    assert page.render(report).count("<figure") == 4
+
+
+def test_the_page_draws_integer_time() -> None:
+    table = pd.DataFrame({"item_id": "a", "timestamp": range(12), "target": RISING})
+    assert "steps ahead (steps)" in page.render(
+        backtest(Dataset(table, freq="1", season=1), horizon=2, recipes=[Last()])
+    )
+
+
+def test_an_outcome_is_found_by_recipe_and_window(report: Report) -> None:
+    assert report.outcome().recipe == "near"
+    assert report.outcome("far", window=1).window.number == 1
+    assert report.forecast("far").mean[0, 0] == 15.0
+    with pytest.raises(ForetellError, match=r"no recipe 'fare' in this report\. Did you mean 'far'"):
+        report.outcome("fare")
+    with pytest.raises(ForetellError, match=r"no window 3 in this report: it has 1, 2"):
+        report.outcome(window=3)
+
+
+def test_dates_are_as_short_as_they_say_all() -> None:
+    assert spoken_date(np.datetime64("2024-03-01", "ns")) == "2024-03-01"
+    assert spoken_date(np.datetime64("2024-03-01T06:30", "ns")) == "2024-03-01 06:30"
+    assert spoken_date(np.int64(17)) == "17"

@@ -1,0 +1,95 @@
+"""Files appear whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from foretell.errors import ForetellError
+from foretell.system.atomic_files import ensure_writable, new_folder, staged, write_frame, write_text
+
+
+def everything(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def crash_halfway(folder: Path, name: str) -> None:
+    (folder / name).write_text("half")
+    raise RuntimeError("crash")
+
+
+def test_text_replaces_what_was_there_and_leaves_no_temporary_file(tmp_path: Path) -> None:
+    write_text(tmp_path / "a" / "note.txt", "old")
+    write_text(tmp_path / "a" / "note.txt", "new ä\n")
+    assert (tmp_path / "a" / "note.txt").read_bytes() == "new ä\n".encode()
+    assert everything(tmp_path) == ["a", "a/note.txt"]
+
+
+def test_a_written_file_has_the_permissions_of_any_other(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    write_text(tmp_path / "ours", "x")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+@pytest.mark.parametrize(("name", "read"), [("t.csv", pd.read_csv), ("t.parquet", pd.read_parquet)])
+def test_a_frame_reads_back_as_written(tmp_path: Path, name: str, read) -> None:  # type: ignore[no-untyped-def]
+    frame = pd.DataFrame({"item_id": ["a", "b"], "p10": [1.5, 2.0]})
+    write_frame(frame, tmp_path / name)
+    pd.testing.assert_frame_equal(read(tmp_path / name), frame)
+
+
+def test_a_frame_of_another_kind_is_refused_by_its_ending(tmp_path: Path) -> None:
+    with pytest.raises(ForetellError, match=r"\.csv or \.parquet, got .*t\.xlsx"):
+        write_frame(pd.DataFrame({"a": [1]}), tmp_path / "t.xlsx")
+
+
+def test_a_folder_is_there_only_when_all_of_it_is(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    with pytest.raises(RuntimeError, match="crash"), new_folder(target) as folder:
+        crash_halfway(folder, "manifest.json")
+    assert everything(tmp_path) == []
+    with new_folder(target) as folder:
+        (folder / "manifest.json").write_text("{}")
+        assert not target.exists()
+    assert everything(tmp_path) == ["model", "model/manifest.json"]
+
+
+def test_a_folder_replaces_its_older_self_and_keeps_what_is_not_its_own(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    target.mkdir()
+    (target / "manifest.json").write_text("old")
+    (target / "notes.txt").write_text("mine")
+    with pytest.raises(RuntimeError, match="crash"), new_folder(target) as folder:
+        crash_halfway(folder, "manifest.json")
+    assert (target / "manifest.json").read_text() == "old"
+    with new_folder(target) as folder:
+        (folder / "manifest.json").write_text("new")
+    assert (target / "manifest.json").read_text() == "new"
+    assert everything(tmp_path) == ["model", "model/manifest.json", "model/notes.txt"]
+    assert (target / "notes.txt").read_text() == "mine"
+
+
+def test_staged_files_move_up_together_or_not_at_all(tmp_path: Path) -> None:
+    (tmp_path / "kept.txt").write_text("kept")
+    with pytest.raises(RuntimeError, match="crash"), staged(tmp_path) as folder:
+        crash_halfway(folder, "report.html")
+    assert everything(tmp_path) == ["kept.txt"]
+    with staged(tmp_path) as folder:
+        (folder / "report.html").write_text("whole")
+    assert everything(tmp_path) == ["kept.txt", "report.html"]
+
+
+def test_a_folder_that_can_be_written_is_let_pass_without_a_trace(tmp_path: Path) -> None:
+    ensure_writable(tmp_path / "runs" / "first")
+    assert everything(tmp_path) == []
+
+
+def test_a_folder_behind_a_file_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for attempt in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(ForetellError, match=r"cannot write to .*file"):
+            ensure_writable(attempt)
+    with pytest.raises(ForetellError, match="cannot write to"):
+        write_text(tmp_path / "file" / "note.txt", "x")

@@ -1,0 +1,215 @@
+"""Scoring forecasts that somebody else made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars
+import pytest
+
+from evaluator_fakes import FLAT, RISING, Last, dataset, sales
+from foretell.errors import ForetellError
+from foretell.ingest.dataset import Dataset
+from foretell.workflows.backtest import backtest
+from foretell.workflows.evaluate import evaluate
+
+DATA = {"a": RISING, "b": FLAT}  # the last two days: 11, 12 and 10, 10
+
+
+def table(**columns: object) -> pd.DataFrame:
+    """A forecast of the last two days of a and b; a column given as None is left out."""
+    plain = {
+        "item_id": ["a", "a", "b", "b"],
+        "timestamp": ["2024-01-11", "2024-01-12"] * 2,
+        "mean": [10.0, 10.0, 10.0, 10.0], "p10": [9.0] * 4, "p50": [11.0] * 4, "p90": [13.0] * 4,
+    }  # fmt: skip
+    return pd.DataFrame({name: value for name, value in (plain | columns).items() if value is not None})
+
+
+def codes(report) -> list[str]:  # type: ignore[no-untyped-def]
+    return [finding.code for finding in report.findings]
+
+
+def test_a_table_is_scored_as_by_hand() -> None:
+    # mean: errors 1, 2, 0, 0 over 43; p50: 0, 1, 1, 1; p10: 2 * .1 * (2 + 3 + 1 + 1); p90: 2 * .1 * (2 + 1 + 3 + 3)
+    row = evaluate(table(), dataset(**DATA)).leaderboard.iloc[0]
+    assert row["recipe"] == "forecast"
+    assert row["WAPE"] == pytest.approx(3 / 43)
+    assert row["wQL[0.5]"] == pytest.approx(3 / 43)
+    assert row["wQL[0.1]"] == pytest.approx(1.4 / 43)
+    assert row["wQL[0.9]"] == pytest.approx(1.8 / 43)
+    assert (row["coverage[0.5]"], row["interval[0.8]"]) == (0.75, 1.0)
+    assert row["MASE"] == pytest.approx(0.5)
+
+
+def test_the_forecasts_of_a_backtest_get_the_scores_of_the_backtest(tmp_path: Path) -> None:
+    recipes = {"near": Last(), "far": Last(add=5.0)}
+    data = dataset(**DATA, c=(float("nan"),) * 8 + (1.0, 2.0, 3.0, 4.0))
+    report = backtest(data, horizon=2, windows=2, recipes=recipes, out=tmp_path)
+    again = evaluate(tmp_path / "forecasts.parquet", data)
+    scores = list(report.leaderboard.columns[:-3])
+    pd.testing.assert_frame_equal(again.leaderboard[scores], report.leaderboard[scores])
+    pd.testing.assert_frame_equal(again.metrics, report.metrics)
+    pd.testing.assert_frame_equal(again.new_items, report.new_items)
+
+
+def test_the_order_of_rows_does_not_matter() -> None:
+    got = evaluate(table().sample(frac=1.0, random_state=1), dataset(**DATA))
+    pd.testing.assert_frame_equal(got.leaderboard, evaluate(table(), dataset(**DATA)).leaderboard)
+
+
+def test_columns_may_have_other_usual_names() -> None:
+    other = {"item_id": "unique_id", "timestamp": "ds", "p10": "0.1", "p50": "0.5", "p90": ".9"}
+    got = evaluate(table().rename(columns=other), dataset(**DATA))
+    pd.testing.assert_frame_equal(got.leaderboard, evaluate(table(), dataset(**DATA)).leaderboard)
+    mine = table().rename(columns={"item_id": "sku", "timestamp": "day"})
+    got = evaluate(mine, dataset(**DATA), item_id="sku", timestamp="day")
+    assert got.leaderboard["WAPE"].item() == pytest.approx(3 / 43)
+
+
+def test_files_and_polars_are_read_as_the_data_are(tmp_path: Path) -> None:
+    numbered = sales(a=RISING, b=FLAT).replace({"item_id": {"a": "001", "b": "002"}})
+    frame = table(item_id=["001", "001", "002", "002"])
+    frame.to_csv(tmp_path / "f.csv", index=False)
+    for source in (tmp_path / "f.csv", polars.from_pandas(frame)):
+        got = evaluate(source, Dataset(numbered, freq="D"))
+        assert got.leaderboard["WAPE"].item() == pytest.approx(3 / 43)
+
+
+def test_several_recipes_are_ranked() -> None:
+    worse = table(mean=[0.0] * 4, p50=[20.0] * 4, p90=[25.0] * 4, recipe="worse")
+    got = evaluate(pd.concat([worse, table(recipe="better")]), dataset(**DATA))
+    assert got.recipes == ["better", "worse"]
+
+
+@pytest.mark.parametrize("column", ["window", "origin"])
+def test_several_windows_are_averaged(column: str) -> None:
+    # day 9, 10 of a are 9, 10: the mean forecast 10 is off by 1 and 0 there: 1 / 39; then 3 / 43
+    early = table(timestamp=["2024-01-09", "2024-01-10"] * 2)
+    labels = {"window": ("one", "two"), "origin": ("2024-01-09", "2024-01-11")}[column]
+    both = pd.concat([table(**{column: labels[1]}), early.assign(**{column: labels[0]})])
+    got = evaluate(both, dataset(**DATA))
+    assert list(got.scores["WAPE"]) == pytest.approx([1 / 39, 3 / 43])
+    assert [window.day for window in got.windows] == ["2024-01-09", "2024-01-11"]
+    assert got.leaderboard["WAPE"].item() == pytest.approx((1 / 39 + 3 / 43) / 2)
+
+
+def test_overlapping_windows_without_a_column_for_them_are_refused() -> None:
+    overlap = table(timestamp=["2024-01-10", "2024-01-11"] * 2)
+    with pytest.raises(
+        ForetellError, match=r"item 'a': two forecasts for 2024-01-11\. .* 'origin', 'window'"
+    ):
+        evaluate(pd.concat([table(), overlap]), dataset(**DATA))
+
+
+def test_without_a_mean_the_median_is_judged_and_the_report_says_so() -> None:
+    got = evaluate(table(mean=None), dataset(**DATA))
+    assert got.leaderboard["WAPE"].item() == pytest.approx(3 / 43)
+    assert got.leaderboard["RMSE"].item() == pytest.approx((3 / 4) ** 0.5)  # errors 0, 1, 1, 1
+    assert "no_mean" in codes(got)
+    assert "no_mean" not in codes(evaluate(table(), dataset(**DATA)))
+
+
+def test_without_a_median_mase_judges_the_mean_and_the_report_says_so() -> None:
+    got = evaluate(table(p50=None), dataset(**DATA))
+    assert got.leaderboard["MASE"].item() == pytest.approx(1.5)
+    assert list(got.levels) == [0.1, 0.9]
+    assert "no_median" in codes(got)
+
+
+def test_a_point_forecast_is_scored_as_its_own_median() -> None:
+    got = evaluate(table(p10=None, p50=None, p90=None), dataset(**DATA))
+    assert got.leaderboard["wQL[0.5]"].item() == pytest.approx(3 / 43)
+    assert "point_forecast" in codes(got)
+
+
+def test_missing_actuals_are_left_out() -> None:
+    got = evaluate(table(), dataset(a=RISING, b=(*FLAT[:11], float("nan"))))
+    assert got.leaderboard["WAPE"].item() == pytest.approx(3 / 33)
+
+
+def test_items_that_the_data_lack_are_reported_and_left_out() -> None:
+    more = pd.concat([table(), table(item_id=["x", "x", "y", "y"])])
+    got = evaluate(more, dataset(**DATA))
+    assert got.leaderboard["WAPE"].item() == pytest.approx(3 / 43)
+    (finding,) = [f for f in got.findings if f.code == "unknown_items"]
+    assert (finding.severity, finding.count) == ("warning", 2)
+    with pytest.raises(ForetellError, match="no item of the forecasts is in the data"):
+        evaluate(table(item_id=["x", "x", "y", "y"]), dataset(**DATA))
+
+
+def test_items_that_are_not_forecast_are_reported() -> None:
+    got = evaluate(table().iloc[:2], dataset(**DATA))
+    assert got.leaderboard["WAPE"].item() == pytest.approx(3 / 23)
+    (finding,) = [f for f in got.findings if f.code == "items"]
+    assert finding.message == "window 1: 1 of the data's 2 items are forecast; 'b' is not"
+
+
+def test_quantiles_that_cross_are_reported() -> None:
+    assert "crossing" in codes(evaluate(table(p10=[12.0] * 4), dataset(**DATA)))
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (table().iloc[[0, 1, 3]], r"item 'b': no forecast for 2024-01-11; each item needs all 2 steps"),
+        (
+            table(timestamp=["2024-01-11", "2024-01-12", "2024-01-11", "2024-01-11"]),
+            r"item 'b': two forecasts for",
+        ),
+        (
+            table(timestamp=["2024-01-11", "soon"] * 2),
+            r"'timestamp' is no date in 2 rows, first for item 'a'",
+        ),
+        (
+            table(timestamp=["2025-01-11", "2025-01-12"] * 2),
+            r"cover 2025-01-11 to 2025-01-12, .* end 2024-01-12",
+        ),
+        (
+            table(p90=[13.0, None, 13.0, 13.0]),
+            r"item 'a': column 'p90' is missing or no finite number \(1 rows\)",
+        ),
+        (
+            table(mean=[1.0, 1.0, float("inf"), 1.0]),
+            r"item 'b': column 'mean' is missing or no finite number",
+        ),
+        (table(mean=None, p50=None), r"need a column 'mean' or 'p50'"),
+        (table(**{"0.9": [13.0] * 4}), r"columns 'p90' and '0.9' both hold the quantile at 0.9"),
+        (table(item_id=None), r"the forecast table has no column 'item_id'"),
+        (table(origin=["2024-01-12"] * 4), r"item 'a': the forecast for 2024-01-11 lies before its origin"),
+        (table().iloc[:0], r"the forecast table has no rows"),
+        (
+            pd.concat([table(recipe="x"), table(recipe="y").iloc[2:]]),
+            r"recipe 'y' has no forecast of item 'a', which another recipe forecasts",
+        ),
+    ],
+)
+def test_a_table_that_cannot_be_scored_names_the_first_offender(frame: pd.DataFrame, message: str) -> None:
+    with pytest.raises(ForetellError, match=message):
+        evaluate(frame, dataset(**DATA))
+
+
+def test_dimensions_are_part_of_the_key() -> None:
+    target = pd.concat([sales(a=RISING).assign(store="n"), sales(a=FLAT).assign(store="s")])
+    frame = table(item_id=["a"] * 4, store=["n", "n", "s", "s"])
+    got = evaluate(frame, Dataset(target, freq="D", dimensions=["store"]))
+    assert got.leaderboard["WAPE"].item() == pytest.approx(3 / 43)
+    assert got.metrics["store"].tolist() == ["n", "s"]
+
+
+def test_with_ends_of_their_own_each_item_has_its_own_origin() -> None:
+    data = Dataset(sales(a=RISING, b=FLAT[:9]), freq="D", season=1, ends="own")
+    frame = table(timestamp=["2024-01-11", "2024-01-12", "2024-01-08", "2024-01-09"])
+    got = evaluate(frame, data)
+    assert got.horizon == 2
+    assert got.leaderboard["WAPE"].item() == pytest.approx(3 / 43)
+    days = {"a": "2024-01-11", "b": "2024-01-08"}
+    again = evaluate(frame.assign(origin=frame["item_id"].map(days)), data)
+    np.testing.assert_allclose(again.leaderboard["wQL"], got.leaderboard["wQL"])
+
+
+def test_an_evaluation_saves_a_report(tmp_path: Path) -> None:
+    evaluate(table(), dataset(**DATA), out=tmp_path / "e")
+    assert "<h1>Evaluation</h1>" in (tmp_path / "e" / "report.html").read_text()
