@@ -34,8 +34,17 @@ CHECK = "naive_check"  # Seasonal Naive made and scored the published way; no re
 BASELINE = "historical_quantiles"  # of the task rossmann_cold; no recipe
 CALIBRATED = "+calibrated"  # after a recipe: its levels adjusted by what windows before the origin say
 SCORES = (
-    "wQL", "wQL[0.1]", "wQL[0.5]", "wQL[0.9]", "RMSE", "WAPE", "MASE", "coverage[0.1]", "coverage[0.9]", "interval[0.8]",
-)  # fmt: skip
+    "wQL",
+    "wQL[0.1]",
+    "wQL[0.5]",
+    "wQL[0.9]",
+    "RMSE",
+    "WAPE",
+    "MASE",
+    "coverage[0.1]",
+    "coverage[0.9]",
+    "interval[0.8]",
+)
 Row = dict[str, Any]
 
 
@@ -106,14 +115,21 @@ def _measured(loaded: Loaded, spoken: str, seed: int) -> Row:
     if "truth" in loaded.tables:
         return _cold(loaded, recipe, seed, calibrate=spoken.endswith(CALIBRATED))
     report = foretell.backtest(
-        loaded.data, horizon=task.horizon, recipes={spoken: recipe}, levels=task.levels, windows=task.windows,
-        refit=task.refit, seed=seed, calibrate=spoken.endswith(CALIBRATED),
-    )  # fmt: skip
+        loaded.data,
+        horizon=task.horizon,
+        recipes={spoken: recipe},
+        levels=task.levels,
+        windows=task.windows,
+        refit=task.refit,
+        seed=seed,
+        calibrate=spoken.endswith(CALIBRATED),
+    )
     line = report.leaderboard.iloc[0]
     return _scores(task, report.outcomes) | {
-        "fit_seconds": line["fit_seconds"], "predict_seconds": line["predict_seconds"],
+        "fit_seconds": line["fit_seconds"],
+        "predict_seconds": line["predict_seconds"],
         "fallbacks": int(line["fallbacks"]),
-    }  # fmt: skip
+    }
 
 
 def _scores(task: BenchmarkTask, outcomes: Sequence[Outcome]) -> Row:
@@ -163,8 +179,10 @@ def _cold(loaded: Loaded, recipe: Recipe, seed: int, *, calibrate: bool) -> Row:
     both = truth.merge(frame, on=["item_id", "timestamp"], validate="one_to_one")
     assert len(both) == len(truth), "every cold item and step must be forecast"
     return {
-        "wQL": _pooled_loss(both, task.levels), "fit_seconds": model.fit_seconds, "predict_seconds": seconds,
-    }  # fmt: skip
+        "wQL": _pooled_loss(both, task.levels),
+        "fit_seconds": model.fit_seconds,
+        "predict_seconds": seconds,
+    }
 
 
 def _baseline(loaded: Loaded) -> Row:
@@ -179,18 +197,23 @@ def _baseline(loaded: Loaded) -> Row:
 def _pooled_loss(both: pd.DataFrame, levels: Sequence[float]) -> float:
     """wQL of a table that has the truth as `target` beside the quantiles p10, p20, ..."""
     names = [f"p{level * 100:.10g}" for level in levels]
-    actual = both["target"].to_numpy(float)[
-        None
-    ]  # [1, rows]: pooled, so which item a row is of does not matter
+    # [1, rows]: pooled, so which item a row is of does not matter
+    actual = both["target"].to_numpy(float)[None]
     return float(np.mean(weighted_quantile_loss(actual, both[names].to_numpy(float)[None], levels)))
 
 
 def _setup(task: BenchmarkTask, spoken: str) -> str:
     """A short digest of all that decides about the scores beside data, seed and version."""
     asked: dict[str, Any] = {
-        "horizon": task.horizon, "levels": task.levels, "windows": task.windows, "skip_last": task.skip_last,
-        "refit": task.refit, "by": task.by, "least_size": task.least_size, "recipe": spoken,
-    }  # fmt: skip
+        "horizon": task.horizon,
+        "levels": task.levels,
+        "windows": task.windows,
+        "skip_last": task.skip_last,
+        "refit": task.refit,
+        "by": task.by,
+        "least_size": task.least_size,
+        "recipe": spoken,
+    }
     if spoken == CHECK:
         asked["naive"] = dict(task.naive)
     elif spoken != BASELINE:

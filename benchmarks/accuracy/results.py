@@ -13,8 +13,17 @@ RESULTS = Path(__file__).parent / "results.csv"
 _KEY = ["task", "recipe", "seed"]
 _IDENTITY = [*_KEY, "version", "fingerprint", "setup"]
 COLUMNS = [
-    *_KEY, "fingerprint", *SCORES, "fit_seconds", "predict_seconds", "fallbacks", "version", "setup", "machine", "error",
-]  # fmt: skip
+    *_KEY,
+    "fingerprint",
+    *SCORES,
+    "fit_seconds",
+    "predict_seconds",
+    "fallbacks",
+    "version",
+    "setup",
+    "machine",
+    "error",
+]
 _TEXTS = dict.fromkeys(["task", "recipe", "fingerprint", "version", "setup", "machine", "error"], "str")
 
 

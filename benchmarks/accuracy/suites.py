@@ -13,9 +13,8 @@ from foretell.errors import ForetellError, nearest
 FOLDER = Path(__file__).parent / "suites"
 SUITES = ("retail", "classic", "amazon")  # more.toml holds tasks of no suite
 LEVELS = {"nine": tuple(round(0.1 * k, 1) for k in range(1, 10))}
-NAIVE = (
-    "Seasonal Naive"  # the published system that says whether a task's data and scores are the published ones
-)
+# the published system that says whether a task's data and scores are the published ones
+NAIVE = "Seasonal Naive"
 _READING = ("freq", "known", "past", "open", "ends", "season", "filling", "dimensions")
 
 
@@ -42,9 +41,8 @@ class BenchmarkTask:
     recipes: tuple[str, ...] = ()  # run unless --recipe says otherwise; settings follow a colon
     shown: tuple[str, ...] = ("wQL", "MASE")  # the scores of the tables, the ranking one first
     source: str = ""  # of the published figures
-    naive: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # how the published Seasonal Naive was made: see naive.py
+    # how the published Seasonal Naive was made: see naive.py
+    naive: Mapping[str, Any] = field(default_factory=dict)
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # score -> system -> figure
 
 

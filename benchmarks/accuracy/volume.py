@@ -103,10 +103,13 @@ def measure(loaded: Loaded, recipe: str, of: str, share: float, seed: int) -> di
         ),  # of the whole history, so that MASE means the same everywhere
     )
     return {
-        "items": len(training), "observations": int((~np.isnan(training.target)).sum()),
-        "wQL": round(scores.pooled["wQL"], 5), "MASE": round(scores.pooled["MASE"], 4),
-        "seconds": round(time.perf_counter() - began, 1), "fallbacks": int(forecast.fallbacks.sum()),
-    }  # fmt: skip
+        "items": len(training),
+        "observations": int((~np.isnan(training.target)).sum()),
+        "wQL": round(scores.pooled["wQL"], 5),
+        "MASE": round(scores.pooled["MASE"], 4),
+        "seconds": round(time.perf_counter() - began, 1),
+        "fallbacks": int(forecast.fallbacks.sum()),
+    }
 
 
 def drawn(items: int, share: float, seed: int) -> np.ndarray:

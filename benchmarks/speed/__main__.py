@@ -22,10 +22,18 @@ from pathlib import Path
 from benchmarks.speed.settings import Row, Settings
 
 PARTS = {
-    "feed": "networks", "training": "networks", "step": "networks", "batch_sizes": "networks",
-    "prediction": "networks", "prediction_many": "networks", "evaluator": "scoring", "local": "local",
-    "growth": "growth", "history": "growth", "accuracy": "accuracy",
-}  # fmt: skip
+    "feed": "networks",
+    "training": "networks",
+    "step": "networks",
+    "batch_sizes": "networks",
+    "prediction": "networks",
+    "prediction_many": "networks",
+    "evaluator": "scoring",
+    "local": "local",
+    "growth": "growth",
+    "history": "growth",
+    "accuracy": "accuracy",
+}
 LONG = ("accuracy",)  # only when asked for
 
 

@@ -18,9 +18,13 @@ torch.set_num_threads(ABOUT["threads"])
 def train(steps: int) -> TimeSeriesPredictor:
     """AutoGluon's DeepAR for one epoch of `steps` batches, nothing else."""
     settings = {
-        "max_epochs": 1, "num_batches_per_epoch": steps, "batch_size": ABOUT["batch"],
-        "context_length": ABOUT["context"], "hidden_size": ABOUT["width"], "num_layers": ABOUT["layers"],
-    }  # fmt: skip
+        "max_epochs": 1,
+        "num_batches_per_epoch": steps,
+        "batch_size": ABOUT["batch"],
+        "context_length": ABOUT["context"],
+        "hidden_size": ABOUT["width"],
+        "num_layers": ABOUT["layers"],
+    }
     predictor = TimeSeriesPredictor(
         prediction_length=ABOUT["horizon"],
         target="y",

@@ -18,14 +18,23 @@ def estimator(settings: Settings, batches: int, *, lags: list[int] | None = None
     from gluonts.torch import DeepAREstimator
 
     sizes = {
-        "context_length": CONTEXT, "num_layers": LAYERS, "hidden_size": WIDTH, "num_parallel_samples": SAMPLES,
-        "batch_size": BATCH, "num_batches_per_epoch": batches, "lags_seq": lags,
-    }  # fmt: skip
+        "context_length": CONTEXT,
+        "num_layers": LAYERS,
+        "hidden_size": WIDTH,
+        "num_parallel_samples": SAMPLES,
+        "batch_size": BATCH,
+        "num_batches_per_epoch": batches,
+        "lags_seq": lags,
+    }
     trainer = {
-        "max_epochs": 1, "accelerator": settings.accelerator, "devices": 1, "logger": False,
-        "enable_progress_bar": False, "enable_model_summary": False,
+        "max_epochs": 1,
+        "accelerator": settings.accelerator,
+        "devices": 1,
+        "logger": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
         "default_root_dir": tempfile.mkdtemp(prefix="foretell-speed-"),
-    }  # fmt: skip
+    }
     trainer |= others.pop("trainer", {})
     settings_of = {"freq": "h", "prediction_length": HORIZON} | sizes | others
     return DeepAREstimator(**settings_of, trainer_kwargs=trainer)

@@ -21,9 +21,21 @@ from foretell.system.environment import machine, versions
 
 HOME = Path(__file__).parent
 COLUMNS = (
-    "case", "work", "rows", "items", "seconds", "cpu_seconds", "rows_per_second", "peak_anonymous_mb", "load_before",
-    "panel_mb", "system", "cores", "memory_gb", "versions",
-)  # fmt: skip
+    "case",
+    "work",
+    "rows",
+    "items",
+    "seconds",
+    "cpu_seconds",
+    "rows_per_second",
+    "peak_anonymous_mb",
+    "load_before",
+    "panel_mb",
+    "system",
+    "cores",
+    "memory_gb",
+    "versions",
+)
 ITEMS = {"small": 1_000, "pandas": 10_000, "parquet": 100_000, "csv": 100_000, "billion": 1_000_000}
 STEPS = 200  # of training on the billion
 FORECAST = 0.1  # share of its items
@@ -81,9 +93,11 @@ def surroundings() -> dict[str, Any]:
     wanted = ("python", "foretell", "duckdb", "pyarrow", "pandas", "numpy", "torch")
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     return {
-        "system": told["system"], "cores": told["cores"], "memory_gb": round(gigabytes, 1),
+        "system": told["system"],
+        "cores": told["cores"],
+        "memory_gb": round(gigabytes, 1),
         "versions": " ".join(f"{name} {found[name]}" for name in wanted if name in found),
-    }  # fmt: skip
+    }
 
 
 def record(home: Path, result: dict[str, Any]) -> None:

@@ -25,10 +25,14 @@ def local(settings: Settings) -> list[Row]:
     models = {
         "ets": AutoETS(season_length=SEASONS["D"][0]),
         "arima": AutoARIMA(
-            season_length=SEASONS["D"][0], approximation=orders.approximation, max_p=orders.max_p, max_q=orders.max_q,
-            max_P=orders.max_seasonal_p, max_Q=orders.max_seasonal_q,
+            season_length=SEASONS["D"][0],
+            approximation=orders.approximation,
+            max_p=orders.max_p,
+            max_q=orders.max_q,
+            max_P=orders.max_seasonal_p,
+            max_Q=orders.max_seasonal_q,
         ),
-    }  # fmt: skip
+    }
     rows: list[Row] = []
     for name, model in models.items():
         ours, theirs = _ours(name, series, settings), _direct(model, series, settings)

@@ -22,12 +22,14 @@ from foretell.windows.sampling import drawing_device
 from foretell.windows.windows import Windows
 
 DEEPAR: dict[str, Any] = {
-    "hidden_size": WIDTH, "num_layers": LAYERS, "context_length": CONTEXT, "batch_size": BATCH, "num_samples": SAMPLES,
+    "hidden_size": WIDTH,
+    "num_layers": LAYERS,
+    "context_length": CONTEXT,
+    "batch_size": BATCH,
+    "num_samples": SAMPLES,
     "likelihood": "student_t",
-}  # fmt: skip
-MQRNN: dict[str, Any] = {
-    "hidden_size": 64, "num_layers": LAYERS, "context_length": WEEK, "batch_size": BATCH,
-}  # fmt: skip
+}
+MQRNN: dict[str, Any] = {"hidden_size": 64, "num_layers": LAYERS, "context_length": WEEK, "batch_size": BATCH}
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,9 +68,13 @@ def peer(name: str, series: Series, settings: Settings, **options: Any) -> Itera
         worker = Path(__file__).parent / f"{name}_worker.py"
         with subprocess.Popen(
             [python, "-W", "ignore", worker, json.dumps(about)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=folder,
             env={**os.environ, "OMP_NUM_THREADS": str(settings.threads)},
-        ) as process:  # fmt: skip
+        ) as process:
             try:
                 yield Peer(name, process)
             finally:
@@ -117,8 +121,11 @@ def _install(name: str, folder: Path, python: Path) -> None:
     held.write_text(f"torch=={importlib.metadata.version('torch')}\n")
     done = subprocess.run(
         [python, "-m", "pip", "install", "--quiet", "--constraint", held, PACKAGES[name]],
-        capture_output=True, text=True, check=False, timeout=_MAKING,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_MAKING,
+    )
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or [
             "pip gave no reason"

@@ -17,9 +17,24 @@ from foretell.system.atomic_files import write_frame
 
 RESULTS = Path(__file__).parent / "speed.csv"
 COLUMNS = [
-    "part", "case", "system", "device", "unit", "work", "repeats", "seconds", "cpu_seconds", "clock", "target", "note",
-    "share", "threads", "versions", "machine", "date",
-]  # fmt: skip
+    "part",
+    "case",
+    "system",
+    "device",
+    "unit",
+    "work",
+    "repeats",
+    "seconds",
+    "cpu_seconds",
+    "clock",
+    "target",
+    "note",
+    "share",
+    "threads",
+    "versions",
+    "machine",
+    "date",
+]
 _OURS = ("foretell", "torch", "gluonts", "statsforecast", "numpy")
 
 
@@ -30,9 +45,14 @@ def keep(rows: Sequence[Row], settings: Settings, path: Path = RESULTS) -> None:
     part = rows[0]["part"].split(":")[0]
     same = old["part"].str.split(":").str[0].eq(part) & old["device"].eq(device)
     about = {
-        "device": device, "clock": settings.clock, "share": settings.share, "threads": settings.threads,
-        "versions": versions(settings), "machine": machine(), "date": datetime.date.today().isoformat(),
-    }  # fmt: skip
+        "device": device,
+        "clock": settings.clock,
+        "share": settings.share,
+        "threads": settings.threads,
+        "versions": versions(settings),
+        "machine": machine(),
+        "date": datetime.date.today().isoformat(),
+    }
     new = pd.DataFrame([row | about for row in rows]).reindex(columns=COLUMNS)
     for column in ("seconds", "cpu_seconds"):
         new[column] = new[column].astype(float).map(lambda value: float(f"{value:.4g}"))

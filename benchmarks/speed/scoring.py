@@ -33,12 +33,7 @@ def evaluator(settings: Settings) -> list[Row]:
     few = Series(series.values[:fewer], series.unit)
     theirs = _gluonts(few, quantiles[:fewer])
     return compete(
-        case,
-        {
-            "foretell": lambda: timed(items, ours),
-            "gluonts.ev": lambda: timed(fewer, theirs),
-        },
-        settings,
+        case, {"foretell": lambda: timed(items, ours), "gluonts.ev": lambda: timed(fewer, theirs)}, settings
     )
 
 
@@ -67,9 +62,13 @@ def _gluonts(series: Series, quantiles: Any) -> Callable[[], object]:
     ]
     wanted = [
         ev.MeanWeightedSumQuantileLoss(list(LEVELS)),
-        ev.RMSE(), ev.ND(), ev.MAPE(), ev.SMAPE(), ev.MASE(),
+        ev.RMSE(),
+        ev.ND(),
+        ev.MAPE(),
+        ev.SMAPE(),
+        ev.MASE(),
         *(ev.Coverage(level) for level in LEVELS),
-    ]  # fmt: skip
+    ]
 
     def run() -> object:
         with gluonts_side.quiet():

@@ -28,9 +28,8 @@ class Settings:
     threads: int = 1  # of torch and of the linear algebra below it, for everybody
     processes: int = 1  # of the one-model-a-series recipes and their peer
     device: str = "cpu"  # cpu or cuda
-    clock: Clock = (
-        "wall"  # what ratios are made of: cpu, processor seconds, on a machine that does other work
-    )
+    # what ratios are made of: cpu, processor seconds, on a machine that does other work
+    clock: Clock = "wall"
     environments: Path = Path("build/speed")  # where peers' environments are made
     peers: tuple[str, ...] = ("gluonts", "neuralforecast")
 

@@ -74,9 +74,17 @@ def _line(row: pd.Series, same: pd.DataFrame, *, growing: bool) -> list[str]:
         peer = not str(row["system"]).startswith("foretell")
         last = [_short(ratio) if peer else "", f"{row['target']:.3g}" if peer and row["target"] > 0 else ""]
     return [
-        case, str(row["system"]), str(row["device"]), work, _short(row["cpu_seconds"]), _short(row["seconds"]),
-        _short(_rate(row)), *last, str(row["threads"]), str(row["note"]),
-    ]  # fmt: skip
+        case,
+        str(row["system"]),
+        str(row["device"]),
+        work,
+        _short(row["cpu_seconds"]),
+        _short(row["seconds"]),
+        _short(_rate(row)),
+        *last,
+        str(row["threads"]),
+        str(row["note"]),
+    ]
 
 
 def _rate(row: pd.Series) -> float:

@@ -66,8 +66,13 @@ def row_of(case: Case, system: str, sample: Sample, note: str = "") -> Row:
 
 def _row(case: Case, system: str) -> Row:
     return {
-        "part": case.part, "case": case.case, "system": system, "unit": case.unit, "target": case.target, "note": "",
-    }  # fmt: skip
+        "part": case.part,
+        "case": case.case,
+        "system": system,
+        "unit": case.unit,
+        "target": case.target,
+        "note": "",
+    }
 
 
 def _medians(samples: list[Sample]) -> Row:

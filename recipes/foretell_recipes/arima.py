@@ -25,9 +25,8 @@ class Arima(SeriesRecipe):
         "max_q": Between(1, 4),
     }
     season: int | None = None  # seasonal period in steps; default: the season of the data
-    approximation: bool = (
-        True  # compare orders by conditional sums of squares; without, a series takes 10 to 20 times as long
-    )
+    # compare orders by conditional sums of squares; without, a series takes 10 to 20 times as long
+    approximation: bool = True
     max_p: int = 2  # highest autoregressive order
     max_q: int = 2  # highest moving average order
     max_seasonal_p: int = 1  # highest seasonal autoregressive order

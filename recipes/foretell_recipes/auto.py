@@ -29,9 +29,7 @@ from foretell.system.time_budget import Budget, parse_seconds
 logger = logging.getLogger(__name__)
 
 # Taken where they are installed, the cheapest first, so that something is there when time is short.
-PORTFOLIO = (
-    "seasonal_naive", "npts", "theta", "ets", "boosting", "arima", "mqrnn", "mqcnn", "deepar", "tft",
-)  # fmt: skip
+PORTFOLIO = ("seasonal_naive", "npts", "theta", "ets", "boosting", "arima", "mqrnn", "mqcnn", "deepar", "tft")
 JUDGING = 0.65  # share of the time in which members are judged; the rest trains those chosen on everything
 QUICK = 0.45  # share of that time which is left to the recipes that keep no time limit
 GENEROUS = 2  # a quick recipe may take this part of what the quick ones have left: few take so much, and the costly come last
@@ -54,9 +52,8 @@ class Auto:
     keeps_time_limit: ClassVar[bool] = True
     holds_back: ClassVar[bool] = True  # its fit forecasts held-back windows anyway
     time_limit: str = "10m"  # for training and one forecast: 90s, 10m, 1.5h; --time-limit goes before it
-    members: tuple[str, ...] | None = (
-        None  # such as ets,mqrnn:hidden_size=96; default: all of foretell's recipes that are installed
-    )
+    # such as ets,mqrnn:hidden_size=96; default: all of foretell's recipes that are installed
+    members: tuple[str, ...] | None = None
     trials: int = 4  # settings tried of the two best members that declare ranges, in the time that is left
     windows: int | None = None  # held back to choose weights; default: by the length of histories, at most 8
 
@@ -205,9 +202,14 @@ def train_chosen(
     )
     labels = tuple(auditions[m].member.label for m in used)
     return Portfolio(
-        models, labels, weights.only(used), (*trials, *failed), remark, task,
+        models,
+        labels,
+        weights.only(used),
+        (*trials, *failed),
+        remark,
+        task,
         HeldBack(held, validation.actual, validation.levels),
-    )  # fmt: skip
+    )
 
 
 def _trained_again(

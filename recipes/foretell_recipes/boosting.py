@@ -91,9 +91,14 @@ class Boosting:
         """The predictor whose `state` this is."""
         facts, arrays = state
         return BoostingPredictor(
-            replace(self, **facts["settings"]), Trees.of_arrays(arrays), tuple(facts["levels"]), arrays["ranks"],
-            Moments.of_arrays(arrays), StaticScale.of_arrays(arrays), task,
-        )  # fmt: skip
+            replace(self, **facts["settings"]),
+            Trees.of_arrays(arrays),
+            tuple(facts["levels"]),
+            arrays["ranks"],
+            Moments.of_arrays(arrays),
+            StaticScale.of_arrays(arrays),
+            task,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,8 +344,13 @@ def _grown(
 
     loss = {"loss": "squared_error"} if level is None else {"loss": "quantile", "quantile": level}
     model = HistGradientBoostingRegressor(
-        **loss, max_iter=recipe.max_steps, learning_rate=recipe.learning_rate, max_leaf_nodes=recipe.max_leaf_nodes,
-        min_samples_leaf=recipe.min_samples_leaf, categorical_features=list(range(categorical)), early_stopping=False,
+        **loss,
+        max_iter=recipe.max_steps,
+        learning_rate=recipe.learning_rate,
+        max_leaf_nodes=recipe.max_leaf_nodes,
+        min_samples_leaf=recipe.min_samples_leaf,
+        categorical_features=list(range(categorical)),
+        early_stopping=False,
         random_state=seed,
-    )  # fmt: skip
+    )
     return model.fit(features, target)

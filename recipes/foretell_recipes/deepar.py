@@ -52,9 +52,8 @@ class DeepAR(NeuralRecipe):
         "learning_rate": Between(5e-4, 4e-3, log=True),
         "dropout": (0.0, 0.1, 0.2),
     }
-    context_length: int | None = (
-        None  # steps unrolled before the origin; default: two horizons or the longest season
-    )
+    # steps unrolled before the origin; default: two horizons or the longest season
+    context_length: int | None = None
     hidden_size: int = 64  # LSTM width
     num_layers: int = 2  # LSTM layers
     dropout: float = 0.1  # between LSTM layers
@@ -64,9 +63,8 @@ class DeepAR(NeuralRecipe):
     patience: int = 8  # validations without a better score before the learning rate is annealed
     likelihood: Likelihood | None = None  # default: negative_binomial for small counts, else student_t
     num_samples: int = 100  # paths drawn for each item
-    cold_share: float = (
-        0.1  # share of training windows whose history is hidden or cut short, as a new item's is
-    )
+    # share of training windows whose history is hidden or cut short, as a new item's is
+    cold_share: float = 0.1
 
     def resolved(self, panel: Panel, task: Task) -> Self:
         """This recipe with every default that depends on the data worked out."""

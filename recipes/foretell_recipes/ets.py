@@ -26,9 +26,8 @@ class ETS(SeriesRecipe):
         "damped": (None, True),
         "model": ("ZZZ", "ZAZ"),
     }
-    season: int | None = (
-        None  # seasonal period in steps; default: the season of the data; above 24 none is modelled
-    )
+    # seasonal period in steps; default: the season of the data; above 24 none is modelled
+    season: int | None = None
     model: str = "ZZZ"  # error, trend and season: A additive, M multiplicative, N none, Z chosen by AICc
     damped: bool | None = None  # whether the trend levels off; default: chosen by AICc
     covariates: Covariates = "pooled"  # none: the plain textbook model; pooled: on top of the regression

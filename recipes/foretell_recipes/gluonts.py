@@ -50,22 +50,35 @@ from foretell.windows.covariate_scale import Moments
 from foretell.windows.windows import Windows
 
 SUFFIX = "Estimator"
-STEPS_AN_EPOCH = (
-    50  # GluonTS' default: after each it looks at the training loss and may lower the learning rate
-)
+# GluonTS' default: after each it looks at the training loss and may lower the learning rate
+STEPS_AN_EPOCH = 50
 LARGEST_CACHE = 50_000_000  # numbers: transformed series are kept in memory up to 200 MB
 # What pandas calls a period; its business days are deprecated, and integer time has no dates.
 PERIODS = {"min": "min", "h": "h", "D": "D", "W": "W", "M": "M", "Q": "Q", "Y": "Y"}
 OFFSETS = {**PERIODS, "M": "MS", "Q": "QS", "Y": "YS"}
 OWN_FIELDS = {
-    "context_length": "context_length", "batch_size": "batch_size", "lr": "learning_rate",
-    "num_parallel_samples": "num_samples", "num_batches_per_epoch": "max_steps",
-}  # fmt: skip
+    "context_length": "context_length",
+    "batch_size": "batch_size",
+    "lr": "learning_rate",
+    "num_parallel_samples": "num_samples",
+    "num_batches_per_epoch": "max_steps",
+}
 FROM_DATA = (
-    "freq", "prediction_length", "num_feat_dynamic_real", "num_feat_static_real", "num_feat_static_cat", "cardinality",
-    "static_dims", "dynamic_dims", "past_dynamic_dims", "static_cardinalities", "dynamic_cardinalities",
-    "past_dynamic_cardinalities", "time_features", "negative_data",
-)  # fmt: skip
+    "freq",
+    "prediction_length",
+    "num_feat_dynamic_real",
+    "num_feat_static_real",
+    "num_feat_static_cat",
+    "cardinality",
+    "static_dims",
+    "dynamic_dims",
+    "past_dynamic_dims",
+    "static_cardinalities",
+    "dynamic_cardinalities",
+    "past_dynamic_cardinalities",
+    "time_features",
+    "negative_data",
+)
 OBJECTS = (
     "self",
     "trainer_kwargs",
@@ -83,12 +96,10 @@ class GluonTS:
     name: ClassVar[str] = "gluonts"
     keeps_time_limit: ClassVar[bool] = True  # its training just stops then
     estimator: str = "SimpleFeedForward"  # which of GluonTS' torch estimators, without the suffix Estimator
-    settings: str = (
-        ""  # its own hyperparameters as GluonTS spells them: hidden_dimensions=[40],batch_norm=True
-    )
-    context_length: int | None = (
-        None  # steps read before the origin; default: two horizons or the longest season
-    )
+    # its own hyperparameters as GluonTS spells them: hidden_dimensions=[40],batch_norm=True
+    settings: str = ""
+    # steps read before the origin; default: two horizons or the longest season
+    context_length: int | None = None
     batch_size: int = 32  # windows a step
     learning_rate: float = 1e-3  # of Adam; GluonTS halves it when the training loss stops falling
     max_steps: int | None = None  # gradient steps; default: 500 to 5,000, by the number of observations
@@ -139,10 +150,15 @@ class GluonTS:
         assert self.max_steps is not None
         patch = max(1, min(16, self.context_length // 2))
         offered = {
-            **facts, "context_length": self.context_length, "batch_size": self.batch_size,
-            "lr": self.learning_rate, "num_parallel_samples": self.num_samples, "patch_len": patch,
-            "stride": max(1, patch // 2), "num_batches_per_epoch": min(STEPS_AN_EPOCH, self.max_steps),
-        }  # fmt: skip
+            **facts,
+            "context_length": self.context_length,
+            "batch_size": self.batch_size,
+            "lr": self.learning_rate,
+            "num_parallel_samples": self.num_samples,
+            "patch_len": patch,
+            "stride": max(1, patch // 2),
+            "num_batches_per_epoch": min(STEPS_AN_EPOCH, self.max_steps),
+        }
         arguments = {name: value for name, value in offered.items() if name in parameters}
         settings = parse_settings(self.estimator, self.settings, parameters)
         try:

@@ -50,7 +50,14 @@ class Encoder(nn.Module):
         inputs, marked = patches.marked(entering)
         states: Tensor
         states, *_ = torch.lstm(
-            inputs, start, [marked, *others], has_biases=True, num_layers=self.lstm.num_layers, dropout=0.0,
-            train=False, bidirectional=False, batch_first=True,
-        )  # fmt: skip
+            inputs,
+            start,
+            [marked, *others],
+            has_biases=True,
+            num_layers=self.lstm.num_layers,
+            dropout=0.0,
+            train=False,
+            bidirectional=False,
+            batch_first=True,
+        )
         return states

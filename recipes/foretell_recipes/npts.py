@@ -27,9 +27,8 @@ Floats = NDArray[np.float64]
 # value would stand for more than a tenth of it.
 _FLAT_LIVES = (1024.0, 256.0, 64.0, 32.0, 16.0, 8.0, 4.0)
 _SEASON_LIVES = (32.0, 16.0, 8.0, 4.0)
-_LEAST_SEASONS = (
-    6  # that an item must show before "auto" looks at its places: fewer values are no distribution
-)
+# that an item must show before "auto" looks at its places: fewer values are no distribution
+_LEAST_SEASONS = 6
 _MARGIN = 0.02  # by which the season must lower an item's squared error: it leaves fewer values to each place
 
 
@@ -39,12 +38,10 @@ class NPTS(LocalRecipe):
 
     name: ClassVar[str] = "npts"
     season: int | None = None  # seasonal period in steps; default: the season of the data
-    seasonal: Literal["auto", "always", "never"] = (
-        "auto"  # values of the same place in the season alone; auto: where that foretold the item's past better
-    )
-    half_life: float | None = (
-        None  # steps over which a value's weight halves; default: what foretold the item's past best
-    )
+    # values of the same place in the season alone; auto: where that foretold the item's past better
+    seasonal: Literal["auto", "always", "never"] = "auto"
+    # steps over which a value's weight halves; default: what foretold the item's past best
+    half_life: float | None = None
     covariates: Covariates = "pooled"  # none: the plain distribution; pooled: of what the regression leaves
 
     def fit(self, panel: Panel, task: Task, run: Run) -> LocalPredictor:
@@ -85,9 +82,11 @@ class NPTS(LocalRecipe):
         guesses = [_guess(values, life, period, horizon) for life, period in tried]
         there = ~np.isnan(values) & np.all([~np.isnan(guess) for guess in guesses], axis=0)
         errors = np.stack(
-            [np.where(there, (values - guess) ** 2, 0).sum(1) * (1 + _MARGIN * (period > 1))
-             for guess, (_, period) in zip(guesses, tried, strict=True)]
-        )  # fmt: skip
+            [
+                np.where(there, (values - guess) ** 2, 0).sum(1) * (1 + _MARGIN * (period > 1))
+                for guess, (_, period) in zip(guesses, tried, strict=True)
+            ]
+        )
         if self.seasonal == "auto":
             few = (~np.isnan(values)).sum(1) < _LEAST_SEASONS * season
             errors[[period > 1 for _, period in tried]] += np.where(few, np.inf, 0)

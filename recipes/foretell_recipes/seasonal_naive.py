@@ -21,9 +21,8 @@ class SeasonalNaive(LocalRecipe):
     name: ClassVar[str] = "seasonal_naive"
     season: int | None = None  # steps between a value and its repetition; default: the season of the data
     intervals: Literal["normal", "none"] = "normal"  # levels: normal around the value, or all equal to it
-    covariates: Covariates = (
-        "none"  # pooled: repeat what a regression on covariates, calendar and statics leaves
-    )
+    # pooled: repeat what a regression on covariates, calendar and statics leaves
+    covariates: Covariates = "none"
 
     def forecast_all(
         self, history: NDArray[np.float64], season: int, horizon: int, levels: Sequence[float], run: Run

@@ -23,7 +23,7 @@ from foretell.networks.building_blocks import (
     quantile_and_mean_loss,
     seasonal_lags,
 )
-from foretell.networks.network_recipe import NeuralRecipe  # fmt: skip
+from foretell.networks.network_recipe import NeuralRecipe
 from foretell.recipe.levels import QUANTILE_LEVELS
 from foretell.recipe.task import Task
 from foretell.windows.prefetch import sent
@@ -42,9 +42,8 @@ class TFT(NeuralRecipe):
     """Quantiles for every step at once, from attention over the context (Lim et al. 2021), on GluonTS' network."""
 
     name: ClassVar[str] = "tft"
-    context_length: int | None = (
-        None  # steps read before the origin; default: the horizon or the longest season
-    )
+    # steps read before the origin; default: the horizon or the longest season
+    context_length: int | None = None
     hidden_size: int = 32  # width of the LSTM, the attention and each variable's embedding
     num_heads: int = 4  # of the attention; they divide hidden_size
     dropout: float = 0.1  # in every gated network
@@ -52,9 +51,8 @@ class TFT(NeuralRecipe):
     learning_rate: float = 2e-3  # highest rate of the schedule
     max_steps: int | None = None  # gradient steps; default: 500 to 2,000, by the number of observations
     patience: int = 8  # validations without a better score before the learning rate is annealed
-    cold_share: float = (
-        0.1  # share of training windows whose history is hidden or cut short, as a new item's is
-    )
+    # share of training windows whose history is hidden or cut short, as a new item's is
+    cold_share: float = 0.1
 
     def resolved(self, panel: Panel, task: Task) -> Self:
         """This recipe with every default that depends on the data worked out."""

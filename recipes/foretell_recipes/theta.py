@@ -28,12 +28,10 @@ class Theta(SeriesRecipe):
 
     name: ClassVar[str] = "theta"
     season: int | None = None  # seasonal period in steps; default: the season of the data
-    model: Literal["auto", "STM", "OTM", "DSTM", "DOTM"] = (
-        "auto"  # standard or optimised, static or dynamic (D); auto: the best in sample
-    )
-    decomposition: Literal["multiplicative", "additive"] = (
-        "multiplicative"  # of the season, where a test finds one; data that are not positive take the additive
-    )
+    # standard or optimised, static or dynamic (D); auto: the best in sample
+    model: Literal["auto", "STM", "OTM", "DSTM", "DOTM"] = "auto"
+    # of the season, where a test finds one; data that are not positive take the additive
+    decomposition: Literal["multiplicative", "additive"] = "multiplicative"
     covariates: Covariates = "pooled"  # none: the plain textbook model; pooled: on top of the regression
     time_limit: float = 20.0  # seconds a series, after which seasonal naive takes its place
 

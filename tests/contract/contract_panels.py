@@ -19,10 +19,16 @@ HORIZON = 5
 END = 20_000  # ordinal of the first day after the data, a day in October 2024
 CLOSED = 5  # the weekday (day modulo 7) on which nothing sells; day 19997 is one
 SCHEMA = Schema(
-    frequency=Frequency("D"), seasons=(7,), known=("promo", "open"), past=("price",), static_real=("size",),
-    static_cat=("family",), open="open", vocabularies={"family": ("bag", "mug", "sign")},
+    frequency=Frequency("D"),
+    seasons=(7,),
+    known=("promo", "open"),
+    past=("price",),
+    static_real=("size",),
+    static_cat=("family",),
+    open="open",
+    vocabularies={"family": ("bag", "mug", "sign")},
     roles={"promo": "known", "open": "known", "price": "past", "size": "static", "family": "static"},
-)  # fmt: skip
+)
 BARE = Schema(frequency=Frequency("step"), seasons=(1,))
 
 
@@ -44,14 +50,18 @@ def panel_of(
     known = np.stack([reach % 5 == 0, reach % 7 != CLOSED], axis=1)[:, : len(schema.known)]
     codes = np.arange(n) % 3 + 1 if families is None else np.asarray(families)
     panel = Panel(
-        keys=pd.DataFrame({"item_id": [f"item-{i}" for i in range(n)]}), start=start,
-        offsets=np.concatenate([[0], np.cumsum(lengths)]), origin=np.full(n, END),
-        target=np.concatenate(series).astype(np.float32), known=known.astype(np.float32),
+        keys=pd.DataFrame({"item_id": [f"item-{i}" for i in range(n)]}),
+        start=start,
+        offsets=np.concatenate([[0], np.cumsum(lengths)]),
+        origin=np.full(n, END),
+        target=np.concatenate(series).astype(np.float32),
+        known=known.astype(np.float32),
         past=(1 + days % 3).astype(np.float32)[:, None][:, : len(schema.past)],
         static_real=np.linspace(-1, 1, n, dtype=np.float32)[:, None][:, : len(schema.static_real)],
         static_cat=codes.astype(np.int32)[:, None][:, : len(schema.static_cat)],
-        future=HORIZON, schema=schema,
-    )  # fmt: skip
+        future=HORIZON,
+        schema=schema,
+    )
     return closed_as_zero(panel) if schema.open else panel
 
 

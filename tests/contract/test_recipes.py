@@ -28,10 +28,12 @@ from foretell.workflows.train import load
 
 TASK = Task(HORIZON, (0.1, 0.5, 0.9))
 SMALL = {  # for recipes that have such hyperparameters
-    "max_steps": 12, "hidden_size": 8, "batch_size": 16,
+    "max_steps": 12,
+    "hidden_size": 8,
+    "batch_size": 16,
     "members": ("seasonal_naive", "ets:covariates=none", "mqrnn:max_steps=12:hidden_size=8:batch_size=16"),
     "trials": 1,
-}  # fmt: skip
+}
 
 
 def small(name: str) -> Recipe:

@@ -14,7 +14,7 @@ LOOKING_AHEAD = ["next", "linear"]
 CAUSAL = ["nan", "zero", "previous", "mean", "median", "min", "max", 7.5]
 law = settings(
     derandomize=True, deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow]
-)  # fmt: skip  # a busy machine is no fault of the law
+)  # a busy machine is no fault of the law
 
 
 def series(draw, name, steps=STEPS, gaps=0.4):
@@ -76,9 +76,8 @@ def test_what_happens_from_the_origin_on_leaves_the_history_as_it_was(frame, rul
     before = Dataset(frame, price, **options).panel.until(STEPS - origin)
     after = Dataset(later, later_price, **options).panel.until(STEPS - origin)
     first, second = histories(before), histories(after)
-    width = min(
-        before.past.shape[1], after.past.shape[1]
-    )  # an indicator column may come or go with later gaps
+    # an indicator column may come or go with later gaps
+    width = min(before.past.shape[1], after.past.shape[1])
     for name in first:
         assert first[name][0] == second[name][0]
         np.testing.assert_array_equal(first[name][1], second[name][1])
@@ -142,9 +141,8 @@ def words(rng, steps):
 @st.composite
 def shops(draw):
     """Target, past (a number and a text) and known (a number, past the end) with a filling of each column."""
-    rng = np.random.default_rng(
-        draw(st.integers(0, 2**32 - 1))
-    )  # hypothesis would take seconds to draw each cell
+    # hypothesis would take seconds to draw each cell
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     anchor = pd.DataFrame({"item_id": "z", "timestamp": pd.date_range(ORIGIN, periods=STEPS), "target": 1.0})
     price = column(draw, rng, "price", numbers)
     past = price.merge(column(draw, rng, "tag", words), how="outer", on=["item_id", "timestamp"])
@@ -169,10 +167,14 @@ def shops(draw):
 def read(target, past, known, filling):
     have = {"target", *past.columns, *known.columns}
     return Dataset(
-        target, [past, known], freq="D", known=["promo"], past=["price", "tag"],
+        target,
+        [past, known],
+        freq="D",
+        known=["promo"],
+        past=["price", "tag"],
         filling={name: rule for name, rule in filling.items() if name in have},
         aggregation={"target": "sum", "price": "mean", "tag": "last"},
-    ).panel  # fmt: skip
+    ).panel
 
 
 def shown(panel, origin):
@@ -198,9 +200,8 @@ def assert_equal_shows(one, other, *, without=()):
     assert one.keys() == other.keys()
     for name in one:
         assert one[name][0] == other[name][0], name
-        common = (one[name][1].keys() & other[name][1].keys()) - set(
-            without
-        )  # a later word is a column of one of them
+        # a later word is a column of one of them
+        common = (one[name][1].keys() & other[name][1].keys()) - set(without)
         assert {"target", "price"} <= common
         for what in common:
             np.testing.assert_array_equal(one[name][1][what], other[name][1][what], err_msg=f"{name}: {what}")

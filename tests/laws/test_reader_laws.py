@@ -18,9 +18,21 @@ from foretell.ingest.dataset import Dataset
 law = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 FIRST = datetime.datetime(2023, 12, 25)
 WAYS = [  # how the rows come, and how those of one step become one
-    ("csv", None), ("parquet", None), ("pandas", None), ("arrow", None), ("glob", None), ("csv", "max"), ("parquet", "min"),
-    ("pandas", "mean"), ("glob", "sum"), ("arrow", "sum"), ("arrow", "mean"), ("arrow", "median"), ("arrow", "min"), ("arrow", "max"),
-]  # fmt: skip
+    ("csv", None),
+    ("parquet", None),
+    ("pandas", None),
+    ("arrow", None),
+    ("glob", None),
+    ("csv", "max"),
+    ("parquet", "min"),
+    ("pandas", "mean"),
+    ("glob", "sum"),
+    ("arrow", "sum"),
+    ("arrow", "mean"),
+    ("arrow", "median"),
+    ("arrow", "min"),
+    ("arrow", "max"),
+]
 
 
 def spelt(moment, how):
@@ -41,9 +53,13 @@ def tables(draw):
     )
     hours = draw(st.booleans())
     days = st.integers(0, draw(st.sampled_from([0, 1, 4, 11])))  # few: many rows of one step
-    moment = days.map(lambda d: FIRST + datetime.timedelta(days=d)) if not hours else st.builds(
-        lambda d, h: FIRST + datetime.timedelta(days=d, hours=h), days, st.sampled_from([0, 9, 23])
-    )  # fmt: skip
+    moment = (
+        days.map(lambda d: FIRST + datetime.timedelta(days=d))
+        if not hours
+        else st.builds(
+            lambda d, h: FIRST + datetime.timedelta(days=d, hours=h), days, st.sampled_from([0, 9, 23])
+        )
+    )
     value = st.one_of(st.integers(-99, 99), st.floats(-1e6, 1e6, width=32), st.none(), st.just(math.nan))
     rows = draw(
         st.lists(
@@ -155,9 +171,17 @@ def test_a_table_lands_on_the_grid_as_pandas_says(route, method):
 
 ROWS = 8
 CELLS = st.one_of(
-    st.none(), st.booleans(), st.integers(-(10**30), 10**30), st.floats(), st.text(max_size=6), st.dates(),
-    st.datetimes(), st.sampled_from(["2024-01-01", "2024-02-30", "NaN", "", "7", "7.0", "inf", "1e400", "0x1", "\x00", "9999-12-31"]),
-)  # fmt: skip
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**30), 10**30),
+    st.floats(),
+    st.text(max_size=6),
+    st.dates(),
+    st.datetimes(),
+    st.sampled_from(
+        ["2024-01-01", "2024-02-30", "NaN", "", "7", "7.0", "inf", "1e400", "0x1", "\x00", "9999-12-31"]
+    ),
+)
 IDS = st.sampled_from(["a", "b", "7", 7, 7.0])
 DATES = st.sampled_from(["2024-01-01", "2024-01-02", "2024-01-05 10:00", datetime.date(2024, 1, 3)])
 STEPS = st.one_of(st.integers(-3, 9), st.sampled_from([2.0, "4", 2019, 2020]))
@@ -191,9 +215,12 @@ def anything(draw):
         st.sampled_from([None, {"target": "sum", "price": "last"}, {"target": "mean", "price": "max"}])
     )
     given_options = {
-        "freq": freq, "aggregation": sums, "date_format": draw(st.sampled_from([None, "%d.%m.%Y"])),
-        "ends": draw(st.sampled_from(["last", "own"])), "strict": draw(st.integers(0, 9)) == 0,
-    }  # fmt: skip
+        "freq": freq,
+        "aggregation": sums,
+        "date_format": draw(st.sampled_from([None, "%d.%m.%Y"])),
+        "ends": draw(st.sampled_from(["last", "own"])),
+        "strict": draw(st.integers(0, 9)) == 0,
+    }
     rows = pd.DataFrame(items, dtype=object)
     once = ~rows["item_id"].map(lambda name: str(name).removesuffix(".0")).duplicated()
     return pd.DataFrame(table, dtype=object), rows[once], given_options

@@ -31,9 +31,8 @@ class Checkup:
     findings: tuple[Finding, ...]  # errors, warnings, notes
     facts: dict[str, Any] = field(default_factory=dict)  # JSON: sizes, times, shares
     frequencies: list[dict[str, Any]] = field(default_factory=list)  # a row a frequency found
-    columns: list[dict[str, Any]] = field(
-        default_factory=list
-    )  # a row a column of the related and the item tables
+    # a row a column of the related and the item tables
+    columns: list[dict[str, Any]] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
@@ -57,19 +56,38 @@ class Checkup:
     @property
     def tables(self) -> dict[str, list[dict[str, Any]]]:
         """The facts, frequencies and columns as tables by their titles, for people to read."""
-        return {title: rows for title, rows in (
-            ("Data", [{"fact": name.replace("_", " "), "value": _spoken(value)} for name, value in _flat(self.facts)]),
-            ("Frequency of the observations", self.frequencies),
-            ("Columns", [{name: _spoken(value, share=True) for name, value in row.items()} for row in self.columns]),
-        ) if rows}  # fmt: skip
+        return {
+            title: rows
+            for title, rows in (
+                (
+                    "Data",
+                    [
+                        {"fact": name.replace("_", " "), "value": _spoken(value)}
+                        for name, value in _flat(self.facts)
+                    ],
+                ),
+                ("Frequency of the observations", self.frequencies),
+                (
+                    "Columns",
+                    [
+                        {name: _spoken(value, share=True) for name, value in row.items()}
+                        for row in self.columns
+                    ],
+                ),
+            )
+            if rows
+        }
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types: everything, each finding with its meaning and option."""
         return {
-            "errors": len(self.errors), "warnings": len(self.warnings), "facts": self.facts,
-            "frequencies": self.frequencies, "columns": self.columns,
+            "errors": len(self.errors),
+            "warnings": len(self.warnings),
+            "facts": self.facts,
+            "frequencies": self.frequencies,
+            "columns": self.columns,
             "findings": [finding.to_json() for finding in self.findings],
-        }  # fmt: skip
+        }
 
 
 def check(data: Dataset, *, horizon: int | None = None) -> Checkup:
@@ -108,11 +126,19 @@ def _facts(data: Dataset, panel: Panel, profile: Profile, horizon: int | None) -
     first, final = panel.frequency.timestamps(np.array([panel.start[panel.lengths > 0].min(), last]))
     steps = int(panel.lengths.sum())
     return {
-        "rows": dict(data.rows), "items": len(panel), "items_without_history": int((profile.seen == 0).sum()),
-        "first_timestamp": _date(first), "last_timestamp": _date(final), "frequency_asked": panel.frequency.alias,
-        "season": list(panel.schema.seasons), "steps": steps, "steps_observed": int(profile.seen.sum()),
-        "shortest_history": int(lengths.min()), "longest_history": int(lengths.max()), "horizon": horizon,
-    }  # fmt: skip
+        "rows": dict(data.rows),
+        "items": len(panel),
+        "items_without_history": int((profile.seen == 0).sum()),
+        "first_timestamp": _date(first),
+        "last_timestamp": _date(final),
+        "frequency_asked": panel.frequency.alias,
+        "season": list(panel.schema.seasons),
+        "steps": steps,
+        "steps_observed": int(profile.seen.sum()),
+        "shortest_history": int(lengths.min()),
+        "longest_history": int(lengths.max()),
+        "horizon": horizon,
+    }
 
 
 def _check_frequency(panel: Panel, spaced: list[Spacing], findings: Findings) -> None:
@@ -274,25 +300,32 @@ def _check_metadata(panel: Panel, findings: Findings) -> None:
 def _column_row(column: Coverage, horizon: int | None) -> dict[str, Any]:
     ahead = column.role == "known" and horizon is not None
     return {
-        "column": column.name, "role": column.role, "history": _share(column.history),
-        "horizon": _share(column.horizon) if ahead else None, "items": _share(float(np.mean(column.items > 0))),
+        "column": column.name,
+        "role": column.role,
+        "history": _share(column.history),
+        "horizon": _share(column.horizon) if ahead else None,
+        "items": _share(float(np.mean(column.items > 0))),
         "categories": None,
-    }  # fmt: skip
+    }
 
 
 def _static_rows(panel: Panel) -> list[dict[str, Any]]:
     return [
         {
-            "column": column.name, "role": "metadata", "history": None, "horizon": None,
-            "items": _share(column.known / max(len(panel), 1)), "categories": column.categories,
+            "column": column.name,
+            "role": "metadata",
+            "history": None,
+            "horizon": None,
+            "items": _share(column.known / max(len(panel), 1)),
+            "categories": column.categories,
         }
         for column in static_coverages(panel)
-    ]  # fmt: skip
+    ]
 
 
 def _list(
     panel: Panel, which: NDArray[np.bool_], report: Callable[[str, str, int], None], code: str, what: str
-) -> None:  # fmt: skip
+) -> None:
     where = np.flatnonzero(which)
     if len(where):
         report(code, f"{len(where):,} items {what}, first {_name(panel, int(where[0]))!r}", len(where))

@@ -21,9 +21,8 @@ class Coverage:
     name: str  # as the user's table has it
     role: str  # known or past
     history: float  # share of the steps of all histories; NaN where there are none
-    horizon: (
-        float  # share of the steps of the horizon, over all items; NaN without a horizon or for a past column
-    )
+    # share of the steps of the horizon, over all items; NaN without a horizon or for a past column
+    horizon: float
     items: NDArray[np.int64]  # [N] steps with a value
     ahead: NDArray[np.int64]  # [N] of them, those within the horizon
     last: NDArray[np.int64]  # [N] ordinal of the last one; before the start where there is none
@@ -82,8 +81,14 @@ class _Tally:
         self._last, self._inside, self._low, self._high = start - 1, 0, np.inf, -np.inf
 
     def add(
-        self, panel: Panel, horizon: int, *, span: tuple[int, int], run: NDArray[np.int64], ordinal: NDArray[np.int64]
-    ) -> None:  # fmt: skip
+        self,
+        panel: Panel,
+        horizon: int,
+        *,
+        span: tuple[int, int],
+        run: NDArray[np.int64],
+        ordinal: NDArray[np.int64],
+    ) -> None:
         """Count the values that the items `span` have at these ordinals, item by item."""
         first, stop = span
         here = np.bincount(run - first, minlength=stop - first)

@@ -17,9 +17,13 @@ _SEVERAL: Final = 8  # observations from which any common divisor does: chance m
 _DAYS: Final = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _MONTHLY: Final = {"MS": (28, 31), "QS": (90, 92), "YS": (365, 366)}  # days from one to the next
 _USUAL: Final[dict[str, dict[int, str]]] = {  # unit -> steps of it -> the frequency of so many
-    "h": {24: "D", 168: "W"}, "min": {60: "h", 1440: "D"}, "B": {5: "W"}, "D": {7: "W"},
-    "M": {3: "QS", 12: "YS"}, "Q": {4: "YS"},
-}  # fmt: skip
+    "h": {24: "D", 168: "W"},
+    "min": {60: "h", 1440: "D"},
+    "B": {5: "W"},
+    "D": {7: "W"},
+    "M": {3: "QS", 12: "YS"},
+    "Q": {4: "YS"},
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,11 @@ from foretell.data.filled_codes import UNFILLED
 from foretell.data.layout import Layout
 from foretell.data.panel import Panel
 
-FAR: Final = (
-    25  # times the spread of an item's middle half, from its median, at which a value counts as an outlier
-)
+# times the spread of an item's middle half, from its median, at which a value counts as an outlier
+FAR: Final = 25
 ENOUGH: Final = 8  # values other than 0 that an item needs for that
-_LEAST_SPREAD: Final = (
-    0.1  # of the median: an item that hardly varies has no outlier within a few times its level
-)
+# of the median: an item that hardly varies has no outlier within a few times its level
+_LEAST_SPREAD: Final = 0.1
 EXACT: Final = 1 << 24  # float32 holds every whole number up to here
 _FAR_APART: Final = np.iinfo(np.int64).max
 
@@ -32,25 +30,31 @@ class Profile:
     low: NDArray[np.float64]  # the least value; +inf where nothing is observed
     high: NDArray[np.float64]  # the greatest one; -inf
     size: NDArray[np.float64]  # sum of absolute values, in float64
-    apart: NDArray[
-        np.int64
-    ]  # fewest steps from one observation to the next; 0 where there are fewer than two
+    # fewest steps from one observation to the next; 0 where there are fewer than two
+    apart: NDArray[np.int64]
     every: NDArray[np.int64]  # steps that divide all of those distances; 0 likewise
     first: NDArray[np.int64]  # ordinal of the first observed step; that of the first step where there is none
     outliers: NDArray[np.int64]  # values that lie far from the others
     rounded: NDArray[np.int64]  # values beyond what float32 holds to the unit
-    worst: (
-        tuple[int, int, float, float] | None
-    )  # item, ordinal, value and the item's median, of the farthest outlier
+    # item, ordinal, value and the item's median, of the farthest outlier
+    worst: tuple[int, int, float, float] | None
 
     @classmethod
     def of(cls, panel: Panel) -> Profile:
         """The profile of a panel, read once from front to back."""
         n = len(panel)
         out = cls(
-            np.zeros(n, np.int64), np.full(n, np.inf), np.full(n, -np.inf), np.zeros(n), np.zeros(n, np.int64),
-            np.zeros(n, np.int64), panel.start.copy(), np.zeros(n, np.int64), np.zeros(n, np.int64), None,
-        )  # fmt: skip
+            np.zeros(n, np.int64),
+            np.full(n, np.inf),
+            np.full(n, -np.inf),
+            np.zeros(n),
+            np.zeros(n, np.int64),
+            np.zeros(n, np.int64),
+            panel.start.copy(),
+            np.zeros(n, np.int64),
+            np.zeros(n, np.int64),
+            None,
+        )
         layout, farthest, worst = Layout(panel.start, panel.offsets), 0.0, None
         for runs in layout.chunks():
             part = _Observed.of(panel, layout, runs)
@@ -62,8 +66,17 @@ class Profile:
                 item, step, value, median = found
                 farthest, worst = share, (item, int(panel.start[item]) + step, value, median)
         return cls(
-            out.seen, out.low, out.high, out.size, out.apart, out.every, out.first, out.outliers, out.rounded, worst,
-        )  # fmt: skip
+            out.seen,
+            out.low,
+            out.high,
+            out.size,
+            out.apart,
+            out.every,
+            out.first,
+            out.outliers,
+            out.rounded,
+            worst,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,9 +55,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 DEMO_STEPS = 500
 DEMO_RECIPES: dict[str, dict[str, Any]] = {  # those that show what there is within four minutes
-    "mqrnn": {"max_steps": DEMO_STEPS}, "deepar": {"max_steps": DEMO_STEPS},
-    "ets": {}, "arima": {}, "seasonal_naive": {},
-}  # fmt: skip
+    "mqrnn": {"max_steps": DEMO_STEPS},
+    "deepar": {"max_steps": DEMO_STEPS},
+    "ets": {},
+    "arima": {},
+    "seasonal_naive": {},
+}
 
 app = typer.Typer(
     name="foretell",
@@ -114,10 +117,20 @@ def backtest(
     if out is not None:
         ensure_writable(out)
     report = run_backtest(
-        _dataset(sales, data), horizon=horizon, recipes=chosen, levels=levels, windows=windows.windows,
-        stride=windows.stride, cutoffs=cutoffs, refit=windows.refit, calibrate=recipes.calibrate, out=out, progress=interactive(),
-        on_step=say_step, **asdict(run),
-    )  # fmt: skip
+        _dataset(sales, data),
+        horizon=horizon,
+        recipes=chosen,
+        levels=levels,
+        windows=windows.windows,
+        stride=windows.stride,
+        cutoffs=cutoffs,
+        refit=windows.refit,
+        calibrate=recipes.calibrate,
+        out=out,
+        progress=interactive(),
+        on_step=say_step,
+        **asdict(run),
+    )
     show_report(report, out)
 
 
@@ -144,9 +157,10 @@ def train(
     _start(common)
     if going_on.start is None:
         asked: dict[str, Any] = {
-            "recipe": _one_recipe(recipes, "train"), "horizon": _horizon(task.horizon),
+            "recipe": _one_recipe(recipes, "train"),
+            "horizon": _horizon(task.horizon),
             "levels": level_list(task.levels),
-        }  # fmt: skip
+        }
         seconds_of(run.time_limit, [asked["recipe"]])
     else:
         asked = _asked_of(load(going_on.start, device=run.device), recipes, task)
@@ -155,9 +169,14 @@ def train(
     check_replaceable(folder)
     ensure_writable(folder)
     model = run_train(
-        _dataset(sales, data), calibrate=recipes.calibrate, out=folder / TRAINING, resume=going_on.resume,
-        progress=interactive(), **asked, **asdict(run),
-    )  # fmt: skip
+        _dataset(sales, data),
+        calibrate=recipes.calibrate,
+        out=folder / TRAINING,
+        resume=going_on.resume,
+        progress=interactive(),
+        **asked,
+        **asdict(run),
+    )
     model.save(folder)
     shutil.rmtree(folder / TRAINING, ignore_errors=True)  # its checkpoints have served
     show_summary(model.summary())
@@ -193,9 +212,17 @@ def tune(
         key: value for key, value in asdict(run).items() if key not in ("time_limit", "precision", "devices")
     }
     found = run_tune(
-        _dataset(sales, data), recipe=recipe, horizon=horizon, levels=levels, windows=search.held_back, trials=search.trials,
-        time_limit=run.time_limit or "30m", out=folder, on_trial=say_trial, **given,
-    )  # fmt: skip
+        _dataset(sales, data),
+        recipe=recipe,
+        horizon=horizon,
+        levels=levels,
+        windows=search.held_back,
+        trials=search.trials,
+        time_limit=run.time_limit or "30m",
+        out=folder,
+        on_trial=say_trial,
+        **given,
+    )
     rows = found.trials.astype(object).where(found.trials.notna(), None)
     show_summary({"Trials": [dict(zip(rows.columns, row, strict=True)) for row in rows.to_numpy()]})
     say(f"wQL {found.score:.4f}; the settings are in {folder / 'best.toml'}, for foretell train --config")
@@ -358,9 +385,15 @@ def demo(
     quick = {name: settings for name, settings in DEMO_RECIPES.items() if settings and name in recipes}
     say(f"networks train for {DEMO_STEPS} steps, so that the demo is over soon")
     report = run_backtest(
-        data, horizon=28, recipes=recipes, settings=quick, out=out, progress=interactive(), on_step=say_step,
+        data,
+        horizon=28,
+        recipes=recipes,
+        settings=quick,
+        out=out,
+        progress=interactive(),
+        on_step=say_step,
         **asdict(run),
-    )  # fmt: skip
+    )
     show_report(report, out)
 
 
@@ -376,10 +409,14 @@ def sample_data() -> Dataset:
     ):
         # A wheel carries the sample inside the package; an editable install has it beside the source.
         return Dataset(
-            sample / "sales.csv", related=[sample / "related.csv", sample / "calendar.csv"],
-            items=sample / "items.csv", freq="D", known=["open", "before_holiday", "weeks_to_christmas"],
-            past=["price"], open="open",
-        )  # fmt: skip
+            sample / "sales.csv",
+            related=[sample / "related.csv", sample / "calendar.csv"],
+            items=sample / "items.csv",
+            freq="D",
+            known=["open", "before_holiday", "weeks_to_christmas"],
+            past=["price"],
+            open="open",
+        )
 
 
 def main() -> None:
@@ -474,11 +511,15 @@ def _as_in(schema: Schema, options: DataOptions) -> DataOptions:
         for role in ("known", "past")
     }
     return replace(
-        options, freq=options.freq or schema.frequency.alias, open=options.open or schema.open,
-        dimensions=options.dimensions or ",".join(schema.key[1:]), known=options.known or columns["known"],
-        past=options.past or columns["past"], season=options.season or ",".join(map(str, schema.seasons)),
+        options,
+        freq=options.freq or schema.frequency.alias,
+        open=options.open or schema.open,
+        dimensions=options.dimensions or ",".join(schema.key[1:]),
+        known=options.known or columns["known"],
+        past=options.past or columns["past"],
+        season=options.season or ",".join(map(str, schema.seasons)),
         ends=options.ends or schema.ends,
-    )  # fmt: skip
+    )
 
 
 def _asked_of(start: Model, recipes: RecipeOptions, task: TaskOptions) -> dict[str, Any]:
@@ -492,8 +533,11 @@ def _asked_of(start: Model, recipes: RecipeOptions, task: TaskOptions) -> dict[s
         )
     levels = None if task.levels == TaskOptions().levels else level_list(task.levels)
     return {
-        "start": start, "settings": given.get(start.recipe.name), "horizon": task.horizon, "levels": levels,
-    }  # fmt: skip
+        "start": start,
+        "settings": given.get(start.recipe.name),
+        "horizon": task.horizon,
+        "levels": levels,
+    }
 
 
 def _filling(texts: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -28,9 +28,16 @@ if TYPE_CHECKING:
 
 FINDINGS_SHOWN = 8
 TEXTS = (
-    "code", "default", "meaning", "remark", "role", "first item", "value", "found",
+    "code",
+    "default",
+    "meaning",
+    "remark",
+    "role",
+    "first item",
+    "value",
+    "found",
     "what it means, and the option that changes it",
-)  # fmt: skip  # columns of tables that are flush left
+)
 
 
 def show_data(data: Dataset) -> None:

@@ -78,8 +78,7 @@ class DataOptions:
         ),
     ] = field(default_factory=list)
     aggregation: Annotated[
-        list[str],
-        Option(metavar="COLUMN=METHOD", help="Aggregate repeated rows, e.g. target=sum; repeat."),
+        list[str], Option(metavar="COLUMN=METHOD", help="Aggregate repeated rows, e.g. target=sum; repeat.")
     ] = field(default_factory=list)
     holidays: Annotated[
         str | None,
@@ -92,8 +91,7 @@ class DataOptions:
         int, Option(metavar="DAYS", help="Days before and after holidays with a column each.")
     ] = 1
     timezone: Annotated[
-        str | None,
-        Option(metavar="ZONE", help="Whose clock counts where times have offsets: Europe/Berlin."),
+        str | None, Option(metavar="ZONE", help="Whose clock counts where times have offsets: Europe/Berlin.")
     ] = None
     strict: Annotated[bool, Option("--strict", help="Timestamps off the frequency are an error.")] = False
 
@@ -118,8 +116,7 @@ class WindowOptions:
     ] = None
     cutoffs: Annotated[str | None, Option(metavar="DATES", help="The origins themselves, instead.")] = None
     refit: Annotated[
-        Literal["never", "every"],
-        Option(help="Train once, before the earliest origin, or in every window."),
+        Literal["never", "every"], Option(help="Train once, before the earliest origin, or in every window.")
     ] = "never"
 
 
@@ -185,10 +182,12 @@ class CommonOptions:
     config: Annotated[
         Path | None,
         Option(
-            is_eager=True, callback=read_config, metavar="FILE",
-            help="A TOML file whose keys are options; the command line wins."
+            is_eager=True,
+            callback=read_config,
+            metavar="FILE",
+            help="A TOML file whose keys are options; the command line wins.",
         ),
-    ] = None  # fmt: skip
+    ] = None
     verbose: Annotated[bool, Option("--verbose", "-v", help="Show the log.")] = False
 
 

@@ -17,12 +17,25 @@ Ordinals = NDArray[np.int64]
 _WEEKDAYS: Final = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _SPELLINGS: Final[dict[str, tuple[Unit, Literal["start", "end"]]]] = {
-    "min": ("min", "start"), "T": ("min", "start"), "h": ("h", "start"), "H": ("h", "start"),
-    "D": ("D", "start"), "B": ("B", "start"), "W": ("W", "start"),
-    "MS": ("M", "start"), "ME": ("M", "end"), "M": ("M", "end"),
-    "QS": ("Q", "start"), "QE": ("Q", "end"), "Q": ("Q", "end"),
-    "YS": ("Y", "start"), "AS": ("Y", "start"), "YE": ("Y", "end"), "Y": ("Y", "end"), "A": ("Y", "end"),
-}  # fmt: skip
+    "min": ("min", "start"),
+    "T": ("min", "start"),
+    "h": ("h", "start"),
+    "H": ("h", "start"),
+    "D": ("D", "start"),
+    "B": ("B", "start"),
+    "W": ("W", "start"),
+    "MS": ("M", "start"),
+    "ME": ("M", "end"),
+    "M": ("M", "end"),
+    "QS": ("Q", "start"),
+    "QE": ("Q", "end"),
+    "Q": ("Q", "end"),
+    "YS": ("Y", "start"),
+    "AS": ("Y", "start"),
+    "YE": ("Y", "end"),
+    "Y": ("Y", "end"),
+    "A": ("Y", "end"),
+}
 _MINUTES: Final[dict[Unit, int]] = {"min": 1, "h": 60}
 _MONTHS_IN: Final[dict[Unit, int]] = {"M": 1, "Q": 3, "Y": 12}
 _MONDAY: Final = 3  # 1970-01-01 was a Thursday: three days into its week
@@ -40,9 +53,8 @@ class Frequency:
     unit: Unit
     multiple: int = 1
     anchor: int = 0  # weekday (0 = Monday) of W; first month (0 = January) of Q and Y
-    phase: int = (
-        0  # for multiples of a day and more: the base step that ordinal 0 begins at, modulo `multiple`
-    )
+    # for multiples of a day and more: the base step that ordinal 0 begins at, modulo `multiple`
+    phase: int = 0
     stamp: Literal["start", "end"] = "start"  # M, Q, Y: which day of the period its timestamp is
 
     @classmethod

@@ -25,8 +25,10 @@ _STATISTICS: Final = ("mean", "median", "min", "max")
 _CONSTANT: Final = ("zero", "nan", "value")
 _AHEAD: Final = ("next", "linear")
 _PLACES: Final[dict[Role, tuple[str, ...]]] = {
-    "target": ("front", "middle", "back"), "past": ("front", "middle", "back"), "known": get_args(Place),
-}  # fmt: skip
+    "target": ("front", "middle", "back"),
+    "past": ("front", "middle", "back"),
+    "known": get_args(Place),
+}
 
 
 def parse_rule(column: str, rule: object, role: Role, *, text: bool = False) -> dict[str, Any]:
@@ -137,9 +139,8 @@ def _find(values: Array, layout: Layout, runs: tuple[int, int], future: int) -> 
     edges = layout.offsets[runs[0] : runs[1] + 1] - layout.offsets[runs[0]]
     run = np.repeat(np.arange(len(edges) - 1), np.diff(edges))[at]
     head, tail = edges[run], edges[run + 1]
-    rank = at - np.arange(
-        len(at)
-    )  # observed cells before each: those before it, less the missing ones among them
+    # observed cells before each: those before it, less the missing ones among them
+    rank = at - np.arange(len(at))
     padded = np.concatenate([np.full(1, -1), observed, np.full(1, len(values))])
     before, after = padded[rank], padded[rank + 1]
     before, after = np.where(before >= head, before, -1), np.where(after < tail, after, -1)

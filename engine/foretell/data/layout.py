@@ -9,9 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-CHUNK: Final = (
-    1 << 22
-)  # cells that one vectorised step works on: bounds its temporary arrays to some hundred MB
+# cells that one vectorised step works on: bounds its temporary arrays to some hundred MB
+CHUNK: Final = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,19 +43,22 @@ class Panel:
     static_cat: NDArray[np.int32]  # [N, C], 0 = unknown
     future: int  # steps that the known covariates reach past the end
     schema: Schema
-    filled: NDArray[np.uint8] | None = (
-        None  # [T] 0 as read, 1 filled by zero or a value (scored), 2 filled otherwise
-    )
+    # [T] 0 as read, 1 filled by zero or a value (scored), 2 filled otherwise
+    filled: NDArray[np.uint8] | None = None
     past_filled: NDArray[np.uint8] | None = None  # [T, P] the same of the past covariates
 
     def __post_init__(self) -> None:
         n, steps = len(self.start), int(self.offsets[-1])
         expected = {
-            "keys": (len(self.keys), n), "offsets": (len(self.offsets), n + 1), "origin": (len(self.origin), n),
-            "target": (len(self.target), steps), "known": (len(self.known), steps + n * self.future),
-            "past": (len(self.past), steps), "static_real": (len(self.static_real), n),
+            "keys": (len(self.keys), n),
+            "offsets": (len(self.offsets), n + 1),
+            "origin": (len(self.origin), n),
+            "target": (len(self.target), steps),
+            "known": (len(self.known), steps + n * self.future),
+            "past": (len(self.past), steps),
+            "static_real": (len(self.static_real), n),
             "static_cat": (len(self.static_cat), n),
-        }  # fmt: skip
+        }
         for name, (got, wanted) in expected.items():
             assert got == wanted, f"panel.{name} has {got} rows, expected {wanted}"
 
@@ -161,13 +164,19 @@ class Panel:
         reach = slice(self.offsets[first] + first * self.future, self.offsets[last] + last * self.future)
         items = slice(first, last)
         return replace(
-            self, keys=self.keys.iloc[items].reset_index(drop=True), start=self.start[items],
-            offsets=self.offsets[first : last + 1] - self.offsets[first], origin=self.origin[items],
-            target=self.target[steps], known=self.known[reach], past=self.past[steps],
-            static_real=self.static_real[items], static_cat=self.static_cat[items],
+            self,
+            keys=self.keys.iloc[items].reset_index(drop=True),
+            start=self.start[items],
+            offsets=self.offsets[first : last + 1] - self.offsets[first],
+            origin=self.origin[items],
+            target=self.target[steps],
+            known=self.known[reach],
+            past=self.past[steps],
+            static_real=self.static_real[items],
+            static_cat=self.static_cat[items],
             filled=None if self.filled is None else self.filled[steps],
             past_filled=None if self.past_filled is None else self.past_filled[steps],
-        )  # fmt: skip
+        )
 
     def take(self, items: NDArray[np.int64]) -> Panel:
         """The panel of `items` (positions) alone, in that order; arrays are copied."""
@@ -179,12 +188,19 @@ class Panel:
             return _copied(array, begin + items * reach, lengths + reach)
 
         return replace(
-            self, keys=self.keys.iloc[items].reset_index(drop=True), start=self.start[items], offsets=offsets,
-            origin=self.origin[items], target=copied(self.target), known=copied(self.known, self.future), past=copied(self.past),
-            static_real=self.static_real[items], static_cat=self.static_cat[items],
+            self,
+            keys=self.keys.iloc[items].reset_index(drop=True),
+            start=self.start[items],
+            offsets=offsets,
+            origin=self.origin[items],
+            target=copied(self.target),
+            known=copied(self.known, self.future),
+            past=copied(self.past),
+            static_real=self.static_real[items],
+            static_cat=self.static_cat[items],
             filled=None if self.filled is None else copied(self.filled),
             past_filled=None if self.past_filled is None else copied(self.past_filled),
-        )  # fmt: skip
+        )
 
     def check_horizon(self, horizon: int) -> None:
         """Raises ForetellError when a known covariate ends before the horizon does, naming the first item and column.

@@ -31,15 +31,12 @@ class Schema:
     static_real: tuple[str, ...] = ()  # [R]
     static_cat: tuple[str, ...] = ()  # [C]
     open: str | None = None  # the column of `known` that is 0 where the item cannot sell
-    vocabularies: Mapping[str, tuple[str, ...]] = field(
-        default_factory=dict
-    )  # column -> values; code k is values[k - 1]
-    filling: Mapping[str, Mapping[str, Any]] = field(
-        default_factory=dict
-    )  # column -> place -> method, as asked
-    roles: Mapping[str, str] = field(
-        default_factory=dict
-    )  # source column -> known, past, static: as the user's tables had it
+    # column -> values; code k is values[k - 1]
+    vocabularies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    # column -> place -> method, as asked
+    filling: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    # source column -> known, past, static: as the user's tables had it
+    roles: Mapping[str, str] = field(default_factory=dict)
     holidays: tuple[str, ...] = ()  # country codes, or one `@column` of the metadata; they make known columns
     holiday_days: int = 1  # days before and after a holiday that have a column each
     timezone: str | None = None  # whose clock counts for times with an offset or a zone; None: their own

@@ -27,9 +27,8 @@ class StaticScale:
     weights: NDArray[np.float64]  # [D + 1, 2], on the design of `static_design`, the constant last
     unit: NDArray[np.float64]  # [2] typical absolute mean and deviation
     moments: NDArray[np.float64]  # [2, R] mean and deviation of the real statics
-    positive: (
-        bool  # no item's mean is negative: it is regressed in logarithms, and no guess is negative either
-    )
+    # no item's mean is negative: it is regressed in logarithms, and no guess is negative either
+    positive: bool
 
     @classmethod
     def fit(cls, panel: Panel, *, penalty: float = 1.0) -> StaticScale:
@@ -60,9 +59,11 @@ class StaticScale:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What `of_arrays` reads back."""
         return {
-            "scale.weights": self.weights, "scale.unit": self.unit, "scale.moments": self.moments,
+            "scale.weights": self.weights,
+            "scale.unit": self.unit,
+            "scale.moments": self.moments,
             "scale.positive": np.array(self.positive),
-        }  # fmt: skip
+        }
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> StaticScale:

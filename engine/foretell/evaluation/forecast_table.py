@@ -42,9 +42,16 @@ class ForecastRows:
     def select(self, some: NDArray[np.bool_]) -> ForecastRows:
         """These rows alone."""
         return ForecastRows(
-            self.keys[some], self.ordinal[some], self.recipe[some], self.group[some], self.by_origin,
-            self.values[some], self.item[some], self.origin[some], self.window[some],
-        )  # fmt: skip
+            self.keys[some],
+            self.ordinal[some],
+            self.recipe[some],
+            self.group[some],
+            self.by_origin,
+            self.values[some],
+            self.item[some],
+            self.origin[some],
+            self.window[some],
+        )
 
     def name(self, row: int) -> str:
         """Recipe and item of a row, for a message."""
@@ -87,9 +94,16 @@ def read_rows(forecasts: object, data: Dataset, item_id: str | None, timestamp: 
     numbers = frame[[f"value{k}" for k in range(len(values))]].astype(float).set_axis(values, axis=1)
     nothing = np.zeros(len(frame), np.int64)
     return ForecastRows(
-        keys, frame["ordinal"].to_numpy(np.int64), frame["recipe"].astype(str).to_numpy(), group, bool(origin), numbers,
-        nothing, nothing, nothing,
-    )  # fmt: skip
+        keys,
+        frame["ordinal"].to_numpy(np.int64),
+        frame["recipe"].astype(str).to_numpy(),
+        group,
+        bool(origin),
+        numbers,
+        nothing,
+        nothing,
+        nothing,
+    )
 
 
 def _check_read(frame: pd.DataFrame, table: Table, moment: str, origin: str | None) -> None:
@@ -111,8 +125,10 @@ def placed(rows: ForecastRows, panel: Panel, found: Findings) -> ForecastRows:
         names = rows.keys[unknown].drop_duplicates()
         first = " / ".join(names.iloc[0])
         found.warn(
-            "unknown_items", f"forecasts of {len(names)} items that the data lack are left out, first {first!r}", len(names)
-        )  # fmt: skip
+            "unknown_items",
+            f"forecasts of {len(names)} items that the data lack are left out, first {first!r}",
+            len(names),
+        )
         rows = rows.select(~unknown)
     if len(rows.item) == 0:
         raise ForetellError(f"no item of the forecasts is in the data, which have {panel.names[0]!r}, ...")

@@ -112,9 +112,13 @@ def mase(
 
 
 def msis(
-    actual: NDArray[Any], interval: tuple[NDArray[Any], NDArray[Any]], seasonal_error: NDArray[Any], *,
-    alpha: float, axis: Axis = None,
-) -> Floats:  # fmt: skip
+    actual: NDArray[Any],
+    interval: tuple[NDArray[Any], NDArray[Any]],
+    seasonal_error: NDArray[Any],
+    *,
+    alpha: float,
+    axis: Axis = None,
+) -> Floats:
     """Mean scaled interval score of the central `interval` (lower, upper) that should hold 1 - `alpha` of the actuals.
 
     An interval costs its width, and 2 / alpha times the distance of an actual outside of it (Gneiting and Raftery 2007),
@@ -209,9 +213,8 @@ def score(
     for rows in _blocks(n, horizon):
         some: Any = rows if items is None else items[rows]
         scale = np.asarray(seasonal_error[some], np.float64)[:, None]
-        each = np.ascontiguousarray(
-            np.moveaxis(quantiles[some], -1, 0)
-        )  # [Q, n, H]: a level is read three times
+        # [Q, n, H]: a level is read three times
+        each = np.ascontiguousarray(np.moveaxis(quantiles[some], -1, 0))
         cells = _cells(actual[some], mean[some], each, middle[some], scale, levels)
         for k, cell in enumerate(cells):
             missing = np.isnan(cell)
@@ -236,9 +239,13 @@ def _per_level(levels: Sequence[float]) -> list[str]:
 
 
 def _cells(  # in the order of the names in `score`
-    actual: NDArray[Any], mean: NDArray[Any], quantiles: NDArray[Any], median: NDArray[Any],
-    scale: Floats, levels: Sequence[float],
-) -> Iterator[Floats]:  # fmt: skip
+    actual: NDArray[Any],
+    mean: NDArray[Any],
+    quantiles: NDArray[Any],
+    median: NDArray[Any],
+    scale: Floats,
+    levels: Sequence[float],
+) -> Iterator[Floats]:
     truth = actual.astype(np.float64)
     size, error = np.abs(truth), _pair(truth, mean)
     np.abs(error, out=error)

@@ -61,9 +61,8 @@ class Outcome:
     fit_seconds: float = np.nan
     predict_seconds: float = np.nan
     before: Scores | None = None  # as `scores`, of the quantiles before they were calibrated
-    summary: Summary = field(
-        default_factory=dict
-    )  # what the predictor says of its fit, where this window saw one
+    # what the predictor says of its fit, where this window saw one
+    summary: Summary = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -98,6 +97,11 @@ def _score(
     window: Window, forecast: Forecast, median: NDArray[Any] | None, items: NDArray[np.int64]
 ) -> Scores:
     return score(
-        window.actual, forecast.mean, forecast.quantiles, forecast.levels, window.seasonal_error, median=median,
+        window.actual,
+        forecast.mean,
+        forecast.quantiles,
+        forecast.levels,
+        window.seasonal_error,
+        median=median,
         items=items if len(items) < len(forecast) else None,
-    )  # fmt: skip
+    )

@@ -30,14 +30,12 @@ class Results:
     """The outcomes of a backtest: scores as tables, forecasts, and what was found in the data."""
 
     outcomes: tuple[Outcome, ...] = field(repr=False)  # each recipe in each window
-    settings: Mapping[str, Any] = field(
-        default_factory=dict, repr=False
-    )  # JSON: what was asked, and of which data
+    # JSON: what was asked, and of which data
+    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
     findings: tuple[Finding, ...] = field(default=(), repr=False)
     data_tables: Summary = field(default_factory=dict, repr=False)  # sizes and coverage of the data, by title
-    remarks: tuple[Finding, ...] = field(
-        default=(), repr=False
-    )  # the findings about forecasts that were given
+    # the findings about forecasts that were given
+    remarks: tuple[Finding, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if not self.outcomes:

@@ -87,14 +87,27 @@ class Reader:
         return self if first is None else replace(self, frequency=frequency.aligned(np.datetime64(first)))
 
     def rows(
-        self, table: Table, key: Mapping[str, str], timestamp: str, *, columns: Sequence[str],
-        texts: Sequence[str] = (), usual: Mapping[str, str] | None = None, asked: Mapping[str, str] | None = None,
-    ) -> Rows:  # fmt: skip
+        self,
+        table: Table,
+        key: Mapping[str, str],
+        timestamp: str,
+        *,
+        columns: Sequence[str],
+        texts: Sequence[str] = (),
+        usual: Mapping[str, str] | None = None,
+        asked: Mapping[str, str] | None = None,
+    ) -> Rows:
         """The rows of a table; rows of one step join as `asked`, else as `usual`. Raises ForetellError as strict says."""
         rows = read_rows(
-            self.store, table, key=key, timestamp=timestamp, frequency=self.frequency, columns=columns, texts=texts,
+            self.store,
+            table,
+            key=key,
+            timestamp=timestamp,
+            frequency=self.frequency,
+            columns=columns,
+            texts=texts,
             aggregation={**(usual or {}), **(asked or {})},
-        )  # fmt: skip
+        )
         if self.options.strict and self.frequency.unit != "step":
             self._refuse_off_grid(rows)
         return replace(rows, allowed=bool(asked), tolerant=self.options.tolerant)

@@ -75,7 +75,11 @@ def _choose_roles(reader: Reader, tables: Sequence[Joined], end: NDArray[np.int6
             else:
                 ahead = bool((table.reach(column) >= end).all()) or _filled_ahead(options.filling.get(column))
                 roles[column] = "known" if ahead else "past"
-                why = "goes on after the target's end for every item" if ahead else "does not go on after the target's end for every item"  # fmt: skip
+                why = (
+                    "goes on after the target's end for every item"
+                    if ahead
+                    else "does not go on after the target's end for every item"
+                )
                 reader.findings.note(
                     roles[column], f"{column!r} counts as {roles[column]}: not declared, and it {why}"
                 )
@@ -184,14 +188,7 @@ def read_covariates(
 
 
 def _place_columns(
-    reader: Reader,
-    table: Joined,
-    role: str,
-    *,
-    keys: pd.DataFrame,
-    grid: Layout,
-    future: int,
-    plan: Plan,
+    reader: Reader, table: Joined, role: str, *, keys: pd.DataFrame, grid: Layout, future: int, plan: Plan
 ) -> Iterator[Column]:
     wanted = [c for c in table.rows.columns if plan.roles.get(c) == role]
     if not wanted:

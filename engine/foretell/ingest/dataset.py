@@ -93,11 +93,26 @@ class Dataset:
         self._related = tuple(_kept(table) for table in _tables(related))
         self._items = _kept(items)
         self.options: Final = parse_options(
-            frequency=Frequency.parse(freq), item_id=item_id, timestamp=timestamp, target=target_column,
-            dimensions=dimensions, known=known, past=past, open=open, seasons=season, ends=ends, date_format=date_format,
-            aggregation=aggregation, filling=filling, strict=strict, tolerant=tolerant, timezone=timezone,
-            holidays=holidays, holiday_days=holiday_days, decimal=decimal,
-        )  # fmt: skip
+            frequency=Frequency.parse(freq),
+            item_id=item_id,
+            timestamp=timestamp,
+            target=target_column,
+            dimensions=dimensions,
+            known=known,
+            past=past,
+            open=open,
+            seasons=season,
+            ends=ends,
+            date_format=date_format,
+            aggregation=aggregation,
+            filling=filling,
+            strict=strict,
+            tolerant=tolerant,
+            timezone=timezone,
+            holidays=holidays,
+            holiday_days=holiday_days,
+            decimal=decimal,
+        )
         options = self.options if schema is None else following(self.options, schema)
         self._read = ingest(self._target, self._related, self._items, options, scratch=scratch)
 

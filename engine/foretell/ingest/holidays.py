@@ -146,7 +146,12 @@ def _values(code: str, days: int, frequency: Frequency, steps: NDArray[np.int64]
         first = int(own[0]) - margin
         flags = _flags(code, np.arange(first, int(own[-1]) + margin + 1), days)
         return flags[own - first]
-    first, last = (int(d) for d in frequency.timestamps(np.array([steps[0], steps[-1] + 1])).astype("datetime64[D]").astype(np.int64))  # fmt: skip
+    first, last = (
+        int(d)
+        for d in frequency.timestamps(np.array([steps[0], steps[-1] + 1]))
+        .astype("datetime64[D]")
+        .astype(np.int64)
+    )
     # A step may be stamped at its end: look a step further to either side, and let `ordinals` sort the days.
     wide = 2 * max(last - first, 7) // max(len(steps), 1) + 7
     around = np.arange(first - wide - 2 * margin, last + wide + 2 * margin)

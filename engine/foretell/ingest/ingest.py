@@ -170,9 +170,13 @@ def _read_target(reader: Reader, table: Table, names: Names) -> tuple[Rows, Span
     """The target's rows after pass one."""
     asked = [way for column, way in reader.options.aggregation.items() if column in ("target", names.target)]
     rows = reader.rows(
-        table, names.key, names.timestamp, columns=[names.target],
-        usual={names.target: "sum"}, asked={names.target: asked[0]} if asked else {},
-    )  # fmt: skip
+        table,
+        names.key,
+        names.timestamp,
+        columns=[names.target],
+        usual={names.target: "sum"},
+        asked={names.target: asked[0]} if asked else {},
+    )
     spare = [c for c in table.kinds if c not in (*names.key.values(), names.timestamp, names.target)]
     if spare:
         reader.findings.note(
@@ -187,8 +191,14 @@ def _read_target(reader: Reader, table: Table, names: Names) -> tuple[Rows, Span
 
 
 def _build(
-    reader: Reader, rows: Rows, spans: Spans, *, names: Names, tables: Sequence[Related], metadata: Metadata | None
-) -> Panel:  # fmt: skip
+    reader: Reader,
+    rows: Rows,
+    spans: Spans,
+    *,
+    names: Names,
+    tables: Sequence[Related],
+    metadata: Metadata | None,
+) -> Panel:
     keys = _item_keys(reader, spans, tables, metadata)
     layout = _lay_out(reader, keys, spans)
     target, filled = _place_target(reader, rows, keys, layout)
@@ -199,11 +209,20 @@ def _build(
     known = read_covariates(reader, joined, "known", keys=keys, layout=layout, future=future, plan=plan)
     past = read_covariates(reader, joined, "past", keys=keys, layout=layout, future=0, plan=plan)
     return Panel(
-        keys=keys, start=layout.start, offsets=layout.offsets, origin=layout.start + layout.lengths,
-        target=target, known=known.values, past=past.values, static_real=statics.real, static_cat=statics.cat,
-        future=future, filled=filled, past_filled=past.filled,
+        keys=keys,
+        start=layout.start,
+        offsets=layout.offsets,
+        origin=layout.start + layout.lengths,
+        target=target,
+        known=known.values,
+        past=past.values,
+        static_real=statics.real,
+        static_cat=statics.cat,
+        future=future,
+        filled=filled,
+        past_filled=past.filled,
         schema=reader.schema or _make_schema(reader, names, statics, plan=plan, known=known, past=past),
-    )  # fmt: skip
+    )
 
 
 def _item_keys(
@@ -256,9 +275,11 @@ def _report_weeks(reader: Reader) -> None:
     if joined and reader.frequency.unit == "W":
         alias = reader.frequency.alias
         reader.findings.warn(
-            "weeks", f"rows of several days became one week: a week of {alias!r} begins on its day and is named by it (in pandas"
-            " it ends there)", joined,
-        )  # fmt: skip
+            "weeks",
+            f"rows of several days became one week: a week of {alias!r} begins on its day and is named by it (in pandas"
+            " it ends there)",
+            joined,
+        )
 
 
 def _report_unlike(reader: Reader, label: str, ids: pd.Series[Any], target: pd.Series[Any]) -> None:
@@ -348,16 +369,27 @@ def _make_schema(
     options = reader.options
     rules = {"target": options.filling["target"]} if "target" in options.filling else {}
     return Schema(
-        key=tuple(names.key), frequency=reader.frequency, seasons=options.seasons, ends=options.ends,
-        known=known.names, past=past.names, static_real=statics.real_names, static_cat=statics.cat_names,
-        open=plan.open, vocabularies={**plan.vocabularies, **statics.vocabularies},
+        key=tuple(names.key),
+        frequency=reader.frequency,
+        seasons=options.seasons,
+        ends=options.ends,
+        known=known.names,
+        past=past.names,
+        static_real=statics.real_names,
+        static_cat=statics.cat_names,
+        open=plan.open,
+        vocabularies={**plan.vocabularies, **statics.vocabularies},
         filling={**rules, **{column: dict(rule) for column, rule in plan.rules.items()}},
-        roles={**plan.roles, **statics.roles}, timezone=options.timezone,
-        holidays=options.holidays, holiday_days=options.holiday_days,
-    )  # fmt: skip
+        roles={**plan.roles, **statics.roles},
+        timezone=options.timezone,
+        holidays=options.holidays,
+        holiday_days=options.holiday_days,
+    )
 
 
-def find_twin(reader: Reader, table: Table, names: Names, related: Sequence[object], source: object) -> Twin | None:  # fmt: skip
+def find_twin(
+    reader: Reader, table: Table, names: Names, related: Sequence[object], source: object
+) -> Twin | None:
     """The twin of the target table; None where it is given once, or where items end apart or a model sets the columns."""
     options = reader.options
     if (
@@ -371,7 +403,10 @@ def find_twin(reader: Reader, table: Table, names: Names, related: Sequence[obje
     columns = [c for c in kinds if c not in taken and kinds[c] in ("number", "boolean", "text")]
     store.execute(f"CREATE VIEW raw_twin AS SELECT * FROM {table.view}")
     rows = reader.rows(
-        replace(table, view="raw_twin"), names.key, names.timestamp, columns=[names.target, *columns],
+        replace(table, view="raw_twin"),
+        names.key,
+        names.timestamp,
+        columns=[names.target, *columns],
         texts=[c for c in columns if kinds[c] == "text"],
-    )  # fmt: skip
+    )
     return Twin(source, rows, find_spans(store, rows, reader.findings))

@@ -133,8 +133,13 @@ def _keyed(keys: pd.DataFrame, table: Table, files: pd.Series[Any], findings: Fi
 
 
 def _check_words(
-    table: Table, column: str, keys: pd.DataFrame, wrong: pd.Series[Any], numbers: NDArray[np.float64], findings: Findings
-) -> None:  # fmt: skip
+    table: Table,
+    column: str,
+    keys: pd.DataFrame,
+    wrong: pd.Series[Any],
+    numbers: NDArray[np.float64],
+    findings: Findings,
+) -> None:
     """Words and infinities among numbers are a fault; where it is found, they become NaN."""
     bad = wrong.to_numpy(bool, na_value=False) | np.isinf(numbers)
     bad |= np.abs(np.nan_to_num(numbers)) > np.finfo(np.float32).max
@@ -186,8 +191,12 @@ def encode_statics(
     roles = dict.fromkeys((*metadata.numbers, *cat_names), "static")
     return Statics(
         np.stack(list(real.values()), axis=1) if real else np.zeros((len(keys), 0), np.float32),
-        tuple(real), cat, cat_names, vocabularies, roles,
-    )  # fmt: skip
+        tuple(real),
+        cat,
+        cat_names,
+        vocabularies,
+        roles,
+    )
 
 
 def _refuse_absence(schema: Schema | None) -> None:

@@ -19,13 +19,17 @@ from foretell.ingest.table import Table
 
 # how the rows within one step become one, as SQL
 METHODS: Final[dict[str, str]] = {
-    "sum": "sum({0})", "mean": "avg({0})", "median": "median({0})", "min": "min({0})", "max": "max({0})",
-    "first": "arg_min({0}, instant)", "last": "arg_max({0}, instant)",
-}  # fmt: skip
+    "sum": "sum({0})",
+    "mean": "avg({0})",
+    "median": "median({0})",
+    "min": "min({0})",
+    "max": "max({0})",
+    "first": "arg_min({0}, instant)",
+    "last": "arg_max({0}, instant)",
+}
 
-_LIMITS: Final = (  # of integer time, and of dates: what float64 counts, what nanoseconds reach
-    f"{-(2**53)} AND {2**53}", "TIMESTAMP '1678-01-01' AND TIMESTAMP '2261-12-31'",
-)  # fmt: skip
+# of integer time, and of dates: what float64 counts, what nanoseconds reach
+_LIMITS: Final = (f"{-(2**53)} AND {2**53}", "TIMESTAMP '1678-01-01' AND TIMESTAMP '2261-12-31'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +47,8 @@ class Rows:
     dated: bool  # time is dates, not integers
     columns: tuple[str, ...]  # the columns behind v0, v1, ...
     texts: frozenset[str]  # those of `columns` that are text
-    aggregation: Mapping[str, str] = field(
-        default_factory=dict
-    )  # column -> how rows within one step become one
+    # column -> how rows within one step become one
+    aggregation: Mapping[str, str] = field(default_factory=dict)
     allowed: bool = False  # several rows of one key and timestamp are aggregated as well
     tolerant: bool = False  # or else they are found, not refused
 
@@ -160,9 +163,14 @@ def find_spans(store: Store, rows: Rows, findings: Findings) -> Spans:
         raise ForetellError(f"{rows.table.label} has no rows{' that can be read' if some else ''}.")
     keys = found[rows.keys].set_axis(list(rows.key), axis=1).astype(object)
     return Spans(
-        keys, _whole(found["n"]), _whole(found["final"]), matrix("first"), matrix("last"), matrix("seen"),
+        keys,
+        _whole(found["n"]),
+        _whole(found["final"]),
+        matrix("first"),
+        matrix("last"),
+        matrix("seen"),
         zoned=int(found["zoned"].sum()),
-    )  # fmt: skip
+    )
 
 
 def _whole(column: pd.Series[Any]) -> NDArray[np.int64]:
@@ -213,9 +221,11 @@ def report_commas(findings: Findings, column: str, values: Sequence[str]) -> Non
     numbers = all(has_decimal_comma(value) or value.strip().isdigit() for value in values)
     if numbers and any(map(has_decimal_comma, values)):
         findings.warn(
-            "decimal_comma", f"{column!r} is read as text: its values look like numbers with a decimal comma, such as"
-            f" {next(filter(has_decimal_comma, values))!r}", len(values),
-        )  # fmt: skip
+            "decimal_comma",
+            f"{column!r} is read as text: its values look like numbers with a decimal comma, such as"
+            f" {next(filter(has_decimal_comma, values))!r}",
+            len(values),
+        )
 
 
 def _misspelt(store: Store, rows: Rows, position: int, count: int) -> ForetellError:

@@ -102,10 +102,18 @@ def following(options: Options, schema: Schema, *, ahead: int = 0) -> Options:
             f" {_spoken_holidays(*asked)}. Leave holidays out: a model remembers its own."
         )
     return replace(
-        options, frequency=schema.frequency, seasons=schema.seasons, ends=schema.ends, filling=schema.filling,
-        open=schema.open, timezone=options.timezone or schema.timezone, schema=schema,
-        holidays=schema.holidays, holiday_days=schema.holiday_days, ahead=ahead,
-    )  # fmt: skip
+        options,
+        frequency=schema.frequency,
+        seasons=schema.seasons,
+        ends=schema.ends,
+        filling=schema.filling,
+        open=schema.open,
+        timezone=options.timezone or schema.timezone,
+        schema=schema,
+        holidays=schema.holidays,
+        holiday_days=schema.holiday_days,
+        ahead=ahead,
+    )
 
 
 def _spoken_holidays(holidays: Sequence[str], days: int) -> str:

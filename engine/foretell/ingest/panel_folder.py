@@ -29,13 +29,21 @@ FORMAT: Final = 1  # of the folder; raised when an older foretell could not read
 MANIFEST: Final = "manifest.json"
 KIND: Final = "panel"
 _KEYS: Final = "keys.arrow"
-_SMALL: Final = (
-    1 << 26
-)  # bytes up to which a file is read and its checksum compared when the folder is opened
+# bytes up to which a file is read and its checksum compared when the folder is opened
+_SMALL: Final = 1 << 26
 _AGAIN: Final = "Write it anew with foretell ingest."
 ARRAYS: Final = (
-    "start", "offsets", "origin", "target", "known", "past", "static_real", "static_cat", "filled", "past_filled",
-)  # fmt: skip
+    "start",
+    "offsets",
+    "origin",
+    "target",
+    "known",
+    "past",
+    "static_real",
+    "static_cat",
+    "filled",
+    "past_filled",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +84,20 @@ def write_panel(saved: Saved, folder: str | Path) -> None:
                 if array is not None
             }
             manifest = {
-                "format": FORMAT, "kind": KIND, "foretell": _version(),
-                "written": datetime.now(UTC).isoformat(timespec="seconds"), "schema": panel.schema.to_json(),
-                "items": len(panel), "future": panel.future, "fingerprint": saved.fingerprint,
+                "format": FORMAT,
+                "kind": KIND,
+                "foretell": _version(),
+                "written": datetime.now(UTC).isoformat(timespec="seconds"),
+                "schema": panel.schema.to_json(),
+                "items": len(panel),
+                "future": panel.future,
+                "fingerprint": saved.fingerprint,
                 "names": {**asdict(saved.names), "key": dict(saved.names.key)},
-                "findings": [asdict(finding) for finding in saved.findings], "rows": dict(saved.rows),
-                "keys": _write_keys(partial / _KEYS, panel.keys), "arrays": listed,
-            }  # fmt: skip
+                "findings": [asdict(finding) for finding in saved.findings],
+                "rows": dict(saved.rows),
+                "keys": _write_keys(partial / _KEYS, panel.keys),
+                "arrays": listed,
+            }
             text = json.dumps(manifest, indent=1, ensure_ascii=False)
             (partial / MANIFEST).write_text(text + "\n", encoding="utf-8")
         for name in ARRAYS:  # the older panel may have had an array that this one has not
@@ -134,8 +149,14 @@ def fingerprint(panel: Panel) -> str:
     for column in panel.keys:
         digest.update("\x1f".join(panel.keys[column]).encode() + b"\x1e")
     for array in (
-        panel.start, panel.offsets, panel.target, panel.known, panel.past, panel.static_real, panel.static_cat,
-    ):  # fmt: skip
+        panel.start,
+        panel.offsets,
+        panel.target,
+        panel.known,
+        panel.past,
+        panel.static_real,
+        panel.static_cat,
+    ):
         digest.update(f"{array.dtype}{array.shape}".encode())
         for part in pieces(len(array)):
             digest.update(np.ascontiguousarray(array[part]).data)

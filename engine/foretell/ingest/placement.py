@@ -217,12 +217,7 @@ def _twice(store: Store, rows: Rows, source: str) -> ForetellError:
 
 
 def spread(
-    store: Store,
-    grids: Mapping[str, Array],
-    *,
-    groups: Layout,
-    group: NDArray[np.int64],
-    layout: Layout,
+    store: Store, grids: Mapping[str, Array], *, groups: Layout, group: NDArray[np.int64], layout: Layout
 ) -> dict[str, Array]:
     """Grids laid out by `groups` as grids of items: item i reads those of group[i], nothing where that is -1."""
     out = {name: allocate((layout.cells,), scratch=store.scratch, beside=len(grids)) for name in grids}

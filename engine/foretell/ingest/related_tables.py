@@ -60,8 +60,7 @@ def read_related(
         key = {c: c for c in metadata.texts.columns if c in table.kinds and c not in declared}
     if not key and name != "holidays":
         reader.findings.note(
-            "by_time",
-            f"{table.label} has no column of the item's key: its values count for every item",
+            "by_time", f"{table.label} has no column of the item's key: its values count for every item"
         )
     columns = _value_columns(reader, table, {*key.values(), timestamp}, names)
     reader.report_lacking(table, columns)
@@ -75,8 +74,14 @@ def read_related(
             )
     usual = {options.open: "max"} if options.open in columns else {}  # open at some time of a step is open
     rows = reader.rows(
-        table, key, timestamp, columns=columns, texts=texts, usual={c: w for c, w in usual.items() if c}, asked=asked
-    )  # fmt: skip
+        table,
+        key,
+        timestamp,
+        columns=columns,
+        texts=texts,
+        usual={c: w for c, w in usual.items() if c},
+        asked=asked,
+    )
     twin = reader.twin
     same = twin is not None and twin.is_source(source)
     spans = twin.join(rows) if twin is not None and same else find_spans(reader.store, rows, reader.findings)
@@ -176,7 +181,6 @@ def _with_metadata(keys: pd.DataFrame, metadata: Metadata | None, tables: Sequen
     if not needed or metadata is None:
         return keys
     row = match(keys, metadata.keys)
-    rows = (
-        metadata.texts[list(needed)].take(np.maximum(row, 0)).where((row >= 0)[:, None], None)
-    )  # -1: no metadata
+    # -1: no metadata
+    rows = metadata.texts[list(needed)].take(np.maximum(row, 0)).where((row >= 0)[:, None], None)
     return keys.assign(**{name: rows[name].to_numpy(object) for name in needed})

@@ -45,9 +45,8 @@ class Stretches:
     def add(self, cell: NDArray[np.int64], values: Sequence[NDArray[Any]]) -> None:
         """Keep rows: the cell of each, and its value of each grid. Raises ForetellError when the disk is full."""
         stretch = (cell >> self._bits).astype(np.uint8)
-        order = np.argsort(
-            stretch, kind="stable"
-        )  # of bytes: a counting sort; the last of two rows of a cell stays the last
+        # of bytes: a counting sort; the last of two rows of a cell stays the last
+        order = np.argsort(stretch, kind="stable")
         rows = np.empty(len(cell), self._row)
         rows["cell"] = (cell & ((1 << self._bits) - 1))[order]
         for i, column in enumerate(values):

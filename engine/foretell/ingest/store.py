@@ -13,9 +13,8 @@ from foretell.errors import ForetellError
 from foretell.ingest.csv_files import broken
 from foretell.system.big_arrays import SHARE, memory
 
-BATCH_ROWS: Final = (
-    1 << 17
-)  # rows of one Arrow batch: a few MB, so memory stays flat however long the table is
+# rows of one Arrow batch: a few MB, so memory stays flat however long the table is
+BATCH_ROWS: Final = 1 << 17
 _SETTINGS: Final = (
     "SET TimeZone = 'UTC'",
     "SET preserve_insertion_order = false",  # nothing here depends on the order of rows, and order costs memory

@@ -12,16 +12,8 @@ from foretell.ingest.store import literal, quoted
 from foretell.ingest.time_zones import carries_zone, spelt_instant, spelt_wall, stored_wall
 
 Kind = Literal["number", "boolean", "text", "time", "other"]
-MISSING: Final = (
-    "",
-    "NA",
-    "N/A",
-    "NaN",
-    "nan",
-    "null",
-    "NULL",
-    "None",
-)  # read as "no value" where a number stands
+# read as "no value" where a number stands
+MISSING: Final = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +28,8 @@ class Table:
     zones: Mapping[str, str] = field(default_factory=dict)  # columns stored as instants -> their time zone
     local: str | None = None  # the zone that times with an offset or a zone are read in; None: their own
     file: str = "NULL"  # SQL of the file that a row stands in
-    lacking: Mapping[str, str] = field(
-        default_factory=dict
-    )  # column -> the first file of several that lacks it
+    # column -> the first file of several that lacks it
+    lacking: Mapping[str, str] = field(default_factory=dict)
     costly: bool = False  # a large text file, whose rows take longer to read than to write and read again
     dates: str | None = None  # the format of dates in text, where they are not ISO
     decimal: str = "."  # the decimal mark of numbers in text

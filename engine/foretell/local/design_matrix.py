@@ -14,9 +14,8 @@ from foretell.data.panel import Panel
 
 _MOST_COLUMNS: Final = 64  # known columns taken, those that vary most
 _MOST_SHIFTED: Final = 16  # 0/1 columns whose value one step before and after is taken too
-_MOST_CROSSED: Final = (
-    4  # 0/1 columns whose effect may differ by weekday (none: wQL 3 % worse on Rossmann; 8: the same)
-)
+# 0/1 columns whose effect may differ by weekday (none: wQL 3 % worse on Rossmann; 8: the same)
+_MOST_CROSSED: Final = 4
 _LEAST_VARIANCE: Final = 1e-9
 _CLIP: Final = 5.0  # standardised numbers stay within this: one typing error must not drown the rest
 

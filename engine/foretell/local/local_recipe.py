@@ -158,10 +158,8 @@ def _regression(panel: Panel, horizon: int, seed: int) -> Pooled:
     if shared is None:
         return Pooled.fit(panel, horizon=horizon, seed=seed)
     if key not in shared:
-        shared[key] = (
-            panel,
-            Pooled.fit(panel, horizon=horizon, seed=seed),
-        )  # the panel is kept, and so is its id
+        # the panel is kept, and so is its id
+        shared[key] = (panel, Pooled.fit(panel, horizon=horizon, seed=seed))
     return shared[key][1]
 
 

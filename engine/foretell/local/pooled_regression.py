@@ -23,9 +23,8 @@ from foretell.errors import ForetellError
 from foretell.local.design_matrix import Regressors, common_bins, observed
 
 CONTEXT: Final = 3000  # steps before the origin that are looked at, at most
-LEAST_OBSERVED: Final = (
-    3  # items with fewer observed steps are forecast as if they had no history of their own
-)
+# items with fewer observed steps are forecast as if they had no history of their own
+LEAST_OBSERVED: Final = 3
 _ROWS: Final = 500_000  # item-steps learnt from, at most: far more than there are coefficients
 _ITEMS: Final = 4_000  # items learnt from, at most
 _CHUNK: Final = 40_000_000  # numbers in a design matrix at once, at prediction
@@ -86,9 +85,8 @@ class Pooled:
         scale = StaticScale.fit(panel)
         regressors = Regressors.choose(panel, items[: max(1, 100_000 // length)], length, yearly=yearly)
         view = _View.of(panel, items, scale)
-        telling = (
-            view.seen & (view.spread > 0)[:, None]
-        )  # a constant would only pull all effects towards nothing
+        # a constant would only pull all effects towards nothing
+        telling = view.seen & (view.spread > 0)[:, None]
         design = regressors.design(panel, items, back=length, ahead=0) * telling[..., None]
         cells = _Cells.of(panel, items, back=length, ahead=0, yearly=yearly)
         statics = static_design(panel, scale.moments)[items, :-1]
@@ -97,9 +95,17 @@ class Pooled:
         explained = np.einsum("nld,nd->nl", design, typical) + cells.effect(common)
         rest = _cold_residuals(panel, items, view.target, explained)
         return cls(
-            regressors, scale, hierarchy.mean, hierarchy.slopes, hierarchy.variance, hierarchy.noise, common,
-            rest=np.quantile(rest, _LEVELS), bias=float(rest.mean()), useful=True,
-        )  # fmt: skip
+            regressors,
+            scale,
+            hierarchy.mean,
+            hierarchy.slopes,
+            hierarchy.variance,
+            hierarchy.noise,
+            common,
+            rest=np.quantile(rest, _LEVELS),
+            bias=float(rest.mean()),
+            useful=True,
+        )
 
     def explain(self, panel: Panel, items: NDArray[np.int64], horizon: int) -> Explained:
         """What the regression says of `items`, with coefficients of their own as far as their histories carry them."""
@@ -117,10 +123,13 @@ class Pooled:
             own = _without_trend(hierarchy.own(moments, statics)[0])
         fitted = np.einsum("nld,nd->nl", design, own) + effect
         return Explained(
-            items=items, location=view.location, scale=view.spread,
+            items=items,
+            location=view.location,
+            scale=view.spread,
             residual=np.where(view.seen, view.z - fitted[:, :length], np.nan),
-            ahead=fitted[:, length:], brief=view.seen.sum(1) < LEAST_OBSERVED,
-        )  # fmt: skip
+            ahead=fitted[:, length:],
+            brief=view.seen.sum(1) < LEAST_OBSERVED,
+        )
 
     def quantiles(self, levels: Sequence[float]) -> Floats:
         """[Q] of the residuals of items without history, in units of their scale."""
@@ -136,19 +145,30 @@ class Pooled:
     @classmethod
     def of_state(cls, plain: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Pooled:
         return cls(
-            Regressors.from_json(plain["regressors"]), StaticScale.of_arrays(arrays), arrays["pooled.mean"],
-            arrays["pooled.slopes"], arrays["pooled.variance"], plain["noise"], arrays["pooled.common"],
-            arrays["pooled.rest"], plain["bias"], plain["useful"],
-        )  # fmt: skip
+            Regressors.from_json(plain["regressors"]),
+            StaticScale.of_arrays(arrays),
+            arrays["pooled.mean"],
+            arrays["pooled.slopes"],
+            arrays["pooled.variance"],
+            plain["noise"],
+            arrays["pooled.common"],
+            arrays["pooled.rest"],
+            plain["bias"],
+            plain["useful"],
+        )
 
 
 def unexplained(panel: Panel, items: NDArray[np.int64], horizon: int) -> Explained:
     """`items` as they are, with nothing taken out: for the plain textbook model."""
     target = observed(panel, items, _length(panel, items)).astype(np.float64)
     return Explained(
-        items=items, location=np.zeros(len(items)), scale=np.ones(len(items)), residual=target,
-        ahead=np.zeros((len(items), horizon)), brief=(~np.isnan(target)).sum(1) < LEAST_OBSERVED,
-    )  # fmt: skip
+        items=items,
+        location=np.zeros(len(items)),
+        scale=np.ones(len(items)),
+        residual=target,
+        ahead=np.zeros((len(items), horizon)),
+        brief=(~np.isnan(target)).sum(1) < LEAST_OBSERVED,
+    )
 
 
 def chunks(panel: Panel, horizon: int, width: int) -> Iterator[NDArray[np.int64]]:
@@ -295,9 +315,8 @@ def _maximised(now: _Hierarchy, moments: _Moments, statics: Floats, count: int, 
         mean, slopes = _on_statics(own, statics)
         return _Hierarchy(mean, slopes, variance, noise)
     bare = moments.cross - np.einsum("nde,ne->nd", moments.square, own - now.mean)
-    ridge = (
-        noise / 0.25 * np.eye(len(now.mean))
-    )  # coefficients of standardised data: within about half a deviation
+    # coefficients of standardised data: within about half a deviation
+    ridge = noise / 0.25 * np.eye(len(now.mean))
     mean = np.linalg.solve(moments.square.sum(0) + ridge, bare.sum(0))
     return _Hierarchy(mean, now.slopes, variance, noise)
 

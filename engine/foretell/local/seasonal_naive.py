@@ -34,16 +34,14 @@ def seasonal_naive(
     missing = -history.shape[1] % season
     cycles = np.concatenate([np.full((n, missing), np.nan), history], axis=1).reshape(n, -1, season)
     seen = ~np.isnan(cycles)
-    newest = np.where(seen, np.arange(cycles.shape[1])[:, None], -1).max(
-        1
-    )  # [n, season] cycle last seen, -1 if none
+    # [n, season] cycle last seen, -1 if none
+    newest = np.where(seen, np.arange(cycles.shape[1])[:, None], -1).max(1)
     last = np.take_along_axis(cycles, np.maximum(newest, 0)[:, None], axis=1)[:, 0]
     flat, any_seen = cycles.reshape(n, -1), seen.reshape(n, -1)
     final = flat[np.arange(n), flat.shape[1] - 1 - any_seen[:, ::-1].argmax(1)]
     last = np.where(newest >= 0, last, final[:, None])
-    age = np.where(
-        newest >= 0, cycles.shape[1] - newest, 1
-    )  # [n, season] seasons to the first of the horizon
+    # [n, season] seasons to the first of the horizon
+    age = np.where(newest >= 0, cycles.shape[1] - newest, 1)
     steps = np.arange(horizon)
     mean = last[:, steps % season]
     seasons = age[:, steps % season] + steps // season  # [n, H]

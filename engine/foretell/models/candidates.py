@@ -23,19 +23,14 @@ from foretell.recipe.task import Run, Task
 from foretell.system.time_limit import TimeUp, time_limit
 
 logger = logging.getLogger(__name__)
-CHUNKS = (
-    2,
-    4,
-    16,
-    64,
-)  # items forecast to see how fast it goes, before all others are; the first two warm up
+# items forecast to see how fast it goes, before all others are; the first two warm up
+CHUNKS = (2, 4, 16, 64)
 NETWORK_CHUNKS = (8, 128)  # of networks, which forecast many items in the time of one
 TRAINING_SHARE = 0.85  # of a network's time; the rest is for preparing and for its forecasts
 SLACK = 0.15  # of its share that the forecasts of a member may take whose training was late
 NETWORK_SLACK = 0.6  # of a network, which would have been trained for nothing
-LEAST_AGAIN = (
-    0.8  # of the time that a network was trained when it was judged: with less it might become worse
-)
+# of the time that a network was trained when it was judged: with less it might become worse
+LEAST_AGAIN = 0.8
 GRACE = 1.15  # times its share that a member may take before it is cut off
 TIDYING = 5.0  # seconds for what is cut off to put things away before it is told again
 

@@ -66,9 +66,12 @@ class Portfolio:
         weights = self.weights.of(panel)
         fallbacks = np.any([part.fallbacks & (weights[:, m] > 0) for m, part in enumerate(parts)], axis=0)
         return Forecast.build(
-            panel, wanted, combine([part.quantiles for part in parts], weights),
-            combine([part.mean for part in parts], weights), fallbacks=fallbacks,
-        )  # fmt: skip
+            panel,
+            wanted,
+            combine([part.quantiles for part in parts], weights),
+            combine([part.mean for part in parts], weights),
+            fallbacks=fallbacks,
+        )
 
     def state(self) -> State:
         """Each member's state under its number, the weights and the trials."""
@@ -78,15 +81,21 @@ class Portfolio:
             inner, mine = model.predictor.state()
             facts.append(
                 {
-                    "recipe": model.recipe.name, "settings": settings_of(model.recipe), "floor": model.floor,
-                    "fit_seconds": model.fit_seconds, "state": inner,
+                    "recipe": model.recipe.name,
+                    "settings": settings_of(model.recipe),
+                    "floor": model.floor,
+                    "fit_seconds": model.fit_seconds,
+                    "state": inner,
                 }
-            )  # fmt: skip
+            )
             arrays |= {f"{number}.{name}": array for name, array in mine.items()}
         return {
-            "members": facts, "labels": list(self.labels), "weights": self.weights.to_json(),
-            "trials": [asdict(trial) for trial in self.trials], "remark": self.remark,
-        }, arrays  # fmt: skip
+            "members": facts,
+            "labels": list(self.labels),
+            "weights": self.weights.to_json(),
+            "trials": [asdict(trial) for trial in self.trials],
+            "remark": self.remark,
+        }, arrays
 
     @classmethod
     def load(cls, schema: Schema, task: Task, state: State, run: Run) -> Portfolio:
@@ -108,11 +117,15 @@ class Portfolio:
         """The members' weights, scores and times, and the weights by group where there are such."""
         rows = [
             {
-                "member": t.member, "weight": t.weight, "validation wQL": t.score, "training s": t.fit_seconds,
-                "forecasting s": t.predict_seconds, "remark": t.note,
+                "member": t.member,
+                "weight": t.weight,
+                "validation wQL": t.score,
+                "training s": t.fit_seconds,
+                "forecasting s": t.predict_seconds,
+                "remark": t.note,
             }
             for t in sorted(self.trials, key=lambda t: -t.weight)
-        ]  # fmt: skip
+        ]
         tables: dict[str, list[dict[str, Any]]] = {f"Members ({self.remark})": rows}
         grouping, groups = self.weights.grouping, self.weights.groups
         if grouping is not None and groups:
@@ -148,9 +161,13 @@ def _load_member(
     recipe = make_recipe(entry["recipe"], entry["settings"])
     predictor = recipe.load(schema, task, (entry["state"], arrays), run)
     return Model(
-        recipe=recipe, task=task, schema=schema, predictor=predictor, floor=entry["floor"],
+        recipe=recipe,
+        task=task,
+        schema=schema,
+        predictor=predictor,
+        floor=entry["floor"],
         fit_seconds=entry["fit_seconds"],
-    )  # fmt: skip
+    )
 
 
 def _under(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -66,9 +66,14 @@ class Cells:
     def where(self, chosen: NDArray[np.bool_]) -> Cells:
         """The `chosen` cells alone."""
         return Cells(
-            self.quantiles[:, chosen], self.actual[chosen], self.levels, self.scale[chosen],
-            self.balance[chosen], self.item[chosen], self.window[chosen],
-        )  # fmt: skip
+            self.quantiles[:, chosen],
+            self.actual[chosen],
+            self.levels,
+            self.scale[chosen],
+            self.balance[chosen],
+            self.item[chosen],
+            self.window[chosen],
+        )
 
     @property
     def forecasts(self) -> int:
@@ -96,9 +101,8 @@ class Grouping:
     """What tells items apart: a static category, how intermittent an item is, or how long its history."""
 
     by: str  # a static column's name, "intermittency" or "history length"
-    bounds: tuple[float, ...] | None = (
-        None  # between classes; None for a static column, whose codes are classes
-    )
+    # between classes; None for a static column, whose codes are classes
+    bounds: tuple[float, ...] | None = None
 
     def codes(self, panel: Panel) -> NDArray[np.int64]:
         """[N] each item's class; -1 where nothing tells."""

@@ -58,10 +58,16 @@ def fit_model(
             "histories are too short to calibrate: nothing could be held back. Leave calibrate out."
         )
     return Model(
-        recipe=recipe, task=task, schema=panel.schema, predictor=predictor, floor=_floor(panel),
-        fit_seconds=time.perf_counter() - began, fingerprint=fingerprint, panel=panel,
+        recipe=recipe,
+        task=task,
+        schema=panel.schema,
+        predictor=predictor,
+        floor=_floor(panel),
+        fit_seconds=time.perf_counter() - began,
+        fingerprint=fingerprint,
+        panel=panel,
         calibration=None if held is None else Calibration.learn(held),
-    )  # fmt: skip
+    )
 
 
 def _fit(recipe: Recipe, panel: Panel, task: Task, run: Run, start: Predictor | None) -> Predictor:
@@ -76,8 +82,13 @@ def _kept(stop: Interrupted, recipe: Recipe, panel: Panel, task: Task, run: Run)
     if run.out is None or type(getattr(stop.predictor, "recipe", None)) is not type(recipe):
         return stop
     best = Model(
-        recipe=recipe, task=task, schema=panel.schema, predictor=stop.predictor, floor=_floor(panel), fit_seconds=0.0
-    )  # fmt: skip
+        recipe=recipe,
+        task=task,
+        schema=panel.schema,
+        predictor=stop.predictor,
+        floor=_floor(panel),
+        fit_seconds=0.0,
+    )
     best.save(run.out / BEST)
     return Interrupted(f"{stop}; the best weights so far are a model in {run.out / BEST}, and resume goes on")
 

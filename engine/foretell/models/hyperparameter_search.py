@@ -71,9 +71,11 @@ class OptunaSearch:
         optuna.logging.set_verbosity(self._QUIET)
         storage = None if file is None else f"sqlite:///{file}"
         self._study = optuna.create_study(
-            storage=storage, study_name=name, load_if_exists=True,
+            storage=storage,
+            study_name=name,
+            load_if_exists=True,
             sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=5),
-        )  # fmt: skip
+        )
         self._optuna, self._space = optuna, space
         self._trial: Any = None
         # A choice is known to the study by its position: Optuna keeps only numbers, text and None.

@@ -164,9 +164,16 @@ class Model:
                     whole[name] = allocate((len(panel), *values.shape[1:]), values.dtype, beside=beside)
                 whole[name][items] = values
         return Forecast(
-            keys=panel.keys, origin=panel.origin, levels=asked, schema=panel.schema, history=panel,
-            quantiles=whole["quantiles"], mean=whole["mean"], fallbacks=whole["fallbacks"], before=whole.get("before"),
-        )  # fmt: skip
+            keys=panel.keys,
+            origin=panel.origin,
+            levels=asked,
+            schema=panel.schema,
+            history=panel,
+            quantiles=whole["quantiles"],
+            mean=whole["mean"],
+            fallbacks=whole["fallbacks"],
+            before=whole.get("before"),
+        )
 
     def _items_at_a_time(self, panel: Panel) -> int:
         shared = getattr(getattr(self.predictor, "run", None), "devices", 1) > 1

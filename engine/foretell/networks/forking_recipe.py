@@ -51,12 +51,10 @@ class Forking(NeuralRecipe):
         "learning_rate": Between(5e-4, 4e-3, log=True),
         "dropout": (0.0, 0.1, 0.2),
     }
-    context_length: int | None = (
-        None  # steps that every fork sees at least; default: two horizons or the longest season
-    )
-    patch_length: int | None = (
-        None  # steps that the encoder reads at once; default: about 40 patches a window
-    )
+    # steps that every fork sees at least; default: two horizons or the longest season
+    context_length: int | None = None
+    # steps that the encoder reads at once; default: about 40 patches a window
+    patch_length: int | None = None
     hidden_size: int = 64  # width of the encoder
     dropout: float = 0.1  # between layers of the encoder and of what the global network sees
     batch_size: int = 32  # windows a step
@@ -64,9 +62,8 @@ class Forking(NeuralRecipe):
     learning_rate: float = 2e-3  # highest rate of the schedule
     max_steps: int | None = None  # gradient steps; default: 500 to 4,000, by the number of observations
     patience: int = 8  # validations without a better score before the learning rate is annealed
-    cold_share: float = (
-        0.1  # share of training windows whose history is hidden or cut short, as a new item's is
-    )
+    # share of training windows whose history is hidden or cut short, as a new item's is
+    cold_share: float = 0.1
 
     @abstractmethod
     def encoder(self, inputs: int) -> nn.Module:
@@ -122,9 +119,7 @@ class Forking(NeuralRecipe):
         forks = length - (length - forks) // self.patch_length * self.patch_length
         first = forks[:, 0]
         hidden = torch.where(
-            draws[:, 1] < self.cold_share,
-            (first * draws[:, 2] * 2).long(),
-            torch.zeros_like(first),
+            draws[:, 1] < self.cold_share, (first * draws[:, 2] * 2).long(), torch.zeros_like(first)
         )
         placed = windows.place(items, origins, forks, hidden)
         return self._gather(windows, scale, sizes, *placed)

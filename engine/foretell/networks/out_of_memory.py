@@ -18,9 +18,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out, of the device or of the machine."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
-    text = str(
-        error
-    )  # torch's allocator of main memory raises a plain RuntimeError, as does that of Apple's devices
+    # torch's allocator of main memory raises a plain RuntimeError, as does that of Apple's devices
+    text = str(error)
     return isinstance(error, RuntimeError) and (
         "can't allocate memory" in text or "out of memory" in text.lower()
     )

@@ -7,12 +7,10 @@ import math
 import torch
 from torch import Tensor
 
-_ATTEMPTS = (
-    6  # of the gamma sampler; each accepts at least 95 of 100, so that fewer than 1 in 10 million run out
-)
-_POISSON_TABLE = (
-    16  # below this rate the Poisson quantile is found by adding up, above it by a normal expansion
-)
+# of the gamma sampler; each accepts at least 95 of 100, so that fewer than 1 in 10 million run out
+_ATTEMPTS = 6
+# below this rate the Poisson quantile is found by adding up, above it by a normal expansion
+_POISSON_TABLE = 16
 
 _LOOK = 4  # terms added between two looks at whether every count is found
 

@@ -31,9 +31,8 @@ class Schedule:
     warmup: float = 0.05  # share of max_steps in which the learning rate rises
     anneal: float = 0.35  # share of max_steps in which it falls to zero, however early that begins
     clip: float = 1.0  # largest norm of a gradient
-    averaging: float = (
-        0.99  # decay of the running average of the weights, which is what is validated and kept
-    )
+    # decay of the running average of the weights, which is what is validated and kept
+    averaging: float = 0.99
 
     @property
     def hold_until(self) -> int:
@@ -69,16 +68,13 @@ class Work:
     """What a recipe hands to the loop."""
 
     network: nn.Module
-    batch: Callable[
-        [int, bool], Batch
-    ]  # (step, whether the held-out windows are trained on too) -> batch; a pure function
+    # (step, whether the held-out windows are trained on too) -> batch; a pure function
+    batch: Callable[[int, bool], Batch]
     loss: Callable[[Any], Tensor]
-    validate: (
-        Callable[[], float] | None
-    )  # score of the network as it is, lower is better; None: histories too short
+    # score of the network as it is, lower is better; None: histories too short
+    validate: Callable[[], float] | None
     names: list[str]  # [N] of items, for errors
     tag: str  # what a checkpoint must match to be resumed: the recipe's name, a blank, a hash of all else
-    weight: Callable[[Any], Tensor] | None = (
-        None  # what `loss` is a mean over: a crew adds its shares up by it
-    )
+    # what `loss` is a mean over: a crew adds its shares up by it
+    weight: Callable[[Any], Tensor] | None = None
     smaller: str = "Lower batch_size."  # how a step is made to need less memory

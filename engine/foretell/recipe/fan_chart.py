@@ -21,9 +21,16 @@ INK, MUTED, RULE = "#1b1f24", "#69727d", "#d9dee3"
 # Okabe and Ito's palette, which the colour-blind can tell apart; its yellow is too pale for lines on white
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#8c6d31")
 UNITS = {
-    "min": "minutes", "h": "hours", "D": "days", "B": "business days", "W": "weeks", "M": "months", "Q": "quarters",
-    "Y": "years", "step": "steps",
-}  # fmt: skip
+    "min": "minutes",
+    "h": "hours",
+    "D": "days",
+    "B": "business days",
+    "W": "weeks",
+    "M": "months",
+    "Q": "quarters",
+    "Y": "years",
+    "step": "steps",
+}
 
 
 def plot_forecast(forecast: Forecast, position: int, *, axes: Axes | None = None) -> Axes:
@@ -40,9 +47,16 @@ def plot_forecast(forecast: Forecast, position: int, *, axes: Axes | None = None
     axes.set_title(_name(forecast, position), loc="left", fontsize=10, color=INK)
     axes.set_ylabel(forecast.schema.target, color=MUTED, fontsize=9)
     axes.legend(
-        frameon=False, fontsize=8, labelcolor=MUTED, ncols=4, loc="lower right", bbox_to_anchor=(1, 1), borderpad=0,
-        handlelength=1.4, columnspacing=1.2,
-    )  # fmt: skip
+        frameon=False,
+        fontsize=8,
+        labelcolor=MUTED,
+        ncols=4,
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        borderpad=0,
+        handlelength=1.4,
+        columnspacing=1.2,
+    )
     return axes
 
 
@@ -134,10 +148,25 @@ def _time_axis(axes: Axes, forecast: Forecast) -> None:
     locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     formatter = ConciseDateFormatter(  # type: ignore[no-untyped-call]
-        locator, show_offset=False,
-        formats=["%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%H:%M"],  # of ticks that are years, months, days, hours, ...
-        zero_formats=["", "%Y", "%d %b", "%d %b", "%H:%M", "%H:%M"],  # of the first one within the next larger unit
-    )  # fmt: skip
+        locator,
+        show_offset=False,
+        formats=[
+            "%Y",
+            "%b",
+            "%d %b",
+            "%H:%M",
+            "%H:%M",
+            "%H:%M",
+        ],  # of ticks that are years, months, days, hours, ...
+        zero_formats=[
+            "",
+            "%Y",
+            "%d %b",
+            "%d %b",
+            "%H:%M",
+            "%H:%M",
+        ],  # of the first one within the next larger unit
+    )
     axes.xaxis.set_major_formatter(formatter)
 
 

@@ -33,9 +33,8 @@ class Forecast:
     schema: Schema
     fallbacks: NDArray[np.bool_]  # [N] items whose own model failed and that a simpler one forecast
     history: Panel | None = None  # the panel it was made from, for plots
-    before: Array | None = (
-        None  # [N, H, Q] the quantiles before their calibration, where they were calibrated
-    )
+    # [N, H, Q] the quantiles before their calibration, where they were calibrated
+    before: Array | None = None
 
     def __post_init__(self) -> None:
         n, horizon = self.mean.shape

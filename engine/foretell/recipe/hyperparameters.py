@@ -49,26 +49,39 @@ def hyperparameters(recipe: type[Recipe]) -> list[Hyperparameter]:
 
 
 def _comments(recipe: type) -> dict[str, str]:
-    """Field -> the comment on the lines of its definition."""
+    """Field -> the comment beside its definition, or on the lines above it."""
     try:
         source = textwrap.dedent(inspect.getsource(recipe))
     except OSError:  # a class typed at the prompt has no source
         return {}
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    comments = {
-        token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT
-    }
+    lines = source.splitlines()
+    beside: dict[int, str] = {}
+    above: dict[int, str] = {}
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            alone = not lines[token.start[0] - 1][: token.start[1]].strip()
+            (above if alone else beside)[token.start[0]] = token.string.lstrip("# ")
     definition = ast.parse(source).body[0]
     assert isinstance(definition, ast.ClassDef)
     return {
-        ast.unparse(node.target): " ".join(
-            comments[line]
-            for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
-            if line in comments
-        )
+        ast.unparse(node.target): _comment_of(node, beside, above)
         for node in definition.body
         if isinstance(node, ast.AnnAssign)
     }
+
+
+def _comment_of(node: ast.AnnAssign, beside: dict[int, str], above: dict[int, str]) -> str:
+    first = node.lineno
+    while first - 1 in above:
+        first -= 1
+    return " ".join(
+        [above[line] for line in range(first, node.lineno)]
+        + [
+            beside[line]
+            for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+            if line in beside
+        ]
+    )
 
 
 def _read(where: str, kind: Any, value: Any) -> Any:

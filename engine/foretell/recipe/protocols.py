@@ -13,9 +13,8 @@ from foretell.recipe.forecast import Forecast
 from foretell.recipe.task import Run, Task
 
 State = tuple[dict[str, Any], dict[str, NDArray[Any]]]  # JSON, arrays
-Summary = Mapping[
-    str, Sequence[Mapping[str, Any]]
-]  # title -> rows of a table: text, numbers or None by column
+# title -> rows of a table: text, numbers or None by column
+Summary = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 @runtime_checkable

@@ -39,9 +39,8 @@ class Run:
     out: Path | None = None  # where checkpoints and logs go; None writes nothing
     resume: bool = False  # go on from the checkpoint in `out`
     progress: bool = False  # draw a progress bar (the command line does)
-    time_limit: float | None = (
-        None  # seconds that a training may take; how far it gets depends on the machine
-    )
+    # seconds that a training may take; how far it gets depends on the machine
+    time_limit: float | None = None
 
     def __post_init__(self) -> None:
         if self.time_limit is not None and not self.time_limit > 0:

@@ -139,11 +139,14 @@ def _by_level(report: Results) -> str:
     ]
     inside = [
         _Column(
-            name, f"{level_name(levels[low])} to {level_name(levels[high])}", _percent,
-            _nearest(levels[high] - levels[low]), group="Actuals inside",
+            name,
+            f"{level_name(levels[low])} to {level_name(levels[high])}",
+            _percent,
+            _nearest(levels[high] - levels[low]),
+            group="Actuals inside",
         )
         for name, (low, high) in central_intervals(levels).items()
-    ]  # fmt: skip
+    ]
     tables = [wql, covered, inside] if len(levels) > 4 else [[*wql, *covered, *inside]]
     note = (
         "Of calibrated quantiles, p10 has 10 % of the actuals at or below it, and p10 to p90 has 80 % inside."
@@ -292,9 +295,8 @@ def example_items(report: Results) -> dict[str, int]:
     outcome = report.outcome()
     wql, size = outcome.scores.items["wQL"], np.nansum(np.abs(outcome.window.actual), axis=1)
     usable = outcome.window.has_history & np.isfinite(wql)
-    selling = usable & (
-        size > 0
-    )  # the wQL of an item that sold nothing is a sum, not a ratio: it ranks elsewhere
+    # the wQL of an item that sold nothing is a sum, not a ratio: it ranks elsewhere
+    selling = usable & (size > 0)
     found = np.flatnonzero(selling if selling.any() else usable)
     ranked = found[np.argsort(wql[found], kind="stable")]
     if len(ranked) < 3:

@@ -56,14 +56,18 @@ class Report(Results):
             ],
             "windows": [
                 {
-                    **_place(o), "origin": o.window.day, "items": len(o.forecast),
-                    "new_items": int((~o.window.has_history).sum()), "fit_seconds": o.fit_seconds,
-                    "predict_seconds": o.predict_seconds, "fallbacks": int(o.forecast.fallbacks.sum()),
+                    **_place(o),
+                    "origin": o.window.day,
+                    "items": len(o.forecast),
+                    "new_items": int((~o.window.has_history).sum()),
+                    "fit_seconds": o.fit_seconds,
+                    "predict_seconds": o.predict_seconds,
+                    "fallbacks": int(o.forecast.fallbacks.sum()),
                     "scores": o.scores.pooled,
                 }
                 for o in self._in_order
             ],
-        }  # fmt: skip
+        }
 
     def _write_forecasts(self, path: Path) -> None:
         import pyarrow as pa

@@ -9,8 +9,17 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 _PACKAGES = (
-    "foretell", "torch", "gluonts", "lightning", "statsforecast", "scikit-learn", "numpy", "pandas", "duckdb", "pyarrow",
-)  # fmt: skip
+    "foretell",
+    "torch",
+    "gluonts",
+    "lightning",
+    "statsforecast",
+    "scikit-learn",
+    "numpy",
+    "pandas",
+    "duckdb",
+    "pyarrow",
+)
 
 
 def versions() -> dict[str, str]:

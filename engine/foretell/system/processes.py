@@ -20,9 +20,7 @@ def across_processes(
     that a script needs no `if __name__ == "__main__"`; they stay for the next call and end with this process.
     """
     from joblib import Parallel, delayed, parallel_config  # type: ignore[import-untyped]
-    from joblib.externals.loky.process_executor import (  # type: ignore[import-untyped]
-        TerminatedWorkerError,
-    )
+    from joblib.externals.loky.process_executor import TerminatedWorkerError  # type: ignore[import-untyped]
 
     try:
         with parallel_config(backend="loky", inner_max_num_threads=1):

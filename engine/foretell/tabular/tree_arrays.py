@@ -52,11 +52,13 @@ class Trees:
         }
         codes = np.concatenate([part.categorical for part in parts])
         return cls(
-            base=base, model=np.array([m for m, _ in grown], np.int32),
+            base=base,
+            model=np.array([m for m, _ in grown], np.int32),
             first=np.cumsum([0, *(len(part.feature) for part in parts)]),
             values=np.stack([part.values for part in parts]),
-            codes=np.where(codes, np.cumsum(codes) - 1, -1).astype(np.int32), **joined,
-        )  # fmt: skip
+            codes=np.where(codes, np.cumsum(codes) - 1, -1).astype(np.int32),
+            **joined,
+        )
 
     def predict(self, rows: Array) -> NDArray[np.float64]:
         """[B, M]: what each model says of `rows` [B, F]."""
@@ -144,10 +146,14 @@ def _splits(tree: Any) -> _Splits:
     categorical = split["is_categorical"].astype(bool)
     bits = np.asarray(tree.raw_left_cat_bitsets)[split["bitset_idx"][categorical]].astype("<u4")
     return _Splits(
-        values=values, feature=split["feature_idx"].astype(np.int32), threshold=_rounded_down(split["num_threshold"]),
-        missing_left=split["missing_go_to_left"].astype(bool), kept=np.array(kept, np.uint32), categorical=categorical,
+        values=values,
+        feature=split["feature_idx"].astype(np.int32),
+        threshold=_rounded_down(split["num_threshold"]),
+        missing_left=split["missing_go_to_left"].astype(bool),
+        kept=np.array(kept, np.uint32),
+        categorical=categorical,
         left_codes=np.unpackbits(bits.view(np.uint8).reshape(-1, 32), axis=1, bitorder="little").astype(bool),
-    )  # fmt: skip
+    )
 
 
 def _rounded_down(thresholds: NDArray[np.float64]) -> Array:

@@ -21,9 +21,8 @@ from foretell.windows.covariate_scale import Moments
 from foretell.windows.sampling import Spans, drawing_device, training_spans
 from foretell.windows.tensors import _align, _take, _tensor
 
-CLIP = (
-    5.0  # standardised covariates stay within this many deviations: one typing error must not drown the rest
-)
+# standardised covariates stay within this many deviations: one typing error must not drown the rest
+CLIP = 5.0
 
 
 class Windows:

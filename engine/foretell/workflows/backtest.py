@@ -83,21 +83,42 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     steps = window_steps(panel, task.horizon, windows=windows, stride=stride, cutoffs=cutoffs)
     stands = make_windows(panel, steps, task.horizon)
     run = Run(
-        seed=seed, device=device, devices=devices, precision=precision, threads=threads, processes=processes,
-        progress=progress, time_limit=seconds_of(time_limit, list(chosen.values())),
-    )  # fmt: skip
+        seed=seed,
+        device=device,
+        devices=devices,
+        precision=precision,
+        threads=threads,
+        processes=processes,
+        progress=progress,
+        time_limit=seconds_of(time_limit, list(chosen.values())),
+    )
     play = _Play(task, run, refit, data.fingerprint, on_step, len(chosen) * len(stands), calibrate=calibrate)
     outcomes = [outcome for label, recipe in chosen.items() for outcome in play.recipe(label, recipe, stands)]
     asked = {
-        "horizon": task.horizon, "levels": list(task.levels), "windows": len(stands), "stride": stride,
-        "origins": [window.day for window in stands], "refit": refit, "seed": seed, "device": device,
-        "devices": devices, "precision": precision, "threads": threads, "processes": processes,
-        "time_limit": run.time_limit, "calibrate": calibrate, "fingerprint": data.fingerprint,
-        "frequency": panel.frequency.alias, "season": panel.season, "items": len(panel),
-        "known": list(panel.schema.known), "past": list(panel.schema.past), "open": panel.schema.open,
+        "horizon": task.horizon,
+        "levels": list(task.levels),
+        "windows": len(stands),
+        "stride": stride,
+        "origins": [window.day for window in stands],
+        "refit": refit,
+        "seed": seed,
+        "device": device,
+        "devices": devices,
+        "precision": precision,
+        "threads": threads,
+        "processes": processes,
+        "time_limit": run.time_limit,
+        "calibrate": calibrate,
+        "fingerprint": data.fingerprint,
+        "frequency": panel.frequency.alias,
+        "season": panel.season,
+        "items": len(panel),
+        "known": list(panel.schema.known),
+        "past": list(panel.schema.past),
+        "open": panel.schema.open,
         "metadata": [*panel.schema.static_real, *panel.schema.static_cat],
         "recipes": {label: {"recipe": r.name, **settings_of(r)} for label, r in chosen.items()},
-    }  # fmt: skip
+    }
     checkup = check(data)
     report = Report(tuple(outcomes), asked, checkup.findings, checkup.tables)
     if out is not None:
@@ -109,9 +130,16 @@ class _Play:
     """Trains and forecasts, one recipe after the other, and tells how far it is."""
 
     def __init__(
-        self, task: Task, run: Run, refit: Refit, fingerprint: str, on_step: OnStep | None, total: int, *,
+        self,
+        task: Task,
+        run: Run,
+        refit: Refit,
+        fingerprint: str,
+        on_step: OnStep | None,
+        total: int,
+        *,
         calibrate: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._task, self._run, self._refit, self._fingerprint = task, run, refit, fingerprint
         self._on_step, self._done, self._total, self._calibrate = on_step, 0, total, calibrate
 
@@ -147,8 +175,12 @@ class _Play:
         outcome = Outcome.of(label, window, forecast, seconds=(trained, took), summary=summary)
         _LOG.info(
             "%s, %s: wQL %.4f; trained %.1f s, forecast %.1f s",
-            label, where, outcome.scores.pooled["wQL"], trained, took,
-        )  # fmt: skip
+            label,
+            where,
+            outcome.scores.pooled["wQL"],
+            trained,
+            took,
+        )
         return outcome
 
     def _say(self, what: str) -> None:

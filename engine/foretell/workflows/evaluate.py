@@ -56,10 +56,17 @@ def evaluate(
         for recipe in dict.fromkeys(inside.recipe.tolist()):
             outcomes.append(_outcome(recipe, inside.select(inside.recipe == recipe), window, horizon, sheet))
     asked = {
-        "title": "Evaluation", "horizon": horizon, "levels": list(sheet.levels), "windows": len(numbers),
-        "origins": list(dict.fromkeys(outcome.window.day for outcome in outcomes)), "frequency": panel.frequency.alias,
-        "season": panel.season, "items": len(panel), "open": panel.schema.open, "fingerprint": data.fingerprint,
-    }  # fmt: skip
+        "title": "Evaluation",
+        "horizon": horizon,
+        "levels": list(sheet.levels),
+        "windows": len(numbers),
+        "origins": list(dict.fromkeys(outcome.window.day for outcome in outcomes)),
+        "frequency": panel.frequency.alias,
+        "season": panel.season,
+        "items": len(panel),
+        "open": panel.schema.open,
+        "fingerprint": data.fingerprint,
+    }
     checkup = check(data)
     findings = (*found.all(), *checkup.findings)
     report = Report(tuple(outcomes), asked, findings, data_tables=checkup.tables, remarks=found.all())
@@ -87,9 +94,10 @@ def _window(number: int, rows: ForecastRows, panel: Panel, horizon: int, found: 
     if len(items) < len(panel):
         first = panel.names[np.setdiff1d(np.arange(len(panel)), items)[0]]
         found.note(
-            "items", f"window {number}: {len(items)} of the data's {len(panel)} items are forecast; {first!r} is not",
+            "items",
+            f"window {number}: {len(items)} of the data's {len(panel)} items are forecast; {first!r} is not",
             len(panel) - len(items),
-        )  # fmt: skip
+        )
     return Window.at(number, _stood(panel, items, origin), truth)
 
 

@@ -53,17 +53,29 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
     chosen = _recipe_to_train(recipe, settings, start)
     task = _task_to_train(horizon, levels, start)
     run = Run(
-        seed=seed, device=device, devices=devices, precision=precision, threads=threads, processes=processes,
-        out=None if out is None else Path(out), resume=resume, progress=progress,
+        seed=seed,
+        device=device,
+        devices=devices,
+        precision=precision,
+        threads=threads,
+        processes=processes,
+        out=None if out is None else Path(out),
+        resume=resume,
+        progress=progress,
         time_limit=seconds_of(time_limit, [chosen]),
-    )  # fmt: skip
+    )
     data = check_dataset(data)
     schema = data.schema if start is None else start.schema.extended(data.schema)
     panel = data.encode(schema, horizon=task.horizon)
     return fit_model(
-        chosen, panel, task, run, fingerprint=data.fingerprint, calibrate=calibrate,
+        chosen,
+        panel,
+        task,
+        run,
+        fingerprint=data.fingerprint,
+        calibrate=calibrate,
         start=None if start is None else start.predictor,
-    )  # fmt: skip
+    )
 
 
 def _recipe_to_train(

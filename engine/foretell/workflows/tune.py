@@ -39,9 +39,8 @@ logger = logging.getLogger(__name__)
 BEST, TRIALS, STUDY = "best.toml", "trials.csv", "study.db"
 AT_A_TIME = 8  # a trial may take that part of the time limit
 
-OnTrial = Callable[
-    [int, dict[str, Any], float | None, str], None
-]  # number, settings, score, why there is none
+# number, settings, score, why there is none
+OnTrial = Callable[[int, dict[str, Any], float | None, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +58,12 @@ class Tuning:
         changed = {key: value for key, value in settings_of(self.recipe).items() if value != default[key]}
         before = "failed" if self.defaults is None else f"{self.defaults:.4f}"
         lines = [
-            f"# wQL on held-back windows: {self.score:.4f}; where the search began: {before}", f"recipe = {json.dumps(name)}",
-            "", f"[set.{name}]", *(f"{key} = {_toml(value)}" for key, value in changed.items()),
-        ]  # fmt: skip
+            f"# wQL on held-back windows: {self.score:.4f}; where the search began: {before}",
+            f"recipe = {json.dumps(name)}",
+            "",
+            f"[set.{name}]",
+            *(f"{key} = {_toml(value)}" for key, value in changed.items()),
+        ]
         return "\n".join(lines) + "\n"
 
 
@@ -121,9 +123,15 @@ class _Tuner:
     """Tries settings until the trials or the time are used up."""
 
     def __init__(
-        self, recipe: Recipe, search: OptunaSearch, validation: Validation, task: Task, run: Run, budget: Budget,
+        self,
+        recipe: Recipe,
+        search: OptunaSearch,
+        validation: Validation,
+        task: Task,
+        run: Run,
+        budget: Budget,
         on_trial: OnTrial | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._recipe, self._search, self._validation = recipe, search, validation
         self._task, self._run, self._budget, self._on_trial = task, run, budget, on_trial
         self._rows: list[dict[str, Any]] = [

@@ -25,10 +25,17 @@ from foretell.errors import ForetellError
 from foretell.recipe.registry import make_recipe
 
 TASK = BenchmarkTask(
-    name="tiny", suite="retail", about="two shops", horizon=2, levels=(0.1, 0.5, 0.9), target="target.parquet",
-    reading={"freq": "D", "season": 2}, recipes=("seasonal_naive",), source="a paper",
+    name="tiny",
+    suite="retail",
+    about="two shops",
+    horizon=2,
+    levels=(0.1, 0.5, 0.9),
+    target="target.parquet",
+    reading={"freq": "D", "season": 2},
+    recipes=("seasonal_naive",),
+    source="a paper",
     published={"wQL": {"Seasonal Naive": 0.25, "Their Net": 0.2}},
-)  # fmt: skip
+)
 
 
 @pytest.fixture
@@ -45,9 +52,16 @@ def row(
     recipe: str, wql: float = math.nan, *, seed: int = 0, task: str = "tiny", **more: Any
 ) -> dict[str, Any]:
     return {
-        "task": task, "recipe": recipe, "seed": seed, "version": "1", "fingerprint": "0e12", "setup": "s",
-        "wQL": wql, "machine": "m", **more,
-    }  # fmt: skip
+        "task": task,
+        "recipe": recipe,
+        "seed": seed,
+        "version": "1",
+        "fingerprint": "0e12",
+        "setup": "s",
+        "wQL": wql,
+        "machine": "m",
+        **more,
+    }
 
 
 def table_of(*rows: dict[str, Any]) -> pd.DataFrame:
@@ -70,9 +84,12 @@ def test_a_recipe_can_be_measured_with_its_levels_adjusted(folder: Path) -> None
         for spoken in ("seasonal_naive:season=1", "seasonal_naive:season=1+calibrated")
     )
     report = foretell.backtest(
-        Loaded(TASK, folder=folder).data, horizon=TASK.horizon, levels=TASK.levels, calibrate=True,
+        Loaded(TASK, folder=folder).data,
+        horizon=TASK.horizon,
+        levels=TASK.levels,
+        calibrate=True,
         recipes={"naive": make_recipe("seasonal_naive", {"season": 1})},
-    )  # fmt: skip
+    )
     assert adjusted["wQL"] == pytest.approx(report.leaderboard["wQL"].iloc[0])
     assert adjusted["wQL"] != pytest.approx(plain["wQL"])
 
@@ -239,9 +256,13 @@ def test_the_geometric_mean_of_two_and_eight_is_four() -> None:
 def test_the_table_compares_with_naive_and_counts_tasks_wins_and_failures() -> None:
     other = replace(TASK, name="other", published={"wQL": {"Seasonal Naive": 1.0, "Their Net": 0.1}})
     rows = table_of(
-        row(CHECK, 0.25), row("ets", 0.125), row("mqrnn", error="ForetellError: no luck"),
-        row(CHECK, 1.0, task="other"), row("ets", 0.25, task="other"), row("mqrnn", 0.5, task="other"),
-    )  # fmt: skip
+        row(CHECK, 0.25),
+        row("ets", 0.125),
+        row("mqrnn", error="ForetellError: no luck"),
+        row(CHECK, 1.0, task="other"),
+        row("ets", 0.25, task="other"),
+        row("mqrnn", 0.5, task="other"),
+    )
     text = render(rows, {"tiny": TASK, "other": other}, {"retail": "Shops."})
     # ets: sqrt(1/2 * 1/4); below .2 on tiny, not below .1 on other
     assert "| `ets` | **0.125** | 0.25 | 0.3536 | 2 | 0 | 1 of 2 |" in text

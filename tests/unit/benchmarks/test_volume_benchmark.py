@@ -12,9 +12,14 @@ from benchmarks.accuracy.measure import Loaded
 from benchmarks.accuracy.suites import BenchmarkTask
 
 TASK = BenchmarkTask(
-    name="tiny", suite="retail", about="", horizon=2, levels=(0.1, 0.5, 0.9), target="target.parquet",
+    name="tiny",
+    suite="retail",
+    about="",
+    horizon=2,
+    levels=(0.1, 0.5, 0.9),
+    target="target.parquet",
     reading={"freq": "D", "season": 2},
-)  # fmt: skip
+)
 
 
 @pytest.fixture

@@ -21,9 +21,15 @@ from foretell.workflows.train import train
 def table(column, **items):
     """A row an item and day from 2024-01-01 on."""
     frames = [
-        pd.DataFrame({"item_id": name, "timestamp": pd.date_range("2024-01-01", periods=len(v)), column: np.array(v, float)})
+        pd.DataFrame(
+            {
+                "item_id": name,
+                "timestamp": pd.date_range("2024-01-01", periods=len(v)),
+                column: np.array(v, float),
+            }
+        )
         for name, v in items.items()
-    ]  # fmt: skip
+    ]
     return pd.concat(frames, ignore_index=True)
 
 
@@ -91,9 +97,15 @@ def test_a_horizon_of_nothing_is_refused():
 def daily(first="2024-01-01", every="D", **items):
     """As `table`, with another distance between the rows."""
     frames = [
-        pd.DataFrame({"item_id": name, "timestamp": pd.date_range(first, periods=len(v), freq=every), "target": np.array(v, float)})
+        pd.DataFrame(
+            {
+                "item_id": name,
+                "timestamp": pd.date_range(first, periods=len(v), freq=every),
+                "target": np.array(v, float),
+            }
+        )
         for name, v in items.items()
-    ]  # fmt: skip
+    ]
     return pd.concat(frames, ignore_index=True)
 
 
@@ -110,11 +122,21 @@ def test_every_item_is_looked_at_for_its_frequency():
 @pytest.mark.parametrize(
     ("asked", "every", "found"),
     [
-        ("D", "W-SUN", "W-SUN"), ("D", "2W-MON", "2W-MON"), ("D", "MS", "MS"), ("D", "QS", "QS"), ("D", "3D", "3D"),
-        ("h", "D", "D"), ("h", "W-MON", "W"), ("h", "2h", "2h"), ("15min", "h", "h"), ("B", "W-MON", "W"), ("MS", "QS", "QS"),
-        ("MS", "YS", "YS"), ("QS", "YS", "YS"),
+        ("D", "W-SUN", "W-SUN"),
+        ("D", "2W-MON", "2W-MON"),
+        ("D", "MS", "MS"),
+        ("D", "QS", "QS"),
+        ("D", "3D", "3D"),
+        ("h", "D", "D"),
+        ("h", "W-MON", "W"),
+        ("h", "2h", "2h"),
+        ("15min", "h", "h"),
+        ("B", "W-MON", "W"),
+        ("MS", "QS", "QS"),
+        ("MS", "YS", "YS"),
+        ("QS", "YS", "YS"),
     ],
-)  # fmt: skip
+)
 def test_the_frequency_of_sparser_observations_is_named(asked, every, found):
     first = "2024-01-01" if every[-3:] not in ("SUN",) else "2024-01-07"
     checkup = check(Dataset(daily(first=first, every=every, a=range(1, 13)), freq=asked))
@@ -124,9 +146,16 @@ def test_the_frequency_of_sparser_observations_is_named(asked, every, found):
 def test_sales_on_odd_days_are_no_other_frequency():
     rng = np.random.default_rng(0)
     rows = [
-        pd.DataFrame({"item_id": f"i{k}", "timestamp": pd.Timestamp("2024-01-01") + pd.to_timedelta(np.sort(rng.choice(700, 12, replace=False)), "D"), "target": 1.0 + np.arange(12)})
+        pd.DataFrame(
+            {
+                "item_id": f"i{k}",
+                "timestamp": pd.Timestamp("2024-01-01")
+                + pd.to_timedelta(np.sort(rng.choice(700, 12, replace=False)), "D"),
+                "target": 1.0 + np.arange(12),
+            }
+        )
         for k in range(50)
-    ]  # fmt: skip
+    ]
     assert "frequency" not in findings(Dataset(pd.concat(rows), freq="D"))
 
 
@@ -323,18 +352,25 @@ def test_a_check_lists_every_kind_of_fault_with_the_rows_key_and_file(spoilt):
     data = Dataset(sales, prices, items, freq="D", known=["price"], tolerant=True)
     errors = [(error.code, error.count, error.message) for error in check(data).errors]
     assert [error[:2] for error in errors] == [
-        ("no_key", 1), ("repeated_key", 1), ("bad_time", 1), ("no_key", 1), ("bad_number", 1), ("bad_time", 1),
-        ("duplicates", 1), ("infinite", 1),
-    ]  # fmt: skip
+        ("no_key", 1),
+        ("repeated_key", 1),
+        ("bad_time", 1),
+        ("no_key", 1),
+        ("bad_number", 1),
+        ("bad_time", 1),
+        ("duplicates", 1),
+        ("infinite", 1),
+    ]
     expected = [
-        "1 rows lack a part of their key (item_id), first in", "item 'a': 2 rows in the items table",
+        "1 rows lack a part of their key (item_id), first in",
+        "item 'a': 2 rows in the items table",
         "item 'a' in {sales}: 'timestamp' '2024-01-32' does not parse",
         "1 rows have no 'item_id', first at 2024-01-04 in {sales}",
         "item 'a' at 2024-01-02 in {sales}: 'target' must be a number, got 'two'",
         "item 'a' in {prices}: 'timestamp' 'soon' does not parse",
         "item 'a': 2 rows at 2024-01-03 in the target table",
         "item 'b' at 2024-01-01 in {sales}: 'target' must be a finite number",
-    ]  # fmt: skip
+    ]
     for text, (_, _, message) in zip(expected, errors, strict=True):
         assert text.format(sales=sales, prices=prices) in message
         assert "\n" not in message

@@ -9,9 +9,27 @@ from foretell.data.frequency import Frequency
 from foretell.errors import ForetellError
 
 ALIASES = [
-    "min", "15min", "h", "6h", "D", "2D", "B", "W", "W-FRI", "2W-MON", "MS", "ME", "2MS", "QS", "QS-FEB", "QE",
-    "YS", "YE", "YS-JUL", "3YS",
-]  # fmt: skip
+    "min",
+    "15min",
+    "h",
+    "6h",
+    "D",
+    "2D",
+    "B",
+    "W",
+    "W-FRI",
+    "2W-MON",
+    "MS",
+    "ME",
+    "2MS",
+    "QS",
+    "QS-FEB",
+    "QE",
+    "YS",
+    "YE",
+    "YS-JUL",
+    "3YS",
+]
 
 
 def moments(seed: int = 0) -> np.ndarray:

@@ -37,9 +37,8 @@ def test_without_a_rule_nothing_is_filled_and_gaps_are_counted():
 
 @pytest.mark.parametrize(("method", "expected"), [("mean", 7 / 3), ("median", 2), ("min", 1), ("max", 4)])
 def test_statistics_are_those_of_the_entries_before_the_gap(method, expected):
-    values, codes, _ = filled(
-        [1, 2, 4, NAN, NAN, 100], {"middle": method}
-    )  # 1, 2, 4 and never the 100 after it
+    # 1, 2, 4 and never the 100 after it
+    values, codes, _ = filled([1, 2, 4, NAN, NAN, 100], {"middle": method})
     assert values[3:5] == pytest.approx([expected, expected])
     assert codes[3:5] == [2, 2]
 

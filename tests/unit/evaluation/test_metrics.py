@@ -28,13 +28,18 @@ def panel_of(
     n, steps = len(series), int(lengths.sum())
     return Panel(
         keys=pd.DataFrame({"item_id": [f"item {i}" for i in range(n)]}),
-        start=np.zeros(n, np.int64), offsets=np.concatenate([[0], np.cumsum(lengths)]),
+        start=np.zeros(n, np.int64),
+        offsets=np.concatenate([[0], np.cumsum(lengths)]),
         origin=np.asarray(lengths if stop is None else stop, np.int64),
         target=np.concatenate([np.asarray(values, np.float32) for values in series]),
-        known=np.zeros((steps, 0), np.float32), past=np.zeros((steps, 0), np.float32),
-        static_real=np.zeros((n, 0), np.float32), static_cat=np.zeros((n, 0), np.int32), future=0,
-        schema=Schema(seasons=(season,)), **more,
-    )  # fmt: skip
+        known=np.zeros((steps, 0), np.float32),
+        past=np.zeros((steps, 0), np.float32),
+        static_real=np.zeros((n, 0), np.float32),
+        static_cat=np.zeros((n, 0), np.int32),
+        future=0,
+        schema=Schema(seasons=(season,)),
+        **more,
+    )
 
 
 def random_window(*, missing: float = 0.2, levels: tuple[float, ...] = NINE, n: int = 30, horizon: int = 7):  # type: ignore[no-untyped-def]
@@ -120,13 +125,17 @@ def test_the_whole_row_agrees_with_each_function_on_every_axis() -> None:
     assert list(scores.pooled) == metrics.score_columns(levels)
     for axis, got in ((None, scores.pooled), (1, scores.items), (0, scores.steps)):
         alone = {
-            "RMSE": metrics.rmse(actual, mean, axis=axis), "WAPE": metrics.wape(actual, mean, axis=axis),
-            "MAPE": metrics.mape(actual, mean, axis=axis), "sMAPE": metrics.smape(actual, mean, axis=axis),
+            "RMSE": metrics.rmse(actual, mean, axis=axis),
+            "WAPE": metrics.wape(actual, mean, axis=axis),
+            "MAPE": metrics.mape(actual, mean, axis=axis),
+            "sMAPE": metrics.smape(actual, mean, axis=axis),
             "MASE": metrics.mase(actual, quantiles[..., 2], scale, axis=axis),
             "wQL[0.05]": metrics.weighted_quantile_loss(actual, quantiles, levels, axis=axis)[..., 0],
             "coverage[0.95]": metrics.coverage(actual, quantiles, axis=axis)[..., 4],
-            "interval[0.9]": metrics.interval_coverage(actual, quantiles[..., 0], quantiles[..., 4], axis=axis),
-        }  # fmt: skip
+            "interval[0.9]": metrics.interval_coverage(
+                actual, quantiles[..., 0], quantiles[..., 4], axis=axis
+            ),
+        }
         for name, value in alone.items():
             np.testing.assert_allclose(got[name], value, rtol=1e-12, err_msg=f"{name}, axis {axis}")
 
@@ -148,10 +157,14 @@ def gluonts_scores(actual: Any, mean: Any, quantiles: Any, axis: int | None, sca
     data = {"label": np.ma.masked_invalid(actual), "mean": mean, "seasonal_error": scale[:, None]}
     data |= {str(level): quantiles[..., q] for q, level in enumerate(NINE)}
     wanted = {
-        "RMSE": ev.RMSE("mean"), "WAPE": ev.ND("mean"), "MAPE": ev.MAPE("mean"), "sMAPE": ev.SMAPE("mean"),
-        "MASE": ev.MASE("0.5"), "wQL": ev.MeanWeightedSumQuantileLoss(NINE),
+        "RMSE": ev.RMSE("mean"),
+        "WAPE": ev.ND("mean"),
+        "MAPE": ev.MAPE("mean"),
+        "sMAPE": ev.SMAPE("mean"),
+        "MASE": ev.MASE("0.5"),
+        "wQL": ev.MeanWeightedSumQuantileLoss(NINE),
         "wQL[0.9]": ev.WeightedSumQuantileLoss(0.9),
-    }  # fmt: skip
+    }
     return {name: metric(axis=axis).update(data).get() for name, metric in wanted.items()}
 
 

@@ -95,9 +95,10 @@ def test_where_counting_lines_would_take_long_the_row_is_said(tmp_path, monkeypa
         Dataset(tmp_path / "sales.csv", freq="D")
 
 
-@pytest.mark.parametrize(("row", "message"), [
-    ("a,2024-01-03\n", "line 30005: expected 3 columns"), ("é,2024-01-03,4\n", "line 30005: not UTF-8"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [("a,2024-01-03\n", "line 30005: expected 3 columns"), ("é,2024-01-03,4\n", "line 30005: not UTF-8")],
+)
 def test_a_broken_row_far_down_is_named_too(tmp_path, row, message):
     days = pd.date_range("1900-01-01", periods=30_000).strftime("%Y-%m-%d")
     long = HEAD + "".join(f"long,{day},1\n" for day in days) + ROWS
@@ -169,17 +170,32 @@ def test_a_column_that_is_empty_in_one_file_is_still_a_number(tmp_path):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        (("a", "2024-01-09", "many"), r"item 'a' at 2024-01-09 in .*part2.{}: 'target' must be a number, got 'many'"),
+        (
+            ("a", "2024-01-09", "many"),
+            r"item 'a' at 2024-01-09 in .*part2.{}: 'target' must be a number, got 'many'",
+        ),
         (("a", "Jan 9", "1"), r"item 'a' in .*part2.{}: 'timestamp' 'Jan 9' does not parse"),
-        (("a", "9999-12-31", "1"), r"item 'a' in .*part2.{}: 'timestamp' '9999-12-31' does not parse.*from 1678 to 2261"),
+        (
+            ("a", "9999-12-31", "1"),
+            r"item 'a' in .*part2.{}: 'timestamp' '9999-12-31' does not parse.*from 1678 to 2261",
+        ),
         (("a", None, "1"), r"item 'a' in .*part2.{}: 'timestamp' is empty"),
         ((None, "2024-01-09", "1"), r"1 rows have no 'item_id', first at 2024-01-09 in .*part2.{}"),
         (("", "2024-01-09", "1"), r"1 rows have no 'item_id', first at 2024-01-09 in .*part2.{}"),
-        (("a", "2024-01-09", "inf"), r"item 'a' at 2024-01-09 in .*part2.{}: 'target' must be a finite number"),
-        (("a", "2024-01-01", "1"), r"item 'a': 2 rows at 2024-01-01 in the target table .*part1.{0} and .*part2.{0}"),
-        (("a", "2024-01-09 12:00", "1"), r"item 'a' at 2024-01-09 12:00:00 in .*part2.{}: not on the frequency"),
+        (
+            ("a", "2024-01-09", "inf"),
+            r"item 'a' at 2024-01-09 in .*part2.{}: 'target' must be a finite number",
+        ),
+        (
+            ("a", "2024-01-01", "1"),
+            r"item 'a': 2 rows at 2024-01-01 in the target table .*part1.{0} and .*part2.{0}",
+        ),
+        (
+            ("a", "2024-01-09 12:00", "1"),
+            r"item 'a' at 2024-01-09 12:00:00 in .*part2.{}: not on the frequency",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_fault_in_one_file_of_a_glob_is_named_with_that_file(tmp_path, ending, row, message):
     names = ["item_id", "timestamp", "target"]
     good = pd.DataFrame([("a", f"2024-01-0{day}", str(day)) for day in (1, 2, 3)], columns=names)
@@ -270,8 +286,13 @@ def test_a_decimal_comma_is_read_where_it_is_asked_for(tmp_path):
     related = related.astype({"timestamp": str})
     related.to_csv(tmp_path / "related.csv", index=False, sep=";")
     panel = Dataset(
-        tmp_path / "sales.csv", tmp_path / "related.csv", tmp_path / "items.csv", freq="D", decimal=",", past=["cost"]
-    ).panel  # fmt: skip
+        tmp_path / "sales.csv",
+        tmp_path / "related.csv",
+        tmp_path / "items.csv",
+        freq="D",
+        decimal=",",
+        past=["cost"],
+    ).panel
     assert panel.names == ["1,5"]  # an id is text
     assert panel.history(0).tolist()[:2] == [1234.5, -7]
     assert panel.past[:, 0].tolist()[::2] == [1.5, 2]

@@ -197,17 +197,25 @@ def test_a_new_item_without_its_dimensions_is_left_out_and_reported():
 @pytest.mark.parametrize(
     ("related", "options", "message"),
     [
-        ({"promo": 1.0}, {"known": ["promos"]}, "known column 'promos' is in no related table. Did you mean 'promo'"),
+        (
+            {"promo": 1.0},
+            {"known": ["promos"]},
+            "known column 'promos' is in no related table. Did you mean 'promo'",
+        ),
         ({"promo": 1.0}, {"past": ["promos"]}, "past column 'promos' is in no related table"),
         ({"promo": 1.0}, {"open": "opne"}, "open column 'opne' is in no related table"),
-        ({"open": [1, 0, 2, 1, 1, 1]}, {"open": "open"}, "item 'a' at 2024-01-03: the open column 'open' must be 0 or 1, got 2"),
+        (
+            {"open": [1, 0, 2, 1, 1, 1]},
+            {"open": "open"},
+            "item 'a' at 2024-01-03: the open column 'open' must be 0 or 1, got 2",
+        ),
         ({"open": "yes"}, {"open": "open"}, "open column 'open' must be 0 or 1, but it holds text"),
         ({"price": [1, 2, np.inf, 1, 1, 1]}, {}, "item 'a' at 2024-01-03: 'price' must be a finite number"),
         ({"kind": "x"}, {"aggregation": {"kind": "sum"}}, "'sum' needs numbers, the column holds text"),
         ({"kind": "x"}, {"filling": {"kind": {"middle": "mean"}}}, "no method 'mean' there"),
         ({"price": 1.0}, {"past": ["price"], "filling": {"price": {"future": "zero"}}}, "no place 'future'"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_with_a_related_table_is_said_in_one_message(related, options, message):
     with pytest.raises(ForetellError, match=message):
         Dataset(sales(), table(["a", "b"], 3, **related), freq="D", **options)

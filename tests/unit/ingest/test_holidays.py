@@ -46,8 +46,12 @@ def test_a_day_is_a_holiday_before_one_or_after_one():
 
 def test_more_days_have_a_column_each():
     assert holiday_columns(("DE",), 2) == (
-        "holiday DE", "1 day before holiday DE", "2 days before holiday DE", "1 day after holiday DE", "2 days after holiday DE",
-    )  # fmt: skip
+        "holiday DE",
+        "1 day before holiday DE",
+        "2 days before holiday DE",
+        "1 day after holiday DE",
+        "2 days after holiday DE",
+    )
     assert holiday_columns(("DE", "AT"), 0) == ("holiday DE", "holiday AT")
     christmas = values("DE", "D", "2023-12-22", "2023-12-29", days=2)
     assert christmas["2 days before holiday DE"].tolist() == [0, 1, 0, 0, 0, 0, 0, 0]
@@ -76,9 +80,8 @@ def test_a_longer_step_has_the_sum_over_its_days(freq, first, last, holidays):
 
 
 def test_a_monday_holiday_counts_before_it_in_the_week_before():
-    weeks = values(
-        "GB", "W-MON", "2023-08-14", "2023-08-28"
-    )  # 28 August 2023 was a Monday, and a bank holiday in parts
+    # 28 August 2023 was a Monday, and a bank holiday in parts
+    weeks = values("GB", "W-MON", "2023-08-14", "2023-08-28")
     england = values("GB-ENG", "W-MON", "2023-08-14", "2023-08-28")
     assert england["1 day before holiday GB-ENG"].tolist() == [0, 1, 0]
     assert weeks["holiday GB"].tolist() == [0, 0, 0]
@@ -92,9 +95,19 @@ def test_business_days_are_counted_without_the_weekend():
 
 @pytest.mark.parametrize(
     ("name", "code"),
-    [("DE", "DE"), ("de", "DE"), ("DEU", "DE"), ("Germany", "DE"), ("DE-BY", "DE-BY"), ("de-by", "DE-BY"), ("DE-Bayern", "DE-BY"),
-     ("United States", "US"), ("GB-ENG", "GB-ENG"), ("Guinea-Bissau", "GW")],
-)  # fmt: skip
+    [
+        ("DE", "DE"),
+        ("de", "DE"),
+        ("DEU", "DE"),
+        ("Germany", "DE"),
+        ("DE-BY", "DE-BY"),
+        ("de-by", "DE-BY"),
+        ("DE-Bayern", "DE-BY"),
+        ("United States", "US"),
+        ("GB-ENG", "GB-ENG"),
+        ("Guinea-Bissau", "GW"),
+    ],
+)
 def test_a_country_may_be_spelt_in_several_ways(name, code):
     assert country_code(name) == code
 

@@ -208,7 +208,11 @@ def bad(column, row, value):
 @pytest.mark.parametrize(
     ("frame", "options", "message"),
     [
-        (sales().drop(columns="timestamp"), {}, "has no column 'timestamp'. It has: item_id, target. Name the right one with timestamp="),
+        (
+            sales().drop(columns="timestamp"),
+            {},
+            "has no column 'timestamp'. It has: item_id, target. Name the right one with timestamp=",
+        ),
         (sales().drop(columns="target"), {}, "has no column 'target'.*target_column="),
         (sales(), {"item_id": "item_di"}, "no column 'item_di'. Did you mean 'item_id'"),
         (sales(), {"dimensions": ["store"]}, "no column 'store'"),
@@ -218,17 +222,33 @@ def bad(column, row, value):
         (bad("target", 2, "many"), {}, "item 'a' at 2024-01-03: 'target' must be a number, got 'many'"),
         (bad("target", 4, np.inf), {}, "item 'a' at 2024-01-02: 'target' must be a finite number.*got inf"),
         (bad("target", 0, -1e39), {}, "item 'b' at 2024-01-03: 'target' must be a finite number.*got -1e"),
-        (pd.concat([sales(), sales().iloc[[2]]]), {}, "item 'a': 2 rows at 2024-01-03 in the target table.*aggregation="),
+        (
+            pd.concat([sales(), sales().iloc[[2]]]),
+            {},
+            "item 'a': 2 rows at 2024-01-03 in the target table.*aggregation=",
+        ),
         (sales(target=[NAN] * 5), {}, "no observed value"),
         (sales(target=[None] * 5), {}, "no observed value"),
         (sales().iloc[:0], {}, "the target table has no rows"),
         (sales(), {"strict": True, "freq": "MS"}, "item 'a' at 2024-01-02: not on the frequency 'MS'"),
         (sales(), {"freq": "fortnight"}, "frequency must be one of"),
-        (sales(), {"freq": "1"}, "freq '1' means integer time, but 'timestamp' of the target table holds dates"),
-        (sales(timestamp=[1, 2, 3, 4, 5]), {}, "holds numbers, expected dates. For integer time give freq='1'"),
+        (
+            sales(),
+            {"freq": "1"},
+            "freq '1' means integer time, but 'timestamp' of the target table holds dates",
+        ),
+        (
+            sales(timestamp=[1, 2, 3, 4, 5]),
+            {},
+            "holds numbers, expected dates. For integer time give freq='1'",
+        ),
         (sales(target=sales()["timestamp"]), {}, "must hold numbers"),
         (sales(target=sales()["timestamp"] - pd.Timestamp("2024-01-01")), {}, "must hold numbers"),
-        (sales(timestamp=[1, 2, 3.5, 4, 5]), {"freq": "1"}, "item 'a': 'timestamp' '3.5' does not parse.*a whole number"),
+        (
+            sales(timestamp=[1, 2, 3.5, 4, 5]),
+            {"freq": "1"},
+            "item 'a': 'timestamp' '3.5' does not parse.*a whole number",
+        ),
         (sales(), {"ends": "never"}, "ends must be 'last' or 'own', got 'never'"),
         (sales(), {"season": 0}, "season must be a whole number"),
         (sales(), {"aggregation": {"target": "sun"}}, "no method 'sun'. Did you mean 'sum'"),
@@ -242,7 +262,7 @@ def bad(column, row, value):
         (sales(), {"open": "a", "past": ["a"]}, "must be known ahead"),
         ([1, 2], {}, "must be a pandas, polars or Arrow table, a path, a glob or foretell.Sql, got list"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_with_a_target_is_said_in_one_message(frame, options, message):
     with pytest.raises(ForetellError, match=message):
         Dataset(frame, **({"freq": "D"} | options))

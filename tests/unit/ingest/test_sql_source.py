@@ -47,9 +47,12 @@ def frame(rows=ROWS):
 
 def test_three_queries_give_the_panel_of_the_three_tables(shop):
     data = Dataset(
-        Sql("SELECT * FROM sales; ", shop), Sql("SELECT * FROM prices -- all", shop),
-        Sql("WITH p AS (SELECT * FROM products) SELECT * FROM p", shop), freq="D", past=["price"],
-    )  # fmt: skip
+        Sql("SELECT * FROM sales; ", shop),
+        Sql("SELECT * FROM prices -- all", shop),
+        Sql("WITH p AS (SELECT * FROM products) SELECT * FROM p", shop),
+        freq="D",
+        past=["price"],
+    )
     prices = frame().drop(columns="target").assign(price=1.5)
     items = pd.DataFrame({"item_id": [1, 2], "family": ["bag", "mug"]})
     assert data.fingerprint == Dataset(frame(), prices, items, freq="D", past=["price"]).fingerprint
@@ -87,12 +90,18 @@ def test_a_column_may_begin_with_gaps_or_whole_numbers_for_long(shop):
         ("SELECT 1) AS q; DROP TABLE sales; --", "has no column .item_id."),
         ("SELECT * FROM salez", "shop.db: no such table: salez"),
         ("SELECT nope FROM sales", "shop.db: no such column: nope"),
-        ("SELECT item_id, timestamp FROM sales", r"the target table \(shop.db\) has no column 'target'. It has: item_id"),
+        (
+            "SELECT item_id, timestamp FROM sales",
+            r"the target table \(shop.db\) has no column 'target'. It has: item_id",
+        ),
         ("SELECT * FROM sales WHERE false", r"target table \(shop.db\): the query found no rows"),
         ("SELECT 'a' AS item_id, '2024-01-01' AS timestamp, x'00' AS target", "must hold numbers"),
-        ("SELECT 'a' AS item_id, '2024-01-01' AS timestamp, 'x1' AS target", "item 'a' at 2024-01-01: 'target' must be"),
+        (
+            "SELECT 'a' AS item_id, '2024-01-01' AS timestamp, 'x1' AS target",
+            "item 'a' at 2024-01-01: 'target' must be",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_a_query_does_wrong_is_said_and_nothing_is_written(shop, query, message):
     with pytest.raises(ForetellError, match=message):
         Dataset(Sql(query, shop), freq="D")
@@ -133,9 +142,22 @@ def test_a_missing_driver_is_named_with_its_extra(shop, monkeypatch):
 
 def test_the_command_line_takes_queries_in_place_of_files(shop):
     words = (
-        "backtest", "--sql", "SELECT * FROM sales", "--related-sql", "SELECT * FROM prices", "--items-sql",
-        "SELECT * FROM products", "--database", shop, "--freq", "D", "--horizon", "7", "--recipe", "seasonal_naive",
-    )  # fmt: skip
+        "backtest",
+        "--sql",
+        "SELECT * FROM sales",
+        "--related-sql",
+        "SELECT * FROM prices",
+        "--items-sql",
+        "SELECT * FROM products",
+        "--database",
+        shop,
+        "--freq",
+        "D",
+        "--horizon",
+        "7",
+        "--recipe",
+        "seasonal_naive",
+    )
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
     assert "past only: price" in result.stderr
@@ -170,13 +192,23 @@ def test_a_table_given_twice_or_by_half_is_refused(shop, words, message):
 @pytest.mark.parametrize(
     ("config", "words", "taken"),
     [
-        (["sql", "items_sql"], ("sales.csv",), "SALES of the command line is taken; --sql in options.toml is not used"),
-        (["sales", "items_sql"], ("--sql", "SELECT * FROM sales WHERE item_id = 1"),
-         "--sql of the command line is taken; SALES in options.toml is not used"),
-        (["sql", "items_sql"], ("--items", "items.csv"),
-         "--items of the command line is taken; --items-sql in options.toml is not used"),
+        (
+            ["sql", "items_sql"],
+            ("sales.csv",),
+            "SALES of the command line is taken; --sql in options.toml is not used",
+        ),
+        (
+            ["sales", "items_sql"],
+            ("--sql", "SELECT * FROM sales WHERE item_id = 1"),
+            "--sql of the command line is taken; SALES in options.toml is not used",
+        ),
+        (
+            ["sql", "items_sql"],
+            ("--items", "items.csv"),
+            "--items of the command line is taken; --items-sql in options.toml is not used",
+        ),
     ],
-)  # fmt: skip
+)
 def test_of_a_table_given_in_the_file_of_options_and_otherwise_the_command_line_wins(
     shop, config, words, taken
 ):
@@ -222,9 +254,20 @@ def server():
             shutil.chown(folder, user)
         data, port = f"{folder}/data", _free_port()
         make = [
-            programs[-1].with_name("initdb"), "-D", data, "-U", "shop", "-A", "scram-sha-256", "--pwfile",
-            f"{folder}/password", "--no-sync", "-E", "UTF8", "--locale=C",
-        ]  # fmt: skip
+            programs[-1].with_name("initdb"),
+            "-D",
+            data,
+            "-U",
+            "shop",
+            "-A",
+            "scram-sha-256",
+            "--pwfile",
+            f"{folder}/password",
+            "--no-sync",
+            "-E",
+            "UTF8",
+            "--locale=C",
+        ]
         subprocess.run(make, cwd=folder, **as_user)
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
         subprocess.run(
@@ -311,9 +354,21 @@ def test_the_command_line_reads_a_timestamptz_in_its_timezone(warehouse, tmp_pat
         ("WITH d AS (DELETE FROM sales RETURNING *) SELECT * FROM d", (), "data-modifying|read-only"),
         ("SELECT 1; DROP TABLE sales", (), "syntax error"),
         ("SELECT item_id FROM sales WHERE target > 999", (), "the query found no rows"),
-        ("SELECT item_id, timestamp, paid AS target FROM sales", (), "is MONEY. Cast it in the query: target::numeric"),
-        ("SELECT 'a' AS item_id, 'infinity'::timestamp AS timestamp, 1 AS target", (), "item 'a': 'timestamp'"),
-        ("SELECT 'a' AS item_id, now() AS timestamp, 1 / (i - 3) AS target FROM generate_series(1, 9) i", (), "division by zero"),
+        (
+            "SELECT item_id, timestamp, paid AS target FROM sales",
+            (),
+            "is MONEY. Cast it in the query: target::numeric",
+        ),
+        (
+            "SELECT 'a' AS item_id, 'infinity'::timestamp AS timestamp, 1 AS target",
+            (),
+            "item 'a': 'timestamp'",
+        ),
+        (
+            "SELECT 'a' AS item_id, now() AS timestamp, 1 / (i - 3) AS target FROM generate_series(1, 9) i",
+            (),
+            "division by zero",
+        ),
         ("SELECT 1", ("/postgres", "/nodb"), 'database "nodb" does not exist'),
         ("SELECT 1", ("s3cret", "guess"), "authentication failed"),
         ("SELECT 1", (":[0-9]+/", ":1/"), "127.0.0.1:1/postgres: .*[Cc]onnection refused"),
@@ -321,7 +376,7 @@ def test_the_command_line_reads_a_timestamptz_in_its_timezone(warehouse, tmp_pat
         ("SELECT 1", ("$", "?password=s3cret%zz&port=x"), "invalid"),
         ("SELECT 1", (quote(PASSWORD, safe=""), f"{PASSWORD}%zz@"), "authentication failed"),
     ],
-)  # fmt: skip
+)
 def test_what_postgresql_refuses_is_said_without_the_password(warehouse, query, change, message):
     database = re.sub(*change, warehouse) if change else warehouse
     with pytest.raises(ForetellError, match=message) as caught:

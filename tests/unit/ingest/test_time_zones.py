@@ -38,9 +38,11 @@ SOURCES = {
     "arrow": lambda frame, _: pa.Table.from_pandas(frame, preserve_index=False),
     "parquet": lambda frame, path: parquet(path, frame),
     "csv, offsets": lambda frame, path: csv(path, frame),
-    "csv, offsets without a colon": lambda frame, path: csv(path, frame, lambda s: s.strftime("%Y-%m-%d %H:%M%z")),
+    "csv, offsets without a colon": lambda frame, path: csv(
+        path, frame, lambda s: s.strftime("%Y-%m-%d %H:%M%z")
+    ),
     "csv, java": lambda frame, path: csv(path, frame, lambda s: s.isoformat() + "[Europe/Berlin]"),
-}  # fmt: skip
+}
 
 
 def clock(data):
@@ -105,9 +107,8 @@ def test_a_zone_that_is_asked_for_counts_for_times_stored_in_utc(source, tmp_pat
 
 
 def test_days_stored_in_utc_are_the_days_of_the_zone_asked_for():
-    midnights = pd.date_range("2024-03-29", periods=4, tz=BERLIN).tz_convert(
-        "UTC"
-    )  # 23:00, then 22:00 of the day before
+    # 23:00, then 22:00 of the day before
+    midnights = pd.date_range("2024-03-29", periods=4, tz=BERLIN).tz_convert("UTC")
     sold = pd.DataFrame({"item_id": "a", "timestamp": midnights, "target": [1.0, 2, 3, 4]})
     panel = Dataset(sold, freq="D", timezone=BERLIN).panel
     assert str(panel.frequency.timestamps(panel.start)[0])[:10] == "2024-03-29"

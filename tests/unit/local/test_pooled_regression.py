@@ -37,10 +37,8 @@ def promo_effect(panel: Panel, pooled: Pooled) -> np.ndarray:
         known[:, -HORIZON:, 0] = value
         part = pooled.explain(replace(panel, known=known.reshape(-1, 2)), EVERY, HORIZON)
         made.append(part.scale[:, None] * part.ahead)
-    change, is_open = (
-        made[1] - made[0],
-        ~panel.closed(HORIZON),
-    )  # the regression knows nothing of closed weekdays
+    # the regression knows nothing of closed weekdays
+    change, is_open = (made[1] - made[0], ~panel.closed(HORIZON))
     return np.asarray((change * is_open).sum(1) / is_open.sum(1))
 
 

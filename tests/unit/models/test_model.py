@@ -31,12 +31,17 @@ def panel_of(*histories: Sequence[float], **changes: Any) -> Panel:
     lengths = np.array([len(history) for history in histories])
     panel = Panel(
         keys=pd.DataFrame({"item_id": [f"shoe-{i}" for i in range(len(histories))]}),
-        start=100 - lengths, offsets=np.concatenate([[0], np.cumsum(lengths)]), origin=np.full(len(histories), 100),
+        start=100 - lengths,
+        offsets=np.concatenate([[0], np.cumsum(lengths)]),
+        origin=np.full(len(histories), 100),
         target=np.concatenate([np.asarray(h, np.float32) for h in histories]),
-        known=np.zeros((lengths.sum(), 0), np.float32), past=np.zeros((lengths.sum(), 0), np.float32),
-        static_real=np.zeros((len(histories), 0), np.float32), static_cat=np.zeros((len(histories), 0), np.int32),
-        future=0, schema=Schema(),
-    )  # fmt: skip
+        known=np.zeros((lengths.sum(), 0), np.float32),
+        past=np.zeros((lengths.sum(), 0), np.float32),
+        static_real=np.zeros((len(histories), 0), np.float32),
+        static_cat=np.zeros((len(histories), 0), np.int32),
+        future=0,
+        schema=Schema(),
+    )
     return replace(panel, **changes)
 
 

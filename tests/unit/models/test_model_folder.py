@@ -166,9 +166,14 @@ def test_arrays_of_every_kind_come_back_as_they_were() -> None:
     from safetensors.numpy import load as unpack
 
     arrays = {
-        "0-d": np.array(2.5), "empty": np.zeros((0, 3)), "flags": np.array([True, False]), "i8": np.array([-1], "i1"),
-        "big": np.arange(3, dtype=">i8"), "view": np.arange(6.0).reshape(2, 3).T, "half": np.array([1.5], np.float16),
-    }  # fmt: skip
+        "0-d": np.array(2.5),
+        "empty": np.zeros((0, 3)),
+        "flags": np.array([True, False]),
+        "i8": np.array([-1], "i1"),
+        "big": np.arange(3, dtype=">i8"),
+        "view": np.arange(6.0).reshape(2, 3).T,
+        "half": np.array([1.5], np.float16),
+    }
     back = unpack(_pack("toy", arrays))
     for name, array in arrays.items():
         np.testing.assert_array_equal(back[name], array)

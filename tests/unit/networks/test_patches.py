@@ -63,8 +63,10 @@ def test_a_shared_calendar_changes_no_forecast(name: str, monkeypatch: pytest.Mo
     for method in ("marked", "through"):
         original = getattr(Patches, method)
         monkeypatch.setattr(
-            Patches, method, lambda read, *given, original=original: used.append(read.alike) or original(read, *given)
-        )  # fmt: skip
+            Patches,
+            method,
+            lambda read, *given, original=original: used.append(read.alike) or original(read, *given),
+        )
     together = fitted.predict(panel)
     assert used == [True]
     # one item begins a step later: no row is shared any more

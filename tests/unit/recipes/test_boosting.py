@@ -27,7 +27,7 @@ from foretell_recipes.boosting import (
     _ranks,
     _Table,
     between_levels,
-)  # fmt: skip
+)
 from panels import END, daily, weekly_sales
 
 TASK = Task(6)
@@ -182,9 +182,8 @@ def test_a_panel_without_two_steps_to_learn_from_is_refused() -> None:
 def test_a_time_limit_takes_fewer_rows() -> None:
     features = np.random.default_rng(0).normal(size=(3 * PILOT, 2)).astype(np.float32)
     target = features[:, 0].astype(float)
-    clock = iter(
-        [0.0, 10.0, 11.0, 11.0]
-    )  # begun, the first model begun and grown in one second, what is left then
+    # begun, the first model begun and grown in one second, what is left then
+    clock = iter([0.0, 10.0, 11.0, 11.0])
     budget = Budget(30.0, clock=lambda: next(clock))
     # eight models of PILOT rows would take 8 s; up to 90 % of 30 s there are 16: twice as many rows
     assert _affordable(Boosting(max_steps=2), features, target, 0, budget) == 2 * PILOT

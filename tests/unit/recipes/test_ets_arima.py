@@ -28,10 +28,7 @@ BOTH = pytest.mark.parametrize("build", [ETS, Arima])
     ("build", "theirs"),
     [
         (ETS, AutoETS(season_length=7)),
-        (
-            Arima,
-            AutoARIMA(season_length=7, approximation=True, max_p=2, max_q=2, max_P=1, max_Q=1),
-        ),
+        (Arima, AutoARIMA(season_length=7, approximation=True, max_p=2, max_q=2, max_P=1, max_Q=1)),
     ],
 )
 def test_without_covariates_it_is_statsforecast_s_model(build: Callable[..., Recipe], theirs: object) -> None:

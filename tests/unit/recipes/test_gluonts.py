@@ -121,7 +121,9 @@ def test_items_without_an_observation_are_forecast_from_their_statics_and_counte
     assert forecast.fallbacks.tolist() == [False] * 4 + [True] * 2
     guess = fitted.scale.predict(panel)[4]
     # the 0.9 quantile of a normal distribution lies 1.2816 deviations above its mean
-    np.testing.assert_allclose(forecast.quantiles[4, 0], guess[0] + guess[1] * np.array([-1.2816, 0, 1.2816]), rtol=1e-4)  # fmt: skip
+    np.testing.assert_allclose(
+        forecast.quantiles[4, 0], guess[0] + guess[1] * np.array([-1.2816, 0, 1.2816]), rtol=1e-4
+    )
     np.testing.assert_allclose(forecast.mean[4], guess[0])
 
 

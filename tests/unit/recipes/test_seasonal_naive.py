@@ -86,11 +86,18 @@ def test_on_m4_hourly_it_scores_what_is_published(real_data: Path) -> None:
     names, lengths = np.unique(train["item_id"], return_counts=True)
     n = len(names)
     panel = Panel(
-        keys=pd.DataFrame({"item_id": names}), start=-lengths, offsets=np.concatenate([[0], np.cumsum(lengths)]),
-        origin=np.zeros(n, np.int64), target=train["target"].to_numpy(np.float32), known=np.zeros((lengths.sum(), 0)),
-        past=np.zeros((lengths.sum(), 0)), static_real=np.zeros((n, 0)), static_cat=np.zeros((n, 0), np.int32), future=0,
+        keys=pd.DataFrame({"item_id": names}),
+        start=-lengths,
+        offsets=np.concatenate([[0], np.cumsum(lengths)]),
+        origin=np.zeros(n, np.int64),
+        target=train["target"].to_numpy(np.float32),
+        known=np.zeros((lengths.sum(), 0)),
+        past=np.zeros((lengths.sum(), 0)),
+        static_real=np.zeros((n, 0)),
+        static_cat=np.zeros((n, 0), np.int32),
+        future=0,
         schema=Schema(frequency=Frequency("step"), seasons=(24,)),
-    )  # fmt: skip
+    )
     actual = test["target"].to_numpy(float).reshape(n, 48)
     forecast = SeasonalNaive(intervals="none").fit(panel, Task(48, NINE), Run()).predict(panel)
     assert weighted_quantile_loss(actual, forecast.quantiles, NINE).mean() == pytest.approx(0.0483, abs=5e-5)

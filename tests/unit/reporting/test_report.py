@@ -56,8 +56,17 @@ def test_the_saved_tables_read_back_as_the_report_has_them(report: Report, saved
 def test_forecasts_have_the_columns_of_the_design_and_a_row_a_step(report: Report) -> None:
     frame = report.forecasts
     assert list(frame) == [
-        "recipe", "window", "origin", "item_id", "timestamp", "actual", "mean", "p10", "p50", "p90",
-    ]  # fmt: skip
+        "recipe",
+        "window",
+        "origin",
+        "item_id",
+        "timestamp",
+        "actual",
+        "mean",
+        "p10",
+        "p50",
+        "p90",
+    ]
     assert len(frame) == 2 * 2 * 3 * 2  # recipes, windows, items, steps
     row = frame[(frame["recipe"] == "far") & (frame["window"] == 2) & (frame["item_id"] == "a")].iloc[1]
     assert (row["actual"], row["mean"], row["p90"]) == (12.0, 15.0, np.float32(15.9))
@@ -79,8 +88,11 @@ def test_run_json_says_what_was_run_on_what_and_how_it_went(saved: Path) -> None
     assert re.fullmatch(r"[0-9a-f]{64}", settings["fingerprint"])
     assert {"python", "foretell", "numpy"} <= set(run["versions"])
     assert [(w["recipe"], w["window"], w["items"]) for w in run["windows"]] == [
-        ("near", 1, 3), ("near", 2, 3), ("far", 1, 3), ("far", 2, 3),
-    ]  # fmt: skip
+        ("near", 1, 3),
+        ("near", 2, 3),
+        ("far", 1, 3),
+        ("far", 2, 3),
+    ]
 
 
 def test_a_score_that_is_not_defined_is_null_in_json_and_a_dash_on_the_page(tmp_path: Path) -> None:
@@ -133,9 +145,18 @@ def test_the_page_is_whole_and_loads_nothing(html: str) -> None:
     outline.feed(html)
     assert outline.open == []
     assert outline.headings == [
-        "Backtest", "Leaderboard", "By level", "By window", "Forecasts", "Forecast errors", "Calibration",
-        "Error by step ahead", "What was found in the data", "Settings", "What the scores mean",
-    ]  # fmt: skip
+        "Backtest",
+        "Leaderboard",
+        "By level",
+        "By window",
+        "Forecasts",
+        "Forecast errors",
+        "Calibration",
+        "Error by step ahead",
+        "What was found in the data",
+        "Settings",
+        "What the scores mean",
+    ]
     assert html.count("<figure") == 6  # three items, errors, calibration, steps
     assert all(link.startswith("#") for link in outline.links)
     assert "<script" not in html

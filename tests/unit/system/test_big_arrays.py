@@ -107,9 +107,12 @@ def test_a_panel_whose_grids_are_files_equals_the_one_in_memory(monkeypatch):
     related = related.drop_duplicates(["region", "timestamp"])
     items = pd.DataFrame({"item_id": list("abcdef"), "region": list("xxyyzz")})
     options = {
-        "freq": "D", "known": ["price"], "past": ["mood"], "aggregation": {"target": "sum"},
+        "freq": "D",
+        "known": ["price"],
+        "past": ["mood"],
+        "aggregation": {"target": "sum"},
         "filling": {"target": {"middle": "mean"}, "mood": {"middle": "previous"}},
-    }  # fmt: skip
+    }
     plain = Dataset(rows, related, items, **options)
     earlier = plain.panel.until(20)
     monkeypatch.setattr(grids, "SHARE", 1 << 60)

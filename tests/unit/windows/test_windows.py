@@ -19,12 +19,8 @@ def test_gathered_targets_equal_a_plain_loop() -> None:
     for item, series in enumerate([{-4: 1, -2: None}, {-8: 5, -7: 6, -6: 7, -5: 8, -4: 9, -3: 10}]):
         want = [series.get(step - 9) for step in range(10)]
         if item == 0:
-            want[5:9] = [
-                1,
-                None,
-                None,
-                None,
-            ]  # the second step was never observed, the last two lie beyond the origin
+            # the second step was never observed, the last two lie beyond the origin
+            want[5:9] = [1, None, None, None]
         assert observed[item].tolist() == [value is not None for value in want]
         assert values[item].tolist() == [value or 0 for value in want]
 

@@ -36,10 +36,24 @@ def test_the_leaderboard_has_the_columns_of_the_design_and_the_best_first() -> N
         levels=[0.1, 0.9],
     )
     assert list(report.leaderboard) == [
-        "recipe", "wQL", "wQL[0.1]", "wQL[0.5]", "wQL[0.9]", "RMSE", "WAPE", "MAPE", "sMAPE", "MASE",
-        "coverage[0.1]", "coverage[0.5]", "coverage[0.9]", "interval[0.8]",
-        "fit_seconds", "predict_seconds", "fallbacks",
-    ]  # fmt: skip
+        "recipe",
+        "wQL",
+        "wQL[0.1]",
+        "wQL[0.5]",
+        "wQL[0.9]",
+        "RMSE",
+        "WAPE",
+        "MAPE",
+        "sMAPE",
+        "MASE",
+        "coverage[0.1]",
+        "coverage[0.5]",
+        "coverage[0.9]",
+        "interval[0.8]",
+        "fit_seconds",
+        "predict_seconds",
+        "fallbacks",
+    ]
     assert list(report.leaderboard["recipe"]) == ["near", "far"]
     assert (report.leaderboard[["fit_seconds", "predict_seconds"]] > 0).all(axis=None)
 
@@ -202,9 +216,12 @@ def test_a_failing_recipe_is_named_with_its_window_and_the_cause_is_kept() -> No
 def test_progress_is_told_step_by_step() -> None:
     told: list[tuple[str, int, int]] = []
     backtest(
-        dataset(a=RISING), horizon=2, windows=2, recipes=[Last()],
+        dataset(a=RISING),
+        horizon=2,
+        windows=2,
+        recipes=[Last()],
         on_step=lambda what, done, total: told.append((what, done, total)),
-    )  # fmt: skip
+    )
     assert [(done, total) for _, done, total in told] == [(0, 2), (0, 2), (1, 2), (2, 2)]
     assert told[0][0] == "last: training, window 1 of 2 (origin 2024-01-09)"
 

@@ -23,8 +23,11 @@ def table(**columns: object) -> pd.DataFrame:
     plain = {
         "item_id": ["a", "a", "b", "b"],
         "timestamp": ["2024-01-11", "2024-01-12"] * 2,
-        "mean": [10.0, 10.0, 10.0, 10.0], "p10": [9.0] * 4, "p50": [11.0] * 4, "p90": [13.0] * 4,
-    }  # fmt: skip
+        "mean": [10.0, 10.0, 10.0, 10.0],
+        "p10": [9.0] * 4,
+        "p50": [11.0] * 4,
+        "p90": [13.0] * 4,
+    }
     return pd.DataFrame({name: value for name, value in (plain | columns).items() if value is not None})
 
 

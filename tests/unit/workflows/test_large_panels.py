@@ -59,11 +59,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     known = np.random.default_rng(1).uniform(1, 2, (ITEMS * (STEPS + FUTURE), 1)).astype(np.float32)
     big = Panel(
         keys=pd.DataFrame({"item_id": [f"item-{i:04d}" for i in range(ITEMS)]}),
-        start=np.full(ITEMS, 20_000 - STEPS), offsets=np.arange(ITEMS + 1) * STEPS, origin=np.full(ITEMS, 20_000),
-        target=target, known=known, past=np.zeros((ITEMS * STEPS, 0), np.float32),
-        static_real=np.zeros((ITEMS, 0), np.float32), static_cat=np.zeros((ITEMS, 0), np.int32), future=FUTURE,
+        start=np.full(ITEMS, 20_000 - STEPS),
+        offsets=np.arange(ITEMS + 1) * STEPS,
+        origin=np.full(ITEMS, 20_000),
+        target=target,
+        known=known,
+        past=np.zeros((ITEMS * STEPS, 0), np.float32),
+        static_real=np.zeros((ITEMS, 0), np.float32),
+        static_cat=np.zeros((ITEMS, 0), np.int32),
+        future=FUTURE,
         schema=Schema(frequency=Frequency("D"), seasons=(7,), known=("price",), roles={"price": "known"}),
-    )  # fmt: skip
+    )
     names = Names({"item_id": "item_id"}, "timestamp", "target")
     write_panel(Saved(big, names, (), {"target": ITEMS * STEPS}, "abc"), place)
     return place
@@ -150,9 +156,13 @@ def test_a_backtest_in_pieces_and_files_has_the_same_numbers(
     data = Dataset(sales(**series), freq="D", season=1)
     one = scored(data, tmp_path / "one")
     for module, name, value in (
-        (model, "ITEMS_AT_A_TIME", 2), (grids, "SHARE", 1 << 60), (report, "_ROWS", 3), (panel, "_COPIED", 4),
-        (plots, "_CELLS", 7), (metrics, "_BLOCK", 1 << 16),
-    ):  # fmt: skip
+        (model, "ITEMS_AT_A_TIME", 2),
+        (grids, "SHARE", 1 << 60),
+        (report, "_ROWS", 3),
+        (panel, "_COPIED", 4),
+        (plots, "_CELLS", 7),
+        (metrics, "_BLOCK", 1 << 16),
+    ):
         monkeypatch.setattr(module, name, value)
     other = scored(data, tmp_path / "other")
     assert isinstance(other.outcomes[0].forecast.quantiles.base, np.memmap)
@@ -247,7 +257,9 @@ def test_observed_and_zero_steps_are_counted_before_the_origin_alone() -> None:
 
 def test_many_items_are_found_as_a_search_one_by_one_finds_them() -> None:
     rng = np.random.default_rng(5)
-    keys = pd.DataFrame({"item_id": rng.integers(0, 40, 200).astype(str), "store": rng.integers(0, 9, 200).astype(str)}).drop_duplicates(ignore_index=True)  # fmt: skip
+    keys = pd.DataFrame(
+        {"item_id": rng.integers(0, 40, 200).astype(str), "store": rng.integers(0, 9, 200).astype(str)}
+    ).drop_duplicates(ignore_index=True)
     rows = keys.to_numpy().tolist()
     asked: list[Any] = [tuple(row) if k % 3 else row[0] for k, row in enumerate(rows[::-1])]
     expected: list[int] = []

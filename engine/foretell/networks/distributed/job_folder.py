@@ -21,8 +21,17 @@ from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.protocols import Recipe, State
 
 _ARRAYS = (
-    "start", "offsets", "origin", "target", "known", "past", "static_real", "static_cat", "filled", "past_filled",
-)  # fmt: skip
+    "start",
+    "offsets",
+    "origin",
+    "target",
+    "known",
+    "past",
+    "static_real",
+    "static_cat",
+    "filled",
+    "past_filled",
+)
 _PLAIN = {f.name for f in fields(Panel)} - {*_ARRAYS, "keys", "schema"}
 
 

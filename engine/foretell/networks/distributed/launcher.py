@@ -127,9 +127,7 @@ def device_of(run: Run, rank: int) -> str:
 def _job(kind: str, recipe: NeuralRecipe, panel: Panel, task: Task, run: Run, **more: Any) -> Iterator[Path]:
     """A folder, for the time being, that says what there is to do."""
     device_of(run, 0)
-    said = {
-        "kind": kind, "recipe": recipe_to_json(recipe), "task": asdict(task), "run": asdict(run), **more,
-    }  # fmt: skip
+    said = {"kind": kind, "recipe": recipe_to_json(recipe), "task": asdict(task), "run": asdict(run), **more}
     with tempfile.TemporaryDirectory(prefix="foretell-") as name:
         folder = Path(name)
         write_panel(panel, folder / PANEL)
