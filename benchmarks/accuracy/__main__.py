@@ -16,11 +16,11 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from benchmarks.accuracy.data_files import NoData
 from benchmarks.accuracy.measure import CHECK, Loaded, Row, identity, measure
 from benchmarks.accuracy.results import RESULTS, is_kept, keep, read_results
+from benchmarks.accuracy.results_page import render
 from benchmarks.accuracy.suites import SUITES, BenchmarkTask, choose, read_about, read_suites
-from benchmarks.accuracy.table import render
-from benchmarks.accuracy.tables import NoData
 from foretell.errors import ForetellError
 from foretell.system.atomic_files import write_text
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.accuracy.tables import NoData, find, read
+from benchmarks.accuracy.data_files import NoData, find, read
+from benchmarks.accuracy.suites import BenchmarkTask
 
 ROSSMANN_KNOWN = ["Open", "Promo", "StateHoliday", "SchoolHoliday"]
 # The published figures are over 51 of the 54 stores. Without these three, and with days without a row as 0, the published
@@ -150,3 +152,20 @@ def historical_quantiles(tables: dict[str, Any], levels: tuple[float, ...]) -> p
     table.columns = [f"p{round(level * 100)}" for level in levels]
     cold = described(tables["truth"]).drop(columns="target")
     return cold.merge(table.reset_index(), on=groups, how="left")
+
+
+LOADERS: dict[str, Callable[..., dict[str, Any]]] = {
+    each.__name__: each for each in (amazon, competition, ett, favorita, m4_hourly, rossmann_cold)
+}
+
+
+def read_tables(task: BenchmarkTask, folder: Path) -> dict[str, Any]:
+    """The arguments of `foretell.Dataset`; for a task of new items, their true sales as `truth`. Raises NoData."""
+    if task.loader:
+        return {**task.reading, **LOADERS[task.loader](folder, **task.load)}
+    tables: dict[str, Any] = {"target": find(folder, task.target)}
+    if task.related:
+        tables["related"] = [find(folder, path) for path in task.related]
+    if task.items:
+        tables["items"] = find(folder, task.items)
+    return {**task.reading, **tables}

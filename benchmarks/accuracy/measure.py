@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import os
 import platform
@@ -19,9 +18,10 @@ import numpy as np
 import pandas as pd
 
 import foretell
+from benchmarks.accuracy.data_files import NoData, data_folder
+from benchmarks.accuracy.loaders import historical_quantiles, read_tables
 from benchmarks.accuracy.naive import naive_outcomes
 from benchmarks.accuracy.suites import BenchmarkTask
-from benchmarks.accuracy.tables import NoData, data_folder, read_tables
 from foretell.errors import ForetellError
 from foretell.evaluation.metrics import quantile_loss, weighted_quantile_loss
 from foretell.evaluation.outcome import Outcome
@@ -188,8 +188,7 @@ def _cold(loaded: Loaded, recipe: Recipe, seed: int, *, calibrate: bool) -> Row:
 def _baseline(loaded: Loaded) -> Row:
     """What cold start is judged by: the other stores' quantiles by StoreType, weekday, Promo and Open."""
     levels = loaded.task.levels
-    loaders = importlib.import_module("benchmarks.accuracy.loaders")
-    frame = loaders.historical_quantiles(loaded.tables, levels)
+    frame = historical_quantiles(loaded.tables, levels)
     both = loaded.tables["truth"].merge(frame, on=["item_id", "timestamp"], validate="one_to_one")
     return {"wQL": _pooled_loss(both, levels)}
 

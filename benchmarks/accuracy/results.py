@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.accuracy.measure import SCORES, Row
+from benchmarks.committed_table import check_rows
 from foretell.system.atomic_files import write_frame
 
 RESULTS = Path(__file__).parent / "results.csv"
@@ -28,9 +29,10 @@ _TEXTS = dict.fromkeys(["task", "recipe", "fingerprint", "version", "setup", "ma
 
 
 def read_results(path: Path = RESULTS) -> pd.DataFrame:
-    """All rows kept; none where there is no file yet."""
+    """All rows kept; none where there is no file yet. Raises ForetellError where a line is no row."""
     if not path.exists():
         return pd.DataFrame(columns=COLUMNS)
+    check_rows(path, key=_KEY, numbers=("seed", *SCORES, "fit_seconds", "predict_seconds", "fallbacks"))
     return pd.read_csv(path, dtype={**_TEXTS, "fallbacks": "Int64"}).reindex(columns=COLUMNS)
 
 

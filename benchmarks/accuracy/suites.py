@@ -31,7 +31,7 @@ class BenchmarkTask:
     target: str = ""  # path of the table below FORETELL_DATA
     related: tuple[str, ...] = ()
     items: str = ""
-    loader: str = ""  # a function of loaders.py that makes the tables instead
+    loader: str = ""  # one of loaders.LOADERS, which makes the tables instead
     load: Mapping[str, Any] = field(default_factory=dict)  # its arguments
     windows: int = 1  # one horizon apart, the last one ending with the data
     skip_last: bool = False  # leave the last window out of the scores

@@ -25,8 +25,9 @@ from matplotlib.ticker import ScalarFormatter
 
 import foretell
 from benchmarks.accuracy.measure import Loaded, parse_recipe
+from benchmarks.accuracy.results_page import markdown
 from benchmarks.accuracy.suites import BenchmarkTask, choose, read_suites
-from benchmarks.accuracy.table import markdown
+from benchmarks.committed_table import check_rows
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
 from foretell.evaluation.metrics import score, seasonal_error
@@ -37,6 +38,7 @@ from foretell.system.atomic_files import write_bytes, write_frame, write_text
 HERE = Path(__file__).parent
 RESULTS = HERE / "volume.csv"
 KEY = ["task", "recipe", "of", "share", "seed"]
+_MEASURED = ("items", "observations", "wQL", "MASE", "seconds", "fallbacks")
 SHARES = {"series": (0.01, 0.03, 0.1, 0.3, 1.0), "history": (0.125, 0.25, 0.5)}
 TASKS = ("rossmann", "m3_monthly")
 RECIPES = ("mqrnn", "boosting", "ets", "seasonal_naive")
@@ -54,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     try:
         if asked.table:
-            rows = joined(pd.read_csv(RESULTS))
+            rows = joined(read(RESULTS))
             write_text(HERE / "VOLUME.md", table(rows))
             write_bytes(HERE / "VOLUME.svg", picture(rows))
             return 0
@@ -68,6 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def read(path: Path) -> pd.DataFrame:
+    """All rows. Raises ForetellError where a line is no row."""
+    check_rows(path, key=KEY, numbers=("share", "seed", *_MEASURED))
+    return pd.read_csv(path)
+
+
 def run(task: BenchmarkTask, recipe: str, seed: int) -> None:
     """Measure one recipe at every share that is not kept yet."""
     loaded = Loaded(task)
@@ -78,7 +86,7 @@ def run(task: BenchmarkTask, recipe: str, seed: int) -> None:
                 continue
             row = key | measure(loaded, recipe, of, share, seed)
             print(" ".join(f"{name}={value}" for name, value in row.items()), flush=True)
-            rows = [pd.read_csv(RESULTS)] if RESULTS.exists() else []
+            rows = [read(RESULTS)] if RESULTS.exists() else []
             both = pd.concat([*rows, pd.DataFrame([row])], ignore_index=True)
             write_frame(both.sort_values(KEY), RESULTS)
 
@@ -189,7 +197,7 @@ def picture(rows: pd.DataFrame) -> bytes:
 def _kept(key: dict[str, Any]) -> bool:
     if not RESULTS.exists():
         return False
-    rows = pd.read_csv(RESULTS)
+    rows = read(RESULTS)
     return bool((rows[list(key)] == pd.Series(key)).all(axis=1).any())
 
 

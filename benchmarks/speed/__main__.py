@@ -88,7 +88,7 @@ def _part(name: str) -> Callable[[Settings], list[Row]]:
 
 def _write_table() -> None:
     from benchmarks.speed.results import RESULTS, read
-    from benchmarks.speed.table import render
+    from benchmarks.speed.results_page import render
     from foretell.system.atomic_files import write_text
 
     write_text(Path(RESULTS).with_name("SPEED.md"), render(read()))

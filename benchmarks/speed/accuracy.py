@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.accuracy.data_files import NoData, data_folder
+from benchmarks.accuracy.loaders import read_tables
 from benchmarks.accuracy.suites import read_suites
-from benchmarks.accuracy.tables import NoData, data_folder, read_tables
 from benchmarks.speed import gluonts_side
 from benchmarks.speed.settings import LEVELS, Row, Settings
 from benchmarks.speed.timing import Case, Sample, row_of, timed

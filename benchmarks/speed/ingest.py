@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.committed_table import check_rows
 from benchmarks.speed.measure import measured
 from benchmarks.speed.sales import DAYS, write_sales
 from foretell.system.environment import machine, versions
@@ -103,7 +104,7 @@ def surroundings() -> dict[str, Any]:
 def record(home: Path, result: dict[str, Any]) -> None:
     """Put a result into ingest.csv, in place of the last one of its case and work, and write INGEST.md anew."""
     path = home / "ingest.csv"
-    rows = list(csv.DictReader(path.read_text().splitlines())) if path.exists() else []
+    rows = read(path)
     speed = (
         {"rows_per_second": result["rows"] / result["seconds"]}
         if result["work"] in ("ingest", "pandas")
@@ -118,6 +119,14 @@ def record(home: Path, result: dict[str, Any]) -> None:
         writer.writeheader()
         writer.writerows(lines)
     (home / "INGEST.md").write_text(page(lines), encoding="utf-8")
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """All rows; none where there is no file yet. Raises ForetellError where a line is no row."""
+    if not path.exists():
+        return []
+    check_rows(path, key=("case", "work"), numbers=COLUMNS[2:10])
+    return list(csv.DictReader(path.read_text().splitlines()))
 
 
 def page(rows: list[dict[str, str]]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.committed_table import check_rows
 from benchmarks.speed import peers
 from benchmarks.speed.settings import Row, Settings
 from foretell.system.atomic_files import write_frame
@@ -35,6 +36,8 @@ COLUMNS = [
     "machine",
     "date",
 ]
+_KEY = ("part", "case", "system", "device")
+_NUMBERS = ("work", "repeats", "seconds", "cpu_seconds", "target", "share", "threads")
 _OURS = ("foretell", "torch", "gluonts", "statsforecast", "numpy")
 
 
@@ -61,7 +64,9 @@ def keep(rows: Sequence[Row], settings: Settings, path: Path = RESULTS) -> None:
 
 
 def read(path: Path = RESULTS) -> pd.DataFrame:
-    """All rows; none where there is no file yet."""
+    """All rows; none where there is no file yet. Raises ForetellError where a line is no row."""
+    if path.exists():
+        check_rows(path, key=_KEY, numbers=_NUMBERS)
     texts = dict.fromkeys(["part", "case", "system", "device", "unit", "note"], "str")
     frame = pd.read_csv(path, dtype=texts) if path.exists() else pd.DataFrame(columns=COLUMNS)
     return frame.reindex(columns=COLUMNS).assign(note=frame.reindex(columns=COLUMNS)["note"].fillna(""))

@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 from benchmarks.accuracy import __main__ as command
 from benchmarks.accuracy import loaders
-from benchmarks.accuracy.board import board, geometric_mean
+from benchmarks.accuracy.data_files import NoData
 from benchmarks.accuracy.measure import CHECK, Loaded, group_loss, identity, measure
 from benchmarks.accuracy.naive import agreement, agrees
 from benchmarks.accuracy.results import COLUMNS, is_kept, keep, read_results
+from benchmarks.accuracy.results_page import render
 from benchmarks.accuracy.suites import BenchmarkTask, choose, read_about, read_suites
-from benchmarks.accuracy.table import render
-from benchmarks.accuracy.tables import NoData
+from benchmarks.accuracy.task_results import geometric_mean, task_results
 
 import foretell
 from foretell.errors import ForetellError
@@ -292,7 +292,7 @@ def test_a_task_whose_check_was_not_run_is_provisional() -> None:
 
 def test_a_recipe_that_failed_with_one_seed_has_no_median() -> None:
     rows = table_of(row("ets", 0.1), row("ets", seed=1, error="RuntimeError: late"), row("ets", 0.2, seed=2))
-    measured = board(rows, TASK).recipes["ets"]
+    measured = task_results(rows, TASK).recipes["ets"]
     assert measured.scores == {}
     assert measured.seeds == 3
     assert measured.errors == ("RuntimeError: late",)

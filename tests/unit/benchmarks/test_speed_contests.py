@@ -9,8 +9,8 @@ import pytest
 from benchmarks.speed.panels import Series
 from benchmarks.speed.peers import environment, peer
 from benchmarks.speed.results import keep, read
+from benchmarks.speed.results_page import render
 from benchmarks.speed.settings import Settings, Unavailable
-from benchmarks.speed.table import render
 from benchmarks.speed.timing import Case, Sample, compete, timed
 
 CASE = Case("feed", "small", "windows", 50)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from benchmarks.accuracy.suites import BenchmarkTask
 from foretell.errors import ForetellError
 
 
@@ -20,19 +17,6 @@ class NoData(ForetellError):
 def data_folder() -> Path:
     """FORETELL_DATA, else ../shared/data beside the repository; it need not be there."""
     return Path(os.environ.get("FORETELL_DATA") or Path(__file__).parents[3] / "shared" / "data")
-
-
-def read_tables(task: BenchmarkTask, folder: Path) -> dict[str, Any]:
-    """The arguments of `foretell.Dataset`; for a task of new items, their true sales as `truth`. Raises NoData."""
-    if task.loader:
-        loaders = importlib.import_module("benchmarks.accuracy.loaders")
-        return {**task.reading, **getattr(loaders, task.loader)(folder, **task.load)}
-    tables: dict[str, Any] = {"target": find(folder, task.target)}
-    if task.related:
-        tables["related"] = [find(folder, path) for path in task.related]
-    if task.items:
-        tables["items"] = find(folder, task.items)
-    return {**task.reading, **tables}
 
 
 def find(folder: Path, path: str) -> Path:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from benchmarks.accuracy.board import Board, board, geometric_mean
 from benchmarks.accuracy.naive import TOLERANCE, agrees
 from benchmarks.accuracy.suites import NAIVE, BenchmarkTask
+from benchmarks.accuracy.task_results import TaskResults, geometric_mean, task_results
 
 INTRODUCTION = f"""# Accuracy on public data
 
@@ -28,7 +28,7 @@ _COSTS = {"fit_seconds": "fit s", "predict_seconds": "predict s", "fallbacks": "
 
 def render(rows: pd.DataFrame, tasks: Mapping[str, BenchmarkTask], about: Mapping[str, str]) -> str:
     """All suites that have results."""
-    boards = [board(rows, task) for task in tasks.values()]
+    boards = [task_results(rows, task) for task in tasks.values()]
     parts = [INTRODUCTION]
     for suite, sentence in about.items():
         mine = [each for each in boards if each.task.suite == suite and (each.recipes or each.check)]
@@ -40,7 +40,7 @@ def render(rows: pd.DataFrame, tasks: Mapping[str, BenchmarkTask], about: Mappin
     return "\n\n".join(parts) + "\n"
 
 
-def _compared(boards: Sequence[Board]) -> list[str]:
+def _compared(boards: Sequence[TaskResults]) -> list[str]:
     """A suite in a few tables: where its published figures are from, every system on every task, and pair by pair."""
     names = list(dict.fromkeys(name for each in boards for name in each.recipes))
     systems = list(dict.fromkeys(name for each in boards for name in each.task.published.get("wQL", {})))
@@ -61,7 +61,7 @@ def _compared(boards: Sequence[Board]) -> list[str]:
     ]
 
 
-def _pairs(boards: Sequence[Board], names: Sequence[str], systems: Sequence[str]) -> str:
+def _pairs(boards: Sequence[TaskResults], names: Sequence[str], systems: Sequence[str]) -> str:
     """Each recipe against each published system, on the tasks that have both."""
     return markdown(
         ["wQL over", *(f"*{system}*" for system in systems)],
@@ -69,7 +69,7 @@ def _pairs(boards: Sequence[Board], names: Sequence[str], systems: Sequence[str]
     )
 
 
-def _pair(boards: Sequence[Board], name: str, system: str) -> str:
+def _pair(boards: Sequence[TaskResults], name: str, system: str) -> str:
     ratios = []
     for each in boards:
         figure = each.task.published.get("wQL", {}).get(system)
@@ -82,7 +82,7 @@ def _pair(boards: Sequence[Board], name: str, system: str) -> str:
     return f"**{mean:.3f}** ({len(ratios)})" if mean < 1 else f"{mean:.3f} ({len(ratios)})"
 
 
-def _overview(boards: Sequence[Board], names: Sequence[str], systems: Sequence[str]) -> str:
+def _overview(boards: Sequence[TaskResults], names: Sequence[str], systems: Sequence[str]) -> str:
     """wQL of every system on every task of a suite, and the geometric mean over the tasks it has a figure for."""
     head = ["wQL", *(each.task.name + ("" if _settled(each) else " (provisional)") for each in boards)]
     lines = [[f"`{name}`", *_recipe_line(name, boards)] for name in names]
@@ -93,7 +93,7 @@ def _overview(boards: Sequence[Board], names: Sequence[str], systems: Sequence[s
     return markdown([*head, "vs naive", "tasks", "failed", "wins"], lines)
 
 
-def _recipe_line(name: str, boards: Sequence[Board]) -> list[str]:
+def _recipe_line(name: str, boards: Sequence[TaskResults]) -> list[str]:
     cells, relative, failed, wins, contests = [], [], 0, 0, 0
     for each in boards:
         measured = each.recipes.get(name)
@@ -111,7 +111,7 @@ def _recipe_line(name: str, boards: Sequence[Board]) -> list[str]:
     return [*cells, _number(geometric_mean(known)), str(len(known)), str(failed), f"{wins} of {contests}"]
 
 
-def _published_line(name: str, boards: Sequence[Board]) -> list[str]:
+def _published_line(name: str, boards: Sequence[TaskResults]) -> list[str]:
     figures = [each.task.published.get("wQL", {}).get(name, math.nan) for each in boards]
     relative = [
         each.relative(figure)
@@ -121,7 +121,7 @@ def _published_line(name: str, boards: Sequence[Board]) -> list[str]:
     return [*map(_number, figures), _number(geometric_mean(relative)), str(len(relative)), "", ""]
 
 
-def _details(each: Board) -> str:
+def _details(each: TaskResults) -> str:
     task = each.task
     shown = list(dict.fromkeys([*task.shown]))
     costs = _COVERAGE | _COSTS
@@ -151,7 +151,7 @@ def _details(each: Board) -> str:
     )
 
 
-def _facts(each: Board) -> str:
+def _facts(each: TaskResults) -> str:
     """What the task is, and what the check said."""
     task = each.task
     trained = "trained in each" if task.refit == "every" else "trained once, before the first"
@@ -169,7 +169,7 @@ def _facts(each: Board) -> str:
     return " ".join(said)
 
 
-def _verdict(each: Board) -> str:
+def _verdict(each: TaskResults) -> str:
     if each.check is None or each.check.errors:
         why = each.check.errors[0] if each.check else "it was not run"
         return f"**Provisional**: Seasonal Naive was not checked ({why})."
@@ -187,7 +187,7 @@ def _verdict(each: Board) -> str:
     )
 
 
-def _settled(each: Board) -> bool:
+def _settled(each: TaskResults) -> bool:
     return not each.task.published or each.counts("wQL")
 
 

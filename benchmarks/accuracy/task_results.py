@@ -14,7 +14,7 @@ from benchmarks.accuracy.suites import BenchmarkTask
 
 
 @dataclass(frozen=True)
-class Measured:
+class RecipeResults:
     """The rows of one recipe on one task."""
 
     scores: Mapping[str, float]  # medians over the seeds; none where a seed failed
@@ -23,12 +23,12 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Board:
+class TaskResults:
     """One task: what was measured, and which published figures count."""
 
     task: BenchmarkTask
-    recipes: Mapping[str, Measured]
-    check: Measured | None  # Seasonal Naive, the published way
+    recipes: Mapping[str, RecipeResults]
+    check: RecipeResults | None  # Seasonal Naive, the published way
     fingerprints: tuple[str, ...]
 
     @property
@@ -48,12 +48,12 @@ class Board:
         return value / self.check.scores.get("wQL", math.nan) if self.check else math.nan
 
 
-def board(rows: pd.DataFrame, task: BenchmarkTask) -> Board:
+def task_results(rows: pd.DataFrame, task: BenchmarkTask) -> TaskResults:
     """The results of `task` among `rows`."""
     mine = rows[rows["task"] == task.name]
     recipes = {str(name): _measured(group) for name, group in mine.groupby("recipe")}
     check = recipes.pop(CHECK, None)
-    return Board(task, recipes, check, tuple(sorted(set(mine["fingerprint"].dropna()))))
+    return TaskResults(task, recipes, check, tuple(sorted(set(mine["fingerprint"].dropna()))))
 
 
 def geometric_mean(values: Iterable[float]) -> float:
@@ -62,8 +62,8 @@ def geometric_mean(values: Iterable[float]) -> float:
     return math.exp(sum(logs) / len(logs)) if logs else math.nan
 
 
-def _measured(group: pd.DataFrame) -> Measured:
+def _measured(group: pd.DataFrame) -> RecipeResults:
     errors = tuple(group["error"].dropna())
     numbers = group.select_dtypes("number").drop(columns="seed").astype(float).dropna(axis=1, how="all")
     medians = {} if errors else numbers.median().to_dict()
-    return Measured({str(name): float(value) for name, value in medians.items()}, len(group), errors)
+    return RecipeResults({str(name): float(value) for name, value in medians.items()}, len(group), errors)
