@@ -12,7 +12,6 @@ import numpy as np
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
-from foretell.local.local_recipe import shared_regressions
 from foretell.models.calibration import HeldBack
 from foretell.models.candidates import Audition, audition, fit_within, reason, refit
 from foretell.models.ensemble import Member, Portfolio, Trial, parse_members
@@ -69,10 +68,6 @@ class Auto:
         if run.resume:
             raise ForetellError("auto keeps no checkpoints: train without resume")
         budget = Budget(run.time_limit or parse_seconds(self.time_limit))
-        with shared_regressions():
-            return self._fit(panel, task, run, budget)
-
-    def _fit(self, panel: Panel, task: Task, run: Run, budget: Budget) -> Portfolio:
         members = parse_members(self.members or default_members())
         members.sort(key=lambda member: keeps_time_limit(member.recipe))  # the quick ones first
         validation = Validation.of(panel, task, windows=self.windows, seed=run.seed)

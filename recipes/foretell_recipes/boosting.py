@@ -23,16 +23,16 @@ from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.data.static_scale import StaticScale
 from foretell.errors import ForetellError
-from foretell.networks.building_blocks import seasonal_lags
-from foretell.networks.device import CPU_THREADS
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import check_levels
 from foretell.recipe.protocols import State
 from foretell.recipe.task import Run, Task
+from foretell.system.processes import CPU_THREADS
 from foretell.system.time_budget import Budget
 from foretell.tabular.tree_arrays import MOST_CODES, MOST_LEAVES, Trees
 from foretell.windows.covariate_scale import Moments
+from foretell.windows.lags import seasonal_lags
 from foretell.windows.sampling import sample_windows, training_spans
 from foretell.windows.target_scale import window_scale
 from foretell.windows.windows import Windows

@@ -17,15 +17,11 @@ from torch import Tensor, nn
 
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
-from foretell.networks.building_blocks import (
-    between_levels,
-    default_steps,
-    quantile_and_mean_loss,
-    seasonal_lags,
-)
+from foretell.networks.building_blocks import between_levels, default_steps, quantile_and_mean_loss
 from foretell.networks.network_recipe import NeuralRecipe
 from foretell.recipe.levels import QUANTILE_LEVELS
 from foretell.recipe.task import Task
+from foretell.windows.lags import seasonal_lags
 from foretell.windows.prefetch import sent
 from foretell.windows.sampling import NOTHING_HIDDEN, sample_hidden, sample_windows
 from foretell.windows.target_scale import window_scale

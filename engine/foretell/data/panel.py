@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,8 @@ from foretell.data.layout import Layout
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
 from foretell.system.big_arrays import allocate, pieces, zeros
+
+T = TypeVar("T")
 
 _COPIED = 1 << 20  # rows that are copied at a time
 
@@ -46,6 +48,8 @@ class Panel:
     # [T] 0 as read, 1 filled by zero or a value (scored), 2 filled otherwise
     filled: NDArray[np.uint8] | None = None
     past_filled: NDArray[np.uint8] | None = None  # [T, P] the same of the past covariates
+    # what `once` keeps; a panel made from this one by `replace` begins with nothing
+    _kept: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         n, steps = len(self.start), int(self.offsets[-1])
@@ -90,6 +94,16 @@ class Panel:
         """[N] one readable name an item: its key's parts joined by ' / '."""
         parts = [self.keys[column].astype(str) for column in self.schema.key]
         return [" / ".join(row) for row in zip(*parts, strict=True)]
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """The result of `make()`, computed once for this very panel and kept with it under `key`.
+
+        Recipes that are fitted on one panel share in this way what each would compute alike.
+        """
+        if key not in self._kept:
+            self._kept[key] = make()
+        result: T = self._kept[key]
+        return result
 
     def history(self, item: int) -> Array:
         """The target of one item before its origin, [stop]; a view."""

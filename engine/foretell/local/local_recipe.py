@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
 
@@ -20,7 +18,14 @@ from numpy.typing import NDArray
 from foretell.data.arrays import Floats
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
-from foretell.local.pooled_regression import LEAST_OBSERVED, Explained, Pooled, chunks, unexplained
+from foretell.local.pooled_regression import (
+    LEAST_OBSERVED,
+    Explained,
+    Pooled,
+    chunks,
+    pooled_regression,
+    unexplained,
+)
 from foretell.local.seasonal_naive import LocalForecast, seasonal_naive
 from foretell.local.statsforecast_adapter import fill_gaps
 from foretell.recipe.forecast import Forecast
@@ -51,7 +56,7 @@ class LocalRecipe(ABC):
 
     def fit(self, panel: Panel, task: Task, run: Run) -> LocalPredictor:
         """Learn the pooled regression; a series is looked at when it is forecast."""
-        return LocalPredictor(self, _regression(panel, task.horizon, run.seed), task, run)
+        return LocalPredictor(self, pooled_regression(panel, task.horizon, run.seed), task, run)
 
     def load(self, schema: Schema, task: Task, state: State, run: Run) -> LocalPredictor:
         """The predictor whose `state` this is."""
@@ -135,32 +140,6 @@ class LocalPredictor:
         middle = location + scale * guess.ahead
         spread = scale[..., None] * self.pooled.quantiles(levels)
         return middle + scale * self.pooled.bias, middle[..., None] + spread
-
-
-_SHARED: ContextVar[dict[tuple[int, int, int], tuple[Panel, Pooled]] | None] = ContextVar(
-    "_SHARED", default=None
-)
-
-
-@contextmanager
-def shared_regressions() -> Iterator[None]:
-    """Inside, recipes fitted on one and the same panel share its pooled regression instead of each learning it anew."""
-    token = _SHARED.set({})
-    try:
-        yield
-    finally:
-        _SHARED.reset(token)
-
-
-def _regression(panel: Panel, horizon: int, seed: int) -> Pooled:
-    shared = _SHARED.get()
-    key = (id(panel), horizon, seed)
-    if shared is None:
-        return Pooled.fit(panel, horizon=horizon, seed=seed)
-    if key not in shared:
-        # the panel is kept, and so is its id
-        shared[key] = (panel, Pooled.fit(panel, horizon=horizon, seed=seed))
-    return shared[key][1]
 
 
 def fit_each(

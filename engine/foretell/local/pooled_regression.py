@@ -158,6 +158,13 @@ class Pooled:
         )
 
 
+def pooled_regression(panel: Panel, horizon: int, seed: int) -> Pooled:
+    """`Pooled.fit`, once for all local recipes that are fitted on this very panel."""
+    return panel.once(
+        ("pooled regression", horizon, seed), lambda: Pooled.fit(panel, horizon=horizon, seed=seed)
+    )
+
+
 def unexplained(panel: Panel, items: NDArray[np.int64], horizon: int) -> Explained:
     """`items` as they are, with nothing taken out: for the plain textbook model."""
     target = observed(panel, items, _length(panel, items)).astype(np.float64)

@@ -108,8 +108,12 @@ def hold_back(recipe: Recipe, panel: Panel, task: Task, run: Run) -> HeldBack:
     from foretell.models.fitting import fit_model
     from foretell.models.validation import Validation
 
-    validation = Validation.of(
-        panel, task, windows=None, seed=run.seed, levels=(*task.levels, *QUANTILE_LEVELS)
+    # the same windows for every recipe that is calibrated on this panel: what is learnt of them is shared too
+    validation = panel.once(
+        ("held back", task, run.seed),
+        lambda: Validation.of(
+            panel, task, windows=None, seed=run.seed, levels=(*task.levels, *QUANTILE_LEVELS)
+        ),
     )
     if validation is None:
         raise ForetellError(

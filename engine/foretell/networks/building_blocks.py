@@ -1,4 +1,4 @@
-"""What several networks are made of: losses, embeddings, lags."""
+"""What several networks are made of: losses, embeddings, interpolation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from foretell.data.panel import Panel
-from foretell.data.schema import Schema
 
 LARGEST_EMBEDDING = 16
 
@@ -22,15 +21,6 @@ def default_steps(panel: Panel, *, most: int = 2500) -> int:
     """
     observed = int(panel.stop.sum())
     return int(np.clip(most / 600 * np.sqrt(observed), 500, most))
-
-
-def seasonal_lags(schema: Schema, *, repeats: int) -> list[tuple[int, int]]:
-    """(season, repeat) pairs: the value `repeat` seasons before the latest one of that phase known at a fork."""
-    pairs = [(season, repeat) for season in schema.seasons for repeat in range(repeats)]
-    year = schema.frequency.year
-    if year is not None and year not in schema.seasons and year <= 366:
-        pairs.append((year, 0))
-    return pairs
 
 
 def embedding_sizes(sizes: dict[str, Any]) -> list[int]:

@@ -10,10 +10,7 @@ import torch
 from foretell.errors import ForetellError
 from foretell.networks.malloc import memory_kept
 from foretell.recipe.task import Run
-
-# The steps of a recurrent network this small are over before a second thread has woken up, and on a shared machine the
-# threads wait for one another: a training step of 0.1 s on one thread took up to 15 s on two beside other work.
-CPU_THREADS = 1
+from foretell.system.processes import CPU_THREADS
 
 
 def pick_device(name: str) -> torch.device:

@@ -18,17 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from foretell.data.panel import Panel
-from foretell.networks.building_blocks import (
-    between_levels,
-    default_steps,
-    quantile_and_mean_loss,
-    seasonal_lags,
-)
+from foretell.networks.building_blocks import between_levels, default_steps, quantile_and_mean_loss
 from foretell.networks.forking_network import RECENT, ForkingNetwork, Window
 from foretell.networks.network_recipe import NeuralRecipe
 from foretell.recipe.levels import QUANTILE_LEVELS
 from foretell.recipe.search_space import Between, Space
 from foretell.recipe.task import Task
+from foretell.windows.lags import seasonal_lags
 from foretell.windows.prefetch import sent
 from foretell.windows.sampling import sample_windows
 from foretell.windows.target_scale import window_scale

@@ -10,6 +10,11 @@ from foretell.errors import ForetellError
 
 R = TypeVar("R")
 
+# Threads of one training, unless `Run.threads` says otherwise. The steps of a small recurrent network are over before a second
+# thread has woken up, and on a shared machine the threads wait for one another: a training step of 0.1 s on one thread took up
+# to 15 s on two beside other work.
+CPU_THREADS = 1
+
 
 def across_processes(
     function: Callable[..., R], calls: Iterable[tuple[Any, ...]], *, workers: int

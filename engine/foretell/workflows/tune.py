@@ -16,7 +16,6 @@ import pandas as pd
 
 from foretell.errors import ForetellError
 from foretell.ingest.dataset import check_dataset
-from foretell.local.local_recipe import shared_regressions
 from foretell.models.candidates import TooSlow, audition, reason
 from foretell.models.ensemble import Member
 from foretell.models.ensemble_weights import Cells
@@ -111,8 +110,7 @@ def tune(  # noqa: PLR0913  (the library's front door spells out what it takes)
     run = Run(seed=seed, device=device, threads=threads, processes=processes)
     name = _tag(chosen, task, data.fingerprint, len(validation.stands), seed)
     search = OptunaSearch(space, seed=seed, file=None if folder is None else folder / STUDY, name=name)
-    with shared_regressions():
-        tuning = _Tuner(chosen, search, validation, task, run, budget, on_trial).search(trials)
+    tuning = _Tuner(chosen, search, validation, task, run, budget, on_trial).search(trials)
     if folder is not None:
         write_text(folder / BEST, tuning.to_toml())
         write_frame(tuning.trials, folder / TRIALS)

@@ -81,3 +81,11 @@ def test_a_schema_survives_json(panel):
     assert Schema.from_json(json.loads(json.dumps(panel.schema.to_json()))) == panel.schema
     with pytest.raises(ForetellError, match="fields that this version does not know: flavour"):
         Schema.from_json(panel.schema.to_json() | {"flavour": 1})
+
+
+def test_what_is_computed_once_is_kept_with_the_panel_but_not_with_one_made_from_it(panel):
+    calls = []
+    make = lambda: calls.append(1) or len(calls)  # noqa: E731
+    assert [panel.once("count", make), panel.once("count", make)] == [1, 1]
+    assert panel.until(1).once("count", make) == 2
+    assert panel.take(np.arange(2)).once("count", make) == 3

@@ -12,6 +12,9 @@ from foretell.data.panel import Panel
 from foretell.errors import ForetellError
 from foretell.local.design_matrix import Regressors, observed
 from foretell.local.pooled_regression import Pooled, unexplained
+from foretell.models.fitting import fit_model
+from foretell.recipe.registry import make_recipe
+from foretell.recipe.task import Run, Task
 from panels import END, daily
 
 HORIZON = 6
@@ -149,3 +152,19 @@ def test_it_is_used_where_it_helps_and_not_where_there_is_nothing_to_explain() -
 def test_a_panel_without_any_history_is_refused() -> None:
     with pytest.raises(ForetellError, match="no item has a history"):
         Pooled.fit(daily([[], []]), horizon=HORIZON, seed=0)
+
+
+def test_recipes_fitted_on_one_panel_learn_the_regression_once_and_once_to_calibrate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    learnt = []
+    fit = Pooled.fit.__func__  # type: ignore[attr-defined]
+    monkeypatch.setattr(
+        Pooled, "fit", classmethod(lambda cls, p, **how: learnt.append(p) or fit(cls, p, **how))
+    )
+    panel = promoted(effect=np.full(8, 20.0))
+    for name in ("seasonal_naive", "npts"):
+        fit_model(make_recipe(name), panel, Task(HORIZON), Run(processes=1), calibrate=True)
+    assert len(learnt) == 2  # before the held-back windows, and on everything
+    fit_model(make_recipe("npts"), panel.until(1), Task(HORIZON), Run(processes=1))
+    assert len(learnt) == 3  # another origin

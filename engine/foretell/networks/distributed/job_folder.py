@@ -32,7 +32,7 @@ _ARRAYS = (
     "filled",
     "past_filled",
 )
-_PLAIN = {f.name for f in fields(Panel)} - {*_ARRAYS, "keys", "schema"}
+_PLAIN = {f.name for f in fields(Panel) if f.init} - {*_ARRAYS, "keys", "schema"}
 
 
 def write_panel(panel: Panel, folder: Path) -> None:
