@@ -62,7 +62,7 @@ class Checkup:
                 (
                     "Data",
                     [
-                        {"fact": name.replace("_", " "), "value": _spoken(value)}
+                        {"fact": name.replace("_", " "), "value": _in_words(value)}
                         for name, value in _flat(self.facts)
                     ],
                 ),
@@ -70,7 +70,7 @@ class Checkup:
                 (
                     "Columns",
                     [
-                        {name: _spoken(value, share=True) for name, value in row.items()}
+                        {name: _in_words(value, share=True) for name, value in row.items()}
                         for row in self.columns
                     ],
                 ),
@@ -356,7 +356,7 @@ def _flat(facts: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _spoken(value: Any, *, share: bool = False) -> str:
+def _in_words(value: Any, *, share: bool = False) -> str:
     """A value for people: shares in percent, thousands apart, a dash for none."""
     if value is None:
         return "-"

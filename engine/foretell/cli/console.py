@@ -117,8 +117,8 @@ def show_summary(summary: Summary, prefix: str = "") -> None:
 
 
 def say_trial(number: int, settings: dict[str, Any], score: float | None, note: str) -> None:
-    spoken = ", ".join(f"{name}={_summary_cell(value)}" for name, value in settings.items()) or "as given"
-    say(f"[{number}] {spoken}: " + (note if score is None else f"wQL {score:.4f}"))
+    shown = ", ".join(f"{name}={_summary_cell(value)}" for name, value in settings.items()) or "as given"
+    say(f"[{number}] {shown}: " + (note if score is None else f"wQL {score:.4f}"))
 
 
 def say_step(what: str, done: int, total: int) -> None:

@@ -1,4 +1,4 @@
-"""`Reader`: what every step of reading the tables needs, and what the target table calls its columns."""
+"""`IngestContext`: what every step of reading the tables needs, and what the target table calls its columns."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from foretell.data.findings import Findings
 from foretell.data.frequency import Frequency
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
-from foretell.ingest.keyed_rows import Rows, first_row, read_rows
+from foretell.ingest.keyed_rows import KeyedRows, first_row, read_rows
 from foretell.ingest.options import Options
 from foretell.ingest.store import Store
 from foretell.ingest.table import Table
 
 if TYPE_CHECKING:
-    from foretell.ingest.shared_table import Twin
+    from foretell.ingest.shared_table import SharedTable
 
 ID_NAMES: Final = ("item_id", "unique_id")
 TIME_NAMES: Final = ("timestamp", "ds")
@@ -36,14 +36,14 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class IngestContext:
     """An open store, how to read its tables, and a place for what is found."""
 
     store: Store
     options: Options
     findings: Findings
     frequency: Frequency
-    twin: Twin | None = None  # the target table, where it is a related table too
+    shared: SharedTable | None = None  # the target table, where it is a related table too
 
     @property
     def schema(self) -> Schema | None:
@@ -78,8 +78,8 @@ class Reader:
                     f"{table.lacking[column]} has no column {column!r}: its rows count as missing there",
                 )
 
-    def aligned(self, table: Table, timestamp: str) -> Reader:
-        """This reader with the frequency's multiples counted from the first timestamp, unless a model fixed them."""
+    def aligned(self, table: Table, timestamp: str) -> IngestContext:
+        """This context with the frequency's multiples counted from the first timestamp, unless a model fixed them."""
         frequency = self.frequency
         if self.schema is not None or frequency.multiple == 1 or frequency.unit in ("min", "h", "step"):
             return self
@@ -96,7 +96,7 @@ class Reader:
         texts: Sequence[str] = (),
         usual: Mapping[str, str] | None = None,
         asked: Mapping[str, str] | None = None,
-    ) -> Rows:
+    ) -> KeyedRows:
         """The rows of a table; rows of one step join as `asked`, else as `usual`. Raises ForetellError as strict says."""
         rows = read_rows(
             self.store,
@@ -112,7 +112,7 @@ class Reader:
             self._refuse_off_grid(rows)
         return replace(rows, allowed=bool(asked), tolerant=self.options.tolerant)
 
-    def _refuse_off_grid(self, rows: Rows) -> None:
+    def _refuse_off_grid(self, rows: KeyedRows) -> None:
         """Raise for the first timestamp that is not the one its step has."""
         distinct = f"SELECT DISTINCT moment FROM {rows.view} WHERE moment IS NOT NULL ORDER BY moment"
         moments = self.store.frame(distinct)["moment"].to_numpy().astype("datetime64[us]")

@@ -15,10 +15,10 @@ from foretell.data.findings import Findings
 from foretell.data.gap_filling import Gaps, Rule, fill, fills, parse_rule
 from foretell.data.layout import Layout
 from foretell.errors import ForetellError
-from foretell.ingest.context import Reader
+from foretell.ingest.context import IngestContext
 from foretell.ingest.item_metadata import MISSING_SUFFIX
-from foretell.ingest.keyed_rows import Rows, first_row, report_commas
-from foretell.ingest.placement import place, spread
+from foretell.ingest.keyed_rows import KeyedRows, first_row, report_commas
+from foretell.ingest.placement import scatter_rows, spread
 from foretell.ingest.related_tables import Joined
 from foretell.ingest.store import Store
 from foretell.system.big_arrays import allocate, anywhere, blanked, zeros
@@ -39,19 +39,19 @@ class Plan:
     rules: Mapping[str, Rule]
 
 
-def make_plan(reader: Reader, tables: Sequence[Joined], layout: Layout) -> Plan:
+def make_plan(context: IngestContext, tables: Sequence[Joined], layout: Layout) -> Plan:
     """The plan for these tables: a model's, or made from what was declared and what the data have."""
-    options, schema = reader.options, reader.schema
+    options, schema = context.options, context.schema
     if schema is not None:
         texts = {c: words for c, words in schema.vocabularies.items() if c not in schema.static_cat}
         roles = {c: role for c, role in schema.roles.items() if role != "static"}
         return Plan(roles, texts, schema.open, schema.filling)
-    roles = _choose_roles(reader, tables, layout.start + layout.lengths)
+    roles = _choose_roles(context, tables, layout.start + layout.lengths)
     texts = {
-        c: _vocabulary(reader.store, t.rows, c) for t in tables for c in t.rows.columns if c in t.rows.texts
+        c: _vocabulary(context.store, t.rows, c) for t in tables for c in t.rows.columns if c in t.rows.texts
     }
     for column, words in texts.items():
-        report_commas(reader.findings, column, words)
+        report_commas(context.findings, column, words)
     rules = {
         c: parse_rule(c, rule, "known" if roles[c] == "known" else "past", text=c in texts)
         for c, rule in options.filling.items()
@@ -60,12 +60,12 @@ def make_plan(reader: Reader, tables: Sequence[Joined], layout: Layout) -> Plan:
     return Plan(roles, texts, options.open, rules)
 
 
-def _choose_roles(reader: Reader, tables: Sequence[Joined], end: NDArray[np.int64]) -> dict[str, str]:
+def _choose_roles(context: IngestContext, tables: Sequence[Joined], end: NDArray[np.int64]) -> dict[str, str]:
     """Each column as known or past: as declared, otherwise known if it goes on after the target's end for every item.
 
     A column with a filling of the future goes on by that.
     """
-    options, roles = reader.options, {}
+    options, roles = context.options, {}
     for table in tables:
         for column in table.rows.columns:
             if column in (*options.known, options.open):
@@ -80,7 +80,7 @@ def _choose_roles(reader: Reader, tables: Sequence[Joined], end: NDArray[np.int6
                     if ahead
                     else "does not go on after the target's end for every item"
                 )
-                reader.findings.note(
+                context.findings.note(
                     roles[column], f"{column!r} counts as {roles[column]}: not declared, and it {why}"
                 )
     return roles
@@ -90,7 +90,7 @@ def _filled_ahead(rule: object) -> bool:
     return isinstance(rule, Mapping) and fills(rule, "future")
 
 
-def _vocabulary(store: Store, rows: Rows, column: str) -> tuple[str, ...]:
+def _vocabulary(store: Store, rows: KeyedRows, column: str) -> tuple[str, ...]:
     """The commonest values of a text column, by name; a value spelt "other" joins the others."""
     value = rows.value(column)
     found = store.rows(
@@ -150,7 +150,7 @@ class Covariates:
 
 
 def read_covariates(
-    reader: Reader,
+    context: IngestContext,
     tables: Sequence[Joined],
     role: Literal["known", "past"],
     *,
@@ -164,22 +164,22 @@ def read_covariates(
     columns = [
         column
         for table in tables
-        for column in _place_columns(reader, table, role, keys=keys, grid=grid, future=future, plan=plan)
+        for column in _place_columns(context, table, role, keys=keys, grid=grid, future=future, plan=plan)
     ]
     names = tuple(name for column in columns for name in column.names)
-    if reader.schema is not None:
-        names = reader.schema.known if role == "known" else reader.schema.past
+    if context.schema is not None:
+        names = context.schema.known if role == "known" else context.schema.past
     if len(names) == 1 and columns[0].words is None:  # nothing to put side by side: the grid is the array
         codes = columns[0].codes if role == "past" else None
         return Covariates(columns[0].values[:, None], names, None if codes is None else codes[:, None])
-    values = allocate((grid.cells, len(names)), scratch=reader.store.scratch)
+    values = allocate((grid.cells, len(names)), scratch=context.store.scratch)
     for first in range(0, grid.cells, _BLOCK):
         cells = slice(first, min(first + _BLOCK, grid.cells))
         for column in columns:
             position = names.index(column.names[0])
             column.put(values[cells, position : position + len(column.names)], cells)
     some = role == "past" and any(column.codes is not None for column in columns)
-    filled = zeros(values.shape, np.uint8, scratch=reader.store.scratch) if some else None
+    filled = zeros(values.shape, np.uint8, scratch=context.store.scratch) if some else None
     for column in columns:
         if filled is not None and column.codes is not None:
             position = names.index(column.names[0])
@@ -188,35 +188,48 @@ def read_covariates(
 
 
 def _place_columns(
-    reader: Reader, table: Joined, role: str, *, keys: pd.DataFrame, grid: Layout, future: int, plan: Plan
+    context: IngestContext,
+    table: Joined,
+    role: str,
+    *,
+    keys: pd.DataFrame,
+    grid: Layout,
+    future: int,
+    plan: Plan,
 ) -> Iterator[Column]:
     wanted = [c for c in table.rows.columns if plan.roles.get(c) == role]
     if not wanted:
         return
-    values = _from_twin(reader, table, wanted, grid=grid, future=future)
+    values = _from_shared_table(context, table, wanted, grid=grid, future=future)
     if values is None:
-        values = _on_grid(reader, table, wanted, keys=keys, grid=grid, plan=plan)
+        values = _on_grid(context, table, wanted, keys=keys, grid=grid, plan=plan)
     for name in wanted:
-        yield _finish(reader, table.rows, name, values=values.pop(name), grid=grid, future=future, plan=plan)
+        yield _finish(context, table.rows, name, values=values.pop(name), grid=grid, future=future, plan=plan)
 
 
-def _from_twin(
-    reader: Reader, table: Joined, columns: Sequence[str], *, grid: Layout, future: int
+def _from_shared_table(
+    context: IngestContext, table: Joined, columns: Sequence[str], *, grid: Layout, future: int
 ) -> dict[str, Array] | None:
     """The columns, where they were placed together with the target."""
-    if reader.twin is None:
+    if context.shared is None:
         return None
     layout = Layout.of(grid.start, grid.lengths - future)
-    return reader.twin.take(reader.store, table.rows, columns, layout=layout, future=future)
+    return context.shared.take(context.store, table.rows, columns, layout=layout, future=future)
 
 
 def _on_grid(
-    reader: Reader, table: Joined, columns: Sequence[str], *, keys: pd.DataFrame, grid: Layout, plan: Plan
+    context: IngestContext,
+    table: Joined,
+    columns: Sequence[str],
+    *,
+    keys: pd.DataFrame,
+    grid: Layout,
+    plan: Plan,
 ) -> dict[str, Array]:
     """The columns as numbers and codes; a table with a coarser key is laid out by that first, then spread to the items."""
-    store, findings, texts = reader.store, reader.findings, plan.vocabularies
+    store, findings, texts = context.store, context.findings, plan.vocabularies
     if table.item_keyed:
-        return place(
+        return scatter_rows(
             store, table.rows, columns, keys=keys, layout=grid, vocabularies=texts, findings=findings
         )
     used, group = np.unique(table.group, return_inverse=True)
@@ -225,12 +238,21 @@ def _on_grid(
     first, last = int(grid.start.min()), int((grid.start + grid.lengths).max())
     coarse = Layout.of(np.full(len(used), first, np.int64), np.full(len(used), last - first, np.int64))
     some = table.spans.keys.iloc[used]
-    raw = place(store, table.rows, columns, keys=some, layout=coarse, vocabularies=texts, findings=findings)
+    raw = scatter_rows(
+        store, table.rows, columns, keys=some, layout=coarse, vocabularies=texts, findings=findings
+    )
     return spread(store, raw, groups=coarse, group=group, layout=grid)
 
 
 def _finish(
-    reader: Reader, rows: Rows, name: str, *, values: Array, grid: Layout, future: int, plan: Plan
+    context: IngestContext,
+    rows: KeyedRows,
+    name: str,
+    *,
+    values: Array,
+    grid: Layout,
+    future: int,
+    plan: Plan,
 ) -> Column:
     """Check a column's values, fill their gaps, and say under which names they stand in the panel."""
     words = plan.vocabularies.get(name) if name in rows.texts else None
@@ -238,37 +260,39 @@ def _finish(
     if words is not None:
         rule = {where: _coded(method, words) for where, method in rule.items()}
     else:
-        _check_numbers(reader, rows, name, values, is_open=name == plan.open)
+        _check_numbers(context, rows, name, values, is_open=name == plan.open)
     codes, gaps = fill(values, grid, rule=rule, future=future)
-    report_gaps(reader.findings, name, gaps, plan.rules.get(name))
+    report_gaps(context.findings, name, gaps, plan.rules.get(name))
     if words is not None:
         names: tuple[str, ...] = (*(f"{name}={word}" for word in words), f"{name}={OTHER}")
-    elif _needs_indicator(reader, name, values, grid, future):
+    elif _needs_indicator(context, name, values, grid, future):
         names = (name, name + MISSING_SUFFIX)
     else:
         names = (name,)
     return Column(name, values, codes if rule else None, words, names)
 
 
-def _check_numbers(reader: Reader, rows: Rows, name: str, values: Array, *, is_open: bool) -> None:
+def _check_numbers(
+    context: IngestContext, rows: KeyedRows, name: str, values: Array, *, is_open: bool
+) -> None:
     """Numbers beyond float32, and other ones than 0 and 1 of the open column, are faults; where found, they become NaN."""
-    check_finite(reader, rows, name, values)
+    check_finite(context, rows, name, values)
     if is_open and anywhere(values, _is_no_flag):
         value = rows.value(name)
-        where, got = first_row(reader.store, rows, f"{value} NOT IN (0, 1)", value)
+        where, got = first_row(context.store, rows, f"{value} NOT IN (0, 1)", value)
         error = ForetellError(f"{where}: the open column {name!r} must be 0 or 1, got {got:g}.")
-        reader.findings.fault("not_open", error, blanked(values, _is_no_flag))
+        context.findings.fault("not_open", error, blanked(values, _is_no_flag))
 
 
 def _is_no_flag(values: Array) -> NDArray[np.bool_]:
     return np.asarray((values != 0) & (values != 1) & ~np.isnan(values))
 
 
-def check_finite(reader: Reader, rows: Rows, name: str, values: Array) -> None:
+def check_finite(context: IngestContext, rows: KeyedRows, name: str, values: Array) -> None:
     """Values of a column on the grid that float32 cannot hold are a fault; where it is found, they become NaN."""
     if anywhere(values, np.isinf):
-        error = infinite(reader.store, rows, name)
-        reader.findings.fault("infinite", error, blanked(values, np.isinf))
+        error = infinite(context.store, rows, name)
+        context.findings.fault("infinite", error, blanked(values, np.isinf))
 
 
 def _coded(method: Any, words: tuple[str, ...]) -> Any:
@@ -278,7 +302,7 @@ def _coded(method: Any, words: tuple[str, ...]) -> Any:
     return {"value": float(words.index(word) + 1 if word in words else len(words) + 1)}
 
 
-def infinite(store: Store, rows: Rows, name: str) -> ForetellError:
+def infinite(store: Store, rows: KeyedRows, name: str) -> ForetellError:
     """The error for a value that float32 cannot hold, naming the first."""
     value = rows.value(name)
     beyond = f"abs({value}) > {float(np.finfo(np.float32).max)!r}"
@@ -291,13 +315,13 @@ def infinite(store: Store, rows: Rows, name: str) -> ForetellError:
     )
 
 
-def _needs_indicator(reader: Reader, name: str, values: Array, grid: Layout, future: int) -> bool:
+def _needs_indicator(context: IngestContext, name: str, values: Array, grid: Layout, future: int) -> bool:
     """Whether a number is missing somewhere (a model's schema knows).
 
     Beyond a series' end a column may simply stop: that is no gap, unless an item has no value at all.
     """
-    if reader.schema is not None:
-        return name + MISSING_SUFFIX in (*reader.schema.known, *reader.schema.past)
+    if context.schema is not None:
+        return name + MISSING_SUFFIX in (*context.schema.known, *context.schema.past)
     for first, last in grid.chunks():
         missing = np.isnan(values[grid.offsets[first] : grid.offsets[last]])
         if not missing.any():

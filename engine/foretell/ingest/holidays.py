@@ -95,10 +95,10 @@ def _spellings(countries: Mapping[str, list[str]]) -> dict[str, str]:
 
 
 def _nearest_country(name: str, spellings: Mapping[str, str]) -> str:
-    spoken = {word if len(word) > 3 else word.upper(): code for word, code in spellings.items()}
+    described = {word if len(word) > 3 else word.upper(): code for word, code in spellings.items()}
     wanted = name.strip().upper() if len(name.strip()) <= 3 else name.strip().lower()
-    close = nearest(wanted, spoken)
-    found = next((code for word, code in spoken.items() if f"{word!r}" in close), None)
+    close = nearest(wanted, described)
+    found = next((code for word, code in described.items() if f"{word!r}" in close), None)
     return f" Did you mean {found!r}?" if found else ""
 
 

@@ -18,7 +18,7 @@ from foretell.data.layout import Layout
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError, nearest
-from foretell.ingest.context import ID_NAMES, Names, Reader
+from foretell.ingest.context import ID_NAMES, IngestContext, Names
 from foretell.ingest.covariates import (
     Covariates,
     Plan,
@@ -30,15 +30,15 @@ from foretell.ingest.covariates import (
 )
 from foretell.ingest.holidays import by_column, country_code, holiday_columns, holiday_table
 from foretell.ingest.item_metadata import Metadata, Statics, encode_statics, match, read_metadata
-from foretell.ingest.keyed_rows import Rows, Spans, find_spans, spell_key
+from foretell.ingest.keyed_rows import KeyedRows, KeySpans, find_spans, spell_key
 from foretell.ingest.options import Options
-from foretell.ingest.placement import check_size, place
+from foretell.ingest.placement import check_size, scatter_rows
 from foretell.ingest.related_tables import Related, check_columns, join, read_related
-from foretell.ingest.shared_table import Twin, _same
+from foretell.ingest.shared_table import SharedTable, _same
 from foretell.ingest.sources import open_table
 from foretell.ingest.store import Store
 from foretell.ingest.table import Table
-from foretell.ingest.time_zones import spoken_zones
+from foretell.ingest.time_zones import describe_zones
 
 _HOLIDAYS_AHEAD: Final = (64, 400)  # steps that holidays reach past the end: a year where it lies between
 _SPARSE: Final = 50  # steps a row from which a wrong date or frequency is likely
@@ -70,47 +70,52 @@ def ingest(
     findings = Findings(tolerant=options.tolerant)
     try:
         with Store(options.timezone, scratch=scratch) as store:
-            return _ingest(Reader(store, options, findings, options.frequency), target, related, items)
+            return _ingest(IngestContext(store, options, findings, options.frequency), target, related, items)
     except ForetellError as error:
         error.findings = findings.all() if options.tolerant else ()
         raise
 
 
-def _ingest(reader: Reader, target: object, related: Sequence[object], items: object) -> Ingested:
-    options = reader.options
+def _ingest(context: IngestContext, target: object, related: Sequence[object], items: object) -> Ingested:
+    options = context.options
     table = open_table(
-        reader.store, target, name="target", dates=options.date_format, decimal=options.decimal
+        context.store, target, name="target", dates=options.date_format, decimal=options.decimal
     )
-    names = reader.names(table)
-    reader = reader.aligned(table, names.timestamp)
-    reader = replace(reader, twin=find_twin(reader, table, names, related, target))
-    metadata = None if items is None else _read_metadata(reader, items, names)
-    rows, spans = _read_target(reader, table, names)
+    names = context.names(table)
+    context = context.aligned(table, names.timestamp)
+    context = replace(context, shared=find_shared_table(context, table, names, related, target))
+    metadata = None if items is None else _read_metadata(context, items, names)
+    rows, spans = _read_target(context, table, names)
     several = len(related) > 1
     tables = [
         read_related(
-            reader, source, name=f"related[{i}]" if several else "related", names=names, metadata=metadata
+            context, source, name=f"related[{i}]" if several else "related", names=names, metadata=metadata
         )
         for i, source in enumerate(related)
     ]
     if options.holidays:
-        tables.append(_read_holidays(reader, spans, tables, names=names, metadata=metadata))
-    _report_zones(reader, [(rows, spans), *((each.rows, each.spans) for each in tables)])
-    check_columns(reader, tables, table)
-    panel = _build(reader, rows, spans, names=names, tables=tables, metadata=metadata)
-    _report_weeks(reader)
+        tables.append(_read_holidays(context, spans, tables, names=names, metadata=metadata))
+    _report_zones(context, [(rows, spans), *((each.rows, each.spans) for each in tables)])
+    check_columns(context, tables, table)
+    panel = _build(context, rows, spans, names=names, tables=tables, metadata=metadata)
+    _report_weeks(context)
     read = [(rows, spans), *((each.rows, each.spans) for each in tables[: len(related)])]
     counts = {each.table.label: int(of.rows.sum()) for each, of in read}
     if metadata is not None:
         counts[metadata.label] = len(metadata.keys)
-    return Ingested(panel, names, reader.findings.all(), counts)
+    return Ingested(panel, names, context.findings.all(), counts)
 
 
 def _read_holidays(
-    reader: Reader, spans: Spans, tables: Sequence[Related], *, names: Names, metadata: Metadata | None
+    context: IngestContext,
+    spans: KeySpans,
+    tables: Sequence[Related],
+    *,
+    names: Names,
+    metadata: Metadata | None,
 ) -> Related:
     """The holidays that are asked for as a related table, from the first step of the target on, as far as needed."""
-    options, frequency = reader.options, reader.frequency
+    options, frequency = context.options, context.frequency
     first, last = int(spans.first[spans.seen > 0].min(initial=int(spans.final.max()))), int(spans.final.max())
     usual = min(max(frequency.year or 0, _HOLIDAYS_AHEAD[0]), _HOLIDAYS_AHEAD[1])
     others = max((int(table.spans.last.max(initial=last)) for table in tables), default=last) - last
@@ -120,19 +125,19 @@ def _read_holidays(
     frame = holiday_table(
         options.holidays, options.holiday_days, frequency=frequency, span=(first, reach), countries=countries
     )
-    spoken = (
+    described = (
         f"{len(set(countries)):,} countries in {column!r}"
         if column is not None
         else ", ".join(options.holidays)
     )
-    reader.findings.note(
+    context.findings.note(
         "holidays",
-        f"holidays of {spoken} are known: {', '.join(holiday_columns(options.holidays, options.holiday_days))}",
+        f"holidays of {described} are known: {', '.join(holiday_columns(options.holidays, options.holiday_days))}",
     )
-    return read_related(reader, frame, name="holidays", names=names, metadata=metadata)
+    return read_related(context, frame, name="holidays", names=names, metadata=metadata)
 
 
-def _countries(column: str, spans: Spans, metadata: Metadata | None) -> list[str]:
+def _countries(column: str, spans: KeySpans, metadata: Metadata | None) -> list[str]:
     """What stands in the column that says each item's country; raises ForetellError for what is none."""
     table = spans.keys if column in spans.keys.columns else None if metadata is None else metadata.texts
     if table is None or column not in table.columns:
@@ -149,27 +154,27 @@ def _countries(column: str, spans: Spans, metadata: Metadata | None) -> list[str
     return spelt
 
 
-def _report_zones(reader: Reader, tables: Sequence[tuple[Rows, Spans]]) -> None:
+def _report_zones(context: IngestContext, tables: Sequence[tuple[KeyedRows, KeySpans]]) -> None:
     for rows, spans in tables:
         if spans.zoned:
             zone = rows.table.zones.get(rows.timestamp)
-            spoken = spoken_zones(rows.table.label, spans.zoned, zone, reader.options.timezone)
-            reader.findings.note("time_zone", spoken, spans.zoned)
+            described = describe_zones(rows.table.label, spans.zoned, zone, context.options.timezone)
+            context.findings.note("time_zone", described, spans.zoned)
 
 
-def _read_metadata(reader: Reader, items: object, names: Names) -> Metadata:
-    table = open_table(reader.store, items, name="items", decimal=reader.options.decimal)
-    key = reader.key_in(table, names)
+def _read_metadata(context: IngestContext, items: object, names: Names) -> Metadata:
+    table = open_table(context.store, items, name="items", decimal=context.options.decimal)
+    key = context.key_in(table, names)
     if not key:
-        table.require(reader.options.item_id, ID_NAMES, "item_id=")
-    reader.report_lacking(table, table.kinds)
-    return read_metadata(reader.store, table, key=key, schema=reader.schema, findings=reader.findings)
+        table.require(context.options.item_id, ID_NAMES, "item_id=")
+    context.report_lacking(table, table.kinds)
+    return read_metadata(context.store, table, key=key, schema=context.schema, findings=context.findings)
 
 
-def _read_target(reader: Reader, table: Table, names: Names) -> tuple[Rows, Spans]:
+def _read_target(context: IngestContext, table: Table, names: Names) -> tuple[KeyedRows, KeySpans]:
     """The target's rows after pass one."""
-    asked = [way for column, way in reader.options.aggregation.items() if column in ("target", names.target)]
-    rows = reader.rows(
+    asked = [way for column, way in context.options.aggregation.items() if column in ("target", names.target)]
+    rows = context.rows(
         table,
         names.key,
         names.timestamp,
@@ -179,35 +184,35 @@ def _read_target(reader: Reader, table: Table, names: Names) -> tuple[Rows, Span
     )
     spare = [c for c in table.kinds if c not in (*names.key.values(), names.timestamp, names.target)]
     if spare:
-        reader.findings.note(
+        context.findings.note(
             "unused", f"{table.label}: {', '.join(spare)} not used (covariates go into related)", len(spare)
         )
     spans = (
-        find_spans(reader.store, rows, reader.findings)
-        if reader.twin is None
-        else reader.twin.part(rows.columns)
+        find_spans(context.store, rows, context.findings)
+        if context.shared is None
+        else context.shared.part(rows.columns)
     )
     return rows, spans
 
 
 def _build(
-    reader: Reader,
-    rows: Rows,
-    spans: Spans,
+    context: IngestContext,
+    rows: KeyedRows,
+    spans: KeySpans,
     *,
     names: Names,
     tables: Sequence[Related],
     metadata: Metadata | None,
 ) -> Panel:
-    keys = _item_keys(reader, spans, tables, metadata)
-    layout = _lay_out(reader, keys, spans)
-    target, filled = _place_target(reader, rows, keys, layout)
-    statics = encode_statics(metadata, keys, schema=reader.schema, findings=reader.findings)
-    joined = join(reader, tables, keys, metadata)
-    plan = make_plan(reader, joined, layout)
-    future = future_steps(joined, layout, plan=plan, year=reader.frequency.year, ahead=reader.options.ahead)
-    known = read_covariates(reader, joined, "known", keys=keys, layout=layout, future=future, plan=plan)
-    past = read_covariates(reader, joined, "past", keys=keys, layout=layout, future=0, plan=plan)
+    keys = _item_keys(context, spans, tables, metadata)
+    layout = _lay_out(context, keys, spans)
+    target, filled = _place_target(context, rows, keys, layout)
+    statics = encode_statics(metadata, keys, schema=context.schema, findings=context.findings)
+    joined = join(context, tables, keys, metadata)
+    plan = make_plan(context, joined, layout)
+    future = future_steps(joined, layout, plan=plan, year=context.frequency.year, ahead=context.options.ahead)
+    known = read_covariates(context, joined, "known", keys=keys, layout=layout, future=future, plan=plan)
+    past = read_covariates(context, joined, "past", keys=keys, layout=layout, future=0, plan=plan)
     return Panel(
         keys=keys,
         start=layout.start,
@@ -221,24 +226,24 @@ def _build(
         future=future,
         filled=filled,
         past_filled=past.filled,
-        schema=reader.schema or _make_schema(reader, names, statics, plan=plan, known=known, past=past),
+        schema=context.schema or _make_schema(context, names, statics, plan=plan, known=known, past=past),
     )
 
 
 def _item_keys(
-    reader: Reader, spans: Spans, related: Sequence[Related], metadata: Metadata | None
+    context: IngestContext, spans: KeySpans, related: Sequence[Related], metadata: Metadata | None
 ) -> pd.DataFrame:
     """The keys of all items, sorted: those of the target, and those that only other tables have (cold start)."""
     names = list(spans.keys.columns)
     others = [table.spans.keys for table in related if table.item_keyed]
     if metadata is not None and set(metadata.key) == set(names):
         others.append(metadata.keys[names])
-    _report_nameless(reader, spans.keys, related, metadata)
+    _report_nameless(context, spans.keys, related, metadata)
     keys = pd.concat([spans.keys, *others]).drop_duplicates().sort_values(names, ignore_index=True)
     unseen = np.setdiff1d(np.arange(len(keys)), match(spans.keys, keys))
     if len(unseen):
         first = spell_key(names, list(keys.iloc[unseen[0]]))
-        reader.findings.note(
+        context.findings.note(
             "cold_start",
             f"{len(unseen):,} items have no target, first {first}: forecast from what else is known",
             len(unseen),
@@ -247,21 +252,21 @@ def _item_keys(
 
 
 def _report_nameless(
-    reader: Reader, target: pd.DataFrame, related: Sequence[Related], metadata: Metadata | None
+    context: IngestContext, target: pd.DataFrame, related: Sequence[Related], metadata: Metadata | None
 ) -> None:
     """Items that the target lacks, in a table that names them by a part of their key only, cannot join."""
     tables = [(table.rows.table.label, table.spans.keys) for table in related]
     tables += [(metadata.label, metadata.keys)] if metadata is not None else []
     for label, keys in tables:
         if "item_id" in keys.columns:
-            _report_unlike(reader, label, keys["item_id"], target["item_id"])
+            _report_unlike(context, label, keys["item_id"], target["item_id"])
     for label, keys in tables:
         if "item_id" not in keys.columns or set(keys.columns) == set(target.columns):
             continue
         lost = keys["item_id"][~keys["item_id"].isin(target["item_id"])]
         if len(lost):
             missing = ", ".join(name for name in target.columns if name not in keys.columns)
-            reader.findings.warn(
+            context.findings.warn(
                 "left_out",
                 f"{len(lost):,} items of {label} left out, first {spell_key(['item_id'], [lost.iloc[0]])}:"
                 f" the target lacks them and the table does not say their {missing}",
@@ -269,12 +274,12 @@ def _report_nameless(
             )
 
 
-def _report_weeks(reader: Reader) -> None:
+def _report_weeks(context: IngestContext) -> None:
     """Say where weeks begin when rows of several days were put into one: pandas ends them on the day of that name."""
-    joined = sum(finding.code == "aggregated" for finding in reader.findings.all())
-    if joined and reader.frequency.unit == "W":
-        alias = reader.frequency.alias
-        reader.findings.warn(
+    joined = sum(finding.code == "aggregated" for finding in context.findings.all())
+    if joined and context.frequency.unit == "W":
+        alias = context.frequency.alias
+        context.findings.warn(
             "weeks",
             f"rows of several days became one week: a week of {alias!r} begins on its day and is named by it (in pandas"
             " it ends there)",
@@ -282,7 +287,7 @@ def _report_weeks(reader: Reader) -> None:
         )
 
 
-def _report_unlike(reader: Reader, label: str, ids: pd.Series[Any], target: pd.Series[Any]) -> None:
+def _report_unlike(context: IngestContext, label: str, ids: pd.Series[Any], target: pd.Series[Any]) -> None:
     """Ids that the target lacks, but for leading zeros or a `.0`: another program wrote them as numbers."""
     lost = ids[~ids.isin(target)]
     if lost.empty:
@@ -291,7 +296,7 @@ def _report_unlike(reader: Reader, label: str, ids: pd.Series[Any], target: pd.S
     alike = np.flatnonzero(bare.isin(known))
     if len(alike):
         other = target[known == bare.iloc[alike[0]]].iloc[0]
-        reader.findings.warn(
+        context.findings.warn(
             "unlike_ids",
             f"{len(alike):,} ids of {label} are the target's but for zeros: {lost.iloc[alike[0]]!r} there is {other!r}"
             f" in the target table. Ids join as text: write them alike.",
@@ -299,7 +304,7 @@ def _report_unlike(reader: Reader, label: str, ids: pd.Series[Any], target: pd.S
         )
 
 
-def _lay_out(reader: Reader, keys: pd.DataFrame, spans: Spans) -> Layout:
+def _lay_out(context: IngestContext, keys: pd.DataFrame, spans: KeySpans) -> Layout:
     """Each series from its first observed target to the last timestamp (or its own last observation)."""
     where = match(spans.keys, keys)
     seen, first, last = (np.zeros(len(keys), np.int64) for _ in range(3))
@@ -308,19 +313,19 @@ def _lay_out(reader: Reader, keys: pd.DataFrame, spans: Spans) -> Layout:
     if not have.any():
         raise ForetellError("the target has no observed value. Name its column with target_column=.")
     end = int(spans.final.max())
-    own = reader.options.ends == "own"
-    _report_ends(reader, end - int(last[have].max()), int((spans.seen[:, 0] == 0).sum()))
-    if fills(reader.options.filling.get("target"), "front"):
+    own = context.options.ends == "own"
+    _report_ends(context, end - int(last[have].max()), int((spans.seen[:, 0] == 0).sum()))
+    if fills(context.options.filling.get("target"), "front"):
         first[have] = first[have].min()
     stop = last + 1 if own else np.full(len(keys), end + 1)
     layout = Layout.of(np.where(have, first, end + 1), np.where(have, stop - first, 0))
     longest = int(np.argmax(layout.lengths))
-    begin, finish = reader.frequency.timestamps(np.array([first[longest], stop[longest] - 1]))
+    begin, finish = context.frequency.timestamps(np.array([first[longest], stop[longest] - 1]))
     name = spell_key(list(keys.columns), list(keys.iloc[longest]))
     extent = f"{name} alone runs from {str(begin)[:10]} to {str(finish)[:10]}"
     check_size(layout.cells, extent)
     if layout.cells > _SPARSE * int(spans.rows.sum()):
-        reader.findings.warn(
+        context.findings.warn(
             "sparse",
             f"{layout.cells:,} steps hold {int(spans.rows.sum()):,} rows, {extent}: look for a wrong date or freq",
             layout.cells,
@@ -328,49 +333,49 @@ def _lay_out(reader: Reader, keys: pd.DataFrame, spans: Spans) -> Layout:
     return layout
 
 
-def _report_ends(reader: Reader, late: int, empty: int) -> None:
-    if late and reader.options.ends == "last":
-        reader.findings.warn(
+def _report_ends(context: IngestContext, late: int, empty: int) -> None:
+    if late and context.options.ends == "last":
+        context.findings.warn(
             "late_rows",
             f"the last {late} steps of the target table have no value in any item; forecasts begin after them."
             f" Drop these rows if they are what you want forecast.",
             late,
         )
     if empty:
-        reader.findings.warn(
+        context.findings.warn(
             "no_history", f"{empty:,} items have rows in the target and no observed value", empty
         )
 
 
 def _place_target(
-    reader: Reader, rows: Rows, keys: pd.DataFrame, layout: Layout
+    context: IngestContext, rows: KeyedRows, keys: pd.DataFrame, layout: Layout
 ) -> tuple[Array, NDArray[np.uint8] | None]:
     name = rows.columns[0]
-    twin = reader.twin
-    values = None if twin is None else twin.place(reader.store, name, keys=keys, layout=layout)
+    shared = context.shared
+    values = None if shared is None else shared.scatter(context.store, name, keys=keys, layout=layout)
     if values is None:
-        placed = place(
-            reader.store, rows, [name], keys=keys, layout=layout, vocabularies={}, findings=reader.findings
+        placed = scatter_rows(
+            context.store, rows, [name], keys=keys, layout=layout, vocabularies={}, findings=context.findings
         )
         values = placed[name]
-    check_finite(reader, rows, name, values)
-    rule = reader.options.filling.get("target")
+    check_finite(context, rows, name, values)
+    rule = context.options.filling.get("target")
     codes, gaps = fill(values, layout, rule=rule)
-    report_gaps(reader.findings, "target", gaps, rule)
+    report_gaps(context.findings, "target", gaps, rule)
     return values, codes if rule else None
 
 
 def _make_schema(
-    reader: Reader, names: Names, statics: Statics, *, plan: Plan, known: Covariates, past: Covariates
+    context: IngestContext, names: Names, statics: Statics, *, plan: Plan, known: Covariates, past: Covariates
 ) -> Schema:
     both = set(plan.roles) & set(statics.roles)
     if both:
         raise ForetellError(f"column {min(both)!r} is in both items and related. Rename one of them.")
-    options = reader.options
+    options = context.options
     rules = {"target": options.filling["target"]} if "target" in options.filling else {}
     return Schema(
         key=tuple(names.key),
-        frequency=reader.frequency,
+        frequency=context.frequency,
         seasons=options.seasons,
         ends=options.ends,
         known=known.names,
@@ -387,26 +392,26 @@ def _make_schema(
     )
 
 
-def find_twin(
-    reader: Reader, table: Table, names: Names, related: Sequence[object], source: object
-) -> Twin | None:
-    """The twin of the target table; None where it is given once, or where items end apart or a model sets the columns."""
-    options = reader.options
+def find_shared_table(
+    context: IngestContext, table: Table, names: Names, related: Sequence[object], source: object
+) -> SharedTable | None:
+    """The shared of the target table; None where it is given once, or where items end apart or a model sets the columns."""
+    options = context.options
     if (
-        reader.schema is not None
+        context.schema is not None
         or options.ends != "last"
         or not any(_same(other, source) for other in related)
     ):
         return None
-    store, kinds = reader.store, table.kinds
+    store, kinds = context.store, table.kinds
     taken = (*names.key.values(), names.timestamp, names.target)
     columns = [c for c in kinds if c not in taken and kinds[c] in ("number", "boolean", "text")]
-    store.execute(f"CREATE VIEW raw_twin AS SELECT * FROM {table.view}")
-    rows = reader.rows(
-        replace(table, view="raw_twin"),
+    store.execute(f"CREATE VIEW raw_shared AS SELECT * FROM {table.view}")
+    rows = context.rows(
+        replace(table, view="raw_shared"),
         names.key,
         names.timestamp,
         columns=[names.target, *columns],
         texts=[c for c in columns if kinds[c] == "text"],
     )
-    return Twin(source, rows, find_spans(store, rows, reader.findings))
+    return SharedTable(source, rows, find_spans(store, rows, context.findings))

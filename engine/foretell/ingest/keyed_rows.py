@@ -33,7 +33,7 @@ _LIMITS: Final = (f"{-(2**53)} AND {2**53}", "TIMESTAMP '1678-01-01' AND TIMESTA
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class KeyedRows:
     """A DuckDB view of a table: k0, k1, ... (its key as text), moment, step (the ordinal), v0, v1, ... (its values).
 
     `moment` is the time on the wall, `instant` what tells two rows of one such time apart, `zoned` whether a row says its
@@ -72,8 +72,8 @@ def read_rows(
     columns: Sequence[str],
     texts: Sequence[str] = (),
     aggregation: Mapping[str, str] | None = None,
-) -> Rows:
-    """The `Rows` of `table`; `aggregation` says how the rows within one step become one."""
+) -> KeyedRows:
+    """The `KeyedRows` of `table`; `aggregation` says how the rows within one step become one."""
     parts = [f"{table.text(column)} AS k{i}" for i, column in enumerate(key.values())]
     moment = table.moment(timestamp, frequency)
     instant, zoned = table.instant(timestamp, frequency, moment)
@@ -92,7 +92,7 @@ def read_rows(
     store.execute(
         f"CREATE OR REPLACE VIEW {view} AS SELECT *, {frequency.sql('moment')} AS step FROM ({inner})"
     )
-    return Rows(
+    return KeyedRows(
         table=table,
         view=view,
         key=dict(key),
@@ -104,7 +104,7 @@ def read_rows(
     )
 
 
-def _spool(store: Store, rows: Rows) -> None:
+def _spool(store: Store, rows: KeyedRows) -> None:
     """Put a file in the place of a view whose rows are costly to read, so that both passes need them read once.
 
     What only messages show, the text of a time or number that does not parse, is kept for those rows alone.
@@ -119,7 +119,7 @@ def _spool(store: Store, rows: Rows) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Spans:
+class KeySpans:
     """What pass one found: one entry a key."""
 
     keys: pd.DataFrame  # [G], a column a part of the key, as text
@@ -131,7 +131,7 @@ class Spans:
     zoned: int = 0  # rows whose time carries an offset or a zone
 
 
-def find_spans(store: Store, rows: Rows, findings: Findings) -> Spans:
+def find_spans(store: Store, rows: KeyedRows, findings: Findings) -> KeySpans:
     """Pass one: group by key. Rows without key or time, and text among numbers, are faults; a tolerant reading drops them."""
     if rows.table.costly:
         _spool(store, rows)
@@ -162,7 +162,7 @@ def find_spans(store: Store, rows: Rows, findings: Findings) -> Spans:
     if not len(found):
         raise ForetellError(f"{rows.table.label} has no rows{' that can be read' if some else ''}.")
     keys = found[rows.keys].set_axis(list(rows.key), axis=1).astype(object)
-    return Spans(
+    return KeySpans(
         keys,
         _whole(found["n"]),
         _whole(found["final"]),
@@ -177,11 +177,11 @@ def _whole(column: pd.Series[Any]) -> NDArray[np.int64]:
     return column.fillna(-1).to_numpy(dtype=np.int64)
 
 
-def _may_be_wrong(rows: Rows, column: str) -> bool:
+def _may_be_wrong(rows: KeyedRows, column: str) -> bool:
     return column not in rows.texts and rows.table.misspelt(column) is not None
 
 
-def _readable(store: Store, rows: Rows, found: pd.DataFrame, findings: Findings) -> pd.DataFrame:
+def _readable(store: Store, rows: KeyedRows, found: pd.DataFrame, findings: Findings) -> pd.DataFrame:
     """The groups without the rows that have no key or no time: each such kind of row is a fault, as is text among numbers."""
     undated = int(found["undated"].sum())
     if undated:
@@ -200,7 +200,7 @@ def _readable(store: Store, rows: Rows, found: pd.DataFrame, findings: Findings)
     return found.assign(n=found["n"] - found["undated"])[named & (found["n"] > found["undated"]).to_numpy()]
 
 
-def _nameless(store: Store, rows: Rows, part: str, column: str, count: int) -> ForetellError:
+def _nameless(store: Store, rows: KeyedRows, part: str, column: str, count: int) -> ForetellError:
     moment, file = store.rows(
         f"SELECT moment, file FROM {rows.view} WHERE {part} IS NULL ORDER BY file, moment LIMIT 1"
     )[0]
@@ -228,7 +228,7 @@ def report_commas(findings: Findings, column: str, values: Sequence[str]) -> Non
         )
 
 
-def _misspelt(store: Store, rows: Rows, position: int, count: int) -> ForetellError:
+def _misspelt(store: Store, rows: KeyedRows, position: int, count: int) -> ForetellError:
     where, value = first_row(store, rows, f"wrong{position}", f"spelt{position}")
     comma = rows.table.decimal == "." and has_decimal_comma(str(value))
     hint = " Where a comma is the decimal mark, say so: decimal=','." if comma else ""
@@ -238,7 +238,7 @@ def _misspelt(store: Store, rows: Rows, position: int, count: int) -> ForetellEr
     )
 
 
-def _undated(store: Store, rows: Rows, count: int) -> ForetellError:
+def _undated(store: Store, rows: KeyedRows, count: int) -> ForetellError:
     where, written = first_row(store, rows, "step IS NULL", "written", dated=False)
     got = "is empty" if written is None else f"{written!r} does not parse"
     kind = "a whole number"
@@ -251,7 +251,9 @@ def _undated(store: Store, rows: Rows, count: int) -> ForetellError:
     )
 
 
-def first_row(store: Store, rows: Rows, condition: str, value: str, *, dated: bool = True) -> tuple[str, Any]:
+def first_row(
+    store: Store, rows: KeyedRows, condition: str, value: str, *, dated: bool = True
+) -> tuple[str, Any]:
     """The first row (by key, then time) where `condition` holds: "item 'a' at 2024-01-01 in a.csv", and its `value`."""
     keys = [*rows.keys, "moment"] if dated else [*rows.keys, "written"]
     found = store.rows(

@@ -98,8 +98,8 @@ def following(options: Options, schema: Schema, *, ahead: int = 0) -> Options:
     asked = (options.holidays, options.holiday_days)
     if options.holidays and asked != (schema.holidays, schema.holiday_days):
         raise ForetellError(
-            f"the model was trained with {_spoken_holidays(schema.holidays, schema.holiday_days)}, these data ask for"
-            f" {_spoken_holidays(*asked)}. Leave holidays out: a model remembers its own."
+            f"the model was trained with {_describe_holidays(schema.holidays, schema.holiday_days)}, these data ask for"
+            f" {_describe_holidays(*asked)}. Leave holidays out: a model remembers its own."
         )
     return replace(
         options,
@@ -116,7 +116,7 @@ def following(options: Options, schema: Schema, *, ahead: int = 0) -> Options:
     )
 
 
-def _spoken_holidays(holidays: Sequence[str], days: int) -> str:
+def _describe_holidays(holidays: Sequence[str], days: int) -> str:
     return f"the holidays {', '.join(holidays)} ({days} days before and after)" if holidays else "no holidays"
 
 

@@ -14,8 +14,8 @@ from foretell.data.arrays import Array
 from foretell.data.findings import Findings
 from foretell.data.layout import Layout
 from foretell.errors import ForetellError
-from foretell.ingest.keyed_rows import METHODS, Rows, spell_key, spell_moment, within
-from foretell.ingest.spilled_rows import Stretches
+from foretell.ingest.keyed_rows import METHODS, KeyedRows, spell_key, spell_moment, within
+from foretell.ingest.spilled_rows import RowBuckets
 from foretell.ingest.store import Store, literals
 from foretell.system.big_arrays import allocate, in_file, memory, pieces
 
@@ -32,9 +32,9 @@ def check_size(cells: int, longest: str) -> None:
         )
 
 
-def place(
+def scatter_rows(
     store: Store,
-    rows: Rows,
+    rows: KeyedRows,
     columns: Sequence[str],
     *,
     keys: pd.DataFrame,
@@ -47,7 +47,7 @@ def place(
     Rows of other keys, and of steps outside the layout, are passed over. Several rows of one step are aggregated, or
     refused where they have the same timestamp and no aggregation was asked for.
     """
-    grids = place_once(store, rows, columns, keys=keys, layout=layout, vocabularies=vocabularies)
+    grids = scatter_distinct_rows(store, rows, columns, keys=keys, layout=layout, vocabularies=vocabularies)
     if grids is not None:
         return grids
     values = [_encoded(rows, column, vocabularies.get(column)) for column in columns]
@@ -56,16 +56,16 @@ def place(
     return dict(zip(columns, _scatter(store, joined, len(columns), layout.cells)[0], strict=True))
 
 
-def place_once(
+def scatter_distinct_rows(
     store: Store,
-    rows: Rows,
+    rows: KeyedRows,
     columns: Sequence[str],
     *,
     keys: pd.DataFrame,
     layout: Layout,
     vocabularies: Mapping[str, Sequence[str]],
 ) -> dict[str, Array] | None:
-    """As `place`, where no two rows share a step; None where some do."""
+    """As `scatter_rows`, where no two rows share a step; None where some do."""
     source = _placed_rows(store, rows, keys, layout)
     picked = "".join(
         f", {_encoded(rows, column, vocabularies.get(column)).format(f'r.{rows.value(column)}')} AS c{i}"
@@ -76,7 +76,7 @@ def place_once(
     return dict(zip(columns, grids, strict=True)) if placed == hit else None
 
 
-def _placed_rows(store: Store, rows: Rows, keys: pd.DataFrame, layout: Layout) -> str:
+def _placed_rows(store: Store, rows: KeyedRows, keys: pd.DataFrame, layout: Layout) -> str:
     """SQL of the rows r that have a place p in the layout."""
     _register_places(store, keys, layout)
     join = " AND ".join(f"r.{part} = p.{part}" for part in rows.keys) or "true"
@@ -99,7 +99,7 @@ def _register_places(store: Store, keys: pd.DataFrame, layout: Layout) -> None:
     store.register("places", pa.table(columns))
 
 
-def _encoded(rows: Rows, column: str, vocabulary: Sequence[str] | None) -> str:
+def _encoded(rows: KeyedRows, column: str, vocabulary: Sequence[str] | None) -> str:
     """SQL, with {0} for the value, of what goes into the grid."""
     if column not in rows.texts:
         return "coalesce({0}, 'NaN'::DOUBLE)"
@@ -117,22 +117,22 @@ def _scatter(store: Store, query: str, columns: int, cells: int) -> tuple[list[A
         for grid in grids[1:]:
             grid[part].fill(np.nan)
 
-    # rows go straight to grids in memory, but by stretch to grids in files
-    stretches = Stretches(cells, columns, scratch=store.scratch) if in_file(grids[0]) else None
+    # rows go straight to grids in memory, but by bucket to grids in files
+    buckets = RowBuckets(cells, columns, scratch=store.scratch) if in_file(grids[0]) else None
     placed = 0
-    with np.errstate(over="ignore"), stretches or nullcontext():  # what overflows is infinite, and looked for
-        if stretches is None:
+    with np.errstate(over="ignore"), buckets or nullcontext():  # what overflows is infinite, and looked for
+        if buckets is None:
             blank(slice(None))
         for batch in store.batches(query):
             cell, *values = (batch.column(i).to_numpy() for i in range(columns + 1))
             placed += len(cell)
-            if stretches is None:
+            if buckets is None:
                 for grid, column in zip(grids, values, strict=True):
                     grid[cell] = column
             else:
-                stretches.add(cell, values)
-        if stretches is not None:
-            stretches.scatter(grids, blank)
+                buckets.add(cell, values)
+        if buckets is not None:
+            buckets.scatter(grids, blank)
     return grids, placed, cells - _settle(grids[0])
 
 
@@ -150,7 +150,7 @@ def _settle(grid: Array) -> int:
 
 def _aggregated(
     store: Store,
-    rows: Rows,
+    rows: KeyedRows,
     columns: Sequence[str],
     *,
     source: str,
@@ -186,7 +186,7 @@ def _aggregated(
     )
 
 
-def _report_twice(store: Store, rows: Rows, *, source: str, steps: int, findings: Findings) -> None:
+def _report_twice(store: Store, rows: KeyedRows, *, source: str, steps: int, findings: Findings) -> None:
     """Rows of one key and time are an error: raised, or where the reading is tolerant, found; unless they are allowed."""
     if rows.allowed:
         findings.note("repeated", f"{steps:,} steps hold rows of one time in {rows.table.label}", steps)
@@ -197,7 +197,7 @@ def _report_twice(store: Store, rows: Rows, *, source: str, steps: int, findings
     findings.error("duplicates", f"{error} ({steps:,} such steps)", steps)
 
 
-def _twice(store: Store, rows: Rows, source: str) -> ForetellError:
+def _twice(store: Store, rows: KeyedRows, source: str) -> ForetellError:
     listed = ", ".join([*(f"r.{part}" for part in rows.keys), "r.moment"])
     found = store.rows(
         f"SELECT {listed}, min(r.file), max(r.file), count(*) FROM {source} GROUP BY {listed}, r.instant"

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError, nearest
-from foretell.ingest.context import TIME_NAMES, Names, Reader
+from foretell.ingest.context import TIME_NAMES, IngestContext, Names
 from foretell.ingest.item_metadata import Metadata, match
-from foretell.ingest.keyed_rows import Rows, Spans, find_spans, spell_key
+from foretell.ingest.keyed_rows import KeyedRows, KeySpans, find_spans, spell_key
 from foretell.ingest.sources import open_table
 from foretell.ingest.table import Table
 
@@ -26,8 +26,8 @@ _NEVER: Final = np.iinfo(np.int64).min // 2
 class Related:
     """A related table after pass one."""
 
-    rows: Rows
-    spans: Spans
+    rows: KeyedRows
+    spans: KeySpans
     item_keyed: bool  # its key is the items' whole key: every row concerns one item
 
 
@@ -35,8 +35,8 @@ class Related:
 class Joined:
     """A related table and whom it concerns."""
 
-    rows: Rows
-    spans: Spans
+    rows: KeyedRows
+    spans: KeySpans
     item_keyed: bool
     group: NDArray[np.int64]  # [N] which key of `spans` each item has; -1 for none
 
@@ -48,23 +48,23 @@ class Joined:
 
 
 def read_related(
-    reader: Reader, source: object, *, name: str, names: Names, metadata: Metadata | None
+    context: IngestContext, source: object, *, name: str, names: Names, metadata: Metadata | None
 ) -> Related:
     """Open a related table, find its key and columns, and group it. Raises ForetellError for what cannot be read."""
-    options = reader.options
-    table = open_table(reader.store, source, name=name, dates=options.date_format, decimal=options.decimal)
+    options = context.options
+    table = open_table(context.store, source, name=name, dates=options.date_format, decimal=options.decimal)
     timestamp = table.whole(table.find(names.timestamp, ()) or table.require(None, TIME_NAMES, "timestamp="))
-    key = reader.key_in(table, names)
+    key = context.key_in(table, names)
     declared = {*options.known, *options.past, options.open}
     if not key and metadata is not None:
         key = {c: c for c in metadata.texts.columns if c in table.kinds and c not in declared}
     if not key and name != "holidays":
-        reader.findings.note(
+        context.findings.note(
             "by_time", f"{table.label} has no column of the item's key: its values count for every item"
         )
-    columns = _value_columns(reader, table, {*key.values(), timestamp}, names)
-    reader.report_lacking(table, columns)
-    texts = [c for c in columns if _is_text(table, c, reader.schema)]
+    columns = _value_columns(context, table, {*key.values(), timestamp}, names)
+    context.report_lacking(table, columns)
+    texts = [c for c in columns if _is_text(table, c, context.schema)]
     asked = {c: way for c, way in options.aggregation.items() if c in columns}
     for column in asked:
         if column in texts and asked[column] not in _OF_TEXT:
@@ -73,7 +73,7 @@ def read_related(
                 f" For text there are: {', '.join(_OF_TEXT)}."
             )
     usual = {options.open: "max"} if options.open in columns else {}  # open at some time of a step is open
-    rows = reader.rows(
+    rows = context.rows(
         table,
         key,
         timestamp,
@@ -82,20 +82,24 @@ def read_related(
         usual={c: w for c, w in usual.items() if c},
         asked=asked,
     )
-    twin = reader.twin
-    same = twin is not None and twin.is_source(source)
-    spans = twin.join(rows) if twin is not None and same else find_spans(reader.store, rows, reader.findings)
+    shared = context.shared
+    same = shared is not None and shared.is_source(source)
+    spans = (
+        shared.join(rows)
+        if shared is not None and same
+        else find_spans(context.store, rows, context.findings)
+    )
     return Related(rows, spans, tuple(key) == tuple(names.key))
 
 
-def _value_columns(reader: Reader, table: Table, taken: set[str], names: Names) -> list[str]:
+def _value_columns(context: IngestContext, table: Table, taken: set[str], names: Names) -> list[str]:
     columns = [c for c in table.kinds if c not in taken]
-    schema, options = reader.schema, reader.options
+    schema, options = context.schema, context.options
     if schema is not None:
         return [c for c in columns if schema.roles.get(c) in ("known", "past")]
     if names.target in columns and names.target not in (*options.known, *options.past):
         columns.remove(names.target)
-        reader.findings.note(
+        context.findings.note(
             "unused", f"{table.label}: {names.target!r} not used, it is the target's name", 1
         )
     for column in columns:
@@ -112,16 +116,16 @@ def _is_text(table: Table, column: str, schema: Schema | None) -> bool:
     return table.kinds[column] == "text" if schema is None else column in schema.vocabularies
 
 
-def check_columns(reader: Reader, tables: Sequence[Related], target: Table) -> None:
+def check_columns(context: IngestContext, tables: Sequence[Related], target: Table) -> None:
     """Raises ForetellError for a column that an option or a model names and that is not there."""
     have = [column for table in tables for column in table.rows.columns]
-    if reader.schema is not None:
-        _check_schema(have, [column for table in tables for column in table.rows.table.kinds], reader.schema)
+    if context.schema is not None:
+        _check_schema(have, [column for table in tables for column in table.rows.table.kinds], context.schema)
         return
     twice = sorted({column for column in have if have.count(column) > 1})
     if twice:
         raise ForetellError(f"column {twice[0]!r} is in two related tables. Rename one of them.")
-    o = reader.options
+    o = context.options
     declared = {"known": o.known, "past": o.past, "open": (o.open,) if o.open else ()}
     for argument, names in declared.items():
         for name in names:
@@ -156,7 +160,7 @@ def _check_schema(have: Sequence[str], given: Sequence[str], schema: Schema) -> 
 
 
 def join(
-    reader: Reader, tables: Sequence[Related], keys: pd.DataFrame, metadata: Metadata | None
+    context: IngestContext, tables: Sequence[Related], keys: pd.DataFrame, metadata: Metadata | None
 ) -> list[Joined]:
     """The tables with the group that each item of `keys` belongs to; items that a table lacks are reported."""
     identity = _with_metadata(keys, metadata, tables)
@@ -166,7 +170,7 @@ def join(
         absent = np.flatnonzero(group < 0)
         if len(absent):
             first = spell_key(list(keys.columns), list(keys.iloc[absent[0]]))
-            reader.findings.warn(
+            context.findings.warn(
                 "no_related",
                 f"{len(absent):,} items have no rows in {table.rows.table.label}, first {first}: they count as missing",
                 len(absent),

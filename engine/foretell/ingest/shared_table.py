@@ -11,19 +11,19 @@ import pandas as pd
 
 from foretell.data.arrays import Array
 from foretell.data.layout import Layout
-from foretell.ingest.keyed_rows import Rows, Spans
-from foretell.ingest.placement import place_once
+from foretell.ingest.keyed_rows import KeyedRows, KeySpans
+from foretell.ingest.placement import scatter_distinct_rows
 from foretell.ingest.store import Store
 from foretell.system.big_arrays import allocate
 
 
 @dataclass(frozen=True, slots=True)
-class Twin:
+class SharedTable:
     """All columns of the table after pass one, and after pass two those of them that are numbers on the target's grid."""
 
     source: object
-    rows: Rows
-    spans: Spans
+    rows: KeyedRows
+    spans: KeySpans
     views: set[str] = field(default_factory=set)  # of the tables that are this one
     wanted: list[str] = field(default_factory=list)  # their columns
     grids: dict[str, Array] = field(default_factory=dict)
@@ -32,22 +32,22 @@ class Twin:
         """Whether `source` is this table again."""
         return _same(source, self.source)
 
-    def join(self, rows: Rows) -> Spans:
+    def join(self, rows: KeyedRows) -> KeySpans:
         """Pass one of `rows`, which are this table's, without reading them again."""
         self.views.add(rows.table.view)
         self.wanted.extend(column for column in rows.columns if column not in rows.texts)
         return self.part(rows.columns)
 
-    def part(self, columns: Sequence[str]) -> Spans:
+    def part(self, columns: Sequence[str]) -> KeySpans:
         """Pass one of some columns."""
         at = [self.rows.columns.index(column) for column in columns]
         spans = self.spans
         return replace(spans, first=spans.first[:, at], last=spans.last[:, at], seen=spans.seen[:, at])
 
-    def place(self, store: Store, target: str, *, keys: pd.DataFrame, layout: Layout) -> Array | None:
+    def scatter(self, store: Store, target: str, *, keys: pd.DataFrame, layout: Layout) -> Array | None:
         """Pass two of the target, with the related columns kept for `take`; None where several rows share a step."""
         columns = list(dict.fromkeys([target, *self.wanted]))
-        placed = place_once(store, self.rows, columns, keys=keys, layout=layout, vocabularies={})
+        placed = scatter_distinct_rows(store, self.rows, columns, keys=keys, layout=layout, vocabularies={})
         if placed is None:
             return None
         values = placed.pop(target)
@@ -55,7 +55,7 @@ class Twin:
         return values
 
     def take(
-        self, store: Store, rows: Rows, columns: Sequence[str], *, layout: Layout, future: int
+        self, store: Store, rows: KeyedRows, columns: Sequence[str], *, layout: Layout, future: int
     ) -> dict[str, Array] | None:
         """The grids of some columns of `rows`, `future` steps longer than the target's; None where they are not here."""
         if rows.table.view not in self.views or not all(column in self.grids for column in columns):

@@ -212,14 +212,14 @@ def _as_arrow(source: Any, name: str) -> Any:
         source = source.to_table()
     if hasattr(source, "__arrow_c_stream__"):
         table = pa.table(source)
-        _refuse_twins(table.column_names, name)
+        _refuse_repeated_columns(table.column_names, name)
         return _readable_types(table)
     raise ForetellError(
         f"{name} must be a pandas, polars or Arrow table, a path, a glob or foretell.Sql, got {type(source).__name__}"
     )
 
 
-def _refuse_twins(names: Sequence[str], name: str) -> None:
+def _refuse_repeated_columns(names: Sequence[str], name: str) -> None:
     twice = next((column for column in names if names.count(column) > 1), None)
     if twice is not None:
         raise ForetellError(f"the {name} table has the column {twice!r} twice. Rename one of them.")
@@ -231,7 +231,7 @@ def _from_pandas(frame: pd.DataFrame, name: str) -> Any:
     if any(level is not None for level in frame.index.names):
         frame = frame.reset_index()
     frame = frame.rename(columns=str)
-    _refuse_twins(list(frame.columns), name)
+    _refuse_repeated_columns(list(frame.columns), name)
     columns = {}
     for column in frame.columns:
         values = frame[column]

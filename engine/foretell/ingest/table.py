@@ -104,7 +104,7 @@ class Table:
         if frequency.unit == "step":
             if kind not in ("number", "text"):
                 raise ForetellError(
-                    f"freq '1' means integer time, but {column!r} of {self.label} holds {_spoken(kind)}."
+                    f"freq '1' means integer time, but {column!r} of {self.label} holds {_in_words(kind)}."
                     f" Give the frequency of the dates, such as freq='D'."
                 )
             real = f"TRY_CAST({name} AS DOUBLE)"  # 2.5 is no step: a plain cast would round it
@@ -147,7 +147,7 @@ class Table:
             year = f"CASE WHEN {name} BETWEEN 1678 AND 2261 AND {name} = floor({name}) THEN CAST({name} AS BIGINT) END"
             return f"make_timestamp({year}, 1, 1, 0, 0, 0.0)"
         raise ForetellError(
-            f"{column!r} of {self.label} holds {_spoken(kind)}, expected dates. For integer time give freq='1'."
+            f"{column!r} of {self.label} holds {_in_words(kind)}, expected dates. For integer time give freq='1'."
         )
 
 
@@ -162,5 +162,5 @@ def _words() -> str:
     return "(" + ", ".join(map(literal, MISSING)) + ")"
 
 
-def _spoken(kind: Kind) -> str:
+def _in_words(kind: Kind) -> str:
     return {"time": "dates", "number": "numbers", "boolean": "true and false"}.get(kind, kind)

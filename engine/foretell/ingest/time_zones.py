@@ -85,7 +85,7 @@ def stored_wall(column: str, zone: str, local: str | None) -> str:
     return f"timezone('{name}', {moment})"
 
 
-def spoken_zones(label: str, count: int, zone: str | None, local: str | None) -> str:
+def describe_zones(label: str, count: int, zone: str | None, local: str | None) -> str:
     """How `count` times with a zone were read, for a finding; `zone` is the column's own, None where each row has one."""
     if local is not None:
         return f"{label}: {count:,} times carry an offset or a zone, read as the time of day in {local}"

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from foretell.errors import ForetellError
-from foretell.ingest import shared_table as twin
+from foretell.ingest import shared_table
 from foretell.ingest.dataset import Dataset
 
 
@@ -28,7 +28,7 @@ def both(monkeypatch, source, related, **options):
     options = {"freq": "D", "known": ["promo"], "past": ["price", "mood"], **options}
     once = Dataset(source, related, **options)
     with monkeypatch.context() as patch:
-        patch.setattr(twin, "_same", lambda *_: False)
+        patch.setattr(shared_table, "_same", lambda *_: False)
         return once, Dataset(source, related, **options)
 
 
@@ -54,14 +54,14 @@ def test_a_path_given_as_both_beside_another_table_is_read_as_if_it_were_two(mon
 
 def test_its_numbers_are_placed_in_one_pass(monkeypatch):
     frame, seen = table().drop(columns="mood"), []
-    inner = twin.place_once
+    inner = shared_table.scatter_distinct_rows
 
     def counted(store, rows, columns, **places):
         seen.append(columns)
         return inner(store, rows, columns, **places)
 
-    monkeypatch.setattr(twin, "place_once", counted)
-    monkeypatch.setattr("foretell.ingest.covariates.place", lambda *_, **__: pytest.fail("read again"))
+    monkeypatch.setattr(shared_table, "scatter_distinct_rows", counted)
+    monkeypatch.setattr("foretell.ingest.covariates.scatter_rows", lambda *_, **__: pytest.fail("read again"))
     Dataset(frame, frame, freq="D", known=["promo"], past=["price"])
     assert seen == [["target", "promo", "price"]]
 
