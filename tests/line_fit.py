@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from foretell.networks.training_job import Schedule, Work
+from foretell.networks.training_job import Schedule, TrainingJob
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,9 @@ def batch(step: int, final: bool) -> Line:
     return Line(torch.tensor([0, 2]), torch.rand(16, 1, generator=generator) + (1.0 if final else 0.0))
 
 
-def work(*, seed: int = 0, tag: str = "t", broken_at: int = -1, scores: list[float] | None = None) -> Work:
+def job(
+    *, seed: int = 0, tag: str = "t", broken_at: int = -1, scores: list[float] | None = None
+) -> TrainingJob:
     torch.manual_seed(seed)
     network = nn.Sequential(nn.Linear(1, 8), nn.Dropout(0.1), nn.Linear(8, 1))
     steps = iter(range(10_000))
@@ -39,7 +41,7 @@ def work(*, seed: int = 0, tag: str = "t", broken_at: int = -1, scores: list[flo
         x = torch.linspace(0, 1, 5)[:, None]
         return float(((network(x) - 3 * x) ** 2).mean())
 
-    return Work(network, batch, loss, validate, ["apple", "pear", "plum"], tag)
+    return TrainingJob(network, batch, loss, validate, ["apple", "pear", "plum"], tag)
 
 
 SCHEDULE = Schedule(max_steps=200, learning_rate=1e-2, patience=50)

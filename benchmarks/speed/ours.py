@@ -12,12 +12,12 @@ from benchmarks.speed.settings import BATCH, CONTEXT, HORIZON, LAYERS, LEVELS, S
 from foretell.data.panel import Panel
 from foretell.data.static_scale import StaticScale
 from foretell.networks.device import pick_device
-from foretell.networks.network_recipe import Fitted, NeuralRecipe, windows_of
+from foretell.networks.network_recipe import NetworkPredictor, NetworkRecipe, windows_of
 from foretell.networks.trainer import fit_network
-from foretell.networks.training_job import Batch, Schedule, Work
+from foretell.networks.training_job import Batch, Schedule, TrainingJob
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
-from foretell.windows.covariate_scale import Moments
+from foretell.windows.covariate_scale import CovariateScale
 from foretell.windows.sampling import drawing_device
 from foretell.windows.windows import Windows
 
@@ -36,10 +36,10 @@ MQRNN: dict[str, Any] = {"hidden_size": 64, "num_layers": LAYERS, "context_lengt
 class Untrained:
     """A recipe with its network and a panel placed on the device, as `fit` has them before its first step."""
 
-    recipe: NeuralRecipe
+    recipe: NetworkRecipe
     panel: Panel
     windows: Windows
-    fitted: Fitted
+    fitted: NetworkPredictor
     scale: torch.Tensor
     run: Run
 
@@ -51,12 +51,12 @@ class Untrained:
         recipe: Any = make_recipe(name, hyperparameters)
         recipe = recipe.resolved(panel, task)
         device = pick_device(settings.device)
-        moments, scale = Moments.of(panel), StaticScale.fit(panel)
+        moments, scale = CovariateScale.of(panel), StaticScale.fit(panel)
         windows = windows_of(recipe, panel, moments, task, device)
         sizes = recipe.sizes(windows, task)
         torch.manual_seed(0)
         network = recipe.network(sizes).to(device)
-        fitted = Fitted(recipe, network, sizes, moments, scale, task, run)
+        fitted = NetworkPredictor(recipe, network, sizes, moments, scale, task, run)
         return cls(recipe, panel, windows, fitted, torch.from_numpy(scale.predict(panel)).to(device), run)
 
     def batch(self, step: int) -> Batch:
@@ -70,7 +70,7 @@ class Untrained:
     def train(self, steps: int) -> None:
         """Run foretell's own training loop for `steps`, without validation: the peers do none either."""
         self.fitted.network.train()
-        work = Work(
+        job = TrainingJob(
             network=self.fitted.network,
             batch=lambda step, _: self.batch(step),
             loss=self.loss,
@@ -78,7 +78,7 @@ class Untrained:
             names=self.panel.names,
             tag="speed",
         )
-        fit_network(work, Schedule(steps, 1e-3, patience=steps), self.run)
+        fit_network(job, Schedule(steps, 1e-3, patience=steps), self.run)
 
     def feeding(self, batches: int) -> Callable[[], None]:
         """Makes batches and nothing else; none is kept, as none is of the peer's."""

@@ -31,7 +31,7 @@ from foretell.recipe.task import Run, Task
 from foretell.system.processes import CPU_THREADS
 from foretell.system.time_budget import Budget
 from foretell.tabular.tree_arrays import MOST_CODES, MOST_LEAVES, Trees
-from foretell.windows.covariate_scale import Moments
+from foretell.windows.covariate_scale import CovariateScale
 from foretell.windows.lags import seasonal_lags
 from foretell.windows.sampling import sample_windows, training_spans
 from foretell.windows.target_scale import window_scale
@@ -74,7 +74,7 @@ class Boosting:
             )
         context = self.context_length or max(2 * task.horizon, 2 * max(panel.schema.seasons), 8)
         recipe = replace(self, context_length=min(context, LONGEST_CONTEXT))
-        moments, scale = Moments.of(panel), StaticScale.fit(panel)
+        moments, scale = CovariateScale.of(panel), StaticScale.fit(panel)
         features, target = _Table(recipe, panel, task, moments, scale).training(run.seed, budget)
         ranks = _ranks(features, panel.static_cat.shape[1])
         features = _ranked(features, ranks)
@@ -95,7 +95,7 @@ class Boosting:
             Trees.of_arrays(arrays),
             tuple(facts["levels"]),
             arrays["ranks"],
-            Moments.of_arrays(arrays),
+            CovariateScale.of_arrays(arrays),
             StaticScale.of_arrays(arrays),
             task,
         )
@@ -109,7 +109,7 @@ class BoostingPredictor:
     trees: Trees  # of the mean, then of each level
     levels: tuple[float, ...]
     ranks: Array  # [C, codes] what `_ranked` puts in place of a static category's code
-    moments: Moments
+    moments: CovariateScale
     scale: StaticScale
     task: Task
 
@@ -161,7 +161,7 @@ class _Table:
     """A panel as rows of (item, origin, step ahead)."""
 
     def __init__(
-        self, recipe: Boosting, panel: Panel, task: Task, moments: Moments, scale: StaticScale
+        self, recipe: Boosting, panel: Panel, task: Task, moments: CovariateScale, scale: StaticScale
     ) -> None:
         assert recipe.context_length is not None
         self.recipe, self.horizon, self.length = recipe, task.horizon, recipe.context_length

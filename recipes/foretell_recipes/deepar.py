@@ -24,7 +24,7 @@ from foretell.data.schema import Schema
 from foretell.data.segments import visible
 from foretell.data.static_scale import history_moments
 from foretell.networks.building_blocks import default_steps, embedding_sizes
-from foretell.networks.network_recipe import NeuralRecipe
+from foretell.networks.network_recipe import NetworkRecipe
 from foretell.networks.random_draws import Noise
 from foretell.networks.sample_paths import PathLSTM, rows_at_once
 from foretell.recipe.search_space import Between, Space
@@ -43,7 +43,7 @@ QUICK_SAMPLES = 32  # paths for each item when training validates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeepAR(NeuralRecipe):
+class DeepAR(NetworkRecipe):
     """Sample paths from an autoregressive LSTM with a likelihood (Salinas et al. 2020), on GluonTS' network."""
 
     name: ClassVar[str] = "deepar"
@@ -118,14 +118,14 @@ class DeepAR(NeuralRecipe):
 
     def batch(
         self, windows: Windows, scale: Tensor, sizes: dict[str, Any], generator: torch.Generator
-    ) -> Window:
+    ) -> DeepARBatch:
         """Windows of a context and a horizon around random origins."""
         items, origins = sample_windows(windows.spans, self.batch_size, generator)
         hidden = sample_hidden(self.batch_size, self.window_length, self.cold_share, generator)
         placed = windows.place(items, origins, hidden)
         return self._window(windows, scale, sizes, *placed, ahead=sizes["horizon"])
 
-    def loss(self, network: DeepARModel, batch: Window) -> Tensor:
+    def loss(self, network: DeepARModel, batch: DeepARBatch) -> Tensor:
         """Negative log-likelihood of every observed step of context and horizon, in standardised units."""
         output, _ = network.rnn(_inputs(network, batch))
         likelihood = _distribution(network, network.param_proj(output), batch.moments[:, None])
@@ -170,7 +170,7 @@ class DeepAR(NeuralRecipe):
         hidden: Tensor,
         *,
         ahead: int,
-    ) -> Window:
+    ) -> DeepARBatch:
         """Gather the context before `origins` [B] and `ahead` steps after; steps before origin + `hidden` are not observed."""
         context, length = self.window_length, self.window_length + ahead
         reached, _ = _reached(tuple(sizes["lags"]), context, ahead, windows.device)
@@ -184,7 +184,7 @@ class DeepAR(NeuralRecipe):
             moments = torch.stack(
                 [torch.zeros_like(moments[:, 0]), (moments[:, 0] + 0.05 * moments[:, 1]).clamp(min=1e-6)], -1
             )
-        return Window(
+        return DeepARBatch(
             items=items,
             values=((values - moments[:, :1]) / moments[:, 1:]).clamp_(-20, 20).mul_(seen),
             seen=seen,
@@ -198,7 +198,7 @@ class DeepAR(NeuralRecipe):
         )
 
 
-class Window(NamedTuple):
+class DeepARBatch(NamedTuple):
     """A batch: B windows of T steps, the context and then the horizon, and R steps that they and their lags reach.
 
     Lags of neighbouring steps are mostly the same values. Each is gathered, and sent to the device, once.
@@ -266,7 +266,7 @@ def _output(likelihood: Likelihood | None) -> Any:
     return NegativeBinomialOutput() if likelihood == "negative_binomial" else StudentTOutput()
 
 
-def _inputs(network: DeepARModel, batch: Window) -> Tensor:
+def _inputs(network: DeepARModel, batch: DeepARBatch) -> Tensor:
     """[B, T, inputs] what the LSTM reads, put together once: lags, statics, covariates, and which lags were observed."""
     lags = tuple(lag + 1 for lag in network.lags_seq)
     context, (rows, length) = network.context_length, batch.truth.shape
@@ -279,7 +279,7 @@ def _inputs(network: DeepARModel, batch: Window) -> Tensor:
     return torch.cat([lagged, static, batch.covariates, seen], dim=-1)
 
 
-def _static(network: DeepARModel, batch: Window) -> Tensor:
+def _static(network: DeepARModel, batch: DeepARBatch) -> Tensor:
     codes = (
         batch.static_cat if batch.static_cat.shape[1] else batch.static_cat.new_zeros((len(batch.items), 1))
     )
@@ -305,7 +305,7 @@ def _draw(network: DeepARModel, params: tuple[Tensor, ...], noise: Noise, step: 
     return location + spread * noise.student(df, step)
 
 
-def _unroll(network: DeepARModel, batch: Window, lags: list[int], noise: Noise) -> Tensor:
+def _unroll(network: DeepARModel, batch: DeepARBatch, lags: list[int], noise: Noise) -> Tensor:
     """Draw S paths of each item over the horizon: [B, S, H].
 
     The context is read once for all paths. A lag that reaches behind the origin is the same for all of them and was

@@ -46,7 +46,7 @@ from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import QUANTILE_LEVELS, interpolate
 from foretell.recipe.protocols import State
 from foretell.recipe.task import Run, Task
-from foretell.windows.covariate_scale import Moments
+from foretell.windows.covariate_scale import CovariateScale
 from foretell.windows.windows import Windows
 
 SUFFIX = "Estimator"
@@ -105,19 +105,19 @@ class GluonTS:
     max_steps: int | None = None  # gradient steps; default: 500 to 5,000, by the number of observations
     num_samples: int = 100  # paths drawn for each item, where the estimator forecasts by sampling
 
-    def fit(self, panel: Panel, task: Task, run: Run) -> Fitted:
+    def fit(self, panel: Panel, task: Task, run: Run) -> GluonTSPredictor:
         """Train on what lies before each item's origin."""
         estimator_class(self.estimator)
         recipe = self.resolved(panel, task)
-        moments, scale = Moments.of(panel), StaticScale.fit(panel)
-        fitted = Fitted(recipe, None, {}, moments, scale, task, run)
+        moments, scale = CovariateScale.of(panel), StaticScale.fit(panel)
+        fitted = GluonTSPredictor(recipe, None, {}, moments, scale, task, run)
         entries = fitted.entries(panel, ahead=0)
         if not len(entries):
             raise ForetellError("gluonts needs at least one item with an observed history to learn from")
         facts = facts_of(panel, task, entries.windows, scale)
         return replace(fitted, facts=facts, module=_train(recipe, facts, entries, run))
 
-    def load(self, schema: Schema, task: Task, state: State, run: Run) -> Fitted:
+    def load(self, schema: Schema, task: Task, state: State, run: Run) -> GluonTSPredictor:
         """The predictor whose `state` this is; raises ForetellError when the weights do not fit the network."""
         facts, arrays = state
         recipe = replace(self, **facts["settings"])
@@ -130,8 +130,10 @@ class GluonTS:
             module.load_state_dict(weights)
         except RuntimeError as error:
             raise ForetellError(f"the weights do not fit a {recipe.estimator} network: {error}") from error
-        moments, scale = Moments.of_arrays(arrays), StaticScale.of_arrays(arrays)
-        return Fitted(recipe, module, facts["facts"], moments, scale, task, replace(run, seed=facts["seed"]))
+        moments, scale = CovariateScale.of_arrays(arrays), StaticScale.of_arrays(arrays)
+        return GluonTSPredictor(
+            recipe, module, facts["facts"], moments, scale, task, replace(run, seed=facts["seed"])
+        )
 
     def resolved(self, panel: Panel, task: Task) -> GluonTS:
         """This recipe with every default that depends on the data worked out."""
@@ -170,13 +172,13 @@ class GluonTS:
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class GluonTSPredictor:
     """A trained GluonTS network with all it needs to forecast any panel of its schema."""
 
     recipe: GluonTS  # resolved
     module: Any  # a lightning module; None before training
     facts: dict[str, Any]
-    moments: Moments
+    moments: CovariateScale
     scale: StaticScale
     task: Task
     run: Run

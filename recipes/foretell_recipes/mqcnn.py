@@ -1,7 +1,7 @@
 """MQCNN: quantiles of all steps at once from dilated causal convolutions (Wen et al. 2017; van den Oord et al. 2016).
 
 The model behind Amazon Forecast's CNN-QR. Convolutions read the context, a patch of steps at a time, each layer twice as
-far back as the one below; `foretell.forking` does the rest.
+far back as the one below; `ForkingRecipe` does the rest.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.nn import functional
 
-from foretell.networks.forking_recipe import Forking
+from foretell.networks.forking_recipe import ForkingRecipe
 from foretell.networks.patches import Patches
 
 KERNEL = 3  # patches that one convolution looks at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MQCNN(Forking):
+class MQCNN(ForkingRecipe):
     """Quantiles for every step at once, from dilated causal convolutions over the context (Wen et al. 2017)."""
 
     name: ClassVar[str] = "mqcnn"

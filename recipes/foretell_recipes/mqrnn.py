@@ -1,6 +1,6 @@
 """MQRNN: a multi-horizon quantile recurrent forecaster with forking sequences (Wen et al. 2017, arXiv:1711.11053).
 
-An LSTM reads the context, a patch of steps at a time; `foretell.forking` does the rest.
+An LSTM reads the context, a patch of steps at a time; `ForkingRecipe` does the rest.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from foretell.networks.forking_recipe import Forking
+from foretell.networks.forking_recipe import ForkingRecipe
 from foretell.networks.patches import Patches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MQRNN(Forking):
+class MQRNN(ForkingRecipe):
     """Quantiles for every step at once, from an LSTM over the context (Wen et al. 2017)."""
 
     name: ClassVar[str] = "mqrnn"

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
 from foretell.networks.building_blocks import between_levels, default_steps, quantile_and_mean_loss
-from foretell.networks.network_recipe import NeuralRecipe
+from foretell.networks.network_recipe import NetworkRecipe
 from foretell.recipe.levels import QUANTILE_LEVELS
 from foretell.recipe.task import Task
 from foretell.windows.lags import seasonal_lags
@@ -34,7 +34,7 @@ SEASONS_BACK = 3  # lags of each season
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TFT(NeuralRecipe):
+class TFT(NetworkRecipe):
     """Quantiles for every step at once, from attention over the context (Lim et al. 2021), on GluonTS' network."""
 
     name: ClassVar[str] = "tft"
@@ -91,14 +91,14 @@ class TFT(NeuralRecipe):
 
     def batch(
         self, windows: Windows, scale: Tensor, sizes: dict[str, Any], generator: torch.Generator
-    ) -> Window:
+    ) -> TFTBatch:
         """Windows of a context and a horizon around random origins."""
         items, origins = sample_windows(windows.spans, self.batch_size, generator)
         hidden = sample_hidden(self.batch_size, self.window_length, self.cold_share, generator)
         placed = windows.place(items, origins, hidden)
         return self._window(windows, scale, sizes, *placed)
 
-    def loss(self, network: Network, batch: Window) -> Tensor:
+    def loss(self, network: Network, batch: TFTBatch) -> Tensor:
         """Pinball loss over steps and levels, and Huber loss of the mean head, over what was observed."""
         quantiles, mean = network(batch)
         lost = quantile_and_mean_loss(quantiles, mean, batch.truth, network.levels) * batch.trained
@@ -130,7 +130,7 @@ class TFT(NeuralRecipe):
         items: Tensor,
         origins: Tensor,
         hidden: Tensor,
-    ) -> Window:
+    ) -> TFTBatch:
         """Gather windows around `origins` [B]; steps before origin + `hidden` [B] count as not observed."""
         context = self.window_length
         steps = torch.arange(-context, sizes["horizon"], device=windows.device)
@@ -144,7 +144,7 @@ class TFT(NeuralRecipe):
         known = known & (back >= hidden[:, None, None]) & (back < steps.clamp(max=0)[:, None])
         lags = ((lagged - moments[:, :1, None]) / moments[:, 1:, None]).clamp(-20, 20) * known
         past = windows.past(items, ordinals[:, :context])
-        return Window(
+        return TFTBatch(
             items=items,
             values=(standard[:, :context] * visible).clamp(-20, 20),
             visible=visible.float(),
@@ -161,7 +161,7 @@ class TFT(NeuralRecipe):
         )
 
 
-class Window(NamedTuple):
+class TFTBatch(NamedTuple):
     """A batch: B windows of T steps of context and H of horizon."""
 
     items: Tensor  # [B]
@@ -206,7 +206,7 @@ class Network(nn.Module):
         self.tft.scaler = _Unscaled()
         self.tft.args_proj = nn.Linear(recipe.hidden_size, len(self.levels) + 1)
 
-    def forward(self, batch: Window) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: TFTBatch) -> tuple[Tensor, Tensor]:
         """Standardised quantiles [B, H, Q] (they may cross) and mean [B, H]."""
         codes = batch.static_cat
         out_BHQ, _, _ = self.tft(
@@ -220,7 +220,7 @@ class Network(nn.Module):
         out_BHQ = self._base(batch)[..., None] + batch.lag_errors.amin(-1)[:, None, None] * out_BHQ
         return out_BHQ[..., :-1], out_BHQ[..., -1]
 
-    def _base(self, batch: Window) -> Tensor:
+    def _base(self, batch: TFTBatch) -> Tensor:
         """A weighted mean of the lags, the weights by how far each was off over the context: [B, H]."""
         horizon = self.sizes["horizon"]
         softmax = torch.softmax(self.lag_weights(batch.lag_errors.log()), -1)
@@ -228,7 +228,7 @@ class Network(nn.Module):
         total: Tensor = (batch.lags[:, -horizon:] * weights).sum(-1)
         return total / weights.sum(-1).clamp(min=1e-6)
 
-    def _of_window(self, batch: Window) -> Tensor:
+    def _of_window(self, batch: TFTBatch) -> Tensor:
         """What is known of the window as a whole, beside its item's statics: [B, 2 + L]."""
         cold = 1 - batch.visible.amax(1, keepdim=True)
         location, deviation = batch.moments[:, :1], batch.moments[:, 1:]

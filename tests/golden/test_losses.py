@@ -27,14 +27,14 @@ def losses(name: str) -> list[float]:
     from foretell.networks.network_recipe import windows_of
     from foretell.recipe.registry import make_recipe
     from foretell.recipe.task import Run, Task
-    from foretell.windows.covariate_scale import Moments
+    from foretell.windows.covariate_scale import CovariateScale
     from panels import daily, weekly_sales
 
     panel, task = daily([*weekly_sales(0), []]), Task(6)
     recipe = make_recipe(
         name, {"hidden_size": 16, "context_length": 14, "max_steps": 10, "dropout": 0}
     ).resolved(panel, task)  # type: ignore[attr-defined]
-    moments = Moments.of(panel)
+    moments = CovariateScale.of(panel)
     windows = windows_of(recipe, panel, moments, task, torch.device("cpu"))
     sizes, scale = recipe.sizes(windows, task), torch.from_numpy(StaticScale.fit(panel).predict(panel))
     rows = []

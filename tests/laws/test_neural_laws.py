@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from foretell.data.panel import Panel
 from foretell.data.static_scale import StaticScale
 from foretell.networks import network_recipe as neural
-from foretell.networks.distributed.ranks import Crew
-from foretell.networks.network_recipe import Fitted, windows_of
+from foretell.networks.distributed.ranks import Ranks
+from foretell.networks.network_recipe import NetworkPredictor, windows_of
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
-from foretell.windows.covariate_scale import Moments
+from foretell.windows.covariate_scale import CovariateScale
 from panels import daily, weekly_sales
 
 HORIZON = 6
@@ -27,18 +27,20 @@ NEURAL = ["mqrnn", "mqcnn", "deepar", "tft"]
 law = settings(deadline=None, derandomize=True, max_examples=15)
 
 
-def untrained(name: str, panel: Panel, **fields: Any) -> Fitted:
+def untrained(name: str, panel: Panel, **fields: Any) -> NetworkPredictor:
     """A predictor with random weights, of the shapes and scales that `panel` asks for."""
     chosen = {"hidden_size": 8, "context_length": 14, "max_steps": 10, **fields}
     if name == "deepar":
         chosen = {"num_samples": 20, "likelihood": "student_t", **chosen}
     task = Task(HORIZON, LEVELS)
     recipe = make_recipe(name, chosen).resolved(panel, task)  # type: ignore[attr-defined]
-    moments = Moments.of(panel)
+    moments = CovariateScale.of(panel)
     windows = windows_of(recipe, panel, moments, task, torch.device("cpu"))
     sizes = recipe.sizes(windows, task)
     torch.manual_seed(0)
-    return Fitted(recipe, recipe.network(sizes), sizes, moments, StaticScale.fit(panel), task, Run())
+    return NetworkPredictor(
+        recipe, recipe.network(sizes), sizes, moments, StaticScale.fit(panel), task, Run()
+    )
 
 
 def with_target(panel: Panel, change: Any) -> Panel:
@@ -130,19 +132,19 @@ def test_quantiles_rise_with_their_level(name: str, seed: int, levels: list[floa
     assert (np.diff(quantiles, axis=-1) >= 0).all()
 
 
-def batch_of(fitted: Fitted, panel: Panel, share: slice = slice(None)) -> Any:
+def batch_of(fitted: NetworkPredictor, panel: Panel, share: slice = slice(None)) -> Any:
     cpu, generator = torch.device("cpu"), torch.Generator().manual_seed(4)
-    windows = windows_of(fitted.recipe, panel, fitted.moments, fitted.task, cpu, share=share)
-    scale = torch.from_numpy(fitted.scale.predict(panel))
+    windows = windows_of(fitted.recipe, panel, fitted.covariate_scale, fitted.task, cpu, share=share)
+    scale = torch.from_numpy(fitted.static_scale.predict(panel))
     return fitted.recipe.batch(windows, scale, fitted.sizes, generator)
 
 
 @pytest.mark.parametrize("name", NEURAL)
-def test_the_shares_of_a_crew_add_up_to_the_batch_and_its_loss(name: str) -> None:
+def test_the_rows_of_all_ranks_add_up_to_the_batch_and_its_loss(name: str) -> None:
     panel = daily([*weekly_sales(3), []])
     fitted = untrained(name, panel, batch_size=7)
     network = fitted.network.eval()
-    whole, shares = batch_of(fitted, panel), [batch_of(fitted, panel, Crew(r, 3).share) for r in range(3)]
+    whole, shares = batch_of(fitted, panel), [batch_of(fitted, panel, Ranks(r, 3).rows) for r in range(3)]
     assert sorted(torch.cat([share.items for share in shares]).tolist()) == sorted(whole.items.tolist())
     losses = torch.stack([fitted.recipe.loss(network, share).detach() for share in shares])
     weights = torch.stack([fitted.recipe.weight(share) for share in shares])
@@ -163,12 +165,12 @@ def test_every_weight_takes_part_in_the_loss(name: str, covariates: bool) -> Non
 def test_a_training_batch_learns_nothing_from_beyond_the_origin(name: str) -> None:
     panel = daily(weekly_sales(0)).until(30)
     fitted = untrained(name, panel)
-    scale = torch.from_numpy(fitted.scale.predict(panel))
+    scale = torch.from_numpy(fitted.static_scale.predict(panel))
     spoiled = with_target(panel, lambda target: np.where(np.arange(len(target)) % 80 >= 50, 1e6, target))
     for seed in range(5):
         batches = [
             fitted.recipe.batch(
-                windows_of(fitted.recipe, p, fitted.moments, fitted.task, torch.device("cpu")),
+                windows_of(fitted.recipe, p, fitted.covariate_scale, fitted.task, torch.device("cpu")),
                 scale,
                 fitted.sizes,
                 torch.Generator().manual_seed(seed),

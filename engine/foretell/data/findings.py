@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from foretell.data.finding_advice import ADVICE
 from foretell.errors import ForetellError
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Severity = Literal["error", "warning", "note"]
 
@@ -74,5 +74,5 @@ class Findings:
         return tuple(self._found)
 
     def _add(self, finding: Finding) -> None:
-        _LOG.info("%s: %s", finding.code, finding.message)
+        logger.info("%s: %s", finding.code, finding.message)
         self._found.append(finding)

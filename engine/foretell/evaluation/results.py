@@ -20,7 +20,7 @@ from foretell.recipe.levels import level_column, level_name
 from foretell.recipe.protocols import Summary
 from foretell.system.big_arrays import pieces
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _ROWS = 1 << 20  # of forecasts.parquet held at a time
 

@@ -24,7 +24,7 @@ STEP_WIDTH = 16  # of the vector that the global network makes for each step of 
 RECENT = 8  # steps before a fork whose changes are seen as they are
 
 
-class Window(NamedTuple):
+class ForkingBatch(NamedTuple):
     """A batch: B windows of T steps, F forks in each, H steps ahead of each fork."""
 
     items: Tensor  # [B]
@@ -96,7 +96,7 @@ class ForkingNetwork(nn.Module):
         )
         self.lag_weights = nn.Linear(seasons, lags)
 
-    def forward(self, batch: Window) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: ForkingBatch) -> tuple[Tensor, Tensor]:
         """Standardised quantiles [B, F, H, Q] (they may cross) and mean [B, F, H]."""
         static_BE = self._static(batch)
         step_BTE = _once(self._steps, batch.covariates)
@@ -120,21 +120,21 @@ class ForkingNetwork(nn.Module):
         out = base_BFH[..., None] + unit[..., None] * out
         return out[..., :-1], out[..., -1]
 
-    def _static(self, batch: Window) -> Tensor:
+    def _static(self, batch: ForkingBatch) -> Tensor:
         """What is known of the item and the window as a whole: [B, E]."""
         codes = [embed(batch.static_cat[:, c]) for c, embed in enumerate(self.embeddings)]
         coldness = (batch.visible.sum(1, keepdim=True) == 0).float()
         regularity = batch.season_errors.log()
         return torch.tanh(self.static(torch.cat([batch.static_real, *codes, coldness, regularity], dim=-1)))
 
-    def _base(self, batch: Window) -> Tensor:
+    def _base(self, batch: ForkingBatch) -> Tensor:
         """A weighted mean of the lags, the weights by how regular each season is: [B, F, H]."""
         softmax = torch.softmax(self.lag_weights(batch.season_errors.log()), -1)
         weights = softmax[:, None, None] * batch.lagged
         base: Tensor = (batch.lags * weights).sum(-1) / weights.sum(-1).clamp(min=1e-6)
         return base
 
-    def _lag_input(self, batch: Window, base: Tensor) -> Tensor:
+    def _lag_input(self, batch: ForkingBatch, base: Tensor) -> Tensor:
         """The lags in the window's deviation, and about the base in the fine unit of the forecast: [B, F, H, 3 L]."""
         lagged = batch.lagged.float()
         around = (batch.lags - base[..., None]) / batch.unit[:, None, None, None]
@@ -146,7 +146,7 @@ class ForkingNetwork(nn.Module):
         around = functional.gelu(self.neighbours(columns.transpose(1, 2))).transpose(1, 2)
         return torch.cat([covariates, around], dim=-1)
 
-    def _patches(self, batch: Window, step: Tensor) -> Patches:
+    def _patches(self, batch: ForkingBatch, step: Tensor) -> Patches:
         """The steps of the windows' contexts, a patch at a time."""
         length, patches = batch.values.shape[1], (-1, self.patch)
         values, visible = batch.values[..., None].clamp(-20, 20), batch.visible[..., None]

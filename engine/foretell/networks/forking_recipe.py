@@ -1,4 +1,4 @@
-"""Forking sequences: one window trains forecasts from many origins at once (Wen et al. 2017, arXiv:1711.11053).
+"""ForkingRecipe sequences: one window trains forecasts from many origins at once (Wen et al. 2017, arXiv:1711.11053).
 
 An encoder reads the context, a patch of steps at a time; after each patch a forecast may originate (a fork). Windows are
 standardised by what was observed before their first fork. A recipe brings its encoder and its hyperparameters; all else is
@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from foretell.data.panel import Panel
 from foretell.networks.building_blocks import between_levels, default_steps, quantile_and_mean_loss
-from foretell.networks.forking_network import RECENT, ForkingNetwork, Window
-from foretell.networks.network_recipe import NeuralRecipe
+from foretell.networks.forking_network import RECENT, ForkingBatch, ForkingNetwork
+from foretell.networks.network_recipe import NetworkRecipe
 from foretell.recipe.levels import QUANTILE_LEVELS
 from foretell.recipe.search_space import Between, Space
 from foretell.recipe.task import Task
@@ -39,7 +39,7 @@ PATCHES = 40  # about so many are read: that costs a fraction of one step at a t
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Forking(NeuralRecipe):
+class ForkingRecipe(NetworkRecipe):
     """A recipe that trains on forking sequences; one file adds the encoder."""
 
     SEARCH: ClassVar[Space] = {
@@ -101,7 +101,7 @@ class Forking(NeuralRecipe):
 
     def batch(
         self, windows: Windows, scale: Tensor, sizes: dict[str, Any], generator: torch.Generator
-    ) -> Window:
+    ) -> ForkingBatch:
         """Windows at random origins, each with random forks in its last third, at the ends of patches."""
         assert self.context_length is not None
         assert self.patch_length is not None
@@ -128,13 +128,13 @@ class Forking(NeuralRecipe):
         length = self.context_length + self.context_length // 2
         return -(-length // self.patch_length) * self.patch_length
 
-    def loss(self, network: ForkingNetwork, batch: Window) -> Tensor:
+    def loss(self, network: ForkingNetwork, batch: ForkingBatch) -> Tensor:
         """Pinball loss over forks, steps and levels, and Huber loss of the mean head, over what was observed."""
         quantiles, mean = network(batch)
         lost = quantile_and_mean_loss(quantiles, mean, batch.truth, network.levels)
         return (lost * _weights(batch)).sum() / self.weight(batch).clamp(min=1)
 
-    def weight(self, batch: Window) -> Tensor:
+    def weight(self, batch: ForkingBatch) -> Tensor:
         """The sum of the weights that `loss` is a mean over."""
         return _weights(batch).sum()
 
@@ -171,7 +171,7 @@ class Forking(NeuralRecipe):
         hidden: Tensor,
         *,
         alike: bool = False,
-    ) -> Window:
+    ) -> ForkingBatch:
         """Gather windows that end at `origins` [B], all `alike` or not; their first `hidden` [B] steps count as not observed."""
         length, horizon = self.window_length, sizes["horizon"]
         steps = torch.arange(length + horizon, device=windows.device)
@@ -187,7 +187,7 @@ class Forking(NeuralRecipe):
         read = _known_values(windows, items, origins - length, hidden, moments)
         pairs = tuple((season, repeat) for season, repeat in sizes["lags"])
         lags, lagged = _lags(read, _lag_steps(pairs, horizon, windows.device), forks, length)
-        return Window(
+        return ForkingBatch(
             items=items,
             values=(standard * visible)[:, :length],
             visible=visible[:, :length].float(),
@@ -246,7 +246,7 @@ def _lag_steps(pairs: tuple[tuple[int, int], ...], horizon: int, device: torch.d
         return torch.from_numpy(back).to(device), int(back.max())
 
 
-def _weights(batch: Window) -> Tensor:
+def _weights(batch: ForkingBatch) -> Tensor:
     """[B, F, H] how much each step of each fork counts in the loss."""
     return batch.trained.float() * batch.unit[:, None, None] ** -EVENNESS
 

@@ -22,16 +22,16 @@ from foretell.data.schema import Schema
 from foretell.data.static_scale import StaticScale
 from foretell.errors import ForetellError, Interrupted
 from foretell.networks.device import pick_device, seeded
-from foretell.networks.distributed.ranks import ALONE, Crew
+from foretell.networks.distributed.ranks import SINGLE, Ranks
 from foretell.networks.out_of_memory import in_pieces, short_of_memory
 from foretell.networks.trainer import fit_network
-from foretell.networks.training_job import Batch, Schedule, Work
+from foretell.networks.training_job import Batch, Schedule, TrainingJob
 from foretell.networks.warm_start import carry_weights, grown_sizes
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.protocols import Predictor, State
 from foretell.recipe.task import Run, Task
-from foretell.windows.covariate_scale import Moments
+from foretell.windows.covariate_scale import CovariateScale
 from foretell.windows.prefetch import Prefetched, panel_device
 from foretell.windows.sampling import drawing_device
 from foretell.windows.windows import Windows
@@ -44,8 +44,8 @@ VALIDATION_ITEMS = 1000  # at most so many are forecast at each validation
 PREDICTION_BATCH = 256  # items forecast at a time
 
 
-class NeuralRecipe(ABC):
-    """A recipe whose model is one torch network; `fit_neural` and `Fitted` do the rest.
+class NetworkRecipe(ABC):
+    """A recipe whose model is one torch network; `fit_predictor` and `NetworkPredictor` do the rest.
 
     Its fields, below, are declared with their defaults by each recipe.
     """
@@ -59,18 +59,18 @@ class NeuralRecipe(ABC):
     max_steps: int | None
     patience: int
 
-    def fit(self, panel: Panel, task: Task, run: Run) -> Fitted:
+    def fit(self, panel: Panel, task: Task, run: Run) -> NetworkPredictor:
         """Train on what lies before each item's origin."""
-        return fit_neural(self, panel, task, run)
+        return fit_predictor(self, panel, task, run)
 
-    def fit_from(self, start: Predictor, panel: Panel, task: Task, run: Run) -> Fitted:
+    def fit_from(self, start: Predictor, panel: Panel, task: Task, run: Run) -> NetworkPredictor:
         """Go on from a predictor of this recipe, on a panel of its schema; vocabularies may be longer."""
-        assert isinstance(start, Fitted)
-        return fit_neural(self, panel, task, run, start=start)
+        assert isinstance(start, NetworkPredictor)
+        return fit_predictor(self, panel, task, run, start=start)
 
-    def load(self, schema: Schema, task: Task, state: State, run: Run) -> Fitted:
+    def load(self, schema: Schema, task: Task, state: State, run: Run) -> NetworkPredictor:
         """The predictor whose `state` this is."""
-        return Fitted.load(self, task, state, run)
+        return NetworkPredictor.load(self, task, state, run)
 
     @property
     @abstractmethod
@@ -118,14 +118,14 @@ class NeuralRecipe(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class NetworkPredictor:
     """A trained network with all it needs to forecast any panel of its schema."""
 
-    recipe: NeuralRecipe  # resolved
+    recipe: NetworkRecipe  # resolved
     network: nn.Module
     sizes: dict[str, Any]
-    moments: Moments
-    scale: StaticScale
+    covariate_scale: CovariateScale
+    static_scale: StaticScale
     task: Task
     run: Run
 
@@ -142,8 +142,8 @@ class Fitted:
         """Quantiles [N, H, Q] and mean [N, H], by this process alone."""
         device = pick_device(self.run.device)
         network = self.network.to(device).eval()
-        windows = windows_of(self.recipe, panel, self.moments, self.task, device)
-        scale = torch.from_numpy(self.scale.predict(panel)).to(windows.device)
+        windows = windows_of(self.recipe, panel, self.covariate_scale, self.task, device)
+        scale = torch.from_numpy(self.static_scale.predict(panel)).to(windows.device)
         quantiles = np.empty((len(panel), self.task.horizon, len(levels)), np.float32)
         mean = np.empty((len(panel), self.task.horizon), np.float32)
 
@@ -160,15 +160,15 @@ class Fitted:
         return quantiles, mean
 
     def state(self) -> State:
-        """The resolved hyperparameters and sizes as JSON; weights, moments and scales as arrays."""
+        """The resolved hyperparameters and sizes as JSON; weights and scales as arrays."""
         weights = {
             f"network.{name}": value.cpu().numpy() for name, value in self.network.state_dict().items()
         }
         facts = {"settings": settings_of(self.recipe), "sizes": self.sizes, "seed": self.run.seed}
-        return facts, {**weights, **self.moments.arrays(), **self.scale.arrays()}
+        return facts, {**weights, **self.covariate_scale.arrays(), **self.static_scale.arrays()}
 
     @classmethod
-    def load(cls, recipe: NeuralRecipe, task: Task, state: State, run: Run) -> Fitted:
+    def load(cls, recipe: NetworkRecipe, task: Task, state: State, run: Run) -> NetworkPredictor:
         """The predictor whose `state` this is; raises ForetellError when the weights do not fit the network."""
         facts, arrays = state
         resolved = replace(recipe, **facts["settings"])  # type: ignore[type-var]  # recipes are dataclasses
@@ -187,25 +187,25 @@ class Fitted:
             resolved,
             network,
             facts["sizes"],
-            Moments.of_arrays(arrays),
+            CovariateScale.of_arrays(arrays),
             StaticScale.of_arrays(arrays),
             task,
             run,
         )
 
 
-def fit_neural(
-    recipe: NeuralRecipe,
+def fit_predictor(
+    recipe: NetworkRecipe,
     panel: Panel,
     task: Task,
     run: Run,
     *,
-    start: Fitted | None = None,
-    crew: Crew = ALONE,
-) -> Fitted:
+    start: NetworkPredictor | None = None,
+    ranks: Ranks = SINGLE,
+) -> NetworkPredictor:
     """Train a neural recipe on what lies before each item's origin, from the weights of `start` on when there is one.
 
-    With several devices the work is handed to a crew of processes; each of these calls this again as one of the `crew`.
+    With several devices `launcher` starts a process for each, and each of these calls this again as one of the `ranks`.
     """
     if not (panel.stop > 0).any():
         raise ForetellError(f"{recipe.name} needs at least one item with history to learn from")
@@ -214,38 +214,38 @@ def fit_neural(
             f"devices={run.devices} share batches of {recipe.batch_size} windows: raise {recipe.name}.batch_size, or ask"
             " for fewer devices"
         )
-    if run.devices > crew.size:
-        return _fit_by_crew(recipe, panel, task, run, start)
-    fitted, work, schedule = prepare(recipe, panel, task, run, start=start, crew=crew)
+    if run.devices > ranks.size:
+        return _fit_on_several(recipe, panel, task, run, start)
+    fitted, job, schedule = prepare(recipe, panel, task, run, start=start, ranks=ranks)
     try:
-        progress = fit_network(work, schedule, run, crew=crew)
+        progress = fit_network(job, schedule, run, ranks=ranks)
     except Interrupted as stop:
         stop.predictor = fitted
         raise
     finally:
-        if isinstance(work.batch, Prefetched):
-            work.batch.close()
+        if isinstance(job.batch, Prefetched):
+            job.batch.close()
     best = (progress.best_score, progress.best_step)
     logger.info("%s: %d steps, best validation wQL %.4f at %d", recipe.name, progress.step, *best)
     return fitted
 
 
 def prepare(
-    recipe: NeuralRecipe,
+    recipe: NetworkRecipe,
     panel: Panel,
     task: Task,
     run: Run,
     *,
-    start: Fitted | None = None,
-    crew: Crew = ALONE,
-) -> tuple[Fitted, Work, Schedule]:
+    start: NetworkPredictor | None = None,
+    ranks: Ranks = SINGLE,
+) -> tuple[NetworkPredictor, TrainingJob, Schedule]:
     """A predictor whose network is still to be trained, and all that the training loop needs to do it."""
     recipe = recipe.resolved(panel, task) if start is None else going_on(recipe, start.recipe, panel, task)
     device = pick_device(run.device)
     static_scale = StaticScale.fit(panel)
-    moments = Moments.of(panel) if start is None else start.moments
+    covariate_scale = CovariateScale.of(panel) if start is None else start.covariate_scale
     with short_of_memory("the panel", "Train with device='cpu', or on fewer items or a shorter history."):
-        windows = windows_of(recipe, panel, moments, task, device, share=crew.share)
+        windows = windows_of(recipe, panel, covariate_scale, task, device, share=ranks.rows)
     count = validation_windows(panel, task)
     held = windows.before(count * task.horizon)
     scale = torch.from_numpy(static_scale.predict(panel)).to(windows.device)
@@ -255,7 +255,7 @@ def prepare(
         network = recipe.network(sizes).to(device)
     if start is not None:
         carry_weights(start.network, network, recipe.name)
-    fitted = Fitted(recipe, network, sizes, moments, static_scale, task, run)
+    fitted = NetworkPredictor(recipe, network, sizes, covariate_scale, static_scale, task, run)
 
     def batch(step: int, final: bool) -> Batch:
         generator = torch.Generator(drawing_device(windows.device)).manual_seed(_mix(run.seed, step))
@@ -263,26 +263,28 @@ def prepare(
 
     # a panel on the device needs no help; one that is not is gathered and sent while the step before it runs
     feed = None if windows.device == device else Prefetched[Any](batch, device)
-    work = Work(
+    job = TrainingJob(
         network=network,
         batch=batch if feed is None else feed,
         loss=lambda batch: recipe.loss(network, batch),
-        validate=_validation(fitted, windows, count, scale, crew) if count else None,
+        validate=_validation(fitted, windows, count, scale, ranks) if count else None,
         names=panel.names,
         tag=_tag(recipe, sizes, panel, run),
         weight=recipe.weight,
         smaller=_smaller(recipe),
     )
     assert recipe.max_steps is not None
-    return fitted, work, Schedule(recipe.max_steps, recipe.learning_rate, recipe.patience)
+    return fitted, job, Schedule(recipe.max_steps, recipe.learning_rate, recipe.patience)
 
 
-def _fit_by_crew(recipe: NeuralRecipe, panel: Panel, task: Task, run: Run, start: Fitted | None) -> Fitted:
+def _fit_on_several(
+    recipe: NetworkRecipe, panel: Panel, task: Task, run: Run, start: NetworkPredictor | None
+) -> NetworkPredictor:
     """The network that `run.devices` processes train together."""
     from foretell.networks.distributed.launcher import fit_on_devices
 
     state, note = fit_on_devices(recipe, panel, task, run, start)
-    fitted = Fitted.load(recipe, task, state, run)
+    fitted = NetworkPredictor.load(recipe, task, state, run)
     if note:
         stop = Interrupted(note)
         stop.predictor = fitted
@@ -290,7 +292,7 @@ def _fit_by_crew(recipe: NeuralRecipe, panel: Panel, task: Task, run: Run, start
     return fitted
 
 
-def _smaller(recipe: NeuralRecipe, *, predicting: bool = False) -> str:
+def _smaller(recipe: NetworkRecipe, *, predicting: bool = False) -> str:
     """The options that make a step, or the forecast of an item, need less memory: those that the recipe has."""
     order = (
         ("num_samples", "context_length") if predicting else ("batch_size", "context_length", "hidden_size")
@@ -301,9 +303,9 @@ def _smaller(recipe: NeuralRecipe, *, predicting: bool = False) -> str:
 
 
 def windows_of(
-    recipe: NeuralRecipe,
+    recipe: NetworkRecipe,
     panel: Panel,
-    moments: Moments,
+    covariate_scale: CovariateScale,
     task: Task,
     device: torch.device,
     *,
@@ -311,7 +313,7 @@ def windows_of(
 ) -> Windows:
     """The panel as a recipe reads it, on `device` where it fits there; of each training batch it gathers only a `share`."""
     where, length = panel_device(panel, device), recipe.window_length
-    return Windows(panel, moments, horizon=task.horizon, context=length, device=where, share=share)
+    return Windows(panel, covariate_scale, horizon=task.horizon, context=length, device=where, share=share)
 
 
 def validation_windows(panel: Panel, task: Task) -> int:
@@ -330,37 +332,39 @@ def validation_windows(panel: Panel, task: Task) -> int:
 
 
 def _validation(
-    fitted: Fitted, windows: Windows, count: int, scale: Tensor, crew: Crew
+    fitted: NetworkPredictor, windows: Windows, count: int, scale: Tensor, ranks: Ranks
 ) -> Callable[[], float]:
     """wQL of the last `count` windows before the origins, over a fixed sample of the items with history before them.
 
-    Each of the crew forecasts its share of them.
+    Each rank forecasts its own rows of them.
     """
     device, horizon = next(fitted.network.parameters()).device, fitted.task.horizon
     candidates = np.flatnonzero(windows.before(count * horizon).panel.stop > 0)
     chosen = np.random.default_rng(fitted.run.seed).permutation(candidates)[:VALIDATION_ITEMS]
     items = torch.from_numpy(np.sort(chosen)).to(windows.device)
-    stands = [windows.before((k + 1) * horizon) for k in range(count)]
+    windows_at = [windows.before((k + 1) * horizon) for k in range(count)]
     ahead = torch.arange(horizon, device=windows.device)
-    read = [windows.target(items, stand.origin[items][:, None] + ahead) for stand in stands]
+    read = [windows.target(items, earlier.origin[items][:, None] + ahead) for earlier in windows_at]
     truths = [(actual.to(device), observed.to(device)) for actual, observed in read]
     size = torch.stack([actual.abs().sum() for actual, _ in truths]).sum().clamp(min=1e-12)
     levels = torch.tensor(VALIDATION_LEVELS, device=device)
-    items, truths = items[crew.share], [(actual[crew.share], seen[crew.share]) for actual, seen in truths]
+    items, truths = items[ranks.rows], [(actual[ranks.rows], seen[ranks.rows]) for actual, seen in truths]
     hint = _smaller(fitted.recipe)
 
-    def forecast(stand: Windows, chunk: Tensor) -> tuple[Tensor, Tensor]:
-        return fitted.recipe.forecast(fitted.network, stand, scale, chunk, VALIDATION_LEVELS, None)
+    def forecast(earlier: Windows, chunk: Tensor) -> tuple[Tensor, Tensor]:
+        return fitted.recipe.forecast(fitted.network, earlier, scale, chunk, VALIDATION_LEVELS, None)
 
-    def lost(stand: Windows, actual: Tensor, observed: Tensor) -> Tensor:
-        pieces = in_pieces(items, PREDICTION_BATCH, partial(forecast, stand), hint=hint)
+    def lost(earlier: Windows, actual: Tensor, observed: Tensor) -> Tensor:
+        pieces = in_pieces(items, PREDICTION_BATCH, partial(forecast, earlier), hint=hint)
         quantiles = torch.cat([actual.new_empty((0, horizon, len(levels))), *(made[0] for _, made in pieces)])
         error = actual[..., None] - quantiles
         return (torch.maximum(levels * error, (levels - 1) * error) * observed[..., None]).sum()
 
     def score() -> float:
-        total = torch.stack([lost(stand, *truth) for stand, truth in zip(stands, truths, strict=True)]).sum()
-        return float(2 * crew.total(total) / len(levels) / size)
+        total = torch.stack(
+            [lost(earlier, *truth) for earlier, truth in zip(windows_at, truths, strict=True)]
+        ).sum()
+        return float(2 * ranks.sum(total) / len(levels) / size)
 
     return score
 
@@ -370,7 +374,7 @@ def _mix(seed: int, step: int) -> int:
     return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def _tag(recipe: NeuralRecipe, sizes: dict[str, Any], panel: Panel, run: Run) -> str:
+def _tag(recipe: NetworkRecipe, sizes: dict[str, Any], panel: Panel, run: Run) -> str:
     """What makes two training runs the same: recipe, hyperparameters, shapes, seed and data; read only for checkpoints."""
     if run.out is None:
         return recipe.name
@@ -393,7 +397,7 @@ def _tag(recipe: NeuralRecipe, sizes: dict[str, Any], panel: Panel, run: Run) ->
 SHARE_OF_STEPS: Final = 0.25  # of a training from scratch, where max_steps is not given
 
 
-def going_on(recipe: NeuralRecipe, start: NeuralRecipe, panel: Panel, task: Task) -> NeuralRecipe:
+def going_on(recipe: NetworkRecipe, start: NetworkRecipe, panel: Panel, task: Task) -> NetworkRecipe:
     """`recipe` with what it leaves open filled in from `start`, the resolved one; a share of the usual steps."""
     filled = {name: getattr(start, name) for name, value in settings_of(recipe).items() if value is None}
     usual = recipe.resolved(panel, task).max_steps

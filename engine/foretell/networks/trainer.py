@@ -2,7 +2,7 @@
 
 While the learning rate holds, the last windows before the origin are kept out and validate; when that stops improving (or the
 steps are used up), the best weights so far are annealed to a learning rate of zero with those windows trained on as well.
-Under a time limit the annealing begins early enough to end in time, judged by the pace of the steps so far.
+Under a time limit the annealing begins early enough to end in time, judged by the timer of the steps so far.
 """
 
 from __future__ import annotations
@@ -27,31 +27,33 @@ from torch import Tensor, nn
 from foretell.errors import ForetellError, Interrupted
 from foretell.networks.checkpoint import SafetensorsIO, tagged
 from foretell.networks.device import pick_device, seeded
-from foretell.networks.distributed.ranks import ALONE, Crew
+from foretell.networks.distributed.ranks import SINGLE, Ranks
 from foretell.networks.out_of_memory import short_of_memory
-from foretell.networks.training_job import Batch, Progress, Schedule, Work
+from foretell.networks.training_job import Batch, Progress, Schedule, TrainingJob
 from foretell.recipe.task import Run
 
 logger = logging.getLogger(__name__)
 
 
-def train(work: Work, schedule: Schedule, run: Run, *, clock: Callable[[], float], crew: Crew) -> Progress:
+def train(
+    job: TrainingJob, schedule: Schedule, run: Run, *, clock: Callable[[], float], ranks: Ranks
+) -> Progress:
     """What `foretell.training.fit_network` says."""
-    pace = None if run.time_limit is None else Pace(run.time_limit, schedule.anneal, clock, crew)
-    conductor = _Conductor(work, schedule, run, pace, crew)
-    module = _Module(work, schedule, conductor)
+    timer = None if run.time_limit is None else StepTimer(run.time_limit, schedule.anneal, clock, ranks)
+    callback = _ScheduleCallback(job, schedule, run, timer, ranks)
+    module = _Module(job, schedule, callback)
     device = pick_device(run.device)
-    resume = _checkpoint_to_resume(run, work.tag)
+    resume = _checkpoint_to_resume(run, job.tag)
     with quiet_lightning(), seeded(run):
         trainer = lightning.Trainer(
-            **_placed(device, crew),
+            **_placed(device, ranks),
             precision=_precision(run, device),
             max_steps=schedule.max_steps,
             max_epochs=-1,
             gradient_clip_val=schedule.clip,
             use_distributed_sampler=False,  # batches are shared out where they are made
-            callbacks=[conductor],
-            plugins=[SafetensorsIO(work.tag)],
+            callbacks=[callback],
+            plugins=[SafetensorsIO(job.tag)],
             logger=False,
             enable_checkpointing=False,
             enable_model_summary=False,
@@ -59,38 +61,38 @@ def train(work: Work, schedule: Schedule, run: Run, *, clock: Callable[[], float
             default_root_dir=run.out or Path(),
         )
         try:
-            with keyboard_interrupt(), short_of_memory("a training step", work.smaller):
+            with keyboard_interrupt(), short_of_memory("a training step", job.smaller):
                 trainer.fit(
                     module, train_dataloaders=_Steps(schedule.max_steps), ckpt_path=resume, weights_only=True
                 )
         except KeyboardInterrupt as stop:
-            if conductor.progress.step == 0:
+            if callback.progress.step == 0:
                 raise
-            conductor.keep_best()
-            work.network.to(device).eval()
-            raise Interrupted(conductor.progress.spoken(schedule)) from stop
-    work.network.to(device).eval()
-    return conductor.progress
+            callback.keep_best()
+            job.network.to(device).eval()
+            raise Interrupted(callback.progress.describe(schedule)) from stop
+    job.network.to(device).eval()
+    return callback.progress
 
 
-def _placed(device: torch.device, crew: Crew) -> dict[str, Any]:
+def _placed(device: torch.device, ranks: Ranks) -> dict[str, Any]:
     """What tells Lightning where to train, and with whom."""
     cuda = device.type == "cuda"
     accelerator = "gpu" if cuda else device.type
-    if crew.size == 1:
+    if ranks.size == 1:
         return {"accelerator": accelerator, "devices": [device.index or 0] if cuda else 1}
     # buffers never change, so that they need not be sent around
-    together = DDPStrategy(cluster_environment=_CrewEnvironment(crew), broadcast_buffers=False)
-    devices = list(range(crew.size)) if cuda else crew.size
+    together = DDPStrategy(cluster_environment=_RanksEnvironment(ranks), broadcast_buffers=False)
+    devices = list(range(ranks.size)) if cuda else ranks.size
     return {"accelerator": accelerator, "devices": devices, "strategy": together}
 
 
-class _CrewEnvironment(ClusterEnvironment):
+class _RanksEnvironment(ClusterEnvironment):
     """Tells Lightning that its processes run already, and that their group is made."""
 
-    def __init__(self, crew: Crew) -> None:
+    def __init__(self, ranks: Ranks) -> None:
         super().__init__()
-        self._crew = crew
+        self._ranks = ranks
 
     creates_processes_externally = True
     main_address = "localhost"  # neither is used: the group was made over a file
@@ -101,29 +103,31 @@ class _CrewEnvironment(ClusterEnvironment):
         return False
 
     def world_size(self) -> int:
-        return self._crew.size
+        return self._ranks.size
 
     def set_world_size(self, size: int) -> None:
-        assert size == self._crew.size
+        assert size == self._ranks.size
 
     def global_rank(self) -> int:
-        return self._crew.rank
+        return self._ranks.rank
 
     def set_global_rank(self, rank: int) -> None:
-        assert rank == self._crew.rank
+        assert rank == self._ranks.rank
 
     def local_rank(self) -> int:
-        return self._crew.rank
+        return self._ranks.rank
 
     def node_rank(self) -> int:
         return 0
 
 
-class Pace:
+class StepTimer:
     """How fast the steps go, and with that what a time limit leaves time for."""
 
-    def __init__(self, limit: float, anneal: float, clock: Callable[[], float], crew: Crew = ALONE) -> None:
-        self._clock, self._began, self._crew = clock, clock(), crew
+    def __init__(
+        self, limit: float, anneal: float, clock: Callable[[], float], ranks: Ranks = SINGLE
+    ) -> None:
+        self._clock, self._began, self._ranks = clock, clock(), ranks
         self._limit, self._hold = limit, limit * (1 - anneal)
         self._stepped, self._steps = 0.0, 0  # seconds spent in training steps, and their number
         self._step_began = self._began
@@ -149,17 +153,17 @@ class Pace:
 
     def may_validate(self) -> bool:
         """Whether a validation as slow as the slowest so far ends before annealing must begin."""
-        return bool(self._crew.agree(self._spent + self._validation <= self._hold))
+        return bool(self._ranks.from_first(self._spent + self._validation <= self._hold))
 
     def must_anneal(self) -> bool:
         """Whether the time at full learning rate is used up."""
-        return bool(self._crew.agree(self._spent >= self._hold))
+        return bool(self._ranks.from_first(self._spent >= self._hold))
 
     def steps_left(self) -> int:
         """Training steps that fit into what is left of the limit."""
         seconds = self._stepped / max(self._steps, 1)
         left = max(self._limit - self._spent, 0.0)
-        return int(self._crew.agree(left / seconds if seconds > 0 else 1 << 30))
+        return int(self._ranks.from_first(left / seconds if seconds > 0 else 1 << 30))
 
 
 class _Steps:
@@ -176,12 +180,12 @@ class _Steps:
 
 
 class _Module(lightning.LightningModule):
-    """The network as Lightning wants it; every decision is the conductor's."""
+    """The network as Lightning wants it; the callback takes every decision."""
 
-    def __init__(self, work: Work, schedule: Schedule, conductor: _Conductor) -> None:
+    def __init__(self, job: TrainingJob, schedule: Schedule, callback: _ScheduleCallback) -> None:
         super().__init__()
-        self.network = work.network
-        self.work, self.schedule, self.conductor = work, schedule, conductor
+        self.network = job.network
+        self.job, self.schedule, self.callback = job, schedule, callback
         self._items = torch.empty(0, dtype=torch.long)  # of the batch at hand, for errors
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -189,20 +193,20 @@ class _Module(lightning.LightningModule):
         return torch.optim.AdamW(self.network.parameters(), lr=rate, weight_decay=1e-4, fused=True)
 
     def training_step(self, _: object, __: int) -> Tensor:
-        batch = self.work.batch(self.global_step, self.conductor.progress.anneal_from is not None)
-        loss = self.work.loss(batch)
+        batch = self.job.batch(self.global_step, self.callback.progress.anneal_from is not None)
+        loss = self.job.loss(batch)
         self._items = batch.items
         if not bool(torch.isfinite(loss)):
             raise self._diverged("loss")
-        return loss if self.conductor.crew.size == 1 else self._of_crew(loss, batch)
+        return loss if self.callback.ranks.size == 1 else self._share_of_loss(loss, batch)
 
-    def _of_crew(self, loss: Tensor, batch: Batch) -> Tensor:
-        """The loss so scaled that its mean over the crew is the loss of the whole batch."""
-        crew, weigh = self.conductor.crew, self.work.weight
+    def _share_of_loss(self, loss: Tensor, batch: Batch) -> Tensor:
+        """The loss so scaled that its mean over the ranks is the loss of the whole batch."""
+        ranks, weigh = self.callback.ranks, self.job.weight
         if weigh is None:
             return loss
         mine = weigh(batch)
-        return loss * mine.clamp(min=1) / crew.total(mine).clamp(min=1) * crew.size
+        return loss * mine.clamp(min=1) / ranks.sum(mine).clamp(min=1) * ranks.size
 
     def configure_gradient_clipping(
         self,
@@ -216,7 +220,7 @@ class _Module(lightning.LightningModule):
             raise self._diverged("gradient")
 
     def _diverged(self, what: str) -> ForetellError:
-        names = sorted({self.work.names[int(item)] for item in self._items})
+        names = sorted({self.job.names[int(item)] for item in self._items})
         shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
         return ForetellError(
             f"the training {what} is not finite at step {self.global_step}; the items of that batch: {shown}."
@@ -224,11 +228,13 @@ class _Module(lightning.LightningModule):
         )
 
 
-class _Conductor(lightning.Callback):
+class _ScheduleCallback(lightning.Callback):
     """Sets the learning rate, validates, keeps the best weights, begins the annealing, writes checkpoints."""
 
-    def __init__(self, work: Work, schedule: Schedule, run: Run, pace: Pace | None, crew: Crew) -> None:
-        self.work, self.schedule, self.run, self.pace, self.crew = work, schedule, run, pace, crew
+    def __init__(
+        self, job: TrainingJob, schedule: Schedule, run: Run, timer: StepTimer | None, ranks: Ranks
+    ) -> None:
+        self.job, self.schedule, self.run, self.timer, self.ranks = job, schedule, run, timer, ranks
         self.progress = Progress()
         self.best: dict[str, Tensor] = {}
         self.average: dict[str, Tensor] = {}
@@ -237,13 +243,13 @@ class _Conductor(lightning.Callback):
     def on_train_batch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        if self.pace is not None:
-            self.pace.step_begins()
+        if self.timer is not None:
+            self.timer.step_begins()
         for group in trainer.optimizers[0].param_groups:
             group["lr"] = self._learning_rate(trainer.global_step)
         # dropout too is a function of seed, step and rank alone, so that resuming needs nothing but the step
         torch.manual_seed(
-            self.run.seed * 1_000_003 + trainer.global_step + self.crew.rank * 1_000_000_000_039
+            self.run.seed * 1_000_003 + trainer.global_step + self.ranks.rank * 1_000_000_000_039
         )
 
     def on_train_batch_end(
@@ -257,12 +263,12 @@ class _Conductor(lightning.Callback):
         step = self.progress.step = trainer.global_step
         self._average(step)
         self._losses.append(outputs["loss"].detach())
-        if self.pace is not None:
-            self.pace.step_ends()
+        if self.timer is not None:
+            self.timer.step_ends()
         if self.progress.anneal_from is None:
             self._hold(step)
-        elif self.pace is not None and self.progress.end is not None:
-            self.progress.end = min(self.progress.end, step + self.pace.steps_left())
+        elif self.timer is not None and self.progress.end is not None:
+            self.progress.end = min(self.progress.end, step + self.timer.steps_left())
         if step % self.schedule.validate_every == 0:
             self._note(step)
             if self.run.out is not None:
@@ -273,10 +279,10 @@ class _Conductor(lightning.Callback):
     def _hold(self, step: int) -> None:
         """Validate when it is time to, and begin the annealing when it is time for that."""
         due = step % self.schedule.validate_every == 0 or step >= self.schedule.hold_until
-        if due and (self.pace is None or self.pace.may_validate()):
-            with nullcontext() if self.pace is None else self.pace.validating():
+        if due and (self.timer is None or self.timer.may_validate()):
+            with nullcontext() if self.timer is None else self.timer.validating():
                 self._validate(step)
-        over = self.pace is not None and self.pace.must_anneal()
+        over = self.timer is not None and self.timer.must_anneal()
         if over or step >= self.schedule.hold_until or self.progress.stale > self.schedule.patience:
             self._begin_annealing(step)
 
@@ -289,7 +295,7 @@ class _Conductor(lightning.Callback):
 
     def _average(self, step: int) -> None:
         """Weights averaged over about the last 100 steps forecast far more evenly than those of any one step."""
-        weights = _weights(self.work.network)
+        weights = _weights(self.job.network)
         if not self.average:
             self.average = {name: value.clone() for name, value in weights.items()}
         decay = min(self.schedule.averaging, step / (step + 10))
@@ -297,14 +303,14 @@ class _Conductor(lightning.Callback):
             self.average[name].lerp_(value, 1 - decay)
 
     def _validate(self, step: int) -> None:
-        if self.work.validate is None:
+        if self.job.validate is None:
             return
-        network = self.work.network
+        network = self.job.network
         current = {name: value.clone() for name, value in _weights(network).items()}
         network.eval()
         network.load_state_dict(self.average, strict=False)
         with torch.no_grad():
-            score = self.work.validate()
+            score = self.job.validate()
         network.load_state_dict(current, strict=False)
         network.train()
         self.progress.scores.append([step, score])
@@ -316,28 +322,28 @@ class _Conductor(lightning.Callback):
         logger.info("step %d: validation wQL %.4f (best %.4f)", step, score, self.progress.best_score)
 
     def _begin_annealing(self, step: int) -> None:
-        self.work.network.load_state_dict(self.best or self.average, strict=False)
+        self.job.network.load_state_dict(self.best or self.average, strict=False)
         length = max(1, self.schedule.max_steps - self.schedule.hold_until)
-        if self.pace is not None:
-            length = max(1, min(length, self.pace.steps_left()))
+        if self.timer is not None:
+            length = max(1, min(length, self.timer.steps_left()))
         self.progress.anneal_from, self.progress.end = step, min(step + length, self.schedule.max_steps)
         self.best = {}
 
     def _note(self, step: int) -> None:
-        mean = self.crew.total(torch.stack(self._losses).mean()) / self.crew.size
+        mean = self.ranks.sum(torch.stack(self._losses).mean()) / self.ranks.size
         self.progress.losses.append([step, float(mean)])
         self._losses = []
 
     def keep_best(self) -> None:
         """Put the best weights so far into the network: the validated ones, while annealing the average."""
-        self.work.network.load_state_dict(self.best or self.average, strict=False)
+        self.job.network.load_state_dict(self.best or self.average, strict=False)
 
     def state_dict(self) -> dict[str, Any]:
         return {"progress": asdict(self.progress), "best": self.best, "average": self.average}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.progress = Progress(**state["progress"])
-        device = next(self.work.network.parameters()).device
+        device = next(self.job.network.parameters()).device
         self.best, self.average = (
             {name: value.to(device) for name, value in state[kind].items()} for kind in ("best", "average")
         )
@@ -373,24 +379,24 @@ def _precision(run: Run, device: torch.device) -> Any:
 
 
 def fit_network(
-    work: Work,
+    job: TrainingJob,
     schedule: Schedule,
     run: Run,
     *,
     clock: Callable[[], float] = time.monotonic,
-    crew: Crew = ALONE,
+    ranks: Ranks = SINGLE,
 ) -> Progress:
-    """Train `work.network` in place. Raises ForetellError, with the items of the batch, when the loss is not finite.
+    """Train `job.network` in place. Raises ForetellError, with the items of the batch, when the loss is not finite.
 
     With `run.out` it leaves checkpoints in `out/checkpoint`, and `run.resume` goes on from there. `run.time_limit` is
-    counted by `clock` from the beginning of the loop on. Ctrl-C raises Interrupted, with the best weights so far in the network. A `crew`
-    goes through the steps together, each process with its share of every batch.
+    counted by `clock` from the beginning of the loop on. Ctrl-C raises Interrupted, with the best weights so far in the network. Several
+    `ranks` go through the steps together, each with its own rows of every batch.
     """
     from foretell.networks.trainer import (
         train,  # Lightning takes seconds to import, and a forecast needs nothing of it
     )
 
-    return train(work, schedule, run, clock=clock, crew=crew)
+    return train(job, schedule, run, clock=clock, ranks=ranks)
 
 
 def checkpoint_path(out: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What the training of a network is told and what comes of it, and what else networks need of a device; the loop is `loop`."""
+"""A training job (network, batches, loss, schedule) and its progress. The loop is in trainer.py."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Schedule:
 
 @dataclass(slots=True)
 class Progress:
-    """Where training stands; saved in checkpoints."""
+    """How far training is; saved in checkpoints."""
 
     step: int = 0
     best_score: float = math.inf
@@ -57,15 +57,15 @@ class Progress:
     losses: list[list[float]] = field(default_factory=list)  # [step, mean training loss since the last row]
     scores: list[list[float]] = field(default_factory=list)  # [step, validation score]
 
-    def spoken(self, schedule: Schedule) -> str:
+    def describe(self, schedule: Schedule) -> str:
         """How far it is, and how good the best weights are."""
         best = f", best validation wQL {self.best_score:.4f} at step {self.best_step}" if self.scores else ""
         return f"interrupted at step {self.step} of {schedule.max_steps}{best}"
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """What a recipe hands to the loop."""
+class TrainingJob:
+    """What a recipe hands to the training loop."""
 
     network: nn.Module
     # (step, whether the held-out windows are trained on too) -> batch; a pure function
@@ -75,6 +75,6 @@ class Work:
     validate: Callable[[], float] | None
     names: list[str]  # [N] of items, for errors
     tag: str  # what a checkpoint must match to be resumed: the recipe's name, a blank, a hash of all else
-    # what `loss` is a mean over: a crew adds its shares up by it
+    # what `loss` is a mean over: ranks weigh their rows by it
     weight: Callable[[Any], Tensor] | None = None
     smaller: str = "Lower batch_size."  # how a step is made to need less memory

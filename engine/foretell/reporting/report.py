@@ -15,7 +15,7 @@ from foretell.reporting.html import render
 from foretell.system.atomic_files import staged
 from foretell.system.environment import machine, versions
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def _json(state: Mapping[str, Any]) -> bytes:
@@ -37,7 +37,7 @@ class Report(Results):
             self._write_forecasts(place / "forecasts.parquet")
             (place / "report.html").write_text(render(self), encoding="utf-8")
             (place / "run.json").write_bytes(_json(self.to_json()))
-        _LOG.info("report written to %s", folder)
+        logger.info("report written to %s", folder)
 
     def to_json(self) -> dict[str, Any]:
         """What run.json holds: settings, versions, machine, findings, scores a window, and times."""

@@ -16,7 +16,7 @@ from foretell.data.segments import moments
 
 
 @dataclass(frozen=True, slots=True)
-class Moments:
+class CovariateScale:
     """How covariates become network inputs: mean and deviation of each column, (0, 1) for a 0/1 column."""
 
     known: Array  # [2, K]
@@ -24,13 +24,13 @@ class Moments:
     static: Array  # [2, R]
 
     @classmethod
-    def of(cls, panel: Panel) -> Moments:
-        """The moments of a panel's covariates; past ones from before each item's origin only."""
+    def of(cls, panel: Panel) -> CovariateScale:
+        """Mean and deviation of a panel's covariates; of past ones from before each item's origin only."""
         whole = Layout.of(panel.start, panel.lengths + panel.future)
         return cls(
-            _moments(panel.known, whole),
-            _moments(panel.past, Layout(panel.start, panel.offsets), panel.stop),
-            _moments(panel.static_real, Layout.of(panel.start, np.ones(len(panel), np.int64))),
+            _scale(panel.known, whole),
+            _scale(panel.past, Layout(panel.start, panel.offsets), panel.stop),
+            _scale(panel.static_real, Layout.of(panel.start, np.ones(len(panel), np.int64))),
         )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -38,11 +38,11 @@ class Moments:
         return {"moments.known": self.known, "moments.past": self.past, "moments.static": self.static}
 
     @classmethod
-    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Moments:
+    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> CovariateScale:
         return cls(arrays["moments.known"], arrays["moments.past"], arrays["moments.static"])
 
 
-def _moments(columns: Array, layout: Layout, stop: NDArray[np.int64] | None = None) -> Array:
+def _scale(columns: Array, layout: Layout, stop: NDArray[np.int64] | None = None) -> Array:
     """[rows, columns] -> [2, columns]: mean and deviation, (0, 1) for columns of nothing but 0 and 1."""
     result = np.stack([np.zeros(columns.shape[1]), np.ones(columns.shape[1])]).astype(np.float32)
     for index in range(columns.shape[1]):

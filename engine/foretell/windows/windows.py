@@ -17,7 +17,7 @@ from foretell.data.arrays import Array
 from foretell.data.layout import Layout
 from foretell.data.panel import Panel
 from foretell.data.segments import run_moments
-from foretell.windows.covariate_scale import Moments
+from foretell.windows.covariate_scale import CovariateScale
 from foretell.windows.sampling import Spans, drawing_device, training_spans
 from foretell.windows.tensors import _align, _take, _tensor
 
@@ -34,7 +34,7 @@ class Windows:
     def __init__(
         self,
         panel: Panel,
-        moments: Moments,
+        moments: CovariateScale,
         *,
         horizon: int,
         context: int = 0,

@@ -30,7 +30,7 @@ from foretell.workflows.train import seconds_of
 if TYPE_CHECKING:
     from foretell.ingest.dataset import Dataset
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Refit = Literal["never", "every"]
 OnStep = Callable[[str, int, int], None]  # what is being done, steps done, steps in all
@@ -173,7 +173,7 @@ class _Play:
         took = time.perf_counter() - began
         summary = model.summary() if trained else None
         outcome = Outcome.of(label, window, forecast, seconds=(trained, took), summary=summary)
-        _LOG.info(
+        logger.info(
             "%s, %s: wQL %.4f; trained %.1f s, forecast %.1f s",
             label,
             where,

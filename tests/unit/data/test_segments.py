@@ -11,7 +11,7 @@ from foretell.data.layout import Layout
 from foretell.data.segments import moments, run_moments
 from foretell.data.static_scale import history_moments
 from foretell.models.fitting import _floor
-from foretell.windows.covariate_scale import Moments
+from foretell.windows.covariate_scale import CovariateScale
 
 
 @pytest.fixture(params=[5, 1 << 22])
@@ -64,7 +64,7 @@ def test_what_lies_beyond_the_origin_is_neither_in_the_moments_nor_in_the_floor(
     panel = daily([[1.0, 2, 3, 4, 5, -6], [1.0, 2, 3, 4]])
     assert _floor(panel) is None
     assert _floor(panel.until(1)) == 0.0
-    past = Moments.of(panel.until(2)).past[:, 0]
+    past = CovariateScale.of(panel.until(2)).past[:, 0]
     seen = np.concatenate([panel.past[0:4, 0], panel.past[6:8, 0]])
     assert past == pytest.approx([seen.mean(), seen.std()], rel=1e-5)
 

@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 from foretell.data.static_scale import StaticScale
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Task
-from foretell.windows.covariate_scale import Moments
+from foretell.windows.covariate_scale import CovariateScale
 from foretell.windows.windows import Windows
 from panels import daily, weekly_sales
 
@@ -43,7 +43,7 @@ class Crossings(TorchDispatchMode):
 def test_a_feed_on_the_device_copies_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     panel, task = daily(weekly_sales(0)), Task(6)
     recipe = make_recipe(name, {"hidden_size": 16, "context_length": 14}).resolved(panel, task)  # type: ignore[attr-defined]
-    moments = Moments.of(panel)
+    moments = CovariateScale.of(panel)
     windows = Windows(panel, moments, horizon=6, context=recipe.window_length, device="meta")
     sizes = recipe.sizes(windows, task)
     scale = torch.from_numpy(StaticScale.fit(panel).predict(panel)).to(META)

@@ -20,7 +20,7 @@ import foretell
 from foretell.cli.app import app
 from foretell.errors import Interrupted
 from foretell.models.fitting import BEST
-from foretell.networks.forking_recipe import Forking
+from foretell.networks.forking_recipe import ForkingRecipe
 from foretell.networks.trainer import checkpoint_path
 
 STEPS = 400
@@ -69,8 +69,8 @@ def test_after_a_kill_9_resume_trains_to_the_same_weights_bit_for_bit(
     assert not (killed / "manifest.json").exists()
 
     steps: list[int] = []
-    batch = Forking.batch
-    monkeypatch.setattr(Forking, "batch", lambda *given: steps.append(1) or batch(*given))
+    batch = ForkingRecipe.batch
+    monkeypatch.setattr(ForkingRecipe, "batch", lambda *given: steps.append(1) or batch(*given))
     for out, more in ((straight, []), (killed, ["--resume"])):
         assert CliRunner().invoke(app, [*training(table, out), *more]).exit_code == 0
         assert not (out / "training").exists()
@@ -111,7 +111,7 @@ def test_ctrl_c_keeps_the_best_weights_as_a_model_and_says_where(devices: int, t
 def test_on_the_command_line_ctrl_c_says_what_was_kept(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    batch, steps = Forking.batch, [0]
+    batch, steps = ForkingRecipe.batch, [0]
 
     def interrupted(*given: Any) -> Any:
         steps[0] += 1
@@ -119,7 +119,7 @@ def test_on_the_command_line_ctrl_c_says_what_was_kept(
             raise KeyboardInterrupt
         return batch(*given)
 
-    monkeypatch.setattr(Forking, "batch", interrupted)
+    monkeypatch.setattr(ForkingRecipe, "batch", interrupted)
     out = tmp_path / "model"
     result = CliRunner().invoke(app, training(sales(tmp_path), out))
     assert result.exit_code == 130

@@ -21,8 +21,8 @@ from foretell.models.fitting import hold_back
 from foretell.networks.checkpoint import SafetensorsIO
 from foretell.networks.distributed import launcher as devices
 from foretell.networks.distributed.job_folder import read_panel, recipe_to_json, write_panel
-from foretell.networks.distributed.ranks import Crew
-from foretell.networks.network_recipe import PREDICTION_BATCH, Fitted
+from foretell.networks.distributed.ranks import Ranks
+from foretell.networks.network_recipe import PREDICTION_BATCH, NetworkPredictor
 from foretell.networks.trainer import checkpoint_path
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
@@ -35,8 +35,8 @@ SMALL = {"hidden_size": 8, "max_steps": 60, "context_length": 14, "batch_size": 
 def losses(out: Path) -> NDArray[np.float64]:
     """[rows, 2] the loss curve in the checkpoint that a training left."""
     state = SafetensorsIO("").load_checkpoint(checkpoint_path(out))
-    (conductor,) = (s for s in state["callbacks"].values() if "progress" in s)
-    return np.array(conductor["progress"]["losses"])
+    (callback,) = (s for s in state["callbacks"].values() if "progress" in s)
+    return np.array(callback["progress"]["losses"])
 
 
 def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
@@ -74,9 +74,9 @@ def many(count: int) -> Panel:
     return daily(weekly_sales(1, items=count, steps=30))
 
 
-def untrained(panel: Panel, run: Run) -> Fitted:
+def untrained(panel: Panel, run: Run) -> NetworkPredictor:
     fitted = make_recipe("mqrnn", {**SMALL, "max_steps": 1}).fit(panel, TASK, replace(run, devices=1))
-    assert isinstance(fitted, Fitted)
+    assert isinstance(fitted, NetworkPredictor)
     return replace(fitted, run=run)
 
 
@@ -114,7 +114,7 @@ def test_an_item_lost_or_forecast_twice_is_named(items: list[list[int]], times: 
 
 def test_the_shares_of_a_batch_are_disjoint_and_leave_nothing_out() -> None:
     rows = np.arange(11)
-    parts = [rows[Crew(rank, 3).share] for rank in range(3)]
+    parts = [rows[Ranks(rank, 3).rows] for rank in range(3)]
     assert sorted(np.concatenate(parts)) == rows.tolist()
 
 
@@ -122,8 +122,8 @@ def test_a_process_that_is_killed_ends_the_run_with_a_message(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     hired: list[Any] = []
-    hire = devices._hire
-    monkeypatch.setattr(devices, "_hire", lambda *given: hired.append(hire(*given)) or hired[-1])
+    hire = devices._spawn
+    monkeypatch.setattr(devices, "_spawn", lambda *given: hired.append(hire(*given)) or hired[-1])
 
     def kill_the_second_once_training_is_under_way() -> None:
         while not checkpoint_path(tmp_path).exists():

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from foretell.errors import ForetellError
-from foretell.networks.forking_recipe import Forking
+from foretell.networks.forking_recipe import ForkingRecipe
 from foretell.networks.out_of_memory import in_pieces, is_out_of_memory, short_of_memory
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
@@ -72,13 +72,13 @@ def test_a_prediction_that_runs_out_of_memory_goes_on_in_smaller_chunks(
     panel = daily(weekly_sales(0, items=11))
     fitted = make_recipe("mqrnn", SMALL).fit(panel, Task(6), Run(device="cpu"))
     expected = fitted.predict(panel).quantiles
-    forecast = Forking.forecast
+    forecast = ForkingRecipe.forecast
 
     def short(self: Any, network: Any, windows: Any, scale: Any, items: Tensor, *more: Any) -> Any:
         if len(items) > 4:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return forecast(self, network, windows, scale, items, *more)
 
-    monkeypatch.setattr(Forking, "forecast", short)
+    monkeypatch.setattr(ForkingRecipe, "forecast", short)
     # matrix products of fewer rows round differently in their last bits
     np.testing.assert_allclose(fitted.predict(panel).quantiles, expected, rtol=1e-5, atol=1e-4)

@@ -13,7 +13,7 @@ from benchmarks.speed.panels import Series
 from benchmarks.speed.settings import Settings
 from torch.nn import functional
 
-from foretell.networks.network_recipe import Fitted
+from foretell.networks.network_recipe import NetworkPredictor
 from foretell.networks.patches import Patches
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
@@ -58,7 +58,7 @@ def test_a_shared_calendar_changes_no_forecast(name: str, monkeypatch: pytest.Mo
     panel, task = Series.make(6, 120).panel(), Task(6)
     recipe = make_recipe(name, {"hidden_size": 8, "context_length": 90, "max_steps": 3})
     fitted = recipe.fit(panel, task, Run(device="cpu"))
-    assert isinstance(fitted, Fitted)
+    assert isinstance(fitted, NetworkPredictor)
     used = []
     for method in ("marked", "through"):
         original = getattr(Patches, method)

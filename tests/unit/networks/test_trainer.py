@@ -17,11 +17,11 @@ from foretell.networks.device import pick_device
 from foretell.networks.trainer import checkpoint_path, fit_network
 from foretell.networks.training_job import Schedule
 from foretell.recipe.task import Run
-from line_fit import SCHEDULE, Line, batch, work
+from line_fit import SCHEDULE, Line, batch, job
 
 
 def test_training_learns() -> None:
-    progress = fit_network(work(), SCHEDULE, Run())
+    progress = fit_network(job(), SCHEDULE, Run())
     assert progress.best_score < progress.scores[0][1] / 4
     assert progress.losses[-1][0] <= progress.step <= 200
 
@@ -29,9 +29,9 @@ def test_training_learns() -> None:
 def test_equal_seeds_give_equal_weights_and_others_do_not() -> None:
     weights = []
     for seed in (0, 0, 1):
-        job = work()
-        fit_network(job, SCHEDULE, Run(seed=seed))
-        weights.append(torch.cat([p.detach().ravel() for p in job.network.parameters()]))
+        training = job()
+        fit_network(training, SCHEDULE, Run(seed=seed))
+        weights.append(torch.cat([p.detach().ravel() for p in training.network.parameters()]))
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
 
@@ -39,16 +39,16 @@ def test_equal_seeds_give_equal_weights_and_others_do_not() -> None:
 def test_the_host_programs_random_state_and_threads_are_left_alone() -> None:
     torch.manual_seed(5)
     expected, threads = torch.rand(3), torch.get_num_threads()
-    job = work()
+    training = job()
     torch.manual_seed(5)
-    fit_network(job, SCHEDULE, Run(threads=1))
+    fit_network(training, SCHEDULE, Run(threads=1))
     assert torch.equal(torch.rand(3), expected)
     assert torch.get_num_threads() == threads
 
 
 def test_patience_begins_the_annealing_early_from_the_best_weights() -> None:
     scores = [3.0, 2.0, 2.5, 2.5, 2.5, 2.5, *[9.0] * 50]
-    progress = fit_network(work(scores=scores), Schedule(400, 1e-2, patience=2), Run())
+    progress = fit_network(job(scores=scores), Schedule(400, 1e-2, patience=2), Run())
     every = Schedule(400, 1e-2, patience=2).validate_every
     assert progress.best_step == 2 * every
     assert progress.anneal_from == 5 * every
@@ -59,23 +59,23 @@ def test_a_loss_that_is_not_a_number_names_step_and_items() -> None:
     with pytest.raises(
         ForetellError, match=r"not finite at step 7; the items of that batch: apple, plum\. .*learning_rate"
     ):
-        fit_network(work(broken_at=7), SCHEDULE, Run())
+        fit_network(job(broken_at=7), SCHEDULE, Run())
 
 
 def test_a_gradient_that_explodes_is_caught_before_it_spoils_the_weights() -> None:
-    job = work()
-    weights = list(job.network.parameters())
+    training = job()
+    weights = list(training.network.parameters())
 
     def loss(line: Line) -> Tensor:  # finite, but its slope is not
-        return job.loss(line) + torch.sqrt(weights[0].sum().abs() * 0)
+        return training.loss(line) + torch.sqrt(weights[0].sum().abs() * 0)
 
     with pytest.raises(ForetellError, match=r"training gradient is not finite at step 0; .*: apple, plum\."):
-        fit_network(replace(job, loss=loss), SCHEDULE, Run())
+        fit_network(replace(training, loss=loss), SCHEDULE, Run())
     assert all(bool(torch.isfinite(weight).all()) for weight in weights)
 
 
 def test_ctrl_c_leaves_the_best_weights_in_the_network_and_says_how_far_it_was() -> None:
-    job = work(scores=[3.0, 2.0, 9.0, 9.0, 9.0])
+    training = job(scores=[3.0, 2.0, 9.0, 9.0, 9.0])
     kept: list[Tensor] = []
     every = SCHEDULE.validate_every
 
@@ -84,21 +84,21 @@ def test_ctrl_c_leaves_the_best_weights_in_the_network_and_says_how_far_it_was()
             os.kill(os.getpid(), signal.SIGINT)
         return batch(step, final)
 
-    validate = job.validate
+    validate = training.validate
     assert validate is not None
 
     def watched() -> float:
         score = validate()
         if score == 2.0:
-            kept.extend(p.detach().clone() for p in job.network.parameters())
+            kept.extend(p.detach().clone() for p in training.network.parameters())
         return score
 
-    job = replace(job, batch=batch_until, validate=watched)
+    training = replace(training, batch=batch_until, validate=watched)
     with pytest.raises(
         Interrupted, match=rf"step \d+ of 200, best validation wQL 2.0000 at step {2 * every}"
     ):
-        fit_network(job, SCHEDULE, Run())
-    for now, then in zip(job.network.parameters(), kept, strict=True):
+        fit_network(training, SCHEDULE, Run())
+    for now, then in zip(training.network.parameters(), kept, strict=True):
         assert torch.equal(now, then)
 
 
@@ -106,25 +106,25 @@ def test_out_of_memory_says_which_option_lowers_it() -> None:
     def loss(_: Line) -> Tensor:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
-    job = replace(work(), loss=loss, smaller="Lower mqrnn.batch_size (it is 32).")
+    training = replace(job(), loss=loss, smaller="Lower mqrnn.batch_size (it is 32).")
     with pytest.raises(
         ForetellError, match=r"does not fit the device's memory\. Lower mqrnn\.batch_size \(it is 32\)"
     ):
-        fit_network(job, SCHEDULE, Run())
+        fit_network(training, SCHEDULE, Run())
 
 
 def test_nothing_is_written_without_an_out_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    fit_network(work(), SCHEDULE, Run())
+    fit_network(job(), SCHEDULE, Run())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_interrupted_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
-    straight = work()
+    straight = job()
     expected = fit_network(straight, SCHEDULE, Run())
     with pytest.raises(ForetellError, match="step 103"):
-        fit_network(work(broken_at=103), SCHEDULE, Run(out=tmp_path))
-    resumed = work(seed=9)  # its own first weights do not matter
+        fit_network(job(broken_at=103), SCHEDULE, Run(out=tmp_path))
+    resumed = job(seed=9)  # its own first weights do not matter
     progress = fit_network(resumed, SCHEDULE, Run(out=tmp_path, resume=True))
     assert (progress.step, progress.scores) == (expected.step, expected.scores)
     for first, second in zip(straight.network.parameters(), resumed.network.parameters(), strict=True):
@@ -139,17 +139,17 @@ def test_an_interrupted_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
     ],
 )
 def test_a_checkpoint_of_another_run_is_refused(tag: str, message: str, tmp_path: Path) -> None:
-    fit_network(work(tag="mqrnn a"), SCHEDULE, Run(out=tmp_path))
+    fit_network(job(tag="mqrnn a"), SCHEDULE, Run(out=tmp_path))
     with pytest.raises(ForetellError, match=message):
-        fit_network(work(tag=tag), SCHEDULE, Run(out=tmp_path, resume=True))
+        fit_network(job(tag=tag), SCHEDULE, Run(out=tmp_path, resume=True))
 
 
 def test_a_truncated_checkpoint_is_refused(tmp_path: Path) -> None:
-    fit_network(work(), SCHEDULE, Run(out=tmp_path))
+    fit_network(job(), SCHEDULE, Run(out=tmp_path))
     path = checkpoint_path(tmp_path)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ForetellError, match="is damaged"):
-        fit_network(work(), SCHEDULE, Run(out=tmp_path, resume=True))
+        fit_network(job(), SCHEDULE, Run(out=tmp_path, resume=True))
 
 
 def test_checkpoints_keep_numbers_nesting_and_tensors(tmp_path: Path) -> None:

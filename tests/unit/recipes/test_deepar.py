@@ -60,12 +60,12 @@ def test_paths_equal_an_unrolling_that_gathers_every_lag_anew(likelihood: str) -
     recipe = make_recipe("deepar", SMALL | {"likelihood": likelihood}).resolved(panel, TASK)  # type: ignore[attr-defined]
     fitted = make_recipe("deepar", SMALL | {"likelihood": likelihood, "max_steps": 5}).fit(panel, TASK, Run())
     network, items = fitted.network.eval(), torch.arange(2)
-    scale = torch.from_numpy(fitted.scale.predict(panel))
+    scale = torch.from_numpy(fitted.static_scale.predict(panel))
     noise = Noise(0, item_codes(panel.keys), paths)
     nothing = torch.full((2,), NOTHING_HIDDEN)
 
     def window(stand, origins):  # type: ignore[no-untyped-def]
-        windows = windows_of(recipe, stand, fitted.moments, TASK, torch.device("cpu"))
+        windows = windows_of(recipe, stand, fitted.covariate_scale, TASK, torch.device("cpu"))
         return recipe._window(windows, scale, fitted.sizes, items, origins, nothing, ahead=6)
 
     with torch.inference_mode():

@@ -16,7 +16,7 @@ from foretell.data.frequency import Frequency
 from foretell.errors import ForetellError
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
-from foretell_recipes.gluonts import Fitted, GluonTS, _period, _read, estimators
+from foretell_recipes.gluonts import GluonTS, GluonTSPredictor, _period, _read, estimators
 from panels import daily, weekly_sales
 
 TASK = Task(6, (0.1, 0.5, 0.9))
@@ -24,7 +24,7 @@ SMALL = {"max_steps": 6, "num_samples": 20}
 RUN = Run(device="cpu")
 
 
-def fit(settings: dict[str, object] | None = None) -> Fitted:
+def fit(settings: dict[str, object] | None = None) -> GluonTSPredictor:
     recipe = make_recipe("gluonts", {**SMALL, **(settings or {})})
     return recipe.fit(daily(weekly_sales(0)), TASK, RUN)  # type: ignore[return-value]
 
@@ -108,7 +108,7 @@ def test_an_entry_holds_the_observed_history_and_covariates_through_the_horizon(
 def test_series_below_zero_are_read_as_differences_from_their_mean() -> None:
     panel = daily([values - 40 for values in weekly_sales(0)], covariates=False)
     fitted = make_recipe("gluonts", SMALL).fit(panel, TASK, RUN)
-    assert isinstance(fitted, Fitted)
+    assert isinstance(fitted, GluonTSPredictor)
     target = next(iter(fitted.entries(panel, ahead=0)))["target"]
     assert abs(target.mean()) < 1e-4
     assert np.abs(fitted.predict(panel).mean[0] - panel.target[:80].mean()).max() < 15

@@ -15,7 +15,7 @@ from foretell.networks.forking_recipe import recent_changes, season_errors
 from foretell.networks.network_recipe import windows_of
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
-from foretell.windows.covariate_scale import Moments
+from foretell.windows.covariate_scale import CovariateScale
 from foretell_recipes.mqrnn import MQRNN
 from panels import daily
 
@@ -80,7 +80,7 @@ def test_recent_changes_are_taken_from_the_steps_before_a_fork() -> None:
 def test_forks_lie_at_the_ends_of_patches_and_see_a_context() -> None:
     panel = daily([np.arange(60.0)] * 4)
     recipe = MQRNN(context_length=20, patch_length=4, forks=9).resolved(panel, TASK)
-    windows = windows_of(recipe, panel, Moments.of(panel), TASK, torch.device("cpu"))
+    windows = windows_of(recipe, panel, CovariateScale.of(panel), TASK, torch.device("cpu"))
     generator = torch.Generator().manual_seed(0)
     batch = recipe.batch(windows, torch.ones(4, 2), recipe.sizes(windows, TASK), generator)
     assert recipe.window_length == 32  # 20 and half as many again, in whole patches
@@ -94,7 +94,7 @@ def test_a_hidden_history_hides_its_past_covariates_too() -> None:
         panel, past=np.ones((240, 1), np.float32), schema=replace(panel.schema, past=("visitors",))
     )
     recipe = MQRNN(context_length=20, cold_share=1.0).resolved(panel, TASK)
-    windows = windows_of(recipe, panel, Moments.of(panel), TASK, torch.device("cpu"))
+    windows = windows_of(recipe, panel, CovariateScale.of(panel), TASK, torch.device("cpu"))
     batch = recipe.batch(
         windows, torch.ones(4, 2), recipe.sizes(windows, TASK), torch.Generator().manual_seed(0)
     )

@@ -13,19 +13,19 @@ from foretell.errors import ForetellError
 from foretell.networks.network_recipe import windows_of
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
-from foretell.windows.covariate_scale import Moments
+from foretell.windows.covariate_scale import CovariateScale
 from foretell.windows.windows import Windows
-from foretell_recipes.tft import NOTHING_HIDDEN, TFT, Window, _lag_errors, _lag_steps, _variables
+from foretell_recipes.tft import NOTHING_HIDDEN, TFT, TFTBatch, _lag_errors, _lag_steps, _variables
 from panels import daily, weekly_sales
 
 SMALL = {"hidden_size": 16, "max_steps": 150, "context_length": 14, "batch_size": 64}
 TASK = Task(6, (0.1, 0.5, 0.9))
 
 
-def window(panel: Panel, hidden: int = NOTHING_HIDDEN, back: int = 0) -> Window:
+def window(panel: Panel, hidden: int = NOTHING_HIDDEN, back: int = 0) -> TFTBatch:
     """The window of every item of `panel` at `back` steps before its origin."""
     recipe = TFT(context_length=14).resolved(panel, TASK)
-    windows: Windows = windows_of(recipe, panel, Moments.of(panel), TASK, torch.device("cpu"))
+    windows: Windows = windows_of(recipe, panel, CovariateScale.of(panel), TASK, torch.device("cpu"))
     items, scale = torch.arange(len(panel)), torch.ones(len(panel), 2)
     sizes = recipe.sizes(windows, TASK)
     return recipe._window(windows, scale, sizes, items, windows.origin - back, torch.full_like(items, hidden))

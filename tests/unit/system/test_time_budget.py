@@ -9,7 +9,7 @@ import torch
 
 from foretell.errors import ForetellError
 from foretell.networks.trainer import fit_network
-from foretell.networks.training_job import Progress, Schedule, Work
+from foretell.networks.training_job import Progress, Schedule, TrainingJob
 from foretell.recipe.task import Run
 from foretell.system.time_budget import Budget, parse_seconds
 from line_fit import SCHEDULE, work
@@ -64,7 +64,7 @@ def timed(*, step: float = 1.0, validation: float = 0.0, limit: float | None, **
         assert job.validate is not None
         return job.validate()
 
-    slowed: Work = replace(job, loss=loss, validate=validate)
+    slowed: TrainingJob = replace(job, loss=loss, validate=validate)
     schedule: Schedule = replace(SCHEDULE, **changes)  # type: ignore[arg-type]
     return fit_network(slowed, schedule, Run(time_limit=limit), clock=clock)
 

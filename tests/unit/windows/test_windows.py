@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from foretell.windows.covariate_scale import Moments
+from foretell.windows.covariate_scale import CovariateScale
 from foretell.windows.sampling import sample_windows, training_spans
 from foretell.windows.windows import Windows
 from panels import END, daily, weekly_sales
@@ -14,7 +14,7 @@ from panels import END, daily, weekly_sales
 
 def test_gathered_targets_equal_a_plain_loop() -> None:
     panel = daily([[1, np.nan, 3, 4], [5, 6, 7, 8, 9, 10, 11, 12]], covariates=False).until(2)
-    windows = Windows(panel, Moments.of(panel), horizon=3)
+    windows = Windows(panel, CovariateScale.of(panel), horizon=3)
     values, observed = windows.target(torch.tensor([0, 1]), torch.arange(END - 9, END + 1).expand(2, -1))
     for item, series in enumerate([{-4: 1, -2: None}, {-8: 5, -7: 6, -6: 7, -5: 8, -4: 9, -3: 10}]):
         want = [series.get(step - 9) for step in range(10)]
@@ -27,7 +27,7 @@ def test_gathered_targets_equal_a_plain_loop() -> None:
 
 def test_closed_steps_are_not_observed() -> None:
     panel = daily(weekly_sales(0, items=1))
-    windows = Windows(panel, Moments.of(panel), horizon=3)
+    windows = Windows(panel, CovariateScale.of(panel), horizon=3)
     ordinals = torch.arange(END - 14, END)[None]
     _, observed = windows.target(torch.tensor([0]), ordinals)
     assert torch.equal(observed, ordinals % 7 != 3)
@@ -42,7 +42,7 @@ def test_closed_steps_are_not_observed() -> None:
 def test_stretches_equal_single_gathers(items: list[int], covariates: bool) -> None:
     series = weekly_sales(0, items=5)
     series[2] = np.where(np.arange(len(series[2])) % 5 == 0, np.nan, series[2])
-    windows = Windows(panel := daily(series, covariates=covariates), Moments.of(panel), horizon=3)
+    windows = Windows(panel := daily(series, covariates=covariates), CovariateScale.of(panel), horizon=3)
     chosen, steps = torch.tensor(items), torch.tensor([-29, -28, -15, -14, -2, -1, 0, 1, 2])
     for back in (0, 1, 20, len(series[0]) - 1):  # the last windows reach before the first step of their items
         origins = windows.origin[chosen] - back - torch.arange(len(items)) % 2
@@ -55,7 +55,7 @@ def test_stretches_equal_single_gathers(items: list[int], covariates: bool) -> N
 
 def test_known_covariates_reach_past_the_end_and_past_ones_do_not() -> None:
     panel = daily(weekly_sales(0, items=2))
-    windows = Windows(panel, Moments.of(panel), horizon=6)
+    windows = Windows(panel, CovariateScale.of(panel), horizon=6)
     ordinals = torch.arange(END - 2, END + 6)[None]
     known = windows.covariates(torch.tensor([1]), ordinals)[0, :, 0]
     price = np.sin(ordinals[0].numpy() / 3.0) * 4 + 10
@@ -67,7 +67,7 @@ def test_known_covariates_reach_past_the_end_and_past_ones_do_not() -> None:
 
 def test_zero_one_columns_keep_their_values_and_missing_ones_read_as_zero() -> None:
     panel = daily(weekly_sales(0, items=1))
-    windows = Windows(panel, Moments.of(panel), horizon=6)
+    windows = Windows(panel, CovariateScale.of(panel), horizon=6)
     ordinals = torch.arange(END - 7, END + 20)[None]
     columns = windows.covariates(torch.tensor([0]), ordinals)[0, :, 1]
     known = (ordinals[0] % 7 != 3).float()
@@ -78,7 +78,7 @@ def test_zero_one_columns_keep_their_values_and_missing_ones_read_as_zero() -> N
 def test_past_covariates_are_standardised_by_what_lies_before_the_origin() -> None:
     panel = daily(weekly_sales(0, items=1)).until(40)
     seen = panel.past[:40, 0]
-    np.testing.assert_allclose(Moments.of(panel).past[:, 0], [seen.mean(), seen.std()], rtol=1e-5)
+    np.testing.assert_allclose(CovariateScale.of(panel).past[:, 0], [seen.mean(), seen.std()], rtol=1e-5)
 
 
 def test_every_origin_of_short_and_long_series_is_drawn() -> None:
@@ -92,7 +92,7 @@ def test_every_origin_of_short_and_long_series_is_drawn() -> None:
 
 def test_windows_of_an_earlier_origin_share_tensors_and_see_less() -> None:
     panel = daily(weekly_sales(0, items=1))
-    windows = Windows(panel, Moments.of(panel), horizon=3)
+    windows = Windows(panel, CovariateScale.of(panel), horizon=3)
     earlier = windows.before(10)
     item, ordinals = torch.tensor([0]), torch.arange(END - 12, END)[None]
     assert int(windows.target(item, ordinals)[1].sum()) > int(earlier.target(item, ordinals)[1].sum())

@@ -39,7 +39,7 @@ from foretell.recipe.task import Run, Task
 from foretell.reporting import figures as plots
 from foretell.reporting.report import Report
 from foretell.system import big_arrays as grids
-from foretell.windows.covariate_scale import Moments
+from foretell.windows.covariate_scale import CovariateScale
 from foretell.windows.windows import Windows
 from foretell.workflows.backtest import backtest
 from foretell_recipes.deepar import likelihood_of
@@ -103,11 +103,11 @@ def test_the_counter_of_bytes_sees_a_copy_of_the_panel(opened: Dataset) -> None:
     "look",
     [
         StaticScale.fit,
-        Moments.of,
+        CovariateScale.of,
         fitting._floor,
         ensemble._counts,
         likelihood_of,
-        lambda panel: Windows(panel, Moments.of(panel), horizon=7),
+        lambda panel: Windows(panel, CovariateScale.of(panel), horizon=7),
         lambda panel: moments(panel.target, Layout(panel.start, panel.offsets), panel.stop - 9),
         lambda panel: panel.before(7).check_horizon(7),
     ],

@@ -1,6 +1,6 @@
-"""Several devices: a crew of processes trains one network, or forecasts the items in shares; this one watches them.
+"""Several devices: processes train one network together, or forecast a share of the items each; this one supervises them.
 
-Each process is a fresh one (`foretell.worker`) that reads its job from a folder. Should one die, the others, which would wait
+Each process is a fresh one (`worker`) that reads its job from a folder. Should one die, the others, which would wait
 for it, are ended and its message is raised; should this one die, they end too.
 """
 
@@ -38,13 +38,13 @@ from foretell.recipe.protocols import State
 from foretell.recipe.task import Run, Task
 
 if TYPE_CHECKING:
-    from foretell.networks.network_recipe import Fitted, NeuralRecipe
+    from foretell.networks.network_recipe import NetworkPredictor, NetworkRecipe
 
 # The names of what lies in a job's folder.
 JOB, PANEL, START, RESULT = "job.json", "panel", "start", "result"
 REPORTED: Final = 3  # exit status of a worker that wrote what went wrong
 _PAUSE: Final = 0.05  # seconds between two looks at the processes
-_GRACE: Final = 60.0  # seconds in which the first of the crew may hand over its best weights after Ctrl-C
+_GRACE: Final = 60.0  # seconds that rank 0 has after Ctrl-C to write its best weights
 
 
 def report_path(folder: Path, rank: int) -> Path:
@@ -58,7 +58,7 @@ def share_path(folder: Path, rank: int, what: str) -> Path:
 
 
 def fit_on_devices(
-    recipe: NeuralRecipe, panel: Panel, task: Task, run: Run, start: Fitted | None = None
+    recipe: NetworkRecipe, panel: Panel, task: Task, run: Run, start: NetworkPredictor | None = None
 ) -> tuple[State, str]:
     """The state of a network that `run.devices` processes trained together, and what is to be said of it.
 
@@ -69,19 +69,21 @@ def fit_on_devices(
         if start is not None:
             write_state(start.state(), folder / START)
         try:
-            _oversee(folder, run)
+            _supervise(folder, run)
         except KeyboardInterrupt:
             if not (folder / RESULT).exists():
                 raise
         return read_state(folder / RESULT)
 
 
-def predict_on_devices(fitted: Fitted, panel: Panel, levels: Sequence[float]) -> tuple[Array, Array]:
+def predict_on_devices(
+    fitted: NetworkPredictor, panel: Panel, levels: Sequence[float]
+) -> tuple[Array, Array]:
     """Quantiles [N, H, Q] and mean [N, H] of the panel's items, each share of them forecast by a process of its own."""
     task, run = fitted.task, fitted.run
     with _job("predict", fitted.recipe, panel, task, run, levels=list(levels)) as folder:
         write_state(fitted.state(), folder / START)
-        _oversee(folder, run)
+        _supervise(folder, run)
         return merge_shares(folder, run.devices, panel, (task.horizon, len(levels)))
 
 
@@ -105,7 +107,7 @@ def merge_shares(folder: Path, size: int, panel: Panel, shape: tuple[int, int]) 
 
 
 def device_of(run: Run, rank: int) -> str:
-    """The device of one process of the crew; raises ForetellError when there are not as many."""
+    """The device of one rank; raises ForetellError when the machine has too few."""
     device = pick_device(run.device)
     if device.type == "cpu":
         return "cpu"
@@ -124,7 +126,7 @@ def device_of(run: Run, rank: int) -> str:
 
 
 @contextmanager
-def _job(kind: str, recipe: NeuralRecipe, panel: Panel, task: Task, run: Run, **more: Any) -> Iterator[Path]:
+def _job(kind: str, recipe: NetworkRecipe, panel: Panel, task: Task, run: Run, **more: Any) -> Iterator[Path]:
     """A folder, for the time being, that says what there is to do."""
     device_of(run, 0)
     said = {"kind": kind, "recipe": recipe_to_json(recipe), "task": asdict(task), "run": asdict(run), **more}
@@ -135,16 +137,16 @@ def _job(kind: str, recipe: NeuralRecipe, panel: Panel, task: Task, run: Run, **
         yield folder
 
 
-def _oversee(folder: Path, run: Run) -> None:
-    """Let the crew do the job in `folder`; raises ForetellError with the message of the first that fails."""
+def _supervise(folder: Path, run: Run) -> None:
+    """Run all ranks of the job in `folder`; raises ForetellError with the message of the first that fails."""
     workers: list[subprocess.Popen[bytes]] = []
     try:
-        workers += [_hire(folder, rank, run) for rank in range(run.devices)]
+        workers += [_spawn(folder, rank, run) for rank in range(run.devices)]
         _wait(workers)
         if any(worker.returncode for worker in workers):
             raise _failure(folder, workers)
     except KeyboardInterrupt:
-        _hand_over(workers)
+        _interrupt_first(workers)
         raise
     finally:
         for worker in workers:
@@ -154,8 +156,8 @@ def _oversee(folder: Path, run: Run) -> None:
                 worker.stdin.close()
 
 
-def _hire(folder: Path, rank: int, run: Run) -> subprocess.Popen[bytes]:
-    """A process of the crew. It sees the modules that this one sees, and ends when its standard input does."""
+def _spawn(folder: Path, rank: int, run: Run) -> subprocess.Popen[bytes]:
+    """The process of one rank. It sees the modules that this one sees, and ends when its standard input does."""
     path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
     with log_path(folder, rank).open("wb") as log:
         return subprocess.Popen(
@@ -174,8 +176,8 @@ def _wait(workers: list[subprocess.Popen[bytes]]) -> None:
         time.sleep(_PAUSE)
 
 
-def _hand_over(workers: list[subprocess.Popen[bytes]]) -> None:
-    """Interrupt the first of the crew, and give it time to write what it has; the others go on until then."""
+def _interrupt_first(workers: list[subprocess.Popen[bytes]]) -> None:
+    """Interrupt rank 0, and give it time to write what it has; the others go on until then."""
     if workers and workers[0].poll() is None:
         workers[0].send_signal(signal.SIGINT)
         try:

@@ -1,4 +1,4 @@
-"""The processes that train one network together: which share of a batch is whose, and how they agree."""
+"""The processes that train one network together: each rank's rows of a batch, and the sums and decisions that all ranks share."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
-    """One of `size` processes that go through the same steps, each with its share of every batch."""
+class Ranks:
+    """This process among `size` that go through the same steps, each with its own rows of every batch."""
 
     rank: int = 0
     size: int = 1
     device: str = "cpu"  # of this process
 
     @property
-    def share(self) -> slice:
+    def rows(self) -> slice:
         """The rows of a batch that are this process's."""
         return slice(self.rank, None, self.size)
 
-    def total(self, value: Tensor) -> Tensor:
-        """`value` added up over the crew: the same bits everywhere."""
+    def sum(self, value: Tensor) -> Tensor:
+        """`value` summed over all ranks: the same bits in each."""
         if self.size == 1:
             return value
         summed = value.detach().clone()
         torch.distributed.all_reduce(summed)
         return summed
 
-    def agree(self, value: float) -> float:
-        """What the first of the crew says: clocks differ, decisions must not."""
+    def from_first(self, value: float) -> float:
+        """The value that rank 0 has: clocks differ, decisions must not."""
         if self.size == 1:
             return value
-        said = torch.tensor([value], dtype=torch.float64, device=self.device)
-        torch.distributed.broadcast(said, src=0)
-        return float(said)
+        sent = torch.tensor([value], dtype=torch.float64, device=self.device)
+        torch.distributed.broadcast(sent, src=0)
+        return float(sent)
 
 
-ALONE: Final = Crew()
+SINGLE: Final = Ranks()

@@ -1,6 +1,6 @@
-"""One process of a crew: `python -m foretell.worker FOLDER RANK` does its part of the job in the folder.
+"""One rank of a job: `python -m foretell.networks.distributed.worker FOLDER RANK` does its part of what the folder describes.
 
-Started by `foretell.devices` alone.
+Only `launcher` starts it.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from foretell.networks.distributed.launcher import (
     report_path,
     share_path,
 )
-from foretell.networks.distributed.ranks import Crew
-from foretell.networks.network_recipe import PREDICTION_BATCH, Fitted, fit_neural
+from foretell.networks.distributed.ranks import Ranks
+from foretell.networks.network_recipe import PREDICTION_BATCH, NetworkPredictor, fit_predictor
 from foretell.recipe.task import Run, Task
 
 _PATIENCE = timedelta(minutes=30)  # for one another, as the slowest of several devices may be slow indeed
@@ -51,12 +51,12 @@ def main(folder: Path, rank: int) -> int:
     warnings.simplefilter("ignore")  # upstream libraries' notices to programmers
     threading.Thread(target=_end_with_parent, daemon=True).start()
     job = read_json(folder / JOB)
-    jobs: dict[str, Callable[[Path, dict[str, Any], Crew, Run], None]] = {"fit": _fit, "predict": _predict}
+    jobs: dict[str, Callable[[Path, dict[str, Any], Ranks, Run], None]] = {"fit": _fit, "predict": _predict}
     run = Run(**{**job["run"], "out": None if job["run"]["out"] is None else Path(job["run"]["out"])})
     try:
         device = device_of(run, rank)
         run = replace(run, device=device, progress=run.progress and rank == 0)
-        jobs[job["kind"]](folder, job, Crew(rank, run.devices, device), run)
+        jobs[job["kind"]](folder, job, Ranks(rank, run.devices, device), run)
     except ForetellError as error:
         write_json({"message": str(error)}, report_path(folder, rank))
         return REPORTED
@@ -66,50 +66,52 @@ def main(folder: Path, rank: int) -> int:
     return 0
 
 
-def _fit(folder: Path, job: dict[str, Any], crew: Crew, run: Run) -> None:
+def _fit(folder: Path, job: dict[str, Any], ranks: Ranks, run: Run) -> None:
     """Train with the others; the first of them writes the result."""
     recipe, task = recipe_from_json(job["recipe"]), _task(job)
     if job["until"] is not None:
         run = replace(run, time_limit=max(job["until"] - time.time(), 1.0))
     start = None
     if (folder / START).exists():
-        start = Fitted.load(recipe, task, read_state(folder / START)[0], run)
-    _join(folder, crew)
+        start = NetworkPredictor.load(recipe, task, read_state(folder / START)[0], run)
+    _join(folder, ranks)
     note = ""
     try:
-        fitted = fit_neural(recipe, read_panel(folder / PANEL), task, run, start=start, crew=crew)
+        fitted = fit_predictor(recipe, read_panel(folder / PANEL), task, run, start=start, ranks=ranks)
     except Interrupted as stop:
         fitted, note = stop.predictor, str(stop)
-    if crew.rank == 0:
+    if ranks.rank == 0:
         write_state(fitted.state(), folder / RESULT, note)
 
 
-def _predict(folder: Path, job: dict[str, Any], crew: Crew, run: Run) -> None:
+def _predict(folder: Path, job: dict[str, Any], ranks: Ranks, run: Run) -> None:
     """Forecast whole chunks of items, every `size`-th, so that each is computed as a single process would."""
-    fitted = Fitted.load(recipe_from_json(job["recipe"]), _task(job), read_state(folder / START)[0], run)
+    fitted = NetworkPredictor.load(
+        recipe_from_json(job["recipe"]), _task(job), read_state(folder / START)[0], run
+    )
     panel = read_panel(folder / PANEL)
     chunk = np.arange(len(panel)) // PREDICTION_BATCH
-    items = np.flatnonzero(chunk % crew.size == crew.rank)
+    items = np.flatnonzero(chunk % ranks.size == ranks.rank)
     quantiles, mean = fitted.arrays(panel.take(items), tuple(job["levels"]))
     for what, array in (("items", items), ("quantiles", quantiles), ("mean", mean)):
-        np.save(share_path(folder, crew.rank, what), array)
+        np.save(share_path(folder, ranks.rank, what), array)
 
 
 def _task(job: dict[str, Any]) -> Task:
     return Task(job["task"]["horizon"], tuple(job["task"]["levels"]))
 
 
-def _join(folder: Path, crew: Crew) -> None:
+def _join(folder: Path, ranks: Ranks) -> None:
     """Make the process group: the processes find one another through a file, so that no port need be free."""
-    cuda = crew.device.startswith("cuda")
+    cuda = ranks.device.startswith("cuda")
     if cuda:
-        torch.cuda.set_device(crew.device)
+        torch.cuda.set_device(ranks.device)
     elif sys.platform == "linux":
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # a host's own name may lead nowhere
     path = str(folder / "store")
-    store = torch.distributed.FileStore(path, crew.size)  # type: ignore[attr-defined]  # it is there, unlisted
+    store = torch.distributed.FileStore(path, ranks.size)  # type: ignore[attr-defined]  # it is there, unlisted
     torch.distributed.init_process_group(
-        "nccl" if cuda else "gloo", store=store, rank=crew.rank, world_size=crew.size, timeout=_PATIENCE
+        "nccl" if cuda else "gloo", store=store, rank=ranks.rank, world_size=ranks.size, timeout=_PATIENCE
     )
 
 
