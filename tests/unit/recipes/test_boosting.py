@@ -16,7 +16,7 @@ from foretell.errors import ForetellError
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
 from foretell.system.time_budget import Budget
-from foretell.windows.covariate_scale import Moments
+from foretell.windows.covariate_scale import CovariateScale
 from foretell_recipes import boosting
 from foretell_recipes.boosting import (
     FARTHEST,
@@ -35,7 +35,7 @@ SMALL = Boosting(context_length=28, max_steps=30, min_samples_leaf=10, max_rows=
 
 
 def table(panel: Panel, recipe: Boosting = SMALL) -> _Table:
-    return _Table(recipe, panel, TASK, Moments.of(panel), StaticScale.fit(panel))
+    return _Table(recipe, panel, TASK, CovariateScale.of(panel), StaticScale.fit(panel))
 
 
 def rows_at(panel: Panel, origin: int, step: int, kept: int | None = None):  # type: ignore[no-untyped-def]
@@ -60,7 +60,7 @@ def test_a_row_knows_nothing_from_its_origin_on() -> None:
     for item in range(len(panel)):
         later = slice(int(panel.offsets[item + 1]) - 20, int(panel.offsets[item + 1]))
         changed.target[later], changed.past[later] = 1e6, -1e6
-    same = (Moments.of(panel), StaticScale.fit(panel))
+    same = (CovariateScale.of(panel), StaticScale.fit(panel))
     for step in range(6):
         items = torch.arange(len(panel))
         at = (items, torch.full_like(items, cut), torch.full_like(items, step))
@@ -77,7 +77,7 @@ def test_a_row_of_hidden_history_is_that_of_a_new_item() -> None:
     hidden = rows_at(panel, END, 3, kept=0)
     new = replace(panel, target=np.full_like(panel.target, np.nan))
     items = torch.arange(len(panel))
-    fresh = _Table(SMALL, new, TASK, Moments.of(panel), StaticScale.fit(panel)).rows(
+    fresh = _Table(SMALL, new, TASK, CovariateScale.of(panel), StaticScale.fit(panel)).rows(
         items, torch.full_like(items, END), torch.full_like(items, 3)
     )
     np.testing.assert_array_equal(hidden.location, fresh.location)
