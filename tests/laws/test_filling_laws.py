@@ -2,10 +2,13 @@
 
 import numpy as np
 import pandas as pd
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from foretell.ingest.dataset import Dataset
+from foretell.windows.covariate_scale import CovariateScale
+from foretell.windows.windows import Windows
 
 STEPS = 24
 ORIGIN = pd.Timestamp("2023-12-20")
@@ -241,3 +244,24 @@ def test_a_known_column_looks_ahead_only_where_its_method_does(shop, other, orig
     changed = pd.concat([early(shop["known"], origin), late])
     one, two = (read(**(shop | {"known": known, "filling": alike})) for known in (shop["known"], changed))
     assert_equal_shows(shown(one, origin), shown(two, origin))
+
+
+@law
+@given(tables(), rules(), st.integers(1, STEPS - 1))
+def test_windows_of_an_earlier_origin_read_what_the_panel_was_then(frame, rule, steps):
+    price = frame.rename(columns={"target": "price"})
+    filling = {"target": rule, "price": rule}
+    panel = Dataset(frame, price, freq="D", past=["price"], filling=filling).panel
+    windows, then = Windows(panel, CovariateScale.of(panel), horizon=3).before(steps), panel.before(steps)
+    assert windows.panel.origin.tolist() == then.origin.tolist()
+    for item in range(len(panel)):
+        first, stop = panel.offsets[item], then.stop[item]
+        reach = torch.arange(panel.start[item], panel.start[item] + panel.lengths[item])[None]
+        values, observed = windows.target(torch.tensor([item]), reach)
+        seen = torch.where(observed, values, torch.nan)[0].numpy()
+        np.testing.assert_array_equal(seen[:stop], then.history(item))
+        assert np.isnan(seen[stop:]).all()
+        columns = windows.past(torch.tensor([item]), reach)[0].numpy()
+        flags = columns[:, -then.past.shape[1] :]  # whether it was observed
+        np.testing.assert_array_equal(flags[:stop], ~np.isnan(then.past[first : first + stop]))
+        assert not flags[stop:].any()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -11,13 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foretell.data.arrays import Array
-from foretell.data.filled_codes import UNFILLED
+from foretell.data.filled_codes import GUESSED
 from foretell.data.frequency import Frequency, Ordinals
-from foretell.data.gap_filling import Rule, fill, fills
 from foretell.data.layout import Layout
+from foretell.data.refilling import refill, refill_columns
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
-from foretell.system.big_arrays import allocate, pieces, zeros
+from foretell.system.big_arrays import allocate, pieces
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ class Panel:
 
     Series i occupies target[offsets[i]:offsets[i+1]] and begins at ordinal start[i]. Its history is what lies before its
     `origin`, the first step that a forecast covers. What lies at or beyond the origin is the backtest's secret: recipes
-    read through `history` and `windows`, which cannot see it. An item without history has no steps of its own
+    read through `history` and `Windows`, which cannot see it. An item without history has no steps of its own
     (or only steps at or beyond its origin).
     """
 
@@ -110,24 +110,38 @@ class Panel:
         first = self.offsets[item]
         return self.target[first : first + self.stop[item]]
 
-    def until(self, steps_before_end: int) -> Panel:
-        """The panel as it stood `steps_before_end` steps before each series' end: another origin, no array copied.
+    def at(self, origin: Ordinals) -> Panel:
+        """The panel as it stood at `origin` [N], the ordinals of the first steps to forecast; the one way to move an origin.
 
-        (Where gaps are filled by place, those that cross the origin are filled anew, as gaps at the back.)
+        No array is copied, but for gaps that are filled differently there: one that reaches the origin is a gap at the back.
         """
-        return self._from(self.start + self.lengths - steps_before_end)
+        return replace(self, origin=origin)._refilled()
+
+    def until(self, steps_before_end: int) -> Panel:
+        """`at` the origins that lie `steps_before_end` steps before each series' end."""
+        return self.at(self.start + self.lengths - steps_before_end)
 
     def before(self, steps: int) -> Panel:
-        """The panel as it stood `steps` steps before its own origins; what lies between the two is then hidden too."""
-        return self._from(self.origin - steps)
+        """`at` the origins that lie `steps` steps before the panel's own; what lies between the two is then hidden too."""
+        return self.at(self.origin - steps)
 
-    def _from(self, origin: Ordinals) -> Panel:
-        moved = replace(self, origin=origin)
-        if self.filled is None and self.past_filled is None:
-            return moved
-        from foretell.data.panel import refilled
-
-        return refilled(moved)
+    def _refilled(self) -> Panel:
+        layout, schema = Layout(self.start, self.offsets), self.schema
+        target, filled = self.target, self.filled
+        if filled is not None:
+            rule = schema.filling.get("target", {})
+            target, filled = refill(target, filled, layout, stop=self.stop, rule=rule)
+        past, past_filled = self.past, self.past_filled
+        if past_filled is not None:
+            past, past_filled = refill_columns(
+                past,
+                past_filled,
+                layout,
+                stop=self.stop,
+                rules=[schema.rule(name) for name in schema.past],
+                indicates=[schema.indicated(name) for name in schema.past],
+            )
+        return replace(self, target=target, filled=filled, past=past, past_filled=past_filled)
 
     def actuals(self, steps_before_end: int, horizon: int) -> Array:
         """[N, H]: the truth of the window whose origin lies `steps_before_end` steps before each series' end.
@@ -152,7 +166,7 @@ class Panel:
         if len(self.target) == 0:
             return np.full(ordinals.shape, np.nan, np.float32)
         if self.filled is not None:
-            inside &= self.filled[index] != 2
+            inside &= self.filled[index] != GUESSED
         return np.where(inside, self.target[index], np.float32(np.nan)).astype(np.float32)
 
     def known_at(self, items: NDArray[np.int64], ordinals: Ordinals) -> Array:
@@ -285,92 +299,3 @@ def _copied(array: NDArray[Any], begin: NDArray[np.int64], lengths: NDArray[np.i
 def _date(moment: object) -> str:
     text = str(moment)
     return text[:10] if text[10:].strip("T0:.") == "" else text[:16].replace("T", " ")
-
-
-def refilled(panel: Panel) -> Panel:
-    """`panel` with its gaps filled as they looked at its origin: one that reaches the origin is a gap at the back.
-
-    A series of which nothing was observed before its origin has nothing filled there either: it was not known yet.
-    """
-    if panel.filled is None and panel.past_filled is None:
-        return panel
-    layout = Layout(panel.start, panel.offsets)
-    target, filled = panel.target, panel.filled
-    if filled is not None:
-        rule = panel.schema.filling.get("target", {})
-        target, filled = _refill(panel.target, filled, panel, layout, rule)
-    past, past_filled = panel.past, panel.past_filled
-    if past_filled is not None:
-        past, past_filled = _refill_past(panel, past_filled, layout)
-    return replace(panel, target=target, filled=filled, past=past, past_filled=past_filled)
-
-
-def _refill(
-    values: Array, codes: NDArray[np.uint8], panel: Panel, layout: Layout, rule: Rule
-) -> tuple[Array, NDArray[np.uint8]]:
-    if rule.get("middle", "nan") == rule.get("back", "nan") and not fills(rule, "front"):
-        return values, codes  # a gap is filled alike wherever it ends
-    full, new = allocate(values.shape), zeros(values.shape, np.uint8)
-    for first, last in layout.chunks():
-        cells = slice(layout.offsets[first], layout.offsets[last])
-        raw = np.where(codes[cells] == UNFILLED, values[cells], np.float32(np.nan)).astype(np.float32)
-        full[cells], new[cells] = _refill_chunk(raw, panel, (first, last), rule)
-    return full, new
-
-
-def _refill_chunk(
-    raw: Array, panel: Panel, items: tuple[int, int], rule: Rule
-) -> tuple[Array, NDArray[np.uint8]]:
-    """What lies before the origin filled by itself; the steps from the origin on keep the filling of the whole."""
-    chosen = slice(*items)
-    whole = Layout.of(panel.start[chosen], panel.lengths[chosen])
-    full = raw.copy()
-    new, _ = fill(full, whole, rule=rule)
-    run, step = whole.expand(0, len(whole.start))
-    history = np.flatnonzero(step < panel.stop[chosen][run])
-    stood = Layout.of(whole.start, panel.stop[chosen])
-    then = raw[history]
-    unseen = ~_any_observed(then, stood)
-    then_codes, _ = fill(then, stood, rule=rule)
-    owner = np.repeat(unseen, stood.lengths)
-    full[history] = np.where(owner, np.float32(np.nan), then)
-    new[history] = np.where(owner, UNFILLED, then_codes)
-    return full, new
-
-
-def _any_observed(values: Array, layout: Layout) -> NDArray[np.bool_]:
-    """[N] whether a run has an observed step."""
-    seen = np.concatenate([np.zeros(1, np.int64), np.cumsum(~np.isnan(values))])
-    return np.asarray(seen[layout.offsets[1:]] > seen[layout.offsets[:-1]])
-
-
-def _refill_past(panel: Panel, codes: NDArray[np.uint8], layout: Layout) -> tuple[Array, NDArray[np.uint8]]:
-    past, new = allocate(panel.past.shape), allocate(codes.shape, np.uint8)
-    past[:], new[:], codes = panel.past, codes, new
-    for position, name in enumerate(panel.schema.past):
-        rule = column_rule(panel, name)
-        if rule:
-            column = allocate(past.shape[:1])
-            column[:] = past[:, position]
-            past[:, position], codes[:, position] = _refill(column, codes[:, position], panel, layout, rule)
-    for position, name in enumerate(panel.schema.past):
-        source = name.removesuffix(" is missing")
-        if source != name and source in panel.schema.past:
-            past[:, position] = np.isnan(past[:, panel.schema.past.index(source)])
-    return past, codes
-
-
-def column_rule(panel: Panel, name: str) -> dict[str, Any]:
-    """The filling rule of a column of the panel: a 0/1 column of a text has that text's, in zeros and ones."""
-    schema = panel.schema
-    source = next((s for s in schema.vocabularies if name.startswith(f"{s}=")), None)
-    if source is None or name in schema.filling:
-        return dict(schema.filling.get(name, {}))
-    word = name.removeprefix(f"{source}=")
-    rule = {}
-    for place, method in schema.filling.get(source, {}).items():
-        if isinstance(method, Mapping):
-            other = word == "other" and method["value"] not in schema.vocabularies[source]
-            method = {"value": float(word == method["value"] or other)}
-        rule[place] = method
-    return rule

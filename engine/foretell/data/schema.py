@@ -46,6 +46,25 @@ class Schema:
         """[C] number of codes of each static category, the unknown one (0) included."""
         return tuple(len(self.vocabularies[name]) + 1 for name in self.static_cat)
 
+    def rule(self, name: str) -> dict[str, Any]:
+        """The filling rule of a column of the panel: a 0/1 column of a text has that text's, in zeros and ones."""
+        source = next((s for s in self.vocabularies if name.startswith(f"{s}=")), None)
+        if source is None or name in self.filling:
+            return dict(self.filling.get(name, {}))
+        word = name.removeprefix(f"{source}=")
+        rule = {}
+        for position, method in self.filling.get(source, {}).items():
+            if isinstance(method, Mapping):
+                other = word == "other" and method["value"] not in self.vocabularies[source]
+                method = {"value": float(word == method["value"] or other)}
+            rule[position] = method
+        return rule
+
+    def indicated(self, name: str) -> int | None:
+        """The position of the past column that `name` is the indicator of; None where it is none."""
+        source = name.removesuffix(" is missing")
+        return self.past.index(source) if source != name and source in self.past else None
+
     def extended(self, other: Schema) -> Schema:
         """This schema with the values of its static categories added, at the end, that `other` alone has."""
         grown = {

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from foretell.data.filled_codes import GUESSED
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
 from foretell.recipe.levels import central_intervals, level_column
@@ -340,7 +341,7 @@ def _run_sums(values: Floats, begin: NDArray[np.int64], stop: NDArray[np.int64])
 def _observed(panel: Panel, first: int, last: int) -> Floats:
     values = panel.target[first:last].astype(np.float64)
     if panel.filled is not None:
-        values[panel.filled[first:last] == 2] = np.nan
+        values[panel.filled[first:last] == GUESSED] = np.nan
     return values
 
 

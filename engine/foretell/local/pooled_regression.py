@@ -345,7 +345,7 @@ def _tried(panel: Panel, items: NDArray[np.int64], horizon: int) -> tuple[bool, 
     an option by chance, hence the margins: the simpler one must be clearly worse, the one blind to the year clearly better.
     """
     over_a_year = panel.frequency.year is not None and _length(panel, items) > panel.frequency.year + horizon
-    past = replace(panel, origin=panel.origin - horizon)
+    past = panel.before(horizon)
     some = items[past.stop[items] >= 2 * horizon]
     if not has_related(panel) or len(some) == 0:
         return has_related(panel), over_a_year

@@ -339,10 +339,10 @@ def _validation(
     Each rank forecasts its own rows of them.
     """
     device, horizon = next(fitted.network.parameters()).device, fitted.task.horizon
-    candidates = np.flatnonzero(windows.before(count * horizon).panel.stop > 0)
+    windows_at = [windows.before((k + 1) * horizon) for k in range(count)]
+    candidates = np.flatnonzero(windows_at[-1].panel.stop > 0)
     chosen = np.random.default_rng(fitted.run.seed).permutation(candidates)[:VALIDATION_ITEMS]
     items = torch.from_numpy(np.sort(chosen)).to(windows.device)
-    windows_at = [windows.before((k + 1) * horizon) for k in range(count)]
     ahead = torch.arange(horizon, device=windows.device)
     read = [windows.target(items, earlier.origin[items][:, None] + ahead) for earlier in windows_at]
     truths = [(actual.to(device), observed.to(device)) for actual, observed in read]

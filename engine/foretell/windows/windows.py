@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -48,11 +47,7 @@ class Windows:
         def place(array: NDArray[Any]) -> Tensor:
             return _tensor(array).to(self.device)
 
-        self._target, self._known, self._past = (
-            # New items alone have no step to gather from: one that is not observed stands in.
-            place(array if len(array) else np.full((1, *array.shape[1:]), np.nan, np.float32))
-            for array in (panel.target, panel.known, panel.past)
-        )
+        self._target, self._known, self._past = map(self._grid, (panel.target, panel.known, panel.past))
         self.start, self.origin = place(panel.start), place(panel.origin)
         self._first, self._lengths = place(panel.offsets[:-1]), place(panel.lengths)
         self._moments = {name: place(array) for name, array in moments.arrays().items()}
@@ -74,11 +69,23 @@ class Windows:
         """Whether every item's forecast begins at the same step."""
         return len(self.panel) > 0 and bool((self.panel.origin == self.panel.origin[0]).all())
 
+    def _grid(self, array: Array) -> Tensor:
+        """A grid [steps, ...] on the device. New items alone have no step to gather from: an unobserved one is added."""
+        some = array if len(array) else np.full((1, *array.shape[1:]), np.nan, np.float32)
+        return _tensor(some).to(self.device)
+
     def before(self, steps: int) -> Windows:
-        """The same tensors read from origins `steps` earlier: what is held out of a training history to validate on."""
+        """These windows read from `Panel.before(steps)`: what is held out of a training history to validate on.
+
+        All tensors are shared but those whose gaps are filled differently at the earlier origins.
+        """
         earlier = copy.copy(self)
-        earlier.panel = replace(self.panel, origin=self.panel.origin - steps)
+        earlier.panel = self.panel.before(steps)
         earlier.origin = self.origin - steps
+        if earlier.panel.target is not self.panel.target:
+            earlier._target = self._grid(earlier.panel.target)
+        if earlier.panel.past is not self.panel.past:
+            earlier._past = self._grid(earlier.panel.past)
         earlier.__dict__.pop("spans", None)  # of these origins
         return earlier
 

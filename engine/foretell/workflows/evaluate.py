@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,15 +98,8 @@ def _window(number: int, rows: ForecastRows, panel: Panel, horizon: int, found: 
             f"window {number}: {len(items)} of the data's {len(panel)} items are forecast; {first!r} is not",
             len(panel) - len(items),
         )
-    return Window.at(number, _stood(panel, items, origin), truth)
-
-
-def _stood(panel: Panel, items: NDArray[np.int64], origin: NDArray[np.int64]) -> Panel:
-    from foretell.data.panel import refilled
-
     some = panel if len(items) == len(panel) else panel.take(items)
-    moved = replace(some, origin=origin)
-    return refilled(moved) if moved.filled is not None else moved
+    return Window.at(number, some.at(origin), truth)
 
 
 @dataclass(frozen=True, slots=True)

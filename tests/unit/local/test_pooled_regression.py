@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from foretell.data.filled_codes import COUNTS
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
 from foretell.local.design_matrix import Regressors, observed
@@ -168,3 +169,22 @@ def test_recipes_fitted_on_one_panel_learn_the_regression_once_and_once_to_calib
     assert len(learnt) == 2  # before the held-back windows, and on everything
     fit_model(make_recipe("npts"), panel.until(1), Task(HORIZON), Run(processes=1))
     assert len(learnt) == 3  # another origin
+
+
+def test_its_trial_sees_the_gaps_as_they_were_at_its_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel, seen = promoted(effect=np.full(8, 20.0)), []
+    target, filled = panel.target.copy().reshape(8, -1), np.zeros((8, 150), np.uint8)
+    target[:, 138:148], filled[:, 138:148] = 0, COUNTS  # a gap across the origin of the trial, filled by zero
+    schema = replace(panel.schema, filling={"target": {"middle": "zero"}})
+    panel = replace(panel, target=target.ravel(), filled=filled.ravel(), schema=schema)
+
+    def learn(then: Panel, items: np.ndarray, *, yearly: bool) -> Pooled:
+        seen.append(then)
+        return learnt(then, items, yearly=yearly)
+
+    learnt = Pooled.learn
+    monkeypatch.setattr(Pooled, "learn", learn)
+    Pooled.fit(panel, horizon=HORIZON, seed=0)
+    trial, whole = seen
+    assert np.isnan(trial.history(0)[-6:]).all()
+    assert (whole.history(0)[138:148] == 0).all()

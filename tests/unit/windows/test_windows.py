@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from foretell.data.filled_codes import COUNTS
 from foretell.windows.covariate_scale import CovariateScale
 from foretell.windows.sampling import sample_windows, training_spans
 from foretell.windows.windows import Windows
@@ -97,3 +100,17 @@ def test_windows_of_an_earlier_origin_share_tensors_and_see_less() -> None:
     item, ordinals = torch.tensor([0]), torch.arange(END - 12, END)[None]
     assert int(windows.target(item, ordinals)[1].sum()) > int(earlier.target(item, ordinals)[1].sum())
     assert not earlier.target(item, ordinals)[1][0, 2:].any()
+    assert earlier._target is windows._target
+
+
+def test_a_gap_across_the_origin_of_a_validation_window_is_not_known_to_close() -> None:
+    panel = daily([range(1, 31)], covariates=False)
+    target, filled = panel.target.copy(), np.zeros(30, np.uint8)
+    target[18:24], filled[18:24] = 0, COUNTS
+    schema = replace(panel.schema, filling={"target": {"middle": "zero"}})
+    panel = replace(panel, target=target, filled=filled, schema=schema)
+    windows = Windows(panel, CovariateScale.of(panel), horizon=3).before(10)
+    values, observed = windows.target(torch.tensor([0]), torch.arange(END - 14, END - 10)[None])
+    assert values.tolist() == [[17, 18, 0, 0]]
+    assert observed.tolist() == [[True, True, False, False]]
+    assert windows.panel.history(0)[-4:-2].tolist() == [17, 18]
