@@ -42,8 +42,8 @@ class LastFitted:
     task: Task
     learnt: float
 
-    def predict(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
-        wanted = np.asarray(levels or self.task.levels)
+    def predict(self, panel: Panel, *, levels: Sequence[float]) -> Forecast:
+        wanted = np.asarray(levels)
         histories = [panel.history(i) for i in range(len(panel))]
         last = np.array([h[~np.isnan(h)][-1] if (~np.isnan(h)).any() else 0 for h in histories], float)
         mean = np.repeat((last + self.recipe.add + self.learnt)[:, None], self.task.horizon, axis=1)

@@ -50,7 +50,7 @@ def _foretell(panel: Panel, horizon: int, steps: int, settings: Settings) -> tup
     run, forecasts = Run(device=settings.device, threads=settings.threads), []
     took = timed(
         1,
-        lambda: forecasts.append(recipe.fit(early, Task(horizon, LEVELS), run).predict(early)),
+        lambda: forecasts.append(recipe.fit(early, Task(horizon, LEVELS), run).predict(early, levels=LEVELS)),
         settings.device,
     )
     return took, _wql(panel.actuals(horizon, horizon), forecasts[0].quantiles)

@@ -52,7 +52,7 @@ def _ours(name: str, series: Series, settings: Settings) -> Callable[[], object]
     panel, task = series.panel(), Task(HORIZON, TASK_LEVELS)
     run = Run(processes=settings.processes)
     recipe: Any = make_recipe(name, {"covariates": "none"})
-    return lambda: recipe.fit(panel, task, run).predict(panel)
+    return lambda: recipe.fit(panel, task, run).predict(panel, levels=task.levels)
 
 
 def _direct(model: Any, series: Series, settings: Settings) -> Callable[[], object]:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from foretell.local.local_recipe import Covariates, SeriesRecipe
 from foretell.local.statsforecast_adapter import statsforecast_forecast
-from foretell.recipe.search_space import Between, Space
+from foretell.recipe.protocols import Abilities
+from foretell.recipe.search_space import Between
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,11 +20,11 @@ class Arima(SeriesRecipe):
     """One seasonal ARIMA a series, of what the pooled regression leaves."""
 
     name: ClassVar[str] = "arima"
-    SEARCH: ClassVar[Space] = {
-        "covariates": ("pooled", "none"),
-        "max_p": Between(1, 4),
-        "max_q": Between(1, 4),
-    }
+    abilities: ClassVar[Abilities] = Abilities(
+        ensemble=True,
+        cost=30,
+        search={"covariates": ("pooled", "none"), "max_p": Between(1, 4), "max_q": Between(1, 4)},
+    )
     season: int | None = None  # seasonal period in steps; default: the season of the data
     # compare orders by conditional sums of squares; without, a series takes 10 to 20 times as long
     approximation: bool = True

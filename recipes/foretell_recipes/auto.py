@@ -12,23 +12,19 @@ import numpy as np
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
-from foretell.models.calibration import HeldBack
 from foretell.models.candidates import Audition, audition, fit_within, reason, refit
 from foretell.models.ensemble import Member, Portfolio, Trial, parse_members
 from foretell.models.ensemble_weights import Cells, Floats, Grouping, Weights, choose_shares, choose_weights
 from foretell.models.hyperparameter_search import make_search
 from foretell.models.model import Model
 from foretell.models.validation import Validation
-from foretell.recipe.protocols import State, keeps_time_limit
-from foretell.recipe.registry import recipe_names
-from foretell.recipe.search_space import RANGES, search_space
+from foretell.recipe.protocols import Abilities, HeldOut, State, abilities_of
+from foretell.recipe.registry import recipe_class, recipe_names, search_space
 from foretell.recipe.task import Run, Task
 from foretell.system.time_budget import Budget, parse_seconds
 
 logger = logging.getLogger(__name__)
 
-# Taken where they are installed, the cheapest first, so that something is there when time is short.
-PORTFOLIO = ("seasonal_naive", "npts", "theta", "ets", "boosting", "arima", "mqrnn", "mqcnn", "deepar", "tft")
 JUDGING = 0.65  # share of the time in which members are judged; the rest trains those chosen on everything
 QUICK = 0.45  # share of that time which is left to the recipes that keep no time limit
 GENEROUS = 2  # a quick recipe may take this part of what the quick ones have left: few take so much, and the costly come last
@@ -48,8 +44,7 @@ class Auto:
     """An average of recipes, each with the weight it earns on windows before the origin, within a time limit."""
 
     name: ClassVar[str] = "auto"
-    keeps_time_limit: ClassVar[bool] = True
-    holds_back: ClassVar[bool] = True  # its fit forecasts held-back windows anyway
+    abilities: ClassVar[Abilities] = Abilities(time_limit=True, held_out=True, summary=True)
     time_limit: str = "10m"  # for training and one forecast: 90s, 10m, 1.5h; --time-limit goes before it
     # such as ets,mqrnn:hidden_size=96; default: all of foretell's recipes that are installed
     members: tuple[str, ...] | None = None
@@ -69,7 +64,7 @@ class Auto:
             raise ForetellError("auto keeps no checkpoints: train without resume")
         budget = Budget(run.time_limit or parse_seconds(self.time_limit))
         members = parse_members(self.members or default_members())
-        members.sort(key=lambda member: keeps_time_limit(member.recipe))  # the quick ones first
+        members.sort(key=lambda member: abilities_of(member.recipe).time_limit)  # the quick ones first
         validation = Validation.of(panel, task, windows=self.windows, seed=run.seed)
         if validation is None:
             why = "equal weights: histories are too short for a validation window"
@@ -87,9 +82,9 @@ class Auto:
 
 
 def default_members() -> tuple[str, ...]:
-    """The installed recipes of the portfolio, cheapest first."""
-    installed = recipe_names()
-    return tuple(name for name in PORTFOLIO if name in installed)
+    """The installed recipes that declare the ability `ensemble`, cheapest first: something is there when time is short."""
+    declared = {name: abilities_of(recipe_class(name)) for name in recipe_names()}
+    return tuple(sorted((n for n, can in declared.items() if can.ensemble), key=lambda n: declared[n].cost))
 
 
 def judge(
@@ -98,9 +93,9 @@ def judge(
     """The members that forecast the validation windows in time, and why the others did not."""
     done: list[Audition] = []
     failed: list[Trial] = []
-    networks = sum(keeps_time_limit(member.recipe) for member in members)
+    networks = sum(abilities_of(member.recipe).time_limit for member in members)
     for number, member in enumerate(members):
-        network = keeps_time_limit(member.recipe)
+        network = abilities_of(member.recipe).time_limit
         pool = budget.left(JUDGING if network or networks == 0 else JUDGING * QUICK)
         left = len(members) - number - (0 if network else networks)
         share = pool / (left if network else min(left, GENEROUS))
@@ -129,7 +124,7 @@ def search(
     """Up to `trials` further members: the best ones with other settings, as long as enough time remains to train again."""
     cells = _cells(heard, validation)
     order = np.argsort([cells.score(quantiles) for quantiles in cells.quantiles], kind="stable")
-    bases = [heard[m] for m in order if getattr(heard[m].member.recipe, RANGES, None)][:SEARCHED]
+    bases = [heard[m] for m in order if abilities_of(heard[m].member.recipe).search][:SEARCHED]
     searches = (
         [make_search(search_space(type(a.member.recipe)), seed=run.seed) for a in bases] if trials else []
     )
@@ -203,7 +198,7 @@ def train_chosen(
         (*trials, *failed),
         remark,
         task,
-        HeldBack(held, validation.actual, validation.levels),
+        HeldOut(held, validation.actual, validation.levels),
     )
 
 
@@ -216,7 +211,7 @@ def _trained_again(
     One forecast of all items is reckoned with. Where there is time for all, they share all of it.
     """
     reserve = _reserve(chosen, len(panel), budget)
-    network = [keeps_time_limit(each.member.recipe) for each in chosen]
+    network = [abilities_of(each.member.recipe).time_limit for each in chosen]
     models, seconds, notes = [each.model for each in chosen], [0.0] * len(chosen), [""] * len(chosen)
     order = sorted(range(len(chosen)), key=lambda m: (network[m], -weights[m]))
     for position, m in enumerate(order):
@@ -293,17 +288,17 @@ def average_equally(
 
 def _rank(member: Member) -> int:
     """Quick recipes first, then those that learn from all items, then what is only there to be better than nothing."""
-    return 2 if member.recipe.name in BASELINES else int(keeps_time_limit(member.recipe))
+    return 2 if member.recipe.name in BASELINES else int(abilities_of(member.recipe).time_limit)
 
 
 def _superfluous(member: Member, models: Sequence[Model], panel: Panel) -> str:
     """Why a member is not needed where `models` are there already; empty where it is."""
     if member.recipe.name in BASELINES:
         return "not tried: a baseline, and others can be trained"
-    if not keeps_time_limit(member.recipe):
+    if not abilities_of(member.recipe).time_limit:
         return ""
     if int((panel.stop > 0).sum()) < MANY:
         return "not tried: too few items to learn from"
-    if sum(keeps_time_limit(model.recipe) for model in models) >= ENOUGH:
+    if sum(abilities_of(model.recipe).time_limit for model in models) >= ENOUGH:
         return f"not tried: {ENOUGH} pooled members are enough where none can be judged"
     return ""

@@ -25,8 +25,7 @@ from foretell.data.static_scale import StaticScale
 from foretell.errors import ForetellError
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
-from foretell.recipe.levels import check_levels
-from foretell.recipe.protocols import State
+from foretell.recipe.protocols import Abilities, State
 from foretell.recipe.task import Run, Task
 from foretell.system.processes import CPU_THREADS
 from foretell.system.time_budget import Budget
@@ -56,7 +55,8 @@ class Boosting:
     """Histogram gradient boosting (scikit-learn) on lags, recent levels, covariates, calendar and statics."""
 
     name: ClassVar[str] = "boosting"
-    keeps_time_limit: ClassVar[bool] = True  # it learns from fewer rows then
+    # within a time limit it learns from fewer rows
+    abilities: ClassVar[Abilities] = Abilities(time_limit=True, ensemble=True, cost=20)
     context_length: int | None = None  # steps before an origin; default: two horizons or two longest seasons
     max_steps: int = 100  # boosting rounds, a tree each, of every model
     learning_rate: float = 0.1  # share of each tree that counts
@@ -113,9 +113,9 @@ class BoostingPredictor:
     scale: StaticScale
     task: Task
 
-    def predict(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
+    def predict(self, panel: Panel, *, levels: Sequence[float]) -> Forecast:
         """Forecast each item from its origin on, a chunk of rows at a time."""
-        wanted = self.task.levels if levels is None else check_levels(levels)
+        wanted = tuple(levels)
         n, horizon = len(panel), self.task.horizon
         table = _Table(self.recipe, panel, self.task, self.moments, self.scale)
         items, steps = torch.arange(n).repeat_interleave(horizon), torch.arange(horizon).repeat(n)

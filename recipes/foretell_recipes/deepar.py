@@ -27,7 +27,8 @@ from foretell.networks.building_blocks import default_steps, embedding_sizes
 from foretell.networks.network_recipe import NetworkRecipe
 from foretell.networks.random_draws import Noise
 from foretell.networks.sample_paths import PathLSTM, rows_at_once
-from foretell.recipe.search_space import Between, Space
+from foretell.recipe.protocols import Abilities
+from foretell.recipe.search_space import Between
 from foretell.recipe.task import Task
 from foretell.windows.prefetch import sent
 from foretell.windows.sampling import NOTHING_HIDDEN, sample_hidden, sample_windows
@@ -47,11 +48,16 @@ class DeepAR(NetworkRecipe):
     """Sample paths from an autoregressive LSTM with a likelihood (Salinas et al. 2020), on GluonTS' network."""
 
     name: ClassVar[str] = "deepar"
-    SEARCH: ClassVar[Space] = {
-        "hidden_size": (32, 64, 96),
-        "learning_rate": Between(5e-4, 4e-3, log=True),
-        "dropout": (0.0, 0.1, 0.2),
-    }
+    abilities: ClassVar[Abilities] = replace(
+        NetworkRecipe.abilities,
+        ensemble=True,
+        cost=60,
+        search={
+            "hidden_size": (32, 64, 96),
+            "learning_rate": Between(5e-4, 4e-3, log=True),
+            "dropout": (0.0, 0.1, 0.2),
+        },
+    )
     # steps unrolled before the origin; default: two horizons or the longest season
     context_length: int | None = None
     hidden_size: int = 64  # LSTM width

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from foretell.local.local_recipe import Covariates, SeriesRecipe
 from foretell.local.statsforecast_adapter import statsforecast_forecast
-from foretell.recipe.search_space import Space
+from foretell.recipe.protocols import Abilities
 
 _LONGEST_SEASON = 24  # that AutoETS models; it leaves longer ones out
 
@@ -21,11 +21,11 @@ class ETS(SeriesRecipe):
     """One exponential smoothing a series, of what the pooled regression leaves."""
 
     name: ClassVar[str] = "ets"
-    SEARCH: ClassVar[Space] = {
-        "covariates": ("pooled", "none"),
-        "damped": (None, True),
-        "model": ("ZZZ", "ZAZ"),
-    }
+    abilities: ClassVar[Abilities] = Abilities(
+        ensemble=True,
+        cost=10,
+        search={"covariates": ("pooled", "none"), "damped": (None, True), "model": ("ZZZ", "ZAZ")},
+    )
     # seasonal period in steps; default: the season of the data; above 24 none is modelled
     season: int | None = None
     model: str = "ZZZ"  # error, trend and season: A additive, M multiplicative, N none, Z chosen by AICc

@@ -44,7 +44,7 @@ from foretell.networks.trainer import keyboard_interrupt, quiet_lightning
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import QUANTILE_LEVELS, interpolate
-from foretell.recipe.protocols import State
+from foretell.recipe.protocols import Abilities, State
 from foretell.recipe.task import Run, Task
 from foretell.windows.covariate_scale import CovariateScale
 from foretell.windows.windows import Windows
@@ -94,7 +94,7 @@ class GluonTS:
     """Any torch estimator of GluonTS, on GluonTS' own data path."""
 
     name: ClassVar[str] = "gluonts"
-    keeps_time_limit: ClassVar[bool] = True  # its training just stops then
+    abilities: ClassVar[Abilities] = Abilities(time_limit=True)  # its training just stops then
     estimator: str = "SimpleFeedForward"  # which of GluonTS' torch estimators, without the suffix Estimator
     # its own hyperparameters as GluonTS spells them: hidden_dimensions=[40],batch_norm=True
     settings: str = ""
@@ -183,9 +183,9 @@ class GluonTSPredictor:
     task: Task
     run: Run
 
-    def predict(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
+    def predict(self, panel: Panel, *, levels: Sequence[float]) -> Forecast:
         """Forecast each item from its origin on; those without an observation from their statics."""
-        wanted = tuple(levels or self.task.levels)
+        wanted = tuple(levels)
         quantiles, mean = _from_statics(self.scale.predict(panel), wanted, self.task.horizon)
         entries = self.entries(panel, ahead=self.task.horizon)
         estimator = self.recipe.build(self.facts)

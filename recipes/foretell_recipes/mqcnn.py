@@ -6,7 +6,7 @@ far back as the one below; `ForkingRecipe` does the rest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from foretell.networks.forking_recipe import ForkingRecipe
 from foretell.networks.patches import Patches
+from foretell.recipe.protocols import Abilities
 
 KERNEL = 3  # patches that one convolution looks at
 
@@ -23,6 +24,7 @@ class MQCNN(ForkingRecipe):
     """Quantiles for every step at once, from dilated causal convolutions over the context (Wen et al. 2017)."""
 
     name: ClassVar[str] = "mqcnn"
+    abilities: ClassVar[Abilities] = replace(ForkingRecipe.abilities, cost=50)
     num_layers: int = 5  # convolutions, each dilated twice as far as the one before
 
     def encoder(self, inputs: int) -> nn.Module:

@@ -5,7 +5,7 @@ An LSTM reads the context, a patch of steps at a time; `ForkingRecipe` does the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from foretell.networks.forking_recipe import ForkingRecipe
 from foretell.networks.patches import Patches
+from foretell.recipe.protocols import Abilities
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,7 @@ class MQRNN(ForkingRecipe):
     """Quantiles for every step at once, from an LSTM over the context (Wen et al. 2017)."""
 
     name: ClassVar[str] = "mqrnn"
+    abilities: ClassVar[Abilities] = replace(ForkingRecipe.abilities, cost=40)
     num_layers: int = 2  # LSTM layers
 
     def encoder(self, inputs: int) -> nn.Module:

@@ -18,6 +18,7 @@ from foretell.data.panel import Panel
 from foretell.errors import ForetellError
 from foretell.local.local_recipe import Covariates, LocalPredictor, LocalRecipe
 from foretell.local.seasonal_naive import LocalForecast
+from foretell.recipe.protocols import Abilities
 from foretell.recipe.task import Run, Task
 
 Floats = NDArray[np.float64]
@@ -37,6 +38,7 @@ class NPTS(LocalRecipe):
     """The weighted empirical distribution of each item's past, of what the pooled regression leaves."""
 
     name: ClassVar[str] = "npts"
+    abilities: ClassVar[Abilities] = Abilities(ensemble=True, cost=2)
     season: int | None = None  # seasonal period in steps; default: the season of the data
     # values of the same place in the season alone; auto: where that foretold the item's past better
     seasonal: Literal["auto", "always", "never"] = "auto"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from foretell.local.local_recipe import Covariates, LocalRecipe
 from foretell.local.seasonal_naive import LocalForecast, seasonal_naive
+from foretell.recipe.protocols import Abilities
 from foretell.recipe.task import Run
 
 
@@ -19,6 +20,7 @@ class SeasonalNaive(LocalRecipe):
     """The yardstick. By default it is the textbook's, and looks at covariates only for items without a history."""
 
     name: ClassVar[str] = "seasonal_naive"
+    abilities: ClassVar[Abilities] = Abilities(ensemble=True, cost=1)
     season: int | None = None  # steps between a value and its repetition; default: the season of the data
     intervals: Literal["normal", "none"] = "normal"  # levels: normal around the value, or all equal to it
     # pooled: repeat what a regression on covariates, calendar and statics leaves

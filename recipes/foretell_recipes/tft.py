@@ -20,6 +20,7 @@ from foretell.errors import ForetellError
 from foretell.networks.building_blocks import between_levels, default_steps, quantile_and_mean_loss
 from foretell.networks.network_recipe import NetworkRecipe
 from foretell.recipe.levels import QUANTILE_LEVELS
+from foretell.recipe.protocols import Abilities
 from foretell.recipe.task import Task
 from foretell.windows.lags import seasonal_lags
 from foretell.windows.prefetch import sent
@@ -38,6 +39,7 @@ class TFT(NetworkRecipe):
     """Quantiles for every step at once, from attention over the context (Lim et al. 2021), on GluonTS' network."""
 
     name: ClassVar[str] = "tft"
+    abilities: ClassVar[Abilities] = replace(NetworkRecipe.abilities, ensemble=True, cost=70)
     # steps read before the origin; default: the horizon or the longest season
     context_length: int | None = None
     hidden_size: int = 32  # width of the LSTM, the attention and each variable's embedding

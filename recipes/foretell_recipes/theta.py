@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from foretell.local.local_recipe import Covariates, SeriesRecipe
 from foretell.local.seasonal_naive import seasonal_naive
+from foretell.recipe.protocols import Abilities
 
 Floats = NDArray[np.float64]
 
@@ -27,6 +28,7 @@ class Theta(SeriesRecipe):
     """One theta model a series, of what the pooled regression leaves."""
 
     name: ClassVar[str] = "theta"
+    abilities: ClassVar[Abilities] = Abilities(ensemble=True, cost=5)
     season: int | None = None  # seasonal period in steps; default: the season of the data
     # standard or optimised, static or dynamic (D); auto: the best in sample
     model: Literal["auto", "STM", "OTM", "DSTM", "DOTM"] = "auto"

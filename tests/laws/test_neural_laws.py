@@ -58,7 +58,10 @@ def test_a_forecast_ignores_the_target_from_the_origin_on(name: str, seed: int, 
     )
     noise = np.random.default_rng(seed).normal(0, 1e4, len(beyond))
     changed = with_target(panel, lambda target: np.where(beyond, noise, target))
-    assert np.array_equal(fitted.predict(panel).quantiles, fitted.predict(changed).quantiles)
+    assert np.array_equal(
+        fitted.predict(panel, levels=fitted.task.levels).quantiles,
+        fitted.predict(changed, levels=fitted.task.levels).quantiles,
+    )
 
 
 @pytest.mark.parametrize("name", NEURAL)
@@ -70,9 +73,10 @@ def test_a_fork_ignores_the_target_of_its_own_future(name: str, seed: int, cut: 
     at = cut - 40  # steps before the end
     hidden = np.concatenate([np.arange(length) - length >= at for length in panel.lengths])
     changed = with_target(panel, lambda target: np.where(hidden, target + 1000, target))
-    whole = fitted.predict(replace(panel, origin=panel.origin + at))
+    whole = fitted.predict(replace(panel, origin=panel.origin + at), levels=fitted.task.levels)
     assert np.array_equal(
-        whole.quantiles, fitted.predict(replace(changed, origin=panel.origin + at)).quantiles
+        whole.quantiles,
+        fitted.predict(replace(changed, origin=panel.origin + at), levels=fitted.task.levels).quantiles,
     )
 
 
@@ -83,9 +87,11 @@ def test_scaling_the_target_by_a_power_of_two_scales_the_forecast(name: str, see
     panel, factor = daily(weekly_sales(seed)), float(2.0**power)
     scaled = with_target(panel, lambda target: target * factor)
     first, second = untrained(name, panel), untrained(name, scaled)
-    expected = first.predict(panel).quantiles * factor
+    expected = first.predict(panel, levels=first.task.levels).quantiles * factor
     # the static scale's regression goes through logarithms in float64 and back to float32
-    np.testing.assert_allclose(second.predict(scaled).quantiles, expected, rtol=2e-5, atol=2e-5 * factor)
+    np.testing.assert_allclose(
+        second.predict(scaled, levels=second.task.levels).quantiles, expected, rtol=2e-5, atol=2e-5 * factor
+    )
 
 
 @pytest.mark.parametrize("name", NEURAL)
@@ -94,10 +100,13 @@ def test_scaling_the_target_by_a_power_of_two_scales_the_forecast(name: str, see
 def test_the_order_of_items_is_irrelevant_at_fixed_weights(name: str, order: list[int]) -> None:
     panel = daily([*weekly_sales(3), []])
     fitted = untrained(name, panel)
-    straight = fitted.predict(panel).quantiles[np.array(order)]
+    straight = fitted.predict(panel, levels=fitted.task.levels).quantiles[np.array(order)]
     # matrix products of other rows round differently in their last bits
     np.testing.assert_allclose(
-        fitted.predict(panel.take(np.array(order))).quantiles, straight, rtol=1e-5, atol=1e-4
+        fitted.predict(panel.take(np.array(order)), levels=fitted.task.levels).quantiles,
+        straight,
+        rtol=1e-5,
+        atol=1e-4,
     )
 
 
@@ -107,8 +116,10 @@ def test_the_order_of_items_is_irrelevant_at_fixed_weights(name: str, order: lis
 def test_an_items_forecast_does_not_depend_on_which_others_are_asked_for(name: str, chosen: set[int]) -> None:
     panel, items = daily([*weekly_sales(3), []]), np.array(sorted(chosen))
     fitted = untrained(name, panel)
-    together = fitted.predict(panel).quantiles[items]
-    np.testing.assert_allclose(fitted.predict(panel.take(items)).quantiles, together, rtol=1e-5, atol=1e-4)
+    together = fitted.predict(panel, levels=fitted.task.levels).quantiles[items]
+    np.testing.assert_allclose(
+        fitted.predict(panel.take(items), levels=fitted.task.levels).quantiles, together, rtol=1e-5, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("name", NEURAL)
@@ -118,9 +129,11 @@ def test_the_number_forecast_at_a_time_matters_only_in_the_last_bits(
 ) -> None:
     panel = daily([*weekly_sales(3), []])
     fitted = untrained(name, panel)
-    together = fitted.predict(panel).quantiles
+    together = fitted.predict(panel, levels=fitted.task.levels).quantiles
     monkeypatch.setattr(neural, "PREDICTION_BATCH", size)
-    np.testing.assert_allclose(fitted.predict(panel).quantiles, together, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(
+        fitted.predict(panel, levels=fitted.task.levels).quantiles, together, rtol=1e-5, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("name", NEURAL)

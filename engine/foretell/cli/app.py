@@ -198,7 +198,7 @@ def tune(
     ] = None,
 ) -> None:
     """Search the hyperparameters of one recipe; best.toml is what `train --config` takes."""
-    from foretell.recipe.search_space import search_space
+    from foretell.recipe.registry import search_space
     from foretell.workflows.tune import tune as run_tune
 
     _start(common)

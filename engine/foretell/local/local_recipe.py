@@ -29,7 +29,6 @@ from foretell.local.pooled_regression import (
 from foretell.local.seasonal_naive import LocalForecast, seasonal_naive
 from foretell.local.statsforecast_adapter import fill_gaps
 from foretell.recipe.forecast import Forecast
-from foretell.recipe.levels import check_levels
 from foretell.recipe.protocols import State
 from foretell.recipe.task import Run, Task
 from foretell.system.processes import across_processes, cores
@@ -98,9 +97,9 @@ class LocalPredictor:
     task: Task
     run: Run
 
-    def predict(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
+    def predict(self, panel: Panel, *, levels: Sequence[float]) -> Forecast:
         """Fit each series of the panel and forecast it from its origin on."""
-        wanted = self.task.levels if levels is None else check_levels(levels)
+        wanted = tuple(levels)
         n, horizon = len(panel), self.task.horizon
         mean, quantiles = np.empty((n, horizon)), np.empty((n, horizon, len(wanted)))
         failed = np.zeros(n, bool)

@@ -11,37 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foretell.data.arrays import Array
 from foretell.errors import ForetellError
+from foretell.recipe.protocols import HeldOut
 
 ENDS = (0.1, 0.9)  # the levels whose distance is the unit of a shift
 BUCKETS = 4  # parts of the horizon with shifts of their own, at most
 LEAST = 60  # forecasts (an item in a window) that it takes for more than one part
 CAUTION = 20  # forecasts at which shifts are halved: so many say little about the next window
 CAUTION_OF_WINDOWS = 4  # windows at which the shift of the median is halved
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class HeldBack:
-    """Forecasts of windows that their model was not trained on, and the truth."""
-
-    quantiles: Array  # [K, N, H, Q]
-    actual: Array  # [K, N, H]
-    levels: tuple[float, ...]  # [Q], 0.1 and 0.9 among them
-
-
-@runtime_checkable
-class HoldsBack(Protocol):
-    """A predictor whose fit has forecast held-back windows already, so that it need not be trained twice."""
-
-    def held_back(self) -> HeldBack | None:
-        """Those forecasts; None after loading, or where there were none."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +39,7 @@ class Calibration:
     windows: int
 
     @classmethod
-    def learn(cls, held: HeldBack) -> Calibration:
+    def learn(cls, held: HeldOut) -> Calibration:
         """The shifts that make the levels right on what was held back, with caution where that is little."""
         observed = ~np.isnan(held.actual)
         if not observed.any():
@@ -109,7 +92,7 @@ class Calibration:
         return cls(**lists, shifts=shifts, forecasts=state["forecasts"], windows=state["windows"])
 
 
-def _missed(held: HeldBack, cells: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _missed(held: HeldOut, cells: NDArray[np.bool_]) -> NDArray[np.float64]:
     """[Q] the quantile at each level of what the forecasts of that level missed, in units of their width."""
     width = _width(held.quantiles, held.levels)[cells].astype(np.float64)
     missed = (held.actual[cells][:, None] - held.quantiles[cells]) / width[:, None]

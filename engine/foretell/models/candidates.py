@@ -18,7 +18,7 @@ from foretell.models.ensemble import Member
 from foretell.models.fitting import fit_model
 from foretell.models.model import Model
 from foretell.models.validation import Validation
-from foretell.recipe.protocols import keeps_time_limit
+from foretell.recipe.protocols import abilities_of
 from foretell.recipe.task import Run, Task
 from foretell.system.time_limit import TimeUp, time_limit
 
@@ -60,7 +60,7 @@ def audition(
     raises.
     """
     began = time.perf_counter()
-    slack = seconds * (NETWORK_SLACK if keeps_time_limit(member.recipe) else SLACK)
+    slack = seconds * (NETWORK_SLACK if abilities_of(member.recipe).time_limit else SLACK)
     with cut_off(seconds, slack=slack):
         model = fit_model(member.recipe, validation.early, task, run_of(member, run, seconds))
         trained = time.perf_counter() - began
@@ -95,7 +95,7 @@ def run_of(member: Member, run: Run, seconds: float) -> Run:
 
 def refit(audition: Audition, panel: Panel, task: Task, run: Run, *, seconds: float) -> tuple[Model, str]:
     """The member trained on the whole panel within `seconds`, or as it was judged and why."""
-    needed = audition.fit_seconds * (LEAST_AGAIN if keeps_time_limit(audition.member.recipe) else 1.0)
+    needed = audition.fit_seconds * (LEAST_AGAIN if abilities_of(audition.member.recipe).time_limit else 1.0)
     if needed > seconds:
         return audition.model, "not trained on the validation windows: no time left"
     try:
@@ -141,7 +141,7 @@ class _Pace:
 def _forecast_all(model: Model, validation: Validation, pace: _Pace) -> Array:
     """[K, N, H, Q] the forecasts of all windows; TooSlow as soon as that can be foreseen."""
     count, n = validation.actual.shape[:2]
-    network = keeps_time_limit(model.recipe)
+    network = abilities_of(model.recipe).time_limit
     edges = [0, *(edge for edge in np.cumsum(NETWORK_CHUNKS if network else CHUNKS) if edge < n), n]
     first, parts = validation.stands[0], []
     for begin, end in pairwise(edges):

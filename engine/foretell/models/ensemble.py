@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
-from foretell.models.calibration import HeldBack
 from foretell.models.ensemble_weights import Weights, combine
 from foretell.models.model import Model
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
-from foretell.recipe.protocols import Recipe, State, Summary
+from foretell.recipe.protocols import HeldOut, Recipe, State, Summary
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
 
@@ -57,11 +56,11 @@ class Portfolio:
     trials: tuple[Trial, ...]  # of all members that were tried, those without weight too
     remark: str  # how the weights were come by
     task: Task
-    held: HeldBack | None = None  # what the average forecast for the validation windows; not kept when saved
+    held: HeldOut | None = None  # what the average forecast for the validation windows; not kept when saved
 
-    def predict(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
+    def predict(self, panel: Panel, *, levels: Sequence[float]) -> Forecast:
         """The weighted average of the members' quantiles, level by level, and of their means."""
-        wanted = tuple(levels or self.task.levels)
+        wanted = tuple(levels)
         parts = [model.forecast(panel, levels=wanted) for model in self.members]
         weights = self.weights.of(panel)
         fallbacks = np.any([part.fallbacks & (weights[:, m] > 0) for m, part in enumerate(parts)], axis=0)
@@ -109,7 +108,7 @@ class Portfolio:
         weights = Weights.from_json(facts["weights"])
         return cls(members, tuple(facts["labels"]), weights, trials, facts["remark"], task)
 
-    def held_back(self) -> HeldBack | None:
+    def held_out(self) -> HeldOut | None:
         """The validation windows as the average of the members forecast them, before those were trained on everything."""
         return self.held
 

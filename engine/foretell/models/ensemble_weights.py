@@ -214,7 +214,7 @@ def choose_weights(cells: Cells, groupings: Mapping[Grouping, NDArray[np.int64]]
     common = choose_shares(cells)
     best: tuple[float, Grouping] | None = None
     for grouping, codes in groupings.items():
-        gain = _held_back_gain(cells, codes)
+        gain = _held_out_gain(cells, codes)
         if gain > GAIN and (best is None or gain > best[0]):
             best = (gain, grouping)
     shared = tuple(common.tolist())
@@ -242,7 +242,7 @@ def _by_group(cells: Cells, codes: NDArray[np.int64], common: Floats) -> dict[in
     return found
 
 
-def _held_back_gain(cells: Cells, codes: NDArray[np.int64]) -> float:
+def _held_out_gain(cells: Cells, codes: NDArray[np.int64]) -> float:
     """Share of the loss that weights by group save on forecasts they were not chosen on: the smaller of two halves'."""
     if not 2 <= len(np.unique(codes[codes >= 0])) <= _MOST_GROUPS:
         return 0.0

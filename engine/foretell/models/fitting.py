@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
@@ -11,13 +12,13 @@ from foretell.data.layout import Layout
 from foretell.data.panel import Panel
 from foretell.data.segments import visible
 from foretell.errors import ForetellError, Interrupted
-from foretell.models.calibration import Calibration, HeldBack, HoldsBack
+from foretell.models.calibration import Calibration
 from foretell.models.model import Model
 from foretell.recipe.levels import QUANTILE_LEVELS
-from foretell.recipe.protocols import Continues, Predictor, Recipe
+from foretell.recipe.protocols import HeldOut, Predictor, Recipe, WarmStart, abilities_of, held_out_of
 from foretell.recipe.task import Run, Task
 
-HELD_BACK_SHARE = 0.4  # of a time limit, for the training without the windows that calibrate
+HELD_OUT_SHARE = 0.4  # of a time limit, for the training without the windows that calibrate
 BEST = "best"  # the folder, in that of the checkpoints, of the model that Ctrl-C leaves
 
 
@@ -34,7 +35,7 @@ def fit_model(
     """Train `recipe` on what lies before each item's origin, from `start` on if given; the one place where recipes are trained.
 
     To `calibrate` its quantiles it is trained a first time without the last windows, unless it has held some back itself;
-    of a time limit that first training gets `HELD_BACK_SHARE`.
+    of a time limit that first training gets `HELD_OUT_SHARE`.
     """
     longest = int(panel.stop.max(initial=0))
     if longest < task.horizon:
@@ -44,15 +45,15 @@ def fit_model(
         )
     began = time.perf_counter()
     held = None
-    if calibrate and not getattr(recipe, "holds_back", False):
-        held = hold_back(recipe, panel, task, _shortened(run, HELD_BACK_SHARE))
-        run = _shortened(run, 1 - HELD_BACK_SHARE)
+    if calibrate and not abilities_of(recipe).held_out:
+        held = held_out_forecasts(recipe, panel, task, _shortened(run, HELD_OUT_SHARE))
+        run = _shortened(run, 1 - HELD_OUT_SHARE)
     try:
         predictor = _fit(recipe, panel, task, run, start)
     except Interrupted as stop:
         raise _kept(stop, recipe, panel, task, run) from stop
-    if calibrate and isinstance(predictor, HoldsBack):
-        held = predictor.held_back()
+    if calibrate and held is None:
+        held = held_out_of(recipe, predictor)
     if calibrate and held is None:
         raise ForetellError(
             "histories are too short to calibrate: nothing could be held back. Leave calibrate out."
@@ -73,8 +74,7 @@ def fit_model(
 def _fit(recipe: Recipe, panel: Panel, task: Task, run: Run, start: Predictor | None) -> Predictor:
     if start is None:
         return recipe.fit(panel, task, run)
-    assert isinstance(recipe, Continues)
-    return recipe.fit_from(start, panel, task, run)
+    return cast("WarmStart", recipe).fit_from(start, panel, task, run)
 
 
 def _kept(stop: Interrupted, recipe: Recipe, panel: Panel, task: Task, run: Run) -> Interrupted:
@@ -103,7 +103,7 @@ def _floor(panel: Panel) -> float | None:
     return None if any(bool((values < 0).any()) for _, values, _ in chunks) else 0.0
 
 
-def hold_back(recipe: Recipe, panel: Panel, task: Task, run: Run) -> HeldBack:
+def held_out_forecasts(recipe: Recipe, panel: Panel, task: Task, run: Run) -> HeldOut:
     """Forecasts of the last windows before the origin by the recipe trained on what came before them."""
     from foretell.models.fitting import fit_model
     from foretell.models.validation import Validation
@@ -122,4 +122,4 @@ def hold_back(recipe: Recipe, panel: Panel, task: Task, run: Run) -> HeldBack:
         )
     model = fit_model(recipe, validation.early, task, replace(run, out=None, resume=False))
     parts = [model.forecast(stand, levels=validation.levels).quantiles for stand in validation.stands]
-    return HeldBack(np.stack(parts), validation.actual, validation.levels)
+    return HeldOut(np.stack(parts), validation.actual, validation.levels)

@@ -37,7 +37,7 @@ from foretell.models.model_folder import (
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import check_levels
-from foretell.recipe.protocols import Predictor, Recipe, State, Summarised, Summary
+from foretell.recipe.protocols import Predictor, Recipe, State, Summary, summary_of
 from foretell.recipe.task import Run, Task
 from foretell.system.atomic_files import FrameWriter, new_folder
 from foretell.system.big_arrays import allocate
@@ -181,7 +181,7 @@ class Model:
 
     def summary(self) -> Summary:
         """What the predictor has to say about how it was fitted, as tables by their titles; mostly nothing."""
-        tables = dict(self.predictor.summary()) if isinstance(self.predictor, Summarised) else {}
+        tables = dict(summary_of(self.recipe, self.predictor))
         if self.calibration is not None:
             learnt = f"{self.calibration.forecasts} forecasts of {self.calibration.windows} held-back windows"
             tables[f"Calibration (learnt from {learnt})"] = self.calibration.rows()

@@ -22,7 +22,8 @@ from foretell.networks.building_blocks import between_levels, default_steps, qua
 from foretell.networks.forking_network import RECENT, ForkingBatch, ForkingNetwork
 from foretell.networks.network_recipe import NetworkRecipe
 from foretell.recipe.levels import QUANTILE_LEVELS
-from foretell.recipe.search_space import Between, Space
+from foretell.recipe.protocols import Abilities
+from foretell.recipe.search_space import Between
 from foretell.recipe.task import Task
 from foretell.windows.lags import seasonal_lags
 from foretell.windows.prefetch import sent
@@ -42,11 +43,15 @@ PATCHES = 40  # about so many are read: that costs a fraction of one step at a t
 class ForkingRecipe(NetworkRecipe):
     """A recipe that trains on forking sequences; one file adds the encoder."""
 
-    SEARCH: ClassVar[Space] = {
-        "hidden_size": (32, 64, 96),
-        "learning_rate": Between(5e-4, 4e-3, log=True),
-        "dropout": (0.0, 0.1, 0.2),
-    }
+    abilities: ClassVar[Abilities] = replace(
+        NetworkRecipe.abilities,
+        ensemble=True,
+        search={
+            "hidden_size": (32, 64, 96),
+            "learning_rate": Between(5e-4, 4e-3, log=True),
+            "dropout": (0.0, 0.1, 0.2),
+        },
+    )
     # steps that every fork sees at least; default: two horizons or the longest season
     context_length: int | None = None
     # steps that the encoder reads at once; default: about 40 patches a window

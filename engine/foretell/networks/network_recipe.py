@@ -29,7 +29,7 @@ from foretell.networks.training_job import Batch, Schedule, TrainingJob
 from foretell.networks.warm_start import carry_weights, grown_sizes
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
-from foretell.recipe.protocols import Predictor, State
+from foretell.recipe.protocols import Abilities, Predictor, State
 from foretell.recipe.task import Run, Task
 from foretell.windows.covariate_scale import CovariateScale
 from foretell.windows.prefetch import Prefetched, panel_device
@@ -53,7 +53,7 @@ class NetworkRecipe(ABC):
     __slots__ = ()
 
     name: ClassVar[str]
-    keeps_time_limit: ClassVar[bool] = True
+    abilities: ClassVar[Abilities] = Abilities(time_limit=True, warm_start=True)
     batch_size: int
     learning_rate: float
     max_steps: int | None
@@ -129,9 +129,9 @@ class NetworkPredictor:
     task: Task
     run: Run
 
-    def predict(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
+    def predict(self, panel: Panel, *, levels: Sequence[float]) -> Forecast:
         """Forecast each item from its origin on, a chunk of items at a time."""
-        wanted = tuple(levels or self.task.levels)
+        wanted = tuple(levels)
         if self.run.devices > 1 and len(panel) > PREDICTION_BATCH:  # else there is nothing to share
             from foretell.networks.distributed.launcher import predict_on_devices
 

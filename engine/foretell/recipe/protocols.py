@@ -1,15 +1,19 @@
-"""What a recipe is, where recipes come from, and how their hyperparameters are read."""
+"""What a recipe is, what it can declare to be able to do besides, and what a fitted one is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
 from numpy.typing import NDArray
 
+from foretell.data.arrays import Array
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
+from foretell.errors import ForetellError
 from foretell.recipe.forecast import Forecast
+from foretell.recipe.search_space import Space
 from foretell.recipe.task import Run, Task
 
 State = tuple[dict[str, Any], dict[str, NDArray[Any]]]  # JSON, arrays
@@ -21,8 +25,8 @@ Summary = Mapping[str, Sequence[Mapping[str, Any]]]
 class Predictor(Protocol):
     """A fitted recipe: a forecast for every item of any panel of the schema it was fitted on."""
 
-    def predict(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
-        """Forecast each item from its origin on, at `levels` (default: the task's)."""
+    def predict(self, panel: Panel, *, levels: Sequence[float]) -> Forecast:
+        """Forecast each item from its origin on, at `levels`: checked, rising, not only those of the task."""
         ...
 
     def state(self) -> State:
@@ -31,17 +35,11 @@ class Predictor(Protocol):
 
 
 @runtime_checkable
-class Summarised(Protocol):
-    """A predictor that has something to say about how it was fitted; a report shows it."""
-
-    def summary(self) -> Summary:
-        """Tables by their titles."""
-        ...
-
-
-@runtime_checkable
 class Recipe(Protocol):
-    """A way to forecast: a frozen dataclass whose fields are its hyperparameters."""
+    """A way to forecast: a frozen dataclass whose fields are its hyperparameters.
+
+    What it can do besides stands in `abilities: ClassVar[Abilities] = Abilities(...)`; one that has none leaves it out.
+    """
 
     name: ClassVar[str]
 
@@ -54,15 +52,80 @@ class Recipe(Protocol):
         ...
 
 
-@runtime_checkable
-class Continues(Protocol):
-    """A recipe whose training can go on from a fitted predictor, on newer data."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abilities:
+    """What a recipe can do besides `fit` and `load`; each that is true has the method named beside it, if any."""
+
+    time_limit: bool = False  # its training ends within `Run.time_limit`
+    # its fit forecasts held-out windows anyway, so calibration needs no second training: Predictor.held_out()
+    held_out: bool = False
+    warm_start: bool = False  # training goes on from a fitted model: Recipe.fit_from(start, panel, task, run)
+    summary: bool = False  # it has tables on how it was fitted, for the report: Predictor.summary()
+    ensemble: bool = False  # `auto` takes it by default
+    cost: float = 100.0  # of a training, beside others': `auto` tries the cheapest first
+    search: Space = field(default_factory=dict)  # hyperparameter -> range that `tune` and `auto` search
+
+
+_NONE = Abilities()
+_OF_RECIPE = {"warm_start": "fit_from"}  # ability -> the method that it promises
+_OF_PREDICTOR = {"held_out": "held_out", "summary": "summary"}
+
+
+def abilities_of(recipe: Recipe | type[Recipe]) -> Abilities:
+    """What a recipe declares; nothing where it declares nothing.
+
+    Raises ForetellError where what it declares is no `Abilities`, or a method that this promises is missing.
+    """
+    kind = recipe if isinstance(recipe, type) else type(recipe)
+    declared = getattr(kind, "abilities", _NONE)
+    if not isinstance(declared, Abilities):
+        raise ForetellError(f"{kind.__name__}.abilities must be an Abilities(...), got {declared!r}")
+    for ability, method in _OF_RECIPE.items():
+        if getattr(declared, ability) and not callable(getattr(kind, method, None)):
+            raise _missing(kind.__name__, kind.__name__, ability, method)
+    return declared
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldOut:
+    """Forecasts of windows that their model was not trained on, and the truth."""
+
+    quantiles: Array  # [K, N, H, Q]
+    actual: Array  # [K, N, H]
+    levels: tuple[float, ...]  # [Q], 0.1 and 0.9 among them
+
+
+def held_out_of(recipe: Recipe, predictor: Predictor) -> HeldOut | None:
+    """The forecasts of held-out windows that a fit has kept; None where it kept none, and after loading."""
+    method = _offered(recipe, predictor, "held_out")
+    return None if method is None else cast("HeldOut | None", method())
+
+
+def summary_of(recipe: Recipe, predictor: Predictor) -> Summary:
+    """Tables, by their titles, on how a predictor was fitted; mostly none."""
+    method = _offered(recipe, predictor, "summary")
+    return {} if method is None else cast("Summary", method())
+
+
+class WarmStart(Protocol):
+    """A recipe of ability `warm_start`."""
 
     def fit_from(self, start: Predictor, panel: Panel, task: Task, run: Run) -> Predictor:
         """Train on what lies before each item's origin; `panel` has the schema of `start`, vocabularies perhaps longer."""
         ...
 
 
-def keeps_time_limit(recipe: Recipe) -> bool:
-    """Whether a recipe's training heeds `Run.time_limit`: it says so itself, by a class variable of that name."""
-    return bool(getattr(recipe, "keeps_time_limit", False))
+def _offered(recipe: Recipe, predictor: Predictor, ability: str) -> Callable[[], Any] | None:
+    """The method of a predictor that its recipe declares; ForetellError where it is missing."""
+    if not getattr(abilities_of(recipe), ability):
+        return None
+    method: Callable[[], Any] | None = getattr(predictor, _OF_PREDICTOR[ability], None)
+    if not callable(method):
+        raise _missing(type(recipe).__name__, type(predictor).__name__, ability, _OF_PREDICTOR[ability])
+    return method
+
+
+def _missing(recipe: str, owner: str, ability: str, method: str) -> ForetellError:
+    return ForetellError(
+        f"{recipe} declares the ability {ability!r}, but {owner} has no method {method}(). Write it, or leave the ability out."
+    )

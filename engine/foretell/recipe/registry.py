@@ -9,7 +9,8 @@ from typing import Any
 
 from foretell.errors import ForetellError, nearest
 from foretell.recipe.hyperparameters import _read, hyperparameters
-from foretell.recipe.protocols import Recipe
+from foretell.recipe.protocols import Recipe, abilities_of
+from foretell.recipe.search_space import Space
 
 GROUP = "foretell.recipes"
 
@@ -50,6 +51,17 @@ def make_recipe(name: str, settings: Mapping[str, Any] | None = None) -> Recipe:
     return build(**values)
 
 
-def as_recipe(recipe: str | Recipe) -> Recipe:
-    """A recipe as it is, or by its name."""
-    return make_recipe(recipe) if isinstance(recipe, str) else recipe
+def search_space(recipe: type[Recipe]) -> Space:
+    """The ranges that a recipe declares; ForetellError when it has none, or one for no field of it."""
+    space = abilities_of(recipe).search
+    if not space:
+        others = [name for name in recipe_names() if abilities_of(recipe_class(name)).search]
+        raise ForetellError(
+            f"{recipe.name} declares no ranges to search: its Abilities have no search. These have: {', '.join(others)}."
+        )
+    unknown = set(space) - {parameter.name for parameter in hyperparameters(recipe)}
+    if unknown:
+        raise ForetellError(
+            f"the abilities of {recipe.name} have a range for {min(unknown)!r}, which is no hyperparameter of it"
+        )
+    return space

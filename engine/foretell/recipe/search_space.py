@@ -1,4 +1,4 @@
-"""The ranges that a recipe declares for a search."""
+"""Ranges of hyperparameters, as a recipe declares them for a search."""
 
 from __future__ import annotations
 
@@ -7,13 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
-from foretell.errors import ForetellError
-from foretell.recipe.hyperparameters import hyperparameters
-from foretell.recipe.protocols import Recipe
-from foretell.recipe.registry import recipe_class, recipe_names
-
-RANGES = "SEARCH"  # the class attribute of a recipe that holds its ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +37,3 @@ class Between:
 
 Range = Between | tuple[Any, ...]  # numbers, or a choice
 Space = Mapping[str, Range]  # hyperparameter -> range
-
-
-def search_space(recipe: type[Recipe]) -> Space:
-    """The ranges declared beside a recipe's fields; ForetellError when it has none, or one for no field of it."""
-    space: Space = getattr(recipe, RANGES, {})
-    if not space:
-        others = [name for name in recipe_names() if getattr(recipe_class(name), RANGES, {})]
-        raise ForetellError(
-            f"{recipe.name} declares no ranges to search: it has no {RANGES}. These have: {', '.join(others)}."
-        )
-    unknown = set(space) - {parameter.name for parameter in hyperparameters(recipe)}
-    if unknown:
-        raise ForetellError(
-            f"{recipe.name}.{RANGES} has a range for {min(unknown)!r}, which is no hyperparameter of it"
-        )
-    return space

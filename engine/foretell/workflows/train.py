@@ -12,7 +12,7 @@ from foretell.models.fitting import fit_model
 from foretell.models.model import Model
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
-from foretell.recipe.protocols import Continues, Recipe, keeps_time_limit
+from foretell.recipe.protocols import Recipe, abilities_of
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
 from foretell.system.time_budget import parse_seconds
@@ -98,7 +98,7 @@ def _recipe_to_train(
             f"a training starts from a model of its own recipe: {recipe.name} was asked for, the model is of"
             f" {start.recipe.name!r}. Leave the recipe out, or train without it."
         )
-    if start is not None and not isinstance(recipe, Continues):
+    if start is not None and not abilities_of(recipe).warm_start:
         raise ForetellError(
             f"{recipe.name} cannot start from a model: it learns nothing that would shorten the next training. Train"
             " without it; networks can."
@@ -129,7 +129,7 @@ def seconds_of(time_limit: str | float | None, recipes: Sequence[Recipe]) -> flo
     if time_limit is None:
         return None
     seconds = parse_seconds(time_limit)
-    if not any(keeps_time_limit(recipe) for recipe in recipes):
+    if not any(abilities_of(recipe).time_limit for recipe in recipes):
         names = ", ".join(dict.fromkeys(recipe.name for recipe in recipes))
         raise ForetellError(
             f"a time limit makes no sense for {names}: it ends the training of networks and of ensembles, and there is"

@@ -24,8 +24,7 @@ from foretell.models.validation import Validation
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
 from foretell.recipe.protocols import Recipe
-from foretell.recipe.registry import make_recipe
-from foretell.recipe.search_space import search_space
+from foretell.recipe.registry import make_recipe, search_space
 from foretell.recipe.task import Run, Task
 from foretell.system.atomic_files import ensure_writable, write_frame, write_text
 from foretell.system.time_budget import Budget, parse_seconds
@@ -83,7 +82,7 @@ def tune(  # noqa: PLR0913  (the library's front door spells out what it takes)
     out: str | Path | None = None,
     on_trial: OnTrial | None = None,
 ) -> Tuning:
-    """Search the ranges that a recipe declares (its `SEARCH`), `trials` times or until the time is over.
+    """Search the ranges that a recipe declares (in its abilities), `trials` times or until the time is over.
 
     Each trial trains on what lies before the last windows of the data and is scored on these: they are the validation
     windows, so a test window must not be among the data. The recipe as given, with `settings`, is tried first. With `out`

@@ -12,7 +12,7 @@ import pytest
 import foretell
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
-from foretell.models.calibration import Calibration, HeldBack
+from foretell.models.calibration import Calibration, HeldOut
 from foretell.models.fitting import fit_model
 from foretell.models.model_folder import plain
 from foretell.recipe.registry import make_recipe
@@ -27,11 +27,11 @@ LEVELS = (0.1, 0.5, 0.9)
 TASK = Task(5, (0.1, 0.5, 0.9))
 
 
-def held(quantiles: list[float], actual: np.ndarray, windows: int = 1) -> HeldBack:
+def held(quantiles: list[float], actual: np.ndarray, windows: int = 1) -> HeldOut:
     """The same forecast for every item [N] and step [H], and the same actuals in all windows."""
     truth = np.broadcast_to(actual.astype(np.float32), (windows, *actual.shape))
     table = np.broadcast_to(np.array(quantiles, np.float32), (*truth.shape, len(quantiles)))
-    return HeldBack(table, truth, LEVELS)
+    return HeldOut(table, truth, LEVELS)
 
 
 def test_shifts_follow_a_case_worked_by_hand() -> None:
@@ -77,14 +77,14 @@ def test_a_forecast_without_width_is_left_alone_and_teaches_nothing() -> None:
     table = np.zeros((1, 40, 1, 3), np.float32)
     table[:, ::2] = [0, 5, 10]
     actual = np.where(np.arange(40) % 2 == 0, 5.0, 1000.0).astype(np.float32)[None, :, None]
-    learnt = Calibration.learn(HeldBack(table, actual, LEVELS))
+    learnt = Calibration.learn(HeldOut(table, actual, LEVELS))
     assert learnt.forecasts == 20
     assert np.abs(learnt.shifts).max() < 1
     assert learnt.apply(np.zeros((1, 1, 3)), LEVELS, np.zeros((1, 1))).tolist() == [[[0, 0, 0]]]
     exact = Calibration.learn(held([5, 5, 5], np.full((30, 1), 5.0)))
     assert (exact.shifts, exact.forecasts) == (((0.0, 0.0, 0.0),), 0)
     with pytest.raises(ForetellError, match="nothing was observed in the held-back windows"):
-        Calibration.learn(HeldBack(table, np.full_like(actual, np.nan), LEVELS))
+        Calibration.learn(HeldOut(table, np.full_like(actual, np.nan), LEVELS))
 
 
 def test_it_survives_json() -> None:

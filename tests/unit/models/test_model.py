@@ -62,8 +62,7 @@ class Constant:
     def state(self) -> State:
         return {}, {}
 
-    def predict(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
-        assert levels is not None
+    def predict(self, panel: Panel, *, levels: Sequence[float]) -> Forecast:
         quantiles = self.value + np.broadcast_to(np.asarray(levels), (len(panel), 2, len(levels))).copy()
         if self.spoil is not None:
             quantiles[self.spoil, 1, 0] = np.nan

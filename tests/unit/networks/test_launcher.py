@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
-from foretell.models.fitting import hold_back
+from foretell.models.fitting import held_out_forecasts
 from foretell.networks.checkpoint import SafetensorsIO
 from foretell.networks.distributed import launcher as devices
 from foretell.networks.distributed.job_folder import read_panel, recipe_to_json, write_panel
@@ -47,7 +47,7 @@ def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
         out = tmp_path / str(count)
         fitted = recipe.fit(panel, TASK, Run(device="cpu", devices=count, out=out))
         curves.append(losses(out))
-        forecasts.append(fitted.predict(panel).quantiles)
+        forecasts.append(fitted.predict(panel, levels=TASK.levels).quantiles)
         assert [path.name for path in out.iterdir()] == ["checkpoint"]  # one writer, and nothing left over
     assert len(curves[0]) > 10
     np.testing.assert_allclose(curves[1], curves[0], rtol=2e-3)
@@ -59,13 +59,17 @@ def test_two_processes_go_on_from_a_model_and_end_within_their_time() -> None:
     start, began = untrained(panel, Run(device="cpu")), time.monotonic()
     run = Run(device="cpu", devices=2, time_limit=6)
     after = make_recipe("mqrnn", still).fit_from(start, panel, TASK, run)  # type: ignore[attr-defined]
-    np.testing.assert_allclose(after.predict(panel).quantiles, start.predict(panel).quantiles, rtol=1e-4)
+    np.testing.assert_allclose(
+        after.predict(panel, levels=TASK.levels).quantiles,
+        start.predict(panel, levels=TASK.levels).quantiles,
+        rtol=1e-4,
+    )
     assert time.monotonic() - began < 600  # a million steps take hours; the processes agreed on when to stop
 
 
 def test_a_calibration_is_learnt_by_two_processes_as_by_one() -> None:
     panel, small = daily(weekly_sales(0)), make_recipe("mqrnn", {**SMALL, "max_steps": 8, "dropout": 0.0})
-    one, two = (hold_back(small, panel, TASK, Run(device="cpu", devices=count)) for count in (1, 2))
+    one, two = (held_out_forecasts(small, panel, TASK, Run(device="cpu", devices=count)) for count in (1, 2))
     np.testing.assert_array_equal(two.actual, one.actual)
     np.testing.assert_allclose(two.quantiles, one.quantiles, rtol=2e-2)
 

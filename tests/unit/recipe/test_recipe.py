@@ -15,8 +15,8 @@ import foretell
 from foretell.errors import ForetellError
 from foretell.recipe import registry
 from foretell.recipe.hyperparameters import Hyperparameter, hyperparameters, settings_of
-from foretell.recipe.protocols import keeps_time_limit
-from foretell.recipe.registry import as_recipe, make_recipe, recipe_class, recipe_names
+from foretell.recipe.protocols import Abilities, abilities_of, summary_of
+from foretell.recipe.registry import make_recipe, recipe_class, recipe_names
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,12 +107,6 @@ def test_an_unknown_hyperparameter_offers_the_nearest_name_and_all_there_are() -
         make_recipe("toy", {"siez": 3})
 
 
-def test_a_recipe_object_stands_for_itself() -> None:
-    toy = Toy(size=1)
-    assert as_recipe(toy) is toy
-    assert as_recipe("toy") == Toy()
-
-
 def test_the_recipe_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
     (code,) = (
@@ -133,4 +127,48 @@ def test_the_recipe_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
     [("mqrnn", True), ("gluonts", True), ("auto", True), ("boosting", True), ("ets", False)],
 )
 def test_recipes_that_end_their_training_in_time_say_so(name: str, keeps: bool) -> None:
-    assert keeps_time_limit(make_recipe(name)) is keeps
+    assert abilities_of(make_recipe(name)).time_limit is keeps
+
+
+def declaring(**declared: Any) -> type[Toy]:
+    return type("Able", (Toy,), declared)
+
+
+def test_a_recipe_that_declares_nothing_can_nothing_besides() -> None:
+    assert abilities_of(Toy) == abilities_of(Toy()) == Abilities()
+
+
+def test_an_ability_whose_method_is_missing_is_refused() -> None:
+    able = declaring(abilities=Abilities(warm_start=True))
+    with pytest.raises(
+        ForetellError, match=r"declares the ability 'warm_start', but Able has no method fit_from\(\)"
+    ):
+        abilities_of(able)
+    able = declaring(abilities=Abilities(summary=True))
+    with pytest.raises(ForetellError, match=r"ability 'summary', but Silent has no method summary\(\)"):
+        summary_of(able(), type("Silent", (), {})())
+
+
+def test_abilities_that_are_no_table_are_refused() -> None:
+    with pytest.raises(
+        ForetellError, match=r"Able.abilities must be an Abilities\(...\), got {'warm_start': True}"
+    ):
+        abilities_of(declaring(abilities={"warm_start": True}))
+
+
+def test_an_ensemble_takes_the_recipes_that_say_so_the_cheapest_first() -> None:
+    from foretell_recipes.auto import default_members
+
+    first_party = (
+        "seasonal_naive",
+        "npts",
+        "theta",
+        "ets",
+        "boosting",
+        "arima",
+        "mqrnn",
+        "mqcnn",
+        "deepar",
+        "tft",
+    )
+    assert tuple(name for name in default_members() if name in first_party) == first_party

@@ -22,11 +22,10 @@ from foretell.models.model_folder import plain
 from foretell.models.validation import Validation, count_windows
 from foretell.recipe import registry
 from foretell.recipe.forecast import Forecast
-from foretell.recipe.protocols import State
+from foretell.recipe.protocols import Abilities, State
 from foretell.recipe.registry import make_recipe
-from foretell.recipe.search_space import Space
 from foretell.recipe.task import Run, Task
-from foretell_recipes.auto import PORTFOLIO, Auto, default_members
+from foretell_recipes.auto import Auto, default_members
 from panels import weeks
 
 TASK = Task(5, (0.1, 0.5, 0.9))
@@ -59,10 +58,10 @@ class NearFitted:
     seed: int
     limit: float | None
 
-    def predict(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
+    def predict(self, panel: Panel, *, levels: Sequence[float]) -> Forecast:
         if self.recipe.fails == "predict":
             raise RuntimeError("no forecast")
-        wanted = np.asarray(levels or self.task.levels)
+        wanted = np.asarray(levels)
         rows = [
             np.concatenate([np.zeros(7), panel.history(i)])[-7:][: self.task.horizon]
             for i in range(len(panel))
@@ -79,7 +78,7 @@ class Near(Quick):
     """As `Quick`, but trained in steps, as a network is."""
 
     name: ClassVar[str] = "near"
-    keeps_time_limit: ClassVar[bool] = True
+    abilities: ClassVar[Abilities] = Abilities(time_limit=True)
     max_steps: int = 1  # of training
 
 
@@ -88,7 +87,7 @@ class Ranged(Quick):
     """As `Quick`, with a range to search; 0 is right."""
 
     name: ClassVar[str] = "ranged"
-    SEARCH: ClassVar[Space] = {"off": (0.0, 5.0)}
+    abilities: ClassVar[Abilities] = Abilities(search={"off": (0.0, 5.0)})
 
 
 @pytest.fixture(autouse=True)
@@ -231,7 +230,8 @@ def test_members_stand_in_text_as_the_command_line_has_it() -> None:
 
 
 def test_the_default_portfolio_has_every_installed_recipe_of_foretell_but_auto() -> None:
-    assert {"seasonal_naive", "ets", "arima", "mqrnn", "deepar"} <= set(default_members()) <= set(PORTFOLIO)
+    assert {"seasonal_naive", "ets", "arima", "mqrnn", "deepar"} <= set(default_members())
+    assert not {"auto", "gluonts"} & set(default_members())
 
 
 def test_a_time_that_is_none_is_refused_at_once() -> None:
@@ -245,7 +245,9 @@ def test_a_portfolio_survives_json_with_its_members_states_weights_and_trials() 
     read = json.loads(json.dumps(plain(facts, "state")))
     assert set(arrays) == {"0.seed", "1.seed"}
     again = Portfolio.load(model.schema, TASK, (read, arrays), Run(device="cpu"))
-    np.testing.assert_array_equal(again.predict(weeks()).quantiles, model.predict().quantiles)
+    np.testing.assert_array_equal(
+        again.predict(weeks(), levels=TASK.levels).quantiles, model.predict().quantiles
+    )
     assert again.summary() == model.summary()
     (title,) = again.summary()
     assert title.startswith("Members (weights chosen on 3 windows before the origin, 4 items")

@@ -131,7 +131,7 @@ def promoted() -> tuple[Panel, np.ndarray]:
 
 def test_it_learns_what_a_covariate_does() -> None:
     panel, truth = promoted()
-    forecast = SMALL.fit(panel, TASK, Run()).predict(panel)
+    forecast = SMALL.fit(panel, TASK, Run()).predict(panel, levels=TASK.levels)
     open_days = ~panel.closed(6)
     assert np.abs(forecast.mean - truth)[open_days].mean() < 5  # 30 apart with and without a promotion
     inside = (truth > forecast.quantiles[..., 0]) & (truth < forecast.quantiles[..., 2])
@@ -149,7 +149,7 @@ def test_new_items_get_the_level_and_the_season_that_their_statics_suggest() -> 
     panel = replace(panel, static_cat=(1 + (sizes > 50)).astype(np.int32)[:, None])
     cold = daily([[], []])
     cold = replace(cold, static_cat=np.array([[1], [2]], np.int32))
-    forecast = SMALL.fit(panel, TASK, Run()).predict(cold)
+    forecast = SMALL.fit(panel, TASK, Run()).predict(cold, levels=TASK.levels)
     wanted = 1 + 0.5 * np.sin(2 * np.pi * np.arange(100, 106) / 7)
     open_days = ~cold.closed(6)
     for item, size in enumerate((10, 100)):

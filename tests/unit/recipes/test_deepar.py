@@ -103,7 +103,7 @@ def test_a_known_column_decides_the_forecast() -> None:
     median = (
         make_recipe("deepar", SMALL | {"max_steps": 250})
         .fit(panel, TASK, Run())
-        .predict(panel)
+        .predict(panel, levels=TASK.levels)
         .quantiles[..., 1]
     )
     ahead = panel.known_at(np.arange(6), panel.origin[:, None] + np.arange(6))[..., 0] > 12

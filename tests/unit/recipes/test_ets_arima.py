@@ -33,7 +33,7 @@ BOTH = pytest.mark.parametrize("build", [ETS, Arima])
 )
 def test_without_covariates_it_is_statsforecast_s_model(build: Callable[..., Recipe], theirs: object) -> None:
     panel = daily(weekly_sales(0, items=2), covariates=False)
-    ours = build(covariates="none").fit(panel, TASK, RUN).predict(panel)
+    ours = build(covariates="none").fit(panel, TASK, RUN).predict(panel, levels=LEVELS)
     for i in range(2):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # AutoARIMA tells of its search
@@ -64,7 +64,8 @@ def test_covariates_make_it_better(build: Callable[..., Recipe]) -> None:
     panel, truth = promoted()
     open_days = ~panel.closed(6)
     pooled, plain = (
-        build(covariates=c).fit(panel, TASK, RUN).predict(panel).mean[open_days] for c in ("pooled", "none")
+        build(covariates=c).fit(panel, TASK, RUN).predict(panel, levels=LEVELS).mean[open_days]
+        for c in ("pooled", "none")
     )
     error = np.abs(pooled - truth[open_days]).mean()
     assert error < 4
@@ -77,7 +78,9 @@ def test_the_state_forecasts_what_the_fitted_recipe_does(build: Callable[..., Re
     recipe = build()
     fitted = recipe.fit(panel, TASK, RUN)
     loaded = recipe.load(panel.schema, TASK, fitted.state(), RUN)
-    np.testing.assert_array_equal(loaded.predict(panel).quantiles, fitted.predict(panel).quantiles)
+    np.testing.assert_array_equal(
+        loaded.predict(panel, levels=LEVELS).quantiles, fitted.predict(panel, levels=LEVELS).quantiles
+    )
 
 
 @BOTH
@@ -88,7 +91,7 @@ def test_gaps_single_steps_and_new_items_are_forecast_without_a_fallback(
     gappy[20:40], gappy[-5:] = np.nan, np.nan
     panel = daily([gappy, full, [3.0], [], [np.nan] * 10])
     for covariates in ("pooled", "none"):
-        forecast = build(covariates=covariates).fit(panel, TASK, RUN).predict(panel)
+        forecast = build(covariates=covariates).fit(panel, TASK, RUN).predict(panel, levels=LEVELS)
         assert np.isfinite(forecast.quantiles).all()
         assert np.isfinite(forecast.mean).all()
         assert not forecast.fallbacks.any()
@@ -102,7 +105,7 @@ def test_a_closed_day_in_the_history_changes_nothing_whatever_stands_there(
     panel, _ = promoted()
     closed = np.tile(np.arange(20_000 - 140, 20_000) % 7 == 3, 6)
     changed = replace(panel, target=np.where(closed, np.float32(999), panel.target))
-    there, here = (build().fit(p, TASK, RUN).predict(p).quantiles for p in (changed, panel))
+    there, here = (build().fit(p, TASK, RUN).predict(p, levels=LEVELS).quantiles for p in (changed, panel))
     np.testing.assert_allclose(there, here, rtol=1e-4)
 
 
@@ -117,6 +120,6 @@ def test_a_series_that_takes_too_long_falls_back_and_says_so(monkeypatch: pytest
         return real(self, y=y, **kwargs)
 
     monkeypatch.setattr(AutoETS, "forecast", sometimes_slow)
-    forecast = ETS(time_limit=1.0, model="ANA").fit(panel, TASK, RUN).predict(panel)
+    forecast = ETS(time_limit=1.0, model="ANA").fit(panel, TASK, RUN).predict(panel, levels=LEVELS)
     assert forecast.fallbacks.tolist() == [False, True, False]
     np.testing.assert_allclose(forecast.mean[1], panel.history(1)[-7:-1])

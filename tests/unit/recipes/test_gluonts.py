@@ -111,13 +111,13 @@ def test_series_below_zero_are_read_as_differences_from_their_mean() -> None:
     assert isinstance(fitted, GluonTSPredictor)
     target = next(iter(fitted.entries(panel, ahead=0)))["target"]
     assert abs(target.mean()) < 1e-4
-    assert np.abs(fitted.predict(panel).mean[0] - panel.target[:80].mean()).max() < 15
+    assert np.abs(fitted.predict(panel, levels=TASK.levels).mean[0] - panel.target[:80].mean()).max() < 15
 
 
 def test_items_without_an_observation_are_forecast_from_their_statics_and_counted() -> None:
     panel = daily([*weekly_sales(0), [], [np.nan] * 9])
     fitted = fit()
-    forecast = fitted.predict(panel)
+    forecast = fitted.predict(panel, levels=TASK.levels)
     assert forecast.fallbacks.tolist() == [False] * 4 + [True] * 2
     guess = fitted.scale.predict(panel)[4]
     # the 0.9 quantile of a normal distribution lies 1.2816 deviations above its mean
@@ -129,7 +129,7 @@ def test_items_without_an_observation_are_forecast_from_their_statics_and_counte
 
 def test_series_shorter_than_the_horizon_alone_can_be_learnt_from() -> None:
     panel = daily([[3.0], [4.0, 5.0, 4.0]], covariates=False)
-    forecast = make_recipe("gluonts", SMALL).fit(panel, TASK, RUN).predict(panel)
+    forecast = make_recipe("gluonts", SMALL).fit(panel, TASK, RUN).predict(panel, levels=TASK.levels)
     assert np.isfinite(forecast.quantiles).all()
 
 
@@ -141,7 +141,7 @@ def test_every_frequency_is_read(alias: str) -> None:
     panel = replace(panel, start=early, origin=early + 40, schema=schema)
     for name in ("DeepAR", "TiDE"):
         recipe = make_recipe("gluonts", {"estimator": name, "max_steps": 2, "num_samples": 5})
-        assert np.isfinite(recipe.fit(panel, TASK, RUN).predict(panel).quantiles).all()
+        assert np.isfinite(recipe.fit(panel, TASK, RUN).predict(panel, levels=TASK.levels).quantiles).all()
 
 
 def test_the_mean_of_quantiles_is_the_integral_of_the_quantile_function() -> None:
@@ -159,7 +159,7 @@ def test_a_host_program_keeps_its_random_states_and_finds_no_file(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     numpy_before, torch_before = np.random.get_state()[1], torch.get_rng_state()  # noqa: NPY002
-    fit().predict(daily(weekly_sales(0)))
+    fit().predict(daily(weekly_sales(0)), levels=TASK.levels)
     assert (np.random.get_state()[1] == numpy_before).all()  # noqa: NPY002
     assert torch.equal(torch.get_rng_state(), torch_before)
     assert list(tmp_path.iterdir()) == []

@@ -33,7 +33,12 @@ def promoted(steps: int = 150) -> Panel:
 
 def test_a_known_covariate_decides_the_forecast() -> None:
     panel = promoted()
-    median = make_recipe("mqrnn", SMALL).fit(panel, TASK, Run()).predict(panel).quantiles[..., 1]
+    median = (
+        make_recipe("mqrnn", SMALL)
+        .fit(panel, TASK, Run())
+        .predict(panel, levels=TASK.levels)
+        .quantiles[..., 1]
+    )
     high = panel.known_at(np.arange(6), panel.origin[:, None] + np.arange(6))[..., 0] > 12
     assert high.any()
     assert median[high].mean() > median[~high].mean() + 25
@@ -42,7 +47,13 @@ def test_a_known_covariate_decides_the_forecast() -> None:
 def test_the_kind_of_a_new_item_decides_its_forecast() -> None:
     rng = np.random.default_rng(0)
     panel = daily([*(rng.normal(100 if i % 2 else 20, 2, 100) for i in range(10)), [], []])
-    median = make_recipe("mqrnn", SMALL).fit(panel, TASK, Run()).predict(panel).quantiles[-2:, :, 1].mean(1)
+    median = (
+        make_recipe("mqrnn", SMALL)
+        .fit(panel, TASK, Run())
+        .predict(panel, levels=TASK.levels)
+        .quantiles[-2:, :, 1]
+        .mean(1)
+    )
     assert 10 < median[0] < 40  # an even position: of the kind that sells about 20
     assert 75 < median[1] < 130
 
@@ -50,7 +61,7 @@ def test_the_kind_of_a_new_item_decides_its_forecast() -> None:
 def test_the_mean_of_a_skewed_series_lies_above_its_median() -> None:
     rng = np.random.default_rng(1)
     panel = daily([rng.exponential(10, 200) for _ in range(8)], covariates=False)
-    forecast = make_recipe("mqrnn", SMALL).fit(panel, TASK, Run()).predict(panel)
+    forecast = make_recipe("mqrnn", SMALL).fit(panel, TASK, Run()).predict(panel, levels=TASK.levels)
     # of an exponential distribution with mean 10 the median is 6.9
     assert forecast.mean.mean() > forecast.quantiles[..., 1].mean() + 1
 
@@ -122,5 +133,7 @@ def test_defaults_follow_the_data() -> None:
 def test_training_on_more_threads_or_in_another_batch_changes_little(name: str) -> None:
     panel = promoted(60)
     fitted = make_recipe(name, SMALL | {"max_steps": 10}).fit(panel, TASK, Run())
-    alone = [fitted.predict(panel.take(np.array([i]))).quantiles[0] for i in range(6)]
-    np.testing.assert_allclose(np.stack(alone), fitted.predict(panel).quantiles, rtol=1e-5, atol=1e-4)
+    alone = [fitted.predict(panel.take(np.array([i])), levels=TASK.levels).quantiles[0] for i in range(6)]
+    np.testing.assert_allclose(
+        np.stack(alone), fitted.predict(panel, levels=TASK.levels).quantiles, rtol=1e-5, atol=1e-4
+    )

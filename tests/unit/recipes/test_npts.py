@@ -81,7 +81,7 @@ def test_intermittent_demand_is_forecast_as_zeros_and_whole_numbers() -> None:
     rng = np.random.default_rng(3)
     sales = (rng.random((3, 90)) < 0.2) * rng.integers(1, 9, (3, 90))
     panel = daily(list(sales), covariates=False)
-    got = NPTS().fit(panel, Task(6, LEVELS), Run()).predict(panel)
+    got = NPTS().fit(panel, Task(6, LEVELS), Run()).predict(panel, levels=LEVELS)
     assert (got.quantiles[..., :2] == 0).all()
     assert (got.quantiles == np.round(got.quantiles)).all()
     assert got.quantiles[..., 2].min() > 0
@@ -91,7 +91,7 @@ def test_closed_days_take_no_part() -> None:
     panel = daily(weekly_sales(1))
     closed = (np.concatenate([np.arange(a, 20_000) for a in panel.start]) % 7) == 3
     forecasts = [
-        NPTS(covariates="none", seasonal="never").fit(p, Task(6), Run()).predict(p)
+        NPTS(covariates="none", seasonal="never").fit(p, Task(6), Run()).predict(p, levels=Task(6).levels)
         for p in (replace(panel, target=np.where(closed, np.float32(x), panel.target)) for x in (0, 999))
     ]
     np.testing.assert_array_equal(forecasts[0].quantiles, forecasts[1].quantiles)
@@ -107,7 +107,8 @@ def test_covariates_make_it_better() -> None:
     known[:, 0] = promo.ravel()
     panel = replace(panel, known=known, target=sales[:, :140].astype(np.float32).ravel())
     pooled, plain = (
-        NPTS(covariates=c).fit(panel, Task(6), Run()).predict(panel).mean for c in ("pooled", "none")
+        NPTS(covariates=c).fit(panel, Task(6), Run()).predict(panel, levels=Task(6).levels).mean
+        for c in ("pooled", "none")
     )
     open_days = ~panel.closed(6)
     error = [np.abs(mean - sales[:, 140:])[open_days].mean() for mean in (pooled, plain)]

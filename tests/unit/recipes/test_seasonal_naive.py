@@ -52,13 +52,15 @@ def test_closed_days_are_not_repeated() -> None:
     panel = daily(weekly_sales(1), covariates=True)
     closed = (np.concatenate([np.arange(a, 20_000) for a in panel.start]) % 7) == 3
     panel = replace(panel, target=np.where(closed, np.float32(0), panel.target))
-    forecast = SeasonalNaive().fit(panel, Task(6), Run()).predict(panel)
+    forecast = SeasonalNaive().fit(panel, Task(6), Run()).predict(panel, levels=Task(6).levels)
     assert forecast.mean.min() > 5  # each series sells about 20 and more on open days
 
 
 def test_without_intervals_all_levels_are_the_point() -> None:
     panel = daily(weekly_sales(2))
-    forecast = SeasonalNaive(intervals="none").fit(panel, Task(6), Run()).predict(panel)
+    forecast = (
+        SeasonalNaive(intervals="none").fit(panel, Task(6), Run()).predict(panel, levels=Task(6).levels)
+    )
     np.testing.assert_array_equal(forecast.quantiles[..., 0], forecast.mean)
     np.testing.assert_array_equal(forecast.quantiles[..., 2], forecast.mean)
 
@@ -69,8 +71,10 @@ def test_with_the_pooled_regression_it_follows_a_covariate_that_it_otherwise_ign
     sales = (100 - 5 * price[:, :120] + np.random.default_rng(0).normal(0, 0.1, (6, 120))).astype(np.float32)
     panel = replace(panel, target=sales.ravel())
     truth = 100 - 5 * price[:, 120:]
-    pooled = SeasonalNaive(covariates="pooled").fit(panel, Task(6), Run()).predict(panel)
-    plain = SeasonalNaive().fit(panel, Task(6), Run()).predict(panel)
+    pooled = (
+        SeasonalNaive(covariates="pooled").fit(panel, Task(6), Run()).predict(panel, levels=Task(6).levels)
+    )
+    plain = SeasonalNaive().fit(panel, Task(6), Run()).predict(panel, levels=Task(6).levels)
     assert np.abs(pooled.mean - truth).mean() < 1
     assert np.abs(plain.mean - truth).mean() > 5
 
@@ -99,6 +103,6 @@ def test_on_m4_hourly_it_scores_what_is_published(real_data: Path) -> None:
         schema=Schema(frequency=Frequency("step"), seasons=(24,)),
     )
     actual = test["target"].to_numpy(float).reshape(n, 48)
-    forecast = SeasonalNaive(intervals="none").fit(panel, Task(48, NINE), Run()).predict(panel)
+    forecast = SeasonalNaive(intervals="none").fit(panel, Task(48, NINE), Run()).predict(panel, levels=NINE)
     assert weighted_quantile_loss(actual, forecast.quantiles, NINE).mean() == pytest.approx(0.0483, abs=5e-5)
     assert float(mase(actual, forecast.mean, seasonal_error(panel))) == pytest.approx(1.193, abs=5e-4)

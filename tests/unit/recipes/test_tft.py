@@ -36,7 +36,9 @@ def test_a_known_covariate_decides_the_forecast() -> None:
     high = panel.known[:, 0] > 12
     sales = [high[i * (150 + panel.future) :][:150] * 50.0 + 10 + i for i in range(6)]
     panel = replace(panel, target=np.concatenate(sales).astype(np.float32))
-    median = make_recipe("tft", SMALL).fit(panel, TASK, Run()).predict(panel).quantiles[..., 1]
+    median = (
+        make_recipe("tft", SMALL).fit(panel, TASK, Run()).predict(panel, levels=TASK.levels).quantiles[..., 1]
+    )
     ahead = panel.known_at(np.arange(6), panel.origin[:, None] + np.arange(6))[..., 0] > 12
     assert ahead.any()
     assert median[ahead].mean() > median[~ahead].mean() + 25
@@ -45,7 +47,7 @@ def test_a_known_covariate_decides_the_forecast() -> None:
 def test_the_mean_of_a_skewed_series_lies_above_its_median() -> None:
     rng = np.random.default_rng(1)
     panel = daily([rng.exponential(10, 200) for _ in range(8)], covariates=False)
-    forecast = make_recipe("tft", SMALL).fit(panel, TASK, Run()).predict(panel)
+    forecast = make_recipe("tft", SMALL).fit(panel, TASK, Run()).predict(panel, levels=TASK.levels)
     # of an exponential distribution with mean 10 the median is 6.9
     assert forecast.mean.mean() > forecast.quantiles[..., 1].mean() + 1
 

@@ -23,7 +23,7 @@ RUN = Run(processes=1)
 def test_without_covariates_the_mean_is_statsforecast_s(decomposition: str) -> None:
     panel = daily(weekly_sales(0, items=2), covariates=False)
     recipe = Theta(covariates="none", decomposition=decomposition)  # type: ignore[arg-type]
-    ours = recipe.fit(panel, TASK, RUN).predict(panel)
+    ours = recipe.fit(panel, TASK, RUN).predict(panel, levels=LEVELS)
     for i in range(2):
         theirs = AutoTheta(season_length=7, decomposition_type=decomposition)
         wanted = theirs.forecast(panel.history(i).astype(float), 6)["mean"]
@@ -92,7 +92,8 @@ def test_covariates_make_it_better() -> None:
     panel, truth = promoted()
     open_days = ~panel.closed(6)
     pooled, plain = (
-        Theta(covariates=c).fit(panel, TASK, RUN).predict(panel).mean[open_days] for c in ("pooled", "none")
+        Theta(covariates=c).fit(panel, TASK, RUN).predict(panel, levels=LEVELS).mean[open_days]
+        for c in ("pooled", "none")
     )
     error = np.abs(pooled - truth[open_days]).mean()
     assert error < 4
@@ -105,7 +106,7 @@ def test_gaps_few_steps_and_new_items_are_forecast_without_a_fallback(covariates
     gappy[20:40], gappy[-5:] = np.nan, np.nan
     few = [[3.0, 4, 6, 5, 7][:n] for n in (1, 3, 4, 5)]
     panel = daily([gappy, full, *few, [], [np.nan] * 10])
-    forecast = Theta(covariates=covariates).fit(panel, TASK, RUN).predict(panel)  # type: ignore[arg-type]
+    forecast = Theta(covariates=covariates).fit(panel, TASK, RUN).predict(panel, levels=LEVELS)  # type: ignore[arg-type]
     assert np.isfinite(forecast.quantiles).all()
     assert np.isfinite(forecast.mean).all()
     assert not forecast.fallbacks.any()

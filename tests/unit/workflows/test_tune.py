@@ -21,9 +21,9 @@ from foretell.errors import ForetellError
 from foretell.models.hyperparameter_search import OptunaSearch, RandomSearch
 from foretell.recipe import registry
 from foretell.recipe.forecast import Forecast
-from foretell.recipe.protocols import State
-from foretell.recipe.registry import make_recipe
-from foretell.recipe.search_space import Between, Space, search_space
+from foretell.recipe.protocols import Abilities, State, abilities_of
+from foretell.recipe.registry import make_recipe, search_space
+from foretell.recipe.search_space import Between, Space
 from foretell.recipe.task import Run, Task
 
 needs_optuna = pytest.mark.skipif(
@@ -36,7 +36,9 @@ class Off:
     """Forecasts what was there a week ago, off by `add`; the best setting is 0."""
 
     name: ClassVar[str] = "off"
-    SEARCH: ClassVar[Space] = {"add": (4.0, 0.0, 9.0), "rate": Between(1e-4, 1e-1, log=True)}
+    abilities: ClassVar[Abilities] = Abilities(
+        search={"add": (4.0, 0.0, 9.0), "rate": Between(1e-4, 1e-1, log=True)}
+    )
     add: float = 2.0  # to the forecast
     rate: float = 0.01  # of nothing
     broken: bool = False  # whether it fails
@@ -49,8 +51,7 @@ class Off:
     def load(self, schema: Schema, task: Task, state: State, run: Run) -> Off:
         return self
 
-    def predict(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
-        assert levels is not None
+    def predict(self, panel: Panel, *, levels: Sequence[float]) -> Forecast:
         mean = np.array([panel.history(i)[-7:][:5] for i in range(len(panel))]) + self.add
         return Forecast.build(panel, tuple(levels), np.repeat(mean[..., None], len(levels), -1), mean)
 
@@ -93,7 +94,7 @@ def test_a_random_search_with_equal_seeds_asks_the_same_and_nothing_twice() -> N
 def test_every_declared_range_is_of_a_field_and_its_values_are_taken() -> None:
     for name in registry.recipe_names():
         kind = registry.recipe_class(name)
-        if not hasattr(kind, "SEARCH"):
+        if not abilities_of(kind).search:
             continue
         for seed in range(5):
             settings = RandomSearch(search_space(kind), seed=seed).ask()
@@ -106,7 +107,7 @@ def test_a_recipe_without_ranges_and_a_range_without_field_are_refused() -> None
         search_space(registry.recipe_class("seasonal_naive"))
 
     class Wrong(Off):
-        SEARCH: ClassVar[Space] = {"ad": (1, 2)}
+        abilities: ClassVar[Abilities] = Abilities(search={"ad": (1, 2)})
 
     with pytest.raises(ForetellError, match="range for 'ad', which is no hyperparameter"):
         search_space(Wrong)
