@@ -60,7 +60,7 @@ class ForecastRows:
 
 def read_rows(forecasts: object, data: Dataset, item_id: str | None, timestamp: str | None) -> ForecastRows:
     """The rows of `forecasts`; ForetellError says what cannot be read. Items and windows are not worked out yet."""
-    frequency, names = data.panel.frequency, data._read.names
+    frequency, names = data.panel.frequency, data.names
     with Store(data.schema.timezone) as store:
         table = open_table(store, forecasts, name="forecast")
         if store.rows(f"SELECT count(*) FROM {table.view}")[0][0] == 0:

@@ -18,7 +18,7 @@ from foretell.errors import ForetellError
 from foretell.ingest.context import IngestContext
 from foretell.ingest.item_metadata import MISSING_SUFFIX
 from foretell.ingest.keyed_rows import KeyedRows, first_row, report_commas
-from foretell.ingest.placement import scatter_rows, spread
+from foretell.ingest.placement import expand_groups, scatter_rows
 from foretell.ingest.related_tables import Joined
 from foretell.ingest.store import Store
 from foretell.system.big_arrays import allocate, anywhere, blanked, zeros
@@ -241,7 +241,7 @@ def _on_grid(
     raw = scatter_rows(
         store, table.rows, columns, keys=some, layout=coarse, vocabularies=texts, findings=findings
     )
-    return spread(store, raw, groups=coarse, group=group, layout=grid)
+    return expand_groups(store, raw, groups=coarse, group=group, layout=grid)
 
 
 def _finish(

@@ -16,16 +16,15 @@ from foretell.data.frequency import Frequency
 from foretell.data.panel import Panel
 from foretell.data.schema import Ends, Schema
 from foretell.errors import ForetellError
-from foretell.ingest.holidays import holiday_columns
+from foretell.ingest.context import Names
+from foretell.ingest.holidays import holiday_columns, parse_holidays
 from foretell.ingest.ingest import Ingested, ingest
-from foretell.ingest.options import following, parse_options
+from foretell.ingest.options import Options, column_names, filling_rules, following, season_lengths
 from foretell.ingest.panel_folder import Saved, fingerprint, is_panel, read_panel, write_panel
 
 
 def check_dataset(data: Dataset) -> Dataset:
     """`data` itself; raises ForetellError when it is something else, such as a bare table."""
-    from foretell.ingest.dataset import Dataset
-
     if not isinstance(data, Dataset):
         raise ForetellError(
             f"data must be a foretell.Dataset, got {type(data).__name__}. Wrap your tables: foretell.Dataset(target,"
@@ -54,7 +53,8 @@ class Dataset:
         items: object = None,
         *,
         freq: str | Frequency,  # D, W-MON, MS, 15min, ...; 1 is integer time
-        item_id: str | None = None,  # column names; default: the usual ones are recognised
+        # names of columns; default: the usual ones are recognised
+        item_id: str | None = None,
         timestamp: str | None = None,
         target_column: str | None = None,
         date_format: str | None = None,  # of dates that are not ISO, as strptime spells it: %d.%m.%Y
@@ -63,53 +63,53 @@ class Dataset:
         known: Sequence[str] = (),  # related columns that are known ahead
         past: Sequence[str] = (),  # related columns that are known only when they have happened
         open: str | None = None,  # a known 0/1 column: where it is 0 the item cannot sell
-        season: int
-        | Sequence[int]
-        | None = None,  # seasonal period in steps, one or several; default: the frequency's
+        # seasonal period in steps, one or several; default: the frequency's
+        season: int | Sequence[int] | None = None,
         ends: Ends = "last",  # all series end at the target's last timestamp, or each at its own ("own")
-        aggregation: Mapping[str, str] | None = None,  # column -> sum, mean, median, min, max, first, last
-        filling: Mapping[str, Mapping[str, Any]]
-        | None = None,  # column -> place -> method; a number is a value
-        holidays: str
-        | Sequence[str]
-        | None = None,  # countries: DE, US-CA; @country: of that metadata column
+        # column -> sum, mean, median, min, max, first, last
+        aggregation: Mapping[str, str] | None = None,
+        # column -> front, middle, back, future -> method; a number is a value
+        filling: Mapping[str, Mapping[str, Any]] | None = None,
+        # countries: DE, US-CA; @country: of that metadata column
+        holidays: str | Sequence[str] | None = None,
         holiday_days: int = 1,  # days before and after a holiday that have a column each
         strict: bool = False,  # timestamps off the frequency are an error
         tolerant: bool = False,  # rows that cannot be read become findings of `check`; nothing trains on such data
-        timezone: str
-        | None = None,  # whose clock counts for times with an offset or zone; default: their own
+        # the zone in which times with an offset or a zone are read; default: their own
+        timezone: str | None = None,
         schema: Schema | None = None,  # a model's: its columns and categories are reproduced
-        scratch: str
-        | os.PathLike[str]
-        | None = None,  # folder for what does not fit into memory; default: the temporary one
+        # folder for what does not fit into memory; default: the temporary one
+        scratch: str | os.PathLike[str] | None = None,
     ) -> None:
+        """Read the tables. Raises ForetellError for options that contradict each other and for tables that cannot be read."""
         if is_panel(target):
             raise ForetellError(
                 f"{str(target)!r} is a saved panel: open it with foretell.Dataset.open({str(target)!r})"
             )
         self._saved: str | None = None  # the folder that the panel was opened from
         self._scratch = scratch
-        self._target = _kept(target)
-        self._related = tuple(_kept(table) for table in _tables(related))
-        self._items = _kept(items)
-        self.options: Final = parse_options(
-            frequency=Frequency.parse(freq),
+        self._target, self._items = _rereadable(target), _rereadable(items)
+        self._related = tuple(map(_rereadable, _tables(related)))
+        frequency = Frequency.parse(freq)
+        countries = parse_holidays(holidays, holiday_days, frequency)
+        self.options: Final = Options(
+            frequency=frequency,
             item_id=item_id,
             timestamp=timestamp,
             target=target_column,
-            dimensions=dimensions,
-            known=known,
-            past=past,
+            dimensions=column_names("dimensions", dimensions),
+            known=(*column_names("known", known), *holiday_columns(countries, holiday_days)),
+            past=column_names("past", past),
             open=open,
-            seasons=season,
+            seasons=season_lengths(season, frequency),
             ends=ends,
             date_format=date_format,
-            aggregation=aggregation,
-            filling=filling,
+            aggregation=dict(aggregation or {}),
+            filling=filling_rules(filling, target_column),
             strict=strict,
             tolerant=tolerant,
             timezone=timezone,
-            holidays=holidays,
+            holidays=countries,
             holiday_days=holiday_days,
             decimal=decimal,
         )
@@ -144,6 +144,11 @@ class Dataset:
     def schema(self) -> Schema:
         """What the panel's columns mean."""
         return self._read.panel.schema
+
+    @property
+    def names(self) -> Names:
+        """The columns of the target table, as its owner calls them."""
+        return self._read.names
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -190,11 +195,12 @@ class Dataset:
 def make_future_frame(data: Dataset, horizon: int) -> pd.DataFrame:
     """The rows of known covariates that a forecast needs: each item's next `horizon` steps, the columns to be filled in.
 
-    The columns are called as in the target table, so that the frame can be appended to a related table.
+    The columns are called as in the target table, so that the frame can be appended to a related table. Raises ForetellError
+    for a horizon below 1.
     """
     if horizon < 1:
         raise ForetellError(f"horizon must be a whole number of steps, at least 1, got {horizon!r}")
-    panel, names = data.panel, data._read.names
+    panel, names = data.panel, data.names
     frame = panel.keys.loc[panel.keys.index.repeat(horizon)].reset_index(drop=True)
     frame = frame.rename(columns=dict(names.key))
     steps = panel.origin[:, None] + np.arange(horizon)
@@ -212,6 +218,6 @@ def _tables(related: object) -> tuple[object, ...]:
     return tuple(related) if isinstance(related, (list, tuple)) else (related,)
 
 
-def _kept(source: Any) -> object:
+def _rereadable(source: Any) -> object:
     """`source` so that it can be read again: an Arrow stream is read to its end and kept."""
     return source.read_all() if hasattr(source, "read_next_batch") else source

@@ -34,7 +34,7 @@ from foretell.ingest.keyed_rows import KeyedRows, KeySpans, find_spans, spell_ke
 from foretell.ingest.options import Options
 from foretell.ingest.placement import check_size, scatter_rows
 from foretell.ingest.related_tables import Related, check_columns, join, read_related
-from foretell.ingest.shared_table import SharedTable, _same
+from foretell.ingest.shared_table import SharedTable, same_source
 from foretell.ingest.sources import open_table
 from foretell.ingest.store import Store
 from foretell.ingest.table import Table
@@ -395,12 +395,12 @@ def _make_schema(
 def find_shared_table(
     context: IngestContext, table: Table, names: Names, related: Sequence[object], source: object
 ) -> SharedTable | None:
-    """The shared of the target table; None where it is given once, or where items end apart or a model sets the columns."""
+    """The target table read as a related table too; None where it is given once, where items end apart, or where a model sets the columns."""
     options = context.options
     if (
         context.schema is not None
         or options.ends != "last"
-        or not any(_same(other, source) for other in related)
+        or not any(same_source(other, source) for other in related)
     ):
         return None
     store, kinds = context.store, table.kinds

@@ -12,7 +12,6 @@ from foretell.data.frequency import Frequency
 from foretell.data.gap_filling import parse_rule
 from foretell.data.schema import Ends, Schema
 from foretell.errors import ForetellError, nearest
-from foretell.ingest.holidays import holiday_columns, parse_holidays
 from foretell.ingest.keyed_rows import METHODS
 from foretell.ingest.time_zones import check_timezone
 
@@ -43,40 +42,57 @@ class Options:
     decimal: str = "."  # the decimal mark of numbers in text: . or ,
     schema: Schema | None = None  # a model's: its columns and vocabularies are reproduced
 
+    def __post_init__(self) -> None:
+        """Raises ForetellError for options that contradict each other or are spelt wrongly."""
+        if self.ends not in get_args(Ends):
+            raise ForetellError(f"ends must be 'last' or 'own', got {self.ends!r}")
+        both = set(self.known) & set(self.past)
+        if both:
+            raise ForetellError(
+                f"column {min(both)!r} is declared both known and past. Keep it in one of the two."
+            )
+        if self.open is not None and self.open in self.past:
+            raise ForetellError(
+                f"the open column {self.open!r} must be known ahead, but it is declared past."
+            )
+        if self.decimal not in (".", ","):
+            raise ForetellError(f"decimal must be '.' or ',', got {self.decimal!r}")
+        check_timezone(self.timezone)
+        _check_date_format(self.date_format)
+        _check_aggregation(self.aggregation)
 
-def parse_options(**given: Any) -> Options:
-    """The options a user gave; raises ForetellError for those that contradict each other or are spelt wrongly."""
-    for argument in ("dimensions", "known", "past"):
-        given[argument] = _names(argument, given[argument])
-    if given["ends"] not in get_args(Ends):
-        raise ForetellError(f"ends must be 'last' or 'own', got {given['ends']!r}")
-    both = set(given["known"]) & set(given["past"])
-    if both:
-        raise ForetellError(
-            f"column {min(both)!r} is declared both known and past. Keep it in one of the two."
-        )
-    if given["open"] is not None and given["open"] in given["past"]:
-        raise ForetellError(
-            f"the open column {given['open']!r} must be known ahead, but it is declared past."
-        )
-    given["holidays"] = parse_holidays(given["holidays"], given["holiday_days"], given["frequency"])
-    given["known"] = (*given["known"], *holiday_columns(given["holidays"], given["holiday_days"]))
-    given["timezone"] = check_timezone(given["timezone"])
-    form = given["date_format"]
-    if form is not None and (not isinstance(form, str) or "%" not in form):
-        raise ForetellError(f"date_format must be spelt as strptime does, such as '%d.%m.%Y', got {form!r}")
-    zoned = next((part for part in ("%z", "%Z") if form is not None and part in form), None)
-    if zoned is not None:
-        raise ForetellError(
-            f"date_format={form!r} has {zoned}: an offset or a zone is read in ISO times only (2024-02-01T23:30+01:00). Write"
-            " the times so, or leave the offset out of the column."
-        )
-    if given["decimal"] not in (".", ","):
-        raise ForetellError(f"decimal must be '.' or ',', got {given['decimal']!r}")
-    given["seasons"] = _seasons(given["seasons"], given["frequency"])
-    given["aggregation"] = _aggregation(given["aggregation"] or {})
-    given["filling"] = _filling(given["filling"] or {}, given["target"])
-    return Options(**given)
+
+def column_names(argument: str, names: Sequence[str]) -> tuple[str, ...]:
+    """The names without repetitions; raises ForetellError, naming the argument, for what is no list of names."""
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise ForetellError(f"{argument} must be a list of column names, got {names!r}")
+    return tuple(dict.fromkeys(names))
+
+
+def season_lengths(season: int | Sequence[int] | None, frequency: Frequency) -> tuple[int, ...]:
+    """The seasonal periods in steps, by default the frequency's; raises ForetellError for what is no number of steps."""
+    if season is None:
+        return frequency.seasons
+    seasons = tuple(season) if isinstance(season, Sequence) else (season,)
+    for period in seasons or (0,):
+        if isinstance(period, bool) or not isinstance(period, (int, np.integer)) or period < 1:
+            raise ForetellError(
+                f"season must be a whole number of steps, at least 1, or a list of such, got {season!r}"
+            )
+    return tuple(int(period) for period in seasons)
+
+
+def filling_rules(
+    asked: Mapping[str, Mapping[str, Any]] | None, target: str | None
+) -> dict[str, Mapping[str, Any]]:
+    """The rules by column, the target's under "target"; raises ForetellError where that one is wrong.
+
+    The others are checked when it is known what kind of column they fill.
+    """
+    rules = {("target" if column == target else column): rule for column, rule in (asked or {}).items()}
+    if "target" in rules:
+        rules["target"] = parse_rule("target", rules["target"], "target")
+    return rules
 
 
 def following(options: Options, schema: Schema, *, ahead: int = 0) -> Options:
@@ -120,37 +136,23 @@ def _describe_holidays(holidays: Sequence[str], days: int) -> str:
     return f"the holidays {', '.join(holidays)} ({days} days before and after)" if holidays else "no holidays"
 
 
-def _names(argument: str, names: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
-        raise ForetellError(f"{argument} must be a list of column names, got {names!r}")
-    return tuple(dict.fromkeys(names))
+def _check_date_format(form: str | None) -> None:
+    if form is None:
+        return
+    if not isinstance(form, str) or "%" not in form:
+        raise ForetellError(f"date_format must be spelt as strptime does, such as '%d.%m.%Y', got {form!r}")
+    zoned = next((part for part in ("%z", "%Z") if part in form), None)
+    if zoned is not None:
+        raise ForetellError(
+            f"date_format={form!r} has {zoned}: an offset or a zone is read in ISO times only (2024-02-01T23:30+01:00). Write"
+            " the times so, or leave the offset out of the column."
+        )
 
 
-def _seasons(season: int | Sequence[int] | None, frequency: Frequency) -> tuple[int, ...]:
-    if season is None:
-        return frequency.seasons
-    seasons = tuple(season) if isinstance(season, Sequence) else (season,)
-    for period in seasons or (0,):
-        if isinstance(period, bool) or not isinstance(period, (int, np.integer)) or period < 1:
-            raise ForetellError(
-                f"season must be a whole number of steps, at least 1, or a list of such, got {season!r}"
-            )
-    return tuple(int(period) for period in seasons)
-
-
-def _aggregation(asked: Mapping[str, str]) -> dict[str, str]:
+def _check_aggregation(asked: Mapping[str, str]) -> None:
     for column, method in asked.items():
         if method not in METHODS:
             raise ForetellError(
                 f"aggregation of {column!r}: no method {method!r}.{nearest(str(method), METHODS)}"
                 f" There are: {', '.join(METHODS)}."
             )
-    return dict(asked)
-
-
-def _filling(asked: Mapping[str, Any], target: str | None) -> dict[str, Any]:
-    """The rules; the target's checked, the others wait until it is known what kind of column they fill."""
-    rules = {("target" if column == target else column): rule for column, rule in asked.items()}
-    if "target" in rules:
-        rules["target"] = parse_rule("target", rules["target"], "target")
-    return rules

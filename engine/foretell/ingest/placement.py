@@ -51,9 +51,9 @@ def scatter_rows(
     if grids is not None:
         return grids
     values = [_encoded(rows, column, vocabularies.get(column)) for column in columns]
-    source = _placed_rows(store, rows, keys, layout)
+    source = _rows_on_grid(store, rows, keys, layout)
     joined = _aggregated(store, rows, columns, source=source, values=values, findings=findings)
-    return dict(zip(columns, _scatter(store, joined, len(columns), layout.cells)[0], strict=True))
+    return dict(zip(columns, _scatter_query(store, joined, len(columns), layout.cells)[0], strict=True))
 
 
 def scatter_distinct_rows(
@@ -66,25 +66,25 @@ def scatter_distinct_rows(
     vocabularies: Mapping[str, Sequence[str]],
 ) -> dict[str, Array] | None:
     """As `scatter_rows`, where no two rows share a step; None where some do."""
-    source = _placed_rows(store, rows, keys, layout)
+    source = _rows_on_grid(store, rows, keys, layout)
     picked = "".join(
         f", {_encoded(rows, column, vocabularies.get(column)).format(f'r.{rows.value(column)}')} AS c{i}"
         for i, column in enumerate(columns)
     )
     query = f"SELECT p.base + r.step AS cell{picked} FROM {source}"
-    grids, placed, hit = _scatter(store, query, len(columns), layout.cells)
+    grids, placed, hit = _scatter_query(store, query, len(columns), layout.cells)
     return dict(zip(columns, grids, strict=True)) if placed == hit else None
 
 
-def _placed_rows(store: Store, rows: KeyedRows, keys: pd.DataFrame, layout: Layout) -> str:
-    """SQL of the rows r that have a place p in the layout."""
-    _register_places(store, keys, layout)
+def _rows_on_grid(store: Store, rows: KeyedRows, keys: pd.DataFrame, layout: Layout) -> str:
+    """SQL of the rows r that have a cell in the layout; p is the series they belong to."""
+    _register_series(store, keys, layout)
     join = " AND ".join(f"r.{part} = p.{part}" for part in rows.keys) or "true"
-    return f"{rows.view} r JOIN places p ON {join} WHERE r.step BETWEEN p.first AND p.last"
+    return f"{rows.view} r JOIN series p ON {join} WHERE r.step BETWEEN p.first AND p.last"
 
 
-def _register_places(store: Store, keys: pd.DataFrame, layout: Layout) -> None:
-    """The table `places` in DuckDB: by key, the range of steps laid out, and cell = base + step."""
+def _register_series(store: Store, keys: pd.DataFrame, layout: Layout) -> None:
+    """The table `series` in DuckDB: by key, the range of steps laid out, and cell = base + step."""
     import pyarrow as pa
 
     columns: dict[str, Any] = {
@@ -96,7 +96,7 @@ def _register_places(store: Store, keys: pd.DataFrame, layout: Layout) -> None:
         "first": layout.start,
         "last": layout.start + layout.lengths - 1,
     }
-    store.register("places", pa.table(columns))
+    store.register("series", pa.table(columns))
 
 
 def _encoded(rows: KeyedRows, column: str, vocabulary: Sequence[str] | None) -> str:
@@ -108,7 +108,7 @@ def _encoded(rows: KeyedRows, column: str, vocabulary: Sequence[str] | None) -> 
     return f"CASE WHEN {{0}} IS NULL THEN 0.0 ELSE CAST(coalesce(nullif(list_position({words}, {{0}}), 0), {other}) AS DOUBLE) END"
 
 
-def _scatter(store: Store, query: str, columns: int, cells: int) -> tuple[list[Array], int, int]:
+def _scatter_query(store: Store, query: str, columns: int, cells: int) -> tuple[list[Array], int, int]:
     """The grids that `query` (cell, c0, c1, ...) fills, how many rows it placed, and how many cells they hit."""
     grids: list[Array] = [allocate((cells,), scratch=store.scratch, beside=columns) for _ in range(columns)]
 
@@ -117,7 +117,7 @@ def _scatter(store: Store, query: str, columns: int, cells: int) -> tuple[list[A
         for grid in grids[1:]:
             grid[part].fill(np.nan)
 
-    # rows go straight to grids in memory, but by bucket to grids in files
+    # rows go straight to grids in memory; grids in files get them region by region
     buckets = RowBuckets(cells, columns, scratch=store.scratch) if in_file(grids[0]) else None
     placed = 0
     with np.errstate(over="ignore"), buckets or nullcontext():  # what overflows is infinite, and looked for
@@ -133,10 +133,10 @@ def _scatter(store: Store, query: str, columns: int, cells: int) -> tuple[list[A
                 buckets.add(cell, values)
         if buckets is not None:
             buckets.scatter(grids, blank)
-    return grids, placed, cells - _settle(grids[0])
+    return grids, placed, cells - _blank_untouched(grids[0])
 
 
-def _settle(grid: Array) -> int:
+def _blank_untouched(grid: Array) -> int:
     """How many cells no row was put to; they become plain NaN."""
     count = 0
     for part in pieces(len(grid)):
@@ -216,7 +216,7 @@ def _twice(store: Store, rows: KeyedRows, source: str) -> ForetellError:
     )
 
 
-def spread(
+def expand_groups(
     store: Store, grids: Mapping[str, Array], *, groups: Layout, group: NDArray[np.int64], layout: Layout
 ) -> dict[str, Array]:
     """Grids laid out by `groups` as grids of items: item i reads those of group[i], nothing where that is -1."""

@@ -30,7 +30,7 @@ class SharedTable:
 
     def is_source(self, source: object) -> bool:
         """Whether `source` is this table again."""
-        return _same(source, self.source)
+        return same_source(source, self.source)
 
     def join(self, rows: KeyedRows) -> KeySpans:
         """Pass one of `rows`, which are this table's, without reading them again."""
@@ -64,7 +64,7 @@ class SharedTable:
         return grids if future == 0 else _extended(store, grids, layout, future)
 
 
-def _same(one: object, other: object) -> bool:
+def same_source(one: object, other: object) -> bool:
     """Whether two sources are one object, or the same paths."""
     if one is other:
         return True

@@ -28,7 +28,7 @@ def both(monkeypatch, source, related, **options):
     options = {"freq": "D", "known": ["promo"], "past": ["price", "mood"], **options}
     once = Dataset(source, related, **options)
     with monkeypatch.context() as patch:
-        patch.setattr(shared_table, "_same", lambda *_: False)
+        patch.setattr(shared_table, "same_source", lambda *_: False)
         return once, Dataset(source, related, **options)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from foretell.errors import ForetellError
-from foretell.ingest import spilled_rows as buckets
+from foretell.ingest import spilled_rows
 from foretell.ingest.dataset import Dataset
 from foretell.system import big_arrays as grids
 
@@ -32,8 +32,8 @@ def test_a_large_grid_is_a_nameless_file_of_the_scratch_folder(tiny_memory, tmp_
 
 
 @pytest.mark.parametrize("cells", [1, 1000, 5000])
-def test_rows_put_by_stretch_lie_where_they_lie_when_put_one_by_one(monkeypatch, tmp_path, cells):
-    monkeypatch.setattr(buckets, "CELLS", 64)
+def test_rows_put_by_bucket_lie_where_they_lie_when_put_one_by_one(monkeypatch, tmp_path, cells):
+    monkeypatch.setattr(spilled_rows, "CELLS", 64)
     rng = np.random.default_rng(cells)
     batches = [(rng.integers(0, cells, 700), [rng.normal(size=700), rng.normal(size=700)]) for _ in range(3)]
     whole, apart = np.full((2, 2, cells), 7, np.float32)
@@ -44,7 +44,7 @@ def test_rows_put_by_stretch_lie_where_they_lie_when_put_one_by_one(monkeypatch,
         apart[:, part] = np.nan
 
     whole[:] = np.nan
-    with buckets.RowBuckets(cells, 2, scratch=tmp_path) as kept:
+    with spilled_rows.RowBuckets(cells, 2, scratch=tmp_path) as kept:
         for cell, values in batches:
             kept.add(cell, values)
             for grid, column in zip(whole, values, strict=True):
@@ -59,9 +59,9 @@ def test_rows_that_the_disk_cannot_hold_are_an_error_that_names_the_folder(monke
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(buckets, "_write", full)
+    monkeypatch.setattr(spilled_rows, "_write", full)
     with (
-        buckets.RowBuckets(10, 1, scratch=tmp_path) as kept,
+        spilled_rows.RowBuckets(10, 1, scratch=tmp_path) as kept,
         pytest.raises(
             ForetellError, match=rf"table of the rows of a grid does not fit into '{tmp_path}': No space left"
         ),
