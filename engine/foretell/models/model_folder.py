@@ -19,6 +19,8 @@ from foretell.recipe.registry import make_recipe, recipe_class, recipe_names
 FORMAT = 1  # of the folder; raised when an older foretell could not read it
 MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
 TRAINING = "training"  # where the command line keeps the checkpoints of a training that is under way
+# what `Recipe.load` raises on a state that is not of its making
+UNFIT = (KeyError, IndexError, TypeError, ValueError, RuntimeError, AttributeError)
 LIBRARIES = ("foretell", "torch", "numpy", "gluonts", "lightning", "scikit-learn", "statsforecast")
 
 

@@ -39,16 +39,23 @@ def recipe_class(name: str) -> type[Recipe]:
 
 def make_recipe(name: str, settings: Mapping[str, Any] | None = None) -> Recipe:
     """The recipe `name` with `settings` (values, or text as the command line has it) in place of its defaults."""
-    build = recipe_class(name)
-    known = {parameter.name: parameter for parameter in hyperparameters(build)}
+    return build_recipe(recipe_class(name), settings or {})
+
+
+def build_recipe(recipe: type[Recipe], settings: Mapping[str, Any]) -> Recipe:
+    """A recipe of that class, registered or not, with `settings` as `make_recipe` reads them.
+
+    Raises ForetellError on a name that is no hyperparameter and on a value of the wrong kind.
+    """
+    name, known = recipe.name, {parameter.name: parameter for parameter in hyperparameters(recipe)}
     values = {}
-    for key, value in (settings or {}).items():
+    for key, value in settings.items():
         if key not in known:
             raise ForetellError(
                 f"{name} has no hyperparameter {key!r}.{nearest(key, known)} It has: {', '.join(sorted(known))}"
             )
         values[key] = _read(f"{name}.{key}", known[key].kind, value)
-    return build(**values)
+    return recipe(**values)
 
 
 def search_space(recipe: type[Recipe]) -> Space:

@@ -1,0 +1,87 @@
+"""`check_recipe`: whether a recipe keeps what every recipe promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from foretell.errors import ForetellError
+from foretell.recipe.protocols import Recipe
+from foretell.testing import forecast_promises as forecast
+from foretell.testing import stored_promises as stored
+from foretell.testing.form import check_form
+from foretell.testing.recipe_check import Broken, RecipeCheck
+
+
+class BrokenPromise(ForetellError):
+    """A recipe does not do what every recipe must; `promise` is the name of what it breaks."""
+
+    def __init__(self, recipe: object, promise: str, fault: str) -> None:
+        super().__init__(f"{recipe} breaks the promise {promise!r}: {fault}.")
+        self.promise = promise
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """One thing that every recipe must do."""
+
+    name: str
+    says: str  # in words
+    check: Callable[[RecipeCheck], None]
+
+    def verify(self, check: RecipeCheck) -> None:
+        """Raises BrokenPromise with one sentence: what was done, with which panel, what was expected and what came."""
+        try:
+            self.check(check)
+        except Broken as broken:
+            raise BrokenPromise(check.recipe.name, self.name, str(broken)) from broken
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Fit and ask `recipe` in every way that a recipe must cope with; takes some seconds, on a CPU.
+
+    It need not be registered. `max_steps`, `hidden_size` and `batch_size` are made small where it has them and they stand
+    at their default. Raises ForetellError on what is no recipe, and BrokenPromise, with one sentence, for the first
+    promise that it breaks.
+    """
+    check_form(recipe)
+    check = RecipeCheck(recipe)
+    for promise in promises():
+        promise.verify(check)
+
+
+def promises() -> tuple[Promise, ...]:
+    """All that a recipe must do, in the order in which `check_recipe` looks at it."""
+    return tuple(Promise(each.__name__, _says(each), each) for each in _PROMISES)
+
+
+def _says(promise: Callable[[RecipeCheck], None]) -> str:
+    return " ".join((promise.__doc__ or "").split())
+
+
+_PROMISES = (
+    stored.hyperparameters_are_described,
+    stored.hyperparameters_survive_as_text,
+    forecast.is_fitted,
+    forecast.forecasts_any_level,
+    forecast.begins_at_each_origin,
+    forecast.quantiles_rise,
+    forecast.levels_differ_where_the_data_vary,
+    forecast.closed_days_are_zero,
+    forecast.what_is_never_negative_stays_so,
+    forecast.leaves_the_panel_as_it_is,
+    forecast.an_item_without_history_is_forecast,
+    forecast.odd_series_are_forecast,
+    forecast.a_new_category_is_forecast,
+    forecast.missing_covariates_are_forecast,
+    forecast.the_order_of_items_is_irrelevant,
+    forecast.an_item_is_forecast_alike_alone,
+    forecast.a_forecast_sees_nothing_beyond_the_origin,
+    forecast.equal_seeds_give_equal_forecasts,
+    forecast.a_fit_sees_nothing_beyond_the_origin,
+    forecast.a_bare_panel_is_forecast,
+    forecast.negative_data_may_be_forecast_negative,
+    stored.comes_back_from_its_state,
+    stored.incomplete_weights_are_refused,
+    stored.comes_back_in_a_fresh_process,
+)

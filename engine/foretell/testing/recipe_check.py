@@ -1,0 +1,164 @@
+"""A recipe under check: its fits and forecasts, shared by all promises, and the sentence of one that is broken."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foretell.data.arrays import Array
+from foretell.data.schema import Schema
+from foretell.models.fitting import fit_model
+from foretell.models.model import Model
+from foretell.models.model_folder import _pack, plain
+from foretell.recipe.forecast import Forecast
+from foretell.recipe.protocols import Predictor, Recipe
+from foretell.recipe.registry import recipe_class, recipe_names
+from foretell.recipe.task import Run, Task
+from foretell.testing.panels import HORIZON, Case, shop
+
+TASK: Final = Task(HORIZON, (0.1, 0.5, 0.9))
+RUN: Final = Run(device="cpu", processes=1)
+# In place of a default, so that a check takes seconds; a value of the author's own stays.
+QUICK: Final = {"max_steps": 12, "hidden_size": 8, "batch_size": 16}
+
+
+class Broken(Exception):
+    """A promise that is not kept: what was done, what was expected of it, and what came."""
+
+    def __init__(self, did: str, expected: str, got: str) -> None:
+        super().__init__(f"{did}; expected {expected}, got {got}")
+
+
+class RecipeCheck:
+    """A recipe with what it makes of the panels; what several promises ask for is made once."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = quick(recipe)
+        self.shop = shop()
+        # what a fresh process forecast for the shop, as [N, H, Q] and [N, H], or how it failed
+        self.afresh: tuple[Array, Array] | Broken | None = None
+
+    @property
+    def registered(self) -> bool:
+        """Whether a saved model of this recipe can be loaded by its name."""
+        name = self.recipe.name
+        return name in recipe_names() and type(self.recipe) is recipe_class(name)
+
+    @cached_property
+    def model(self) -> Model:
+        """The recipe fitted on the shop panel."""
+        return self.fit(self.shop)
+
+    @cached_property
+    def forecast(self) -> Forecast:
+        """The forecast of the shop panel at the task's levels."""
+        return self.predict(self.shop)
+
+    def fit(self, case: Case) -> Model:
+        """The recipe fitted on a panel."""
+        with doing(f"fitted it on {case}", "a model"):
+            return fit_model(self.recipe, case.panel, TASK, RUN)
+
+    def predict(
+        self, case: Case, *, model: Model | None = None, levels: Sequence[float] | None = None
+    ) -> Forecast:
+        """What a model (default: the one fitted on the shop) forecasts for a panel, as `Model.forecast` makes it."""
+        fitted = model or self.model
+        with doing(f"forecast {case}" + at(levels), "a forecast of finite numbers for each item"):
+            return fitted.forecast(case.panel, levels=levels)
+
+    def raw(self, case: Case, levels: Sequence[float]) -> Forecast:
+        """What the predictor itself forecasts, before `Model` sorts the quantiles and keeps them within bounds."""
+        model = self.model
+        with doing(f"forecast {case}" + at(levels), "a forecast"):
+            return model.predictor.predict(case.panel, levels=tuple(levels))
+
+    def stored(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """The state of the model as it comes back from a folder: read from JSON and from safetensors."""
+        from safetensors.numpy import load
+
+        model = self.model
+        with doing("asked its predictor for state()", "JSON and arrays"):
+            state, arrays = model.predictor.state()
+            return json.loads(json.dumps(plain(state, "state"))), load(_pack(self.recipe.name, arrays))
+
+    def loaded(self, state: tuple[dict[str, Any], dict[str, NDArray[Any]]]) -> Predictor:
+        """The predictor that `Recipe.load` makes of a stored state."""
+        schema = Schema.from_json(json.loads(json.dumps(plain(self.shop.panel.schema.to_json(), "schema"))))
+        return self.recipe.load(schema, TASK, state, RUN)
+
+
+def quick(recipe: Recipe) -> Recipe:
+    """`recipe` with those of `QUICK` that it has and that stand at their default."""
+    defaults = {field.name: field.default for field in fields(recipe)}  # type: ignore[arg-type]
+    small = {
+        name: value
+        for name, value in QUICK.items()
+        if name in defaults and getattr(recipe, name) == defaults[name]
+    }
+    return replace(recipe, **small)  # type: ignore[type-var]
+
+
+@contextmanager
+def doing(did: str, expected: str) -> Iterator[None]:
+    """Around what calls the recipe's own code: an error there is a broken promise."""
+    try:
+        yield
+    except Broken:
+        raise
+    except Exception as error:
+        raise Broken(did, expected, spoken(error)) from error
+
+
+def spoken(error: Exception) -> str:
+    """An error as part of a sentence: its kind and its first sentence."""
+    first = str(error).strip().split("\n")[0].split(". ")[0].rstrip(".")
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
+def at(levels: Sequence[float] | None) -> str:
+    """' at the levels 0.1, 0.5', or nothing."""
+    return "" if levels is None else f" at the levels {', '.join(map(str, levels))}"
+
+
+def place(forecast: Forecast, wrong: NDArray[np.bool_]) -> str:
+    """The first item, step and (of quantiles) level where `wrong`, [N, H] or [N, H, Q], holds."""
+    item, step, *level = np.argwhere(wrong)[0]
+    words = f"item {str(forecast.keys.iloc[item, 0])!r}, step {step + 1}"
+    return words + (f", level {forecast.levels[level[0]]}" if level else " of the mean")
+
+
+def require(
+    forecast: Forecast, values: NDArray[Any], kept: NDArray[np.bool_], *, did: str, expected: str
+) -> None:
+    """Raises Broken with the first of `values` ([N, H] means or [N, H, Q] quantiles) where `kept` does not hold."""
+    if not kept.all():
+        first = tuple(np.argwhere(~kept)[0])
+        raise Broken(did, expected, f"{values[first]:.6g} for {place(forecast, ~kept)}")
+
+
+def require_equal(
+    here: Forecast,
+    quantiles: NDArray[Any],
+    mean: NDArray[Any],
+    *,
+    did: str,
+    expected: str,
+    tolerance: float = 0.0,
+) -> None:
+    """Raises Broken unless `quantiles` [N, H, Q] and `mean` [N, H] are those of `here`, but for `tolerance`."""
+    for mine, other in ((here.quantiles, quantiles), (here.mean, mean)):
+        if mine.shape != other.shape:
+            raise Broken(did, expected, f"an array of shape {list(other.shape)}, not {list(mine.shape)}")
+        wrong = ~np.isclose(other, mine, rtol=tolerance, atol=tolerance)
+        if wrong.any():
+            first = tuple(np.argwhere(wrong)[0])
+            where = place(here, wrong)
+            raise Broken(did, expected, f"{other[first]:.7g} instead of {mine[first]:.7g} for {where}")
