@@ -12,12 +12,19 @@ import numpy as np
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
-from foretell.models.candidates import Audition, audition, fit_within, reason, refit
-from foretell.models.ensemble import Member, Portfolio, Trial, parse_members
-from foretell.models.ensemble_weights import Cells, Floats, Grouping, Weights, choose_shares, choose_weights
+from foretell.models.candidates import CandidateResult, fit_within, reason, refit, try_candidate
+from foretell.models.ensemble import Ensemble, Member, MemberReport, parse_members
+from foretell.models.ensemble_weights import (
+    EnsembleWeights,
+    Floats,
+    Grouping,
+    ScoredCells,
+    choose_shares,
+    choose_weights,
+)
 from foretell.models.hyperparameter_search import make_search
 from foretell.models.model import Model
-from foretell.models.validation import Validation
+from foretell.models.validation import ValidationWindows
 from foretell.recipe.protocols import Abilities, HeldOut, State, abilities_of
 from foretell.recipe.registry import recipe_class, recipe_names, search_space
 from foretell.recipe.task import Run, Task
@@ -58,27 +65,27 @@ class Auto:
         if self.windows is not None and self.windows < 1:
             raise ForetellError(f"auto.windows must be at least 1, got {self.windows}")
 
-    def fit(self, panel: Panel, task: Task, run: Run) -> Portfolio:
+    def fit(self, panel: Panel, task: Task, run: Run) -> Ensemble:
         """Judge the members on what lies before the origin, choose weights, and train those that have any on all of it."""
         if run.resume:
             raise ForetellError("auto keeps no checkpoints: train without resume")
         budget = Budget(run.time_limit or parse_seconds(self.time_limit))
         members = parse_members(self.members or default_members())
         members.sort(key=lambda member: abilities_of(member.recipe).time_limit)  # the quick ones first
-        validation = Validation.of(panel, task, windows=self.windows, seed=run.seed)
+        validation = ValidationWindows.of(panel, task, windows=self.windows, seed=run.seed)
         if validation is None:
             why = "equal weights: histories are too short for a validation window"
             return average_equally(members, panel, task, run, budget, why)
-        auditions, failed = judge(members, validation, task, run, budget)
-        if not auditions:
+        results, failed = judge(members, validation, task, run, budget)
+        if not results:
             why = "equal weights: no member forecast the validation windows in time"
             return average_equally(members, panel, task, run, budget, why, failed)
-        further, vain = search(auditions, self.trials, validation, len(panel), task, run, budget)
-        return train_chosen(auditions + further, failed + vain, validation, panel, task, run, budget)
+        further, vain = search(results, self.trials, validation, len(panel), task, run, budget)
+        return train_chosen(results + further, failed + vain, validation, panel, task, run, budget)
 
-    def load(self, schema: Schema, task: Task, state: State, run: Run) -> Portfolio:
+    def load(self, schema: Schema, task: Task, state: State, run: Run) -> Ensemble:
         """The predictor whose `state` this is."""
-        return Portfolio.load(schema, task, state, run)
+        return Ensemble.load(schema, task, state, run)
 
 
 def default_members() -> tuple[str, ...]:
@@ -88,11 +95,11 @@ def default_members() -> tuple[str, ...]:
 
 
 def judge(
-    members: Sequence[Member], validation: Validation, task: Task, run: Run, budget: Budget
-) -> tuple[list[Audition], list[Trial]]:
+    members: Sequence[Member], validation: ValidationWindows, task: Task, run: Run, budget: Budget
+) -> tuple[list[CandidateResult], list[MemberReport]]:
     """The members that forecast the validation windows in time, and why the others did not."""
-    done: list[Audition] = []
-    failed: list[Trial] = []
+    done: list[CandidateResult] = []
+    failed: list[MemberReport] = []
     networks = sum(abilities_of(member.recipe).time_limit for member in members)
     for number, member in enumerate(members):
         network = abilities_of(member.recipe).time_limit
@@ -102,50 +109,50 @@ def judge(
         if network:
             share = max(share, min(LEAST * budget.limit, pool))
         if share <= (LEAST / 2 * budget.limit if network else 0):
-            failed.append(Trial(member.label, note="not tried: no time left"))
+            failed.append(MemberReport(member.label, note="not tried: no time left"))
             continue
-        heard = _heard(member, validation, task, run, budget, share)
-        if isinstance(heard, Trial):
-            failed.append(heard)
+        results = _tried(member, validation, task, run, budget, share)
+        if isinstance(results, MemberReport):
+            failed.append(results)
         else:
-            done.append(heard)
+            done.append(results)
     return done, failed
 
 
 def search(
-    heard: Sequence[Audition],
+    results: Sequence[CandidateResult],
     trials: int,
-    validation: Validation,
+    validation: ValidationWindows,
     items: int,
     task: Task,
     run: Run,
     budget: Budget,
-) -> tuple[list[Audition], list[Trial]]:
+) -> tuple[list[CandidateResult], list[MemberReport]]:
     """Up to `trials` further members: the best ones with other settings, as long as enough time remains to train again."""
-    cells = _cells(heard, validation)
+    cells = _cells(results, validation)
     order = np.argsort([cells.score(quantiles) for quantiles in cells.quantiles], kind="stable")
-    bases = [heard[m] for m in order if abilities_of(heard[m].member.recipe).search][:SEARCHED]
+    bases = [results[m] for m in order if abilities_of(results[m].member.recipe).search][:SEARCHED]
     searches = (
         [make_search(search_space(type(a.member.recipe)), seed=run.seed) for a in bases] if trials else []
     )
-    done: list[Audition] = []
-    failed: list[Trial] = []
-    labels = {each.member.label for each in heard}
-    used = [heard[int(m)] for m in np.flatnonzero(choose_shares(cells))]
+    done: list[CandidateResult] = []
+    failed: list[MemberReport] = []
+    labels = {each.member.label for each in results}
+    used = [results[int(m)] for m in np.flatnonzero(choose_shares(cells))]
     again = MARGIN * sum(a.fit_seconds for a in used) + _reserve(used, items, budget)
     for number in range(trials if bases else 0):
         base, proposals = bases[number % len(bases)], searches[number % len(bases)]
         seconds = MARGIN * (base.fit_seconds + base.predict_seconds) + 1
         if budget.left(END) < again + 2 * seconds:
-            failed.append(Trial(f"{trials - number} more trials", note="not tried: no time left"))
+            failed.append(MemberReport(f"{trials - number} more trials", note="not tried: no time left"))
             break
         member = _with(base.member, proposals.ask())
         if member.label in labels:
             proposals.tell(None)
             continue
         labels.add(member.label)
-        trial = _heard(member, validation, task, run, budget, seconds)
-        if isinstance(trial, Trial):
+        trial = _tried(member, validation, task, run, budget, seconds)
+        if isinstance(trial, MemberReport):
             failed.append(trial)
             proposals.tell(None)
         else:
@@ -156,42 +163,40 @@ def search(
 
 
 def train_chosen(
-    auditions: Sequence[Audition],
-    failed: Sequence[Trial],
-    validation: Validation,
+    results: Sequence[CandidateResult],
+    failed: Sequence[MemberReport],
+    validation: ValidationWindows,
     panel: Panel,
     task: Task,
     run: Run,
     budget: Budget,
-) -> Portfolio:
+) -> Ensemble:
     """The members that earn a weight, trained on everything in the time left."""
-    cells = _cells(auditions, validation)
-    last = validation.stands[-1]
+    cells = _cells(results, validation)
+    last = validation.panels[-1]
     weights = choose_weights(cells, {g: g.codes(last) for g in Grouping.candidates(last)})
     used = [int(m) for m in np.flatnonzero(weights.used())]
     mean = weights.of(panel).mean(0)
-    models, seconds, notes = _trained_again(
-        [auditions[m] for m in used], mean[used], panel, task, run, budget
-    )
+    models, seconds, notes = _trained_again([results[m] for m in used], mean[used], panel, task, run, budget)
     trials = [
-        Trial(
+        MemberReport(
             a.member.label, float(mean[m]), cells.score(cells.quantiles[m]), a.fit_seconds, a.predict_seconds
         )
-        for m, a in enumerate(auditions)
+        for m, a in enumerate(results)
     ]
     for place, m in enumerate(used):
         again = trials[m].fit_seconds + seconds[place]
         trials[m] = replace(trials[m], fit_seconds=again, note=notes[place])
     by_item = weights.of(last)
     average = np.einsum("cm,mcq->cq", by_item[cells.item], cells.quantiles)
-    held = np.einsum("nm,mknhq->knhq", by_item, np.stack([a.quantiles for a in auditions])).astype(np.float32)
-    windows = f"{len(validation.stands)} window{'s' if len(validation.stands) > 1 else ''} before the origin"
+    held = np.einsum("nm,mknhq->knhq", by_item, np.stack([a.quantiles for a in results])).astype(np.float32)
+    windows = f"{len(validation.panels)} window{'s' if len(validation.panels) > 1 else ''} before the origin"
     remark = (
         f"weights chosen on {windows}, {validation.actual.shape[1]} items;"
         f" there the average has wQL {cells.score(average):.4f}"
     )
-    labels = tuple(auditions[m].member.label for m in used)
-    return Portfolio(
+    labels = tuple(results[m].member.label for m in used)
+    return Ensemble(
         models,
         labels,
         weights.only(used),
@@ -203,7 +208,7 @@ def train_chosen(
 
 
 def _trained_again(
-    chosen: Sequence[Audition], weights: Floats, panel: Panel, task: Task, run: Run, budget: Budget
+    chosen: Sequence[CandidateResult], weights: Floats, panel: Panel, task: Task, run: Run, budget: Budget
 ) -> tuple[tuple[Model, ...], list[float], list[str]]:
     """The chosen members trained on everything; the seconds that took, and what is to be said of each.
 
@@ -224,25 +229,27 @@ def _trained_again(
     return tuple(models), seconds, notes
 
 
-def _heard(
-    member: Member, validation: Validation, task: Task, run: Run, budget: Budget, seconds: float
-) -> Audition | Trial:
-    """The member's audition, or why there is none."""
+def _tried(
+    member: Member, validation: ValidationWindows, task: Task, run: Run, budget: Budget, seconds: float
+) -> CandidateResult | MemberReport:
+    """The member judged, or why it could not be."""
     before = budget.spent
     try:
-        return audition(member, validation, task, run, seconds=seconds, most=FORECASTING * budget.limit)
+        return try_candidate(member, validation, task, run, seconds=seconds, most=FORECASTING * budget.limit)
     except Exception as error:  # what cannot forecast these data is left out, and the summary says why
         logger.warning("auto: %s is left out: %s", member.label, reason(error))
-        return Trial(member.label, fit_seconds=budget.spent - before, note=reason(error))
+        return MemberReport(member.label, fit_seconds=budget.spent - before, note=reason(error))
 
 
-def _cells(heard: Sequence[Audition], validation: Validation) -> Cells:
-    return Cells.of(np.stack([each.quantiles for each in heard]), validation.actual, validation.levels)
+def _cells(results: Sequence[CandidateResult], validation: ValidationWindows) -> ScoredCells:
+    return ScoredCells.of(
+        np.stack([each.quantiles for each in results]), validation.actual, validation.levels
+    )
 
 
-def _reserve(heard: Sequence[Audition], items: int, budget: Budget) -> float:
+def _reserve(results: Sequence[CandidateResult], items: int, budget: Budget) -> float:
     """Seconds kept for one forecast of all items."""
-    return min(RESERVE * budget.limit, items * sum(each.item_seconds for each in heard))
+    return min(RESERVE * budget.limit, items * sum(each.item_seconds for each in results))
 
 
 def _with(member: Member, settings: Mapping[str, Any]) -> Member:
@@ -259,31 +266,33 @@ def average_equally(
     run: Run,
     budget: Budget,
     why: str,
-    failed: Sequence[Trial] = (),
-) -> Portfolio:
+    failed: Sequence[MemberReport] = (),
+) -> Ensemble:
     """All members that can be trained, alike; of those that learn from all items two, if there are enough, and bare
     baselines only where nothing else can be."""
     models: list[Model] = []
-    tried: dict[str, Trial] = {trial.member: trial for trial in failed}
+    tried: dict[str, MemberReport] = {trial.member: trial for trial in failed}
     for number, member in enumerate(sorted(members, key=_rank)):
         if models and (note := _superfluous(member, models, panel)):
-            tried[member.label] = Trial(member.label, note=note)
+            tried[member.label] = MemberReport(member.label, note=note)
             continue
         share = budget.left(END) / (len(members) - number)
         try:
             model = fit_within(member, panel, task, run, share if models else max(share, budget.limit))
             model.forecast(panel.take(np.array([0])))  # to see that it can
             models.append(model)
-            tried[member.label] = Trial(member.label, 1.0, fit_seconds=models[-1].fit_seconds)
+            tried[member.label] = MemberReport(member.label, 1.0, fit_seconds=models[-1].fit_seconds)
         except Exception as error:  # as above
             logger.warning("auto: %s is left out: %s", member.label, reason(error))
-            tried[member.label] = Trial(member.label, note=reason(error))
+            tried[member.label] = MemberReport(member.label, note=reason(error))
     if not models:
         reasons = "; ".join(f"{trial.member}: {trial.note}" for trial in tried.values())
         raise ForetellError(f"auto could train none of its members. {reasons}")
     labels = tuple(trial.member for trial in tried.values() if trial.weight)
     trials = tuple(replace(trial, weight=trial.weight / len(models)) for trial in tried.values())
-    return Portfolio(tuple(models), labels, Weights((1 / len(models),) * len(models)), trials, why, task)
+    return Ensemble(
+        tuple(models), labels, EnsembleWeights((1 / len(models),) * len(models)), trials, why, task
+    )
 
 
 def _rank(member: Member) -> int:

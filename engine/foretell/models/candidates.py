@@ -17,7 +17,7 @@ from foretell.errors import ForetellError
 from foretell.models.ensemble import Member
 from foretell.models.fitting import fit_model
 from foretell.models.model import Model
-from foretell.models.validation import Validation
+from foretell.models.validation import ValidationWindows
 from foretell.recipe.protocols import abilities_of
 from foretell.recipe.task import Run, Task
 from foretell.system.time_limit import TimeUp, time_limit
@@ -35,12 +35,12 @@ GRACE = 1.15  # times its share that a member may take before it is cut off
 TIDYING = 5.0  # seconds for what is cut off to put things away before it is told again
 
 
-class TooSlow(Exception):
+class OverTime(Exception):
     """A member would take longer than its share."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Audition:
+class CandidateResult:
     """A member that forecast the validation windows."""
 
     member: Member
@@ -51,12 +51,12 @@ class Audition:
     item_seconds: float  # to forecast one item once
 
 
-def audition(
-    member: Member, validation: Validation, task: Task, run: Run, *, seconds: float, most: float
-) -> Audition:
+def try_candidate(
+    member: Member, validation: ValidationWindows, task: Task, run: Run, *, seconds: float, most: float
+) -> CandidateResult:
     """Train a member on what lies before the validation windows and forecast them, within `seconds`.
 
-    Raises TooSlow where that, or forecasting all items within `most` seconds, cannot be done, and whatever the recipe
+    Raises OverTime where that, or forecasting all items within `most` seconds, cannot be done, and whatever the recipe
     raises.
     """
     began = time.perf_counter()
@@ -67,23 +67,23 @@ def audition(
         pace = _Pace(len(validation.early), seconds=max(seconds - trained, slack), most=most)
         quantiles = _forecast_all(model, validation, pace)
     predicted = time.perf_counter() - began - trained
-    return Audition(member, model, quantiles, trained, predicted, pace.item_seconds)
+    return CandidateResult(member, model, quantiles, trained, predicted, pace.item_seconds)
 
 
 def fit_within(member: Member, panel: Panel, task: Task, run: Run, seconds: float) -> Model:
-    """The member trained within `seconds`; TooSlow where that cannot be done, and whatever the recipe raises."""
+    """The member trained within `seconds`; OverTime where that cannot be done, and whatever the recipe raises."""
     with cut_off(seconds):
         return fit_model(member.recipe, panel, task, run_of(member, run, seconds))
 
 
 @contextmanager
 def cut_off(seconds: float, *, slack: float = 0.0) -> Iterator[None]:
-    """TooSlow inside the block once `seconds`, a little grace and `slack` have passed."""
+    """OverTime inside the block once `seconds`, a little grace and `slack` have passed."""
     try:
         with time_limit(GRACE * seconds + slack, again=TIDYING):
             yield
     except TimeUp as up:
-        raise TooSlow(f"took longer than its share of {seconds:.0f} s") from up
+        raise OverTime(f"took longer than its share of {seconds:.0f} s") from up
 
 
 def run_of(member: Member, run: Run, seconds: float) -> Run:
@@ -93,22 +93,24 @@ def run_of(member: Member, run: Run, seconds: float) -> Run:
     )
 
 
-def refit(audition: Audition, panel: Panel, task: Task, run: Run, *, seconds: float) -> tuple[Model, str]:
+def refit(
+    result: CandidateResult, panel: Panel, task: Task, run: Run, *, seconds: float
+) -> tuple[Model, str]:
     """The member trained on the whole panel within `seconds`, or as it was judged and why."""
-    needed = audition.fit_seconds * (LEAST_AGAIN if abilities_of(audition.member.recipe).time_limit else 1.0)
+    needed = result.fit_seconds * (LEAST_AGAIN if abilities_of(result.member.recipe).time_limit else 1.0)
     if needed > seconds:
-        return audition.model, "not trained on the validation windows: no time left"
+        return result.model, "not trained on the validation windows: no time left"
     try:
-        return fit_within(audition.member, panel, task, run, seconds), ""
+        return fit_within(result.member, panel, task, run, seconds), ""
     except Exception as error:  # what was trained before is better than nothing, and this is said
-        logger.warning("%s could not be trained again: %s", audition.member.label, error)
-        return audition.model, f"not trained on the validation windows: {reason(error)}"
+        logger.warning("%s could not be trained again: %s", result.member.label, error)
+        return result.model, f"not trained on the validation windows: {reason(error)}"
 
 
 def reason(error: Exception) -> str:
     """An error in one line."""
     text = str(error).strip().splitlines()
-    if isinstance(error, (ForetellError, TooSlow)) and text:
+    if isinstance(error, (ForetellError, OverTime)) and text:
         return text[0]
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
 
@@ -128,25 +130,25 @@ class _Pace:
         return quantiles
 
     def check(self, left: int) -> None:
-        """Raises TooSlow when the `left` forecasts, or one of all items, would take too long."""
+        """Raises OverTime when the `left` forecasts, or one of all items, would take too long."""
         needed, all_items = self.item_seconds * left, self.item_seconds * self._items
         if needed > self._end - time.perf_counter():
-            raise TooSlow(
+            raise OverTime(
                 f"its validation forecasts would take {needed:.3g} s more, longer than its share of time"
             )
         if all_items > self._most:
-            raise TooSlow(f"forecasting all {self._items} items would take about {all_items:.0f} s")
+            raise OverTime(f"forecasting all {self._items} items would take about {all_items:.0f} s")
 
 
-def _forecast_all(model: Model, validation: Validation, pace: _Pace) -> Array:
-    """[K, N, H, Q] the forecasts of all windows; TooSlow as soon as that can be foreseen."""
+def _forecast_all(model: Model, validation: ValidationWindows, pace: _Pace) -> Array:
+    """[K, N, H, Q] the forecasts of all windows; OverTime as soon as that can be foreseen."""
     count, n = validation.actual.shape[:2]
     network = abilities_of(model.recipe).time_limit
     edges = [0, *(edge for edge in np.cumsum(NETWORK_CHUNKS if network else CHUNKS) if edge < n), n]
-    first, parts = validation.stands[0], []
+    first, parts = validation.panels[0], []
     for begin, end in pairwise(edges):
         parts.append(pace.forecast(model, first.take(np.arange(begin, end)), validation.levels))
         if begin > 0 or end == n:
             pace.check((n - end) + n * (count - 1))
-    others = [pace.forecast(model, stand, validation.levels) for stand in validation.stands[1:]]
+    others = [pace.forecast(model, stand, validation.levels) for stand in validation.panels[1:]]
     return np.stack([np.concatenate(parts), *others])

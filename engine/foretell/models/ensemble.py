@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
-from foretell.models.ensemble_weights import Weights, combine
+from foretell.models.ensemble_weights import EnsembleWeights, combine
 from foretell.models.model import Model
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
@@ -35,7 +35,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class MemberReport:
     """What came of one member."""
 
     member: str
@@ -47,13 +47,13 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Portfolio:
+class Ensemble:
     """Fitted members and what each counts; a predictor."""
 
     members: tuple[Model, ...]
     labels: tuple[str, ...]
-    weights: Weights
-    trials: tuple[Trial, ...]  # of all members that were tried, those without weight too
+    weights: EnsembleWeights
+    trials: tuple[MemberReport, ...]  # of all members that were tried, those without weight too
     remark: str  # how the weights were come by
     task: Task
     held: HeldOut | None = None  # what the average forecast for the validation windows; not kept when saved
@@ -97,15 +97,15 @@ class Portfolio:
         }, arrays
 
     @classmethod
-    def load(cls, schema: Schema, task: Task, state: State, run: Run) -> Portfolio:
+    def load(cls, schema: Schema, task: Task, state: State, run: Run) -> Ensemble:
         """The predictor whose `state` this is."""
         facts, arrays = state
         members = tuple(
             _load_member(entry, _under(f"{number}.", arrays), schema, task, run)
             for number, entry in enumerate(facts["members"])
         )
-        trials = tuple(Trial(**trial) for trial in facts["trials"])
-        weights = Weights.from_json(facts["weights"])
+        trials = tuple(MemberReport(**trial) for trial in facts["trials"])
+        weights = EnsembleWeights.from_json(facts["weights"])
         return cls(members, tuple(facts["labels"]), weights, trials, facts["remark"], task)
 
     def held_out(self) -> HeldOut | None:

@@ -36,7 +36,7 @@ _INTERMITTENT = (0.1, 0.5)  # shares of zeros between which the classes of inter
 
 
 @dataclass(frozen=True, slots=True)
-class Cells:
+class ScoredCells:
     """Forecasts of all members beside the truth, cell by cell."""
 
     quantiles: Array  # [M, C, Q]
@@ -48,7 +48,7 @@ class Cells:
     window: NDArray[np.int64]  # [C]
 
     @classmethod
-    def of(cls, quantiles: Array, actual: Array, levels: Sequence[float]) -> Cells:
+    def of(cls, quantiles: Array, actual: Array, levels: Sequence[float]) -> ScoredCells:
         """Those of quantiles [M, K, N, H, Q] and actuals [K, N, H]; the score is the mean of the windows' wQL."""
         seen = ~np.isnan(actual)
         truth = np.where(seen, actual, 0).astype(np.float64)
@@ -63,9 +63,9 @@ class Cells:
             quantiles[:, seen], truth[seen], tuple(levels), per_window[window], balance[item], item, window
         )
 
-    def where(self, chosen: NDArray[np.bool_]) -> Cells:
+    def where(self, chosen: NDArray[np.bool_]) -> ScoredCells:
         """The `chosen` cells alone."""
-        return Cells(
+        return ScoredCells(
             self.quantiles[:, chosen],
             self.actual[chosen],
             self.levels,
@@ -127,7 +127,7 @@ class Grouping:
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
+class EnsembleWeights:
     """What each member counts, for all items or by group."""
 
     common: tuple[float, ...]  # [M], sum 1
@@ -147,14 +147,14 @@ class Weights:
         """[M] whether a member counts anywhere."""
         return np.asarray(np.array([self.common, *(self.groups or {}).values()]).max(0) > 0)
 
-    def only(self, members: Sequence[int]) -> Weights:
+    def only(self, members: Sequence[int]) -> EnsembleWeights:
         """Those of some members; the others must not count anywhere."""
 
         def some(row: Sequence[float]) -> tuple[float, ...]:
             return tuple(row[m] for m in members)
 
         groups = None if self.groups is None else {code: some(row) for code, row in self.groups.items()}
-        return Weights(some(self.common), self.grouping, groups)
+        return EnsembleWeights(some(self.common), self.grouping, groups)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; `from_json` reads them back."""
@@ -163,7 +163,7 @@ class Weights:
         return {"common": list(self.common), "grouping": grouping, "groups": groups}
 
     @classmethod
-    def from_json(cls, state: Mapping[str, Any]) -> Weights:
+    def from_json(cls, state: Mapping[str, Any]) -> EnsembleWeights:
         common = tuple(state["common"])
         if state["grouping"] is None:
             return cls(common)
@@ -172,7 +172,7 @@ class Weights:
         return cls(common, Grouping(by, None if bounds is None else tuple(bounds)), groups)
 
 
-def prior_shares(cells: Cells) -> Floats:
+def prior_shares(cells: ScoredCells) -> Floats:
     """[M] what each member counts before any is picked: its loss to the power of -POWER, sum 1."""
     losses = np.array([cells.loss(quantiles) for quantiles in cells.quantiles])
     lowest = losses.min()
@@ -180,7 +180,7 @@ def prior_shares(cells: Cells) -> Floats:
     return _shares(shares)
 
 
-def greedy_counts(cells: Cells, *, rounds: int = ROUNDS, start: Floats | None = None) -> Floats:
+def greedy_counts(cells: ScoredCells, *, rounds: int = ROUNDS, start: Floats | None = None) -> Floats:
     """[M] how often each member was picked: in each round the one with which the average has the lowest loss.
 
     Of the rounds the best average counts, so there may be fewer picks than rounds. `start` are picks made beforehand.
@@ -201,12 +201,12 @@ def greedy_counts(cells: Cells, *, rounds: int = ROUNDS, start: Floats | None = 
     return best
 
 
-def choose_shares(cells: Cells) -> Floats:
+def choose_shares(cells: ScoredCells) -> Floats:
     """[M] what each member counts for all items, sum 1: greedy picks that go on from the prior."""
     return _shares(greedy_counts(cells, start=FIRST * prior_shares(cells)))
 
 
-def choose_weights(cells: Cells, groupings: Mapping[Grouping, NDArray[np.int64]]) -> Weights:
+def choose_weights(cells: ScoredCells, groupings: Mapping[Grouping, NDArray[np.int64]]) -> EnsembleWeights:
     """Greedy weights; by group, where a held-back half of the forecasts says that this helps.
 
     `groupings` has the class [N] of each of the cells' items under each grouping that may be used.
@@ -219,9 +219,9 @@ def choose_weights(cells: Cells, groupings: Mapping[Grouping, NDArray[np.int64]]
             best = (gain, grouping)
     shared = tuple(common.tolist())
     if best is None:
-        return Weights(shared)
+        return EnsembleWeights(shared)
     found = _by_group(cells, groupings[best[1]], common)
-    return Weights(shared, best[1], {code: tuple(shares.tolist()) for code, shares in found.items()})
+    return EnsembleWeights(shared, best[1], {code: tuple(shares.tolist()) for code, shares in found.items()})
 
 
 def combine(quantiles: Sequence[NDArray[Any]], weights: Floats) -> Array:
@@ -231,7 +231,7 @@ def combine(quantiles: Sequence[NDArray[Any]], weights: Floats) -> Array:
     return np.asarray(total, np.float32)
 
 
-def _by_group(cells: Cells, codes: NDArray[np.int64], common: Floats) -> dict[int, Floats]:
+def _by_group(cells: ScoredCells, codes: NDArray[np.int64], common: Floats) -> dict[int, Floats]:
     """Class -> shares; picks go on from some like the common ones, so that a small group stays near to those."""
     classes = codes[cells.item]
     found = {}
@@ -242,7 +242,7 @@ def _by_group(cells: Cells, codes: NDArray[np.int64], common: Floats) -> dict[in
     return found
 
 
-def _held_out_gain(cells: Cells, codes: NDArray[np.int64]) -> float:
+def _held_out_gain(cells: ScoredCells, codes: NDArray[np.int64]) -> float:
     """Share of the loss that weights by group save on forecasts they were not chosen on: the smaller of two halves'."""
     if not 2 <= len(np.unique(codes[codes >= 0])) <= _MOST_GROUPS:
         return 0.0

@@ -106,12 +106,12 @@ def _floor(panel: Panel) -> float | None:
 def held_out_forecasts(recipe: Recipe, panel: Panel, task: Task, run: Run) -> HeldOut:
     """Forecasts of the last windows before the origin by the recipe trained on what came before them."""
     from foretell.models.fitting import fit_model
-    from foretell.models.validation import Validation
+    from foretell.models.validation import ValidationWindows
 
     # the same windows for every recipe that is calibrated on this panel: what is learnt of them is shared too
     validation = panel.once(
         ("held back", task, run.seed),
-        lambda: Validation.of(
+        lambda: ValidationWindows.of(
             panel, task, windows=None, seed=run.seed, levels=(*task.levels, *QUANTILE_LEVELS)
         ),
     )
@@ -121,5 +121,5 @@ def held_out_forecasts(recipe: Recipe, panel: Panel, task: Task, run: Run) -> He
             " history. Leave calibrate out."
         )
     model = fit_model(recipe, validation.early, task, replace(run, out=None, resume=False))
-    parts = [model.forecast(stand, levels=validation.levels).quantiles for stand in validation.stands]
+    parts = [model.forecast(stand, levels=validation.levels).quantiles for stand in validation.panels]
     return HeldOut(np.stack(parts), validation.actual, validation.levels)

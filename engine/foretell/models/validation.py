@@ -9,6 +9,7 @@ import numpy as np
 
 from foretell.data.arrays import Array
 from foretell.data.panel import Panel
+from foretell.data.validation_windows import LEAST_HORIZONS, horizons_of_history, validation_windows
 from foretell.errors import ForetellError
 from foretell.recipe.levels import check_levels
 from foretell.recipe.task import Task
@@ -16,15 +17,14 @@ from foretell.recipe.task import Task
 FORECASTS = 600  # items times windows that members are judged on, at most
 CELLS = 2_000_000  # numbers in one member's validation forecasts, at most
 WINDOWS = 8  # validation windows, at most
-FEW_ITEMS = 32  # items times windows that there should be, if histories are long enough
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Validation:
+class ValidationWindows:
     """The last windows before the origin, held back to judge members on."""
 
     early: Panel  # all items as they stood before the first window
-    stands: tuple[Panel, ...]  # [K] a sample of the items at the origin of each window, earliest first
+    panels: tuple[Panel, ...]  # [K] a sample of the items at the origin of each window, earliest first
     actual: Array  # [K, N, H]
     levels: tuple[float, ...]
 
@@ -37,7 +37,7 @@ class Validation:
         windows: int | None,
         seed: int,
         levels: Sequence[float] = (0.1, 0.5, 0.9),
-    ) -> Validation | None:
+    ) -> ValidationWindows | None:
         """`windows` of them (default: by the length of the histories), or None where histories are too short for one.
 
         Members are judged at the task's levels and `levels`.
@@ -62,21 +62,17 @@ class Validation:
 
 
 def count_windows(panel: Panel, horizon: int, wanted: int | None) -> int:
-    """How many windows before the origin can be held back, `wanted` of them if that is given; 0 for short histories.
+    """How many windows before the origin are held out: `wanted`, by default as many as the histories suggest, at most 8.
 
-    Any one window may be odd, and of few items one says little: hence more where items are few, up to a quarter of the
-    typical history, and two where that leaves most of it. Raises ForetellError where `wanted` leave nothing to train on.
+    0 where histories are too short for one. Raises ForetellError where `wanted` leave nothing to train on.
     """
-    stop = panel.stop[panel.stop > 0]
-    room = int(np.median(stop)) // horizon if len(stop) else 0
-    if wanted is not None:
-        if wanted > max(room - 2, 0):
-            raise ForetellError(
-                f"{wanted} validation windows of {horizon} steps leave less than two horizons to train on: the typical"
-                f" history has {int(np.median(stop)) if len(stop) else 0} steps. Ask for at most {max(room - 2, 0)}."
-            )
-        return wanted
-    if room < 3:
-        return 0
-    quarter = max(1, room // 4)
-    return int(np.clip(-(-FEW_ITEMS // len(stop)), min(2, quarter), min(WINDOWS, quarter)))
+    if wanted is None:
+        return validation_windows(panel, horizon, most=WINDOWS)
+    most = max(horizons_of_history(panel, horizon) - (LEAST_HORIZONS - 1), 0)
+    if wanted > most:
+        stop = panel.stop[panel.stop > 0]
+        raise ForetellError(
+            f"{wanted} validation windows of {horizon} steps leave less than two horizons to train on: the typical"
+            f" history has {int(np.median(stop)) if len(stop) else 0} steps. Ask for at most {most}."
+        )
+    return wanted

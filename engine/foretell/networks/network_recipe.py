@@ -20,6 +20,7 @@ from foretell.data.arrays import Array
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.data.static_scale import StaticScale
+from foretell.data.validation_windows import validation_windows
 from foretell.errors import ForetellError, Interrupted
 from foretell.networks.device import pick_device, seeded
 from foretell.networks.distributed.ranks import SINGLE, Ranks
@@ -39,7 +40,6 @@ from foretell.windows.windows import Windows
 logger = logging.getLogger(__name__)
 
 VALIDATION_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-FORECASTS_TO_VALIDATE = 32  # items times windows that a validation should cover
 VALIDATION_ITEMS = 1000  # at most so many are forecast at each validation
 PREDICTION_BATCH = 256  # items forecast at a time
 
@@ -246,7 +246,7 @@ def prepare(
     covariate_scale = CovariateScale.of(panel) if start is None else start.covariate_scale
     with short_of_memory("the panel", "Train with device='cpu', or on fewer items or a shorter history."):
         windows = windows_of(recipe, panel, covariate_scale, task, device, share=ranks.rows)
-    count = validation_windows(panel, task)
+    count = validation_windows(panel, task.horizon)
     held = windows.before(count * task.horizon)
     scale = torch.from_numpy(static_scale.predict(panel)).to(windows.device)
     sizes = recipe.sizes(windows, task)
@@ -314,21 +314,6 @@ def windows_of(
     """The panel as a recipe reads it, on `device` where it fits there; of each training batch it gathers only a `share`."""
     where, length = panel_device(panel, device), recipe.window_length
     return Windows(panel, covariate_scale, horizon=task.horizon, context=length, device=where, share=share)
-
-
-def validation_windows(panel: Panel, task: Task) -> int:
-    """How many windows before the origin are held out to validate on; 0 where histories are too short to give one.
-
-    Any one window may be odd (Christmas, a strike), and of few items one says little: two are held out where that leaves
-    most of the history, and more where items are few, up to a quarter of the typical history.
-    """
-    stop = panel.stop[panel.stop > 0]
-    room = int(np.median(stop)) // task.horizon
-    return (
-        0
-        if room < 3
-        else int(np.clip(FORECASTS_TO_VALIDATE // len(stop), min(2, max(1, room // 4)), max(1, room // 4)))
-    )
 
 
 def _validation(

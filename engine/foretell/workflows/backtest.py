@@ -92,8 +92,12 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
         progress=progress,
         time_limit=seconds_of(time_limit, list(chosen.values())),
     )
-    play = _Play(task, run, refit, data.fingerprint, on_step, len(chosen) * len(stands), calibrate=calibrate)
-    outcomes = [outcome for label, recipe in chosen.items() for outcome in play.recipe(label, recipe, stands)]
+    runner = _Runner(
+        task, run, refit, data.fingerprint, on_step, len(chosen) * len(stands), calibrate=calibrate
+    )
+    outcomes = [
+        outcome for label, recipe in chosen.items() for outcome in runner.recipe(label, recipe, stands)
+    ]
     asked = {
         "horizon": task.horizon,
         "levels": list(task.levels),
@@ -126,7 +130,7 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     return report
 
 
-class _Play:
+class _Runner:
     """Trains and forecasts, one recipe after the other, and tells how far it is."""
 
     def __init__(

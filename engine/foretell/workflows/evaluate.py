@@ -48,17 +48,19 @@ def evaluate(
     panel = data.panel
     rows = placed(rows, panel, found)
     horizon = complete(rows, panel)
-    sheet = _Sheet.of(rows, found)
+    columns = _Columns.of(rows, found)
     outcomes, numbers = [], sorted(set(rows.window.tolist()))
     for number in numbers:
         inside = rows.select(rows.window == number)
         window = _window(number + 1, inside, panel, horizon, found)
         for recipe in dict.fromkeys(inside.recipe.tolist()):
-            outcomes.append(_outcome(recipe, inside.select(inside.recipe == recipe), window, horizon, sheet))
+            outcomes.append(
+                _outcome(recipe, inside.select(inside.recipe == recipe), window, horizon, columns)
+            )
     asked = {
         "title": "Evaluation",
         "horizon": horizon,
-        "levels": list(sheet.levels),
+        "levels": list(columns.levels),
         "windows": len(numbers),
         "origins": list(dict.fromkeys(outcome.window.day for outcome in outcomes)),
         "frequency": panel.frequency.alias,
@@ -103,7 +105,7 @@ def _window(number: int, rows: ForecastRows, panel: Panel, horizon: int, found: 
 
 
 @dataclass(frozen=True, slots=True)
-class _Sheet:
+class _Columns:
     """Which columns of the table are what."""
 
     levels: tuple[float, ...]
@@ -112,7 +114,7 @@ class _Sheet:
     median: str
 
     @classmethod
-    def of(cls, rows: ForecastRows, found: Findings) -> _Sheet:
+    def of(cls, rows: ForecastRows, found: Findings) -> _Columns:
         """Raises ForetellError where there is nothing to judge, two columns of one level, or a value missing."""
         columns: dict[float, str] = {}
         for column in map(str, rows.values):
@@ -159,11 +161,11 @@ def _report_crossing(quantiles: NDArray[np.float64], levels: Sequence[float], fo
         )
 
 
-def _outcome(recipe: str, rows: ForecastRows, window: Window, horizon: int, sheet: _Sheet) -> Outcome:
+def _outcome(recipe: str, rows: ForecastRows, window: Window, horizon: int, columns: _Columns) -> Outcome:
     order = np.lexsort((rows.ordinal, rows.item))  # as in the panel: item by item, step by step
     values = rows.values.iloc[order]
     shape = (len(window.panel), horizon)
-    quantiles = values[list(sheet.quantiles)].to_numpy().reshape(*shape, len(sheet.levels))
-    mean, median = (values[column].to_numpy().reshape(shape) for column in (sheet.mean, sheet.median))
-    forecast = Forecast.build(window.panel, sheet.levels, quantiles, mean)
+    quantiles = values[list(columns.quantiles)].to_numpy().reshape(*shape, len(columns.levels))
+    mean, median = (values[column].to_numpy().reshape(shape) for column in (columns.mean, columns.median))
+    forecast = Forecast.build(window.panel, columns.levels, quantiles, mean)
     return Outcome.of(recipe, window, forecast, median=median)

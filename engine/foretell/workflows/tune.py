@@ -16,11 +16,11 @@ import pandas as pd
 
 from foretell.errors import ForetellError
 from foretell.ingest.dataset import check_dataset
-from foretell.models.candidates import TooSlow, audition, reason
+from foretell.models.candidates import OverTime, reason, try_candidate
 from foretell.models.ensemble import Member
-from foretell.models.ensemble_weights import Cells
+from foretell.models.ensemble_weights import ScoredCells
 from foretell.models.hyperparameter_search import OptunaSearch, has_optuna
-from foretell.models.validation import Validation
+from foretell.models.validation import ValidationWindows
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
 from foretell.recipe.protocols import Recipe
@@ -97,7 +97,7 @@ def tune(  # noqa: PLR0913  (the library's front door spells out what it takes)
     if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
         raise ForetellError(f"trials must be a whole number, at least 1, got {trials!r}")
     panel = check_dataset(data).panel
-    validation = Validation.of(panel, task, windows=windows, seed=seed)
+    validation = ValidationWindows.of(panel, task, windows=windows, seed=seed)
     if validation is None:
         raise ForetellError(
             "histories are too short to hold a window back: tune needs three horizons of history. Keep the defaults."
@@ -107,7 +107,7 @@ def tune(  # noqa: PLR0913  (the library's front door spells out what it takes)
         ensure_writable(folder)
         folder.mkdir(parents=True, exist_ok=True)
     run = Run(seed=seed, device=device, threads=threads, processes=processes)
-    name = _tag(chosen, task, data.fingerprint, len(validation.stands), seed)
+    name = _tag(chosen, task, data.fingerprint, len(validation.panels), seed)
     search = OptunaSearch(space, seed=seed, file=None if folder is None else folder / STUDY, name=name)
     tuning = _Tuner(chosen, search, validation, task, run, budget, on_trial).search(trials)
     if folder is not None:
@@ -123,7 +123,7 @@ class _Tuner:
         self,
         recipe: Recipe,
         search: OptunaSearch,
-        validation: Validation,
+        validation: ValidationWindows,
         task: Task,
         run: Run,
         budget: Budget,
@@ -151,12 +151,14 @@ class _Tuner:
         score: float | None = None
         try:
             member = Member(recipe.name, recipe)
-            heard = audition(member, self._validation, self._task, self._run, seconds=seconds, most=np.inf)
-            cells = Cells.of(heard.quantiles[None], self._validation.actual, self._validation.levels)
+            result = try_candidate(
+                member, self._validation, self._task, self._run, seconds=seconds, most=np.inf
+            )
+            cells = ScoredCells.of(result.quantiles[None], self._validation.actual, self._validation.levels)
             score = cells.score(cells.quantiles[0])
         except Exception as error:  # settings that do not work are a result, and the table says why
             note = reason(error)
-            if not isinstance(error, (ForetellError, TooSlow)):
+            if not isinstance(error, (ForetellError, OverTime)):
                 logger.warning("tune: %s failed: %s", settings, note)
         took = time.perf_counter() - began
         self._rows.append(

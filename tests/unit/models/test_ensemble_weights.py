@@ -9,9 +9,9 @@ import pytest
 
 from foretell.evaluation.metrics import weighted_quantile_loss
 from foretell.models.ensemble_weights import (
-    Cells,
+    EnsembleWeights,
     Grouping,
-    Weights,
+    ScoredCells,
     choose_weights,
     combine,
     greedy_counts,
@@ -22,10 +22,10 @@ from panels import daily
 MEDIAN = (0.5,)
 
 
-def cells(*members: list[float], actual: list[float]) -> Cells:
+def cells(*members: list[float], actual: list[float]) -> ScoredCells:
     """One window of items with one step each; each member forecasts a median."""
     quantiles = np.array(members, np.float32)[:, None, :, None, None]
-    return Cells.of(quantiles, np.array(actual, np.float32)[None, :, None], MEDIAN)
+    return ScoredCells.of(quantiles, np.array(actual, np.float32)[None, :, None], MEDIAN)
 
 
 def test_greedy_picks_follow_a_case_worked_by_hand() -> None:
@@ -45,7 +45,7 @@ def test_the_score_is_the_mean_of_the_windows_weighted_quantile_losses() -> None
     actual[0, 1, 2] = actual[1, 2] = np.nan
     quantiles = np.sort(rng.gamma(2, 5, (1, 2, 3, 4, 3)), -1).astype(np.float32)
     levels = (0.1, 0.5, 0.9)
-    got = Cells.of(quantiles, actual, levels)
+    got = ScoredCells.of(quantiles, actual, levels)
     expected = [weighted_quantile_loss(actual[k], quantiles[0, k], levels).mean() for k in range(2)]
     assert got.score(got.quantiles[0]) == pytest.approx(np.mean(expected), rel=1e-6)
 
@@ -72,7 +72,7 @@ def test_an_average_is_weighted_item_by_item() -> None:
     assert combine(parts, np.array([[0.5, 0.5], [0.25, 0.75]])).ravel().tolist() == [6, 7]
 
 
-def grouped(*, related: bool) -> tuple[Cells, np.ndarray]:
+def grouped(*, related: bool) -> tuple[ScoredCells, np.ndarray]:
     """200 items of two classes, two windows; one member is right for the even items, the other for the odd ones.
 
     Unless `related`, the classes have nothing to do with that.
@@ -83,7 +83,7 @@ def grouped(*, related: bool) -> tuple[Cells, np.ndarray]:
     good, bad = rng.normal(0, 0.1, truth.shape), rng.normal(4, 1, truth.shape)
     members = [truth + np.where(odd[:, None], bad, good), truth + np.where(odd[:, None], good, bad)]
     codes = np.arange(200) % 2 + 1 if related else rng.integers(1, 3, 200)
-    return Cells.of(np.array(members, np.float32)[..., None], truth, MEDIAN), codes
+    return ScoredCells.of(np.array(members, np.float32)[..., None], truth, MEDIAN), codes
 
 
 def test_groups_get_weights_of_their_own_where_that_helps_on_held_back_forecasts() -> None:
@@ -126,10 +126,10 @@ def test_the_history_alone_tells_items_apart() -> None:
 
 def test_weights_survive_json_and_unknown_groups_take_the_common_ones() -> None:
     panel = daily([[1.0], [2.0], [3.0]])  # kinds 1, 2, 1
-    weights = Weights((0.5, 0.5, 0.0), Grouping("kind"), {2: (1.0, 0.0, 0.0)})
-    again = Weights.from_json(json.loads(json.dumps(weights.to_json())))
+    weights = EnsembleWeights((0.5, 0.5, 0.0), Grouping("kind"), {2: (1.0, 0.0, 0.0)})
+    again = EnsembleWeights.from_json(json.loads(json.dumps(weights.to_json())))
     assert again.of(panel).tolist() == [[0.5, 0.5, 0], [1, 0, 0], [0.5, 0.5, 0]]
     assert again.used().tolist() == [True, True, False]
     assert again.only([0, 1]).of(panel).tolist() == [[0.5, 0.5], [1, 0], [0.5, 0.5]]
-    bounded = Weights((1.0,), Grouping("history length", (3.0, 9.0)), {0: (1.0,)})
-    assert Weights.from_json(json.loads(json.dumps(bounded.to_json()))) == bounded
+    bounded = EnsembleWeights((1.0,), Grouping("history length", (3.0, 9.0)), {0: (1.0,)})
+    assert EnsembleWeights.from_json(json.loads(json.dumps(bounded.to_json()))) == bounded

@@ -15,11 +15,11 @@ import foretell
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
-from foretell.models.ensemble import Portfolio, parse_members
+from foretell.models.ensemble import Ensemble, parse_members
 from foretell.models.fitting import fit_model
 from foretell.models.model import Model
 from foretell.models.model_folder import plain
-from foretell.models.validation import Validation, count_windows
+from foretell.models.validation import ValidationWindows, count_windows
 from foretell.recipe import registry
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.protocols import Abilities, State
@@ -105,8 +105,8 @@ def fit(*members: str, panel: Panel | None = None, limit: str = "60s", **setting
     return fit_model(recipe, weeks() if panel is None else panel, TASK, Run(device="cpu"))
 
 
-def portfolio(model: Model) -> Portfolio:
-    assert isinstance(model.predictor, Portfolio)
+def portfolio(model: Model) -> Ensemble:
+    assert isinstance(model.predictor, Ensemble)
     return model.predictor
 
 
@@ -181,10 +181,10 @@ def test_one_item_alone_is_judged_on_several_windows() -> None:
 
 def test_what_is_held_back_is_what_lies_right_before_the_origin() -> None:
     panel = replace(weeks(), origin=weeks().origin - 3)  # the last three steps are somebody's secret
-    held = Validation.of(panel, TASK, windows=2, seed=0)
+    held = ValidationWindows.of(panel, TASK, windows=2, seed=0)
     assert held is not None
     np.testing.assert_array_equal(held.early.stop, [57] * 4)
-    np.testing.assert_array_equal([stand.stop[0] for stand in held.stands], [57, 62])
+    np.testing.assert_array_equal([stand.stop[0] for stand in held.panels], [57, 62])
     np.testing.assert_array_equal(held.actual[:, 0].ravel(), panel.target[57:67])
 
 
@@ -244,7 +244,7 @@ def test_a_portfolio_survives_json_with_its_members_states_weights_and_trials() 
     facts, arrays = model.predictor.state()
     read = json.loads(json.dumps(plain(facts, "state")))
     assert set(arrays) == {"0.seed", "1.seed"}
-    again = Portfolio.load(model.schema, TASK, (read, arrays), Run(device="cpu"))
+    again = Ensemble.load(model.schema, TASK, (read, arrays), Run(device="cpu"))
     np.testing.assert_array_equal(
         again.predict(weeks(), levels=TASK.levels).quantiles, model.predict().quantiles
     )
