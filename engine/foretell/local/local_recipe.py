@@ -28,7 +28,7 @@ from foretell.local.pooled_regression import (
 )
 from foretell.local.seasonal_naive import LocalForecast, seasonal_naive
 from foretell.local.statsforecast_adapter import fill_gaps
-from foretell.recipe.forecast import Forecast
+from foretell.recipe.forecast import Forecast, Piece
 from foretell.recipe.protocols import State
 from foretell.recipe.task import Run, Task
 from foretell.system.processes import across_processes, cores
@@ -99,20 +99,15 @@ class LocalPredictor:
 
     def predict(self, panel: Panel, *, levels: Sequence[float]) -> Forecast:
         """Fit each series of the panel and forecast it from its origin on."""
-        wanted = tuple(levels)
-        n, horizon = len(panel), self.task.horizon
-        mean, quantiles = np.empty((n, horizon)), np.empty((n, horizon, len(wanted)))
-        failed = np.zeros(n, bool)
-        for items in chunks(panel, horizon, len(self.pooled.mean)):
-            part = self._chunk(panel, items, wanted)
-            mean[items], quantiles[items], failed[items] = part
-        return Forecast.build(panel, wanted, quantiles, mean, fallbacks=failed)
+        width = len(self.pooled.mean)
+        pieces = (self._piece(panel, items, levels) for items in chunks(panel, self.task.horizon, width))
+        return Forecast.joined(panel, levels, self.task.horizon, pieces)
 
     def state(self) -> State:
         """The pooled regression; nothing of the series is kept."""
         return self.pooled.state()
 
-    def _chunk(self, panel: Panel, items: NDArray[np.int64], levels: Sequence[float]) -> LocalForecast:
+    def _piece(self, panel: Panel, items: NDArray[np.int64], levels: Sequence[float]) -> Piece:
         horizon = self.task.horizon
         explained = (
             self.pooled.explain(panel, items, horizon)
@@ -128,7 +123,7 @@ class LocalPredictor:
         brief = np.flatnonzero(explained.brief)
         if len(brief):
             mean[brief], quantiles[brief] = self._without_history(panel, items[brief], levels)
-        return LocalForecast(mean, quantiles, left.failed & ~explained.brief)
+        return Piece(items, mean, quantiles, left.failed & ~explained.brief)
 
     def _without_history(
         self, panel: Panel, items: NDArray[np.int64], levels: Sequence[float]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,15 @@ from foretell.recipe.levels import check_levels, interpolate, level_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+class Piece(NamedTuple):
+    """The forecast of some items of a panel."""
+
+    items: slice | NDArray[np.int64]  # [n] their positions
+    mean: NDArray[Any]  # [n, H]
+    quantiles: NDArray[Any]  # [n, H, Q]
+    failed: NDArray[np.bool_] | bool = False  # [n] items whose own model failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,18 @@ class Forecast:
             fallbacks=np.zeros(len(panel), bool) if fallbacks is None else fallbacks,
             history=panel,
         )
+
+    @classmethod
+    def joined(cls, panel: Panel, levels: Sequence[float], horizon: int, pieces: Iterable[Piece]) -> Forecast:
+        """The forecast of every item of `panel` over H = `horizon` steps, from pieces that hold each item once."""
+        n = len(panel)
+        mean = np.empty((n, horizon), np.float32)
+        quantiles = np.empty((n, horizon, len(levels)), np.float32)
+        failed = np.zeros(n, bool)
+        for piece in pieces:
+            mean[piece.items], quantiles[piece.items] = piece.mean, piece.quantiles
+            failed[piece.items] = piece.failed
+        return cls.build(panel, levels, quantiles, mean, fallbacks=failed)
 
     def __len__(self) -> int:
         return len(self.keys)

@@ -1,4 +1,4 @@
-"""Boosted regression trees as plain arrays: grown by scikit-learn, stored without pickle, evaluated by numpy.
+"""Boosted regression trees as plain arrays: grown by any library, stored without pickle, evaluated by numpy.
 
 A tree is evaluated as in QuickScorer (Lucchese et al. 2015): each split that a row fails rules out the leaves on its left,
 and the row ends in the first leaf that is left over. All rows take one split at a time, so that there is no walk from node
@@ -9,17 +9,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from foretell.data.arrays import Array
+from foretell.data.arrays import Array, Floats
 
 MOST_LEAVES: Final = 32  # of a tree: one bit each
-MOST_CODES: Final = 255  # of a categorical feature, scikit-learn's limit
+MOST_CODES: Final = 255  # of a categorical feature, the limit of scikit-learn's bins
 _ALL: Final = np.uint32(2**32 - 1)
 _ROWS: Final = 8192  # evaluated together: a column of them stays in the processor's cache
+
+
+class Tree(NamedTuple):
+    """One regression tree, node by node, as a library has grown it; node 0 is the root."""
+
+    left: NDArray[np.int64]  # [nodes] where a row goes whose value is up to the threshold; -1 at a leaf
+    right: NDArray[np.int64]  # [nodes] where the others go
+    feature: NDArray[np.int64]  # [nodes] that is compared
+    threshold: Floats  # [nodes]
+    missing_left: NDArray[np.bool_]  # [nodes] missing values go left
+    value: Floats  # [nodes] what a leaf says, the learning rate included
+    left_codes: Mapping[int, NDArray[np.bool_]]  # categorical node -> [MOST_CODES + 1] codes that go left
+
+
+class GrownModel(NamedTuple):
+    """What a boosted model is: a number and trees, whose leaves are added to it."""
+
+    base: float
+    trees: Sequence[Tree]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +60,10 @@ class Trees:
     left_codes: NDArray[np.bool_]  # [categorical splits, MOST_CODES + 1] codes that go left
 
     @classmethod
-    def of(cls, models: Sequence[Any]) -> Trees:
-        """The trees of fitted HistGradientBoostingRegressors whose categorical features, if any, are the first ones."""
-        base = np.array([float(np.ravel(model._baseline_prediction)[0]) for model in models])
-        grown = [(m, tree[0]) for m, model in enumerate(models) for tree in model._predictors]
+    def of(cls, models: Sequence[GrownModel]) -> Trees:
+        """The trees of `models`, in their order; each has MOST_LEAVES leaves at most and codes up to MOST_CODES."""
+        base = np.array([model.base for model in models], np.float64)
+        grown = [(m, tree) for m, model in enumerate(models) for tree in model.trees]
         parts = [_splits(tree) for _, tree in grown]
         joined = {
             name: np.concatenate([getattr(part, name) for part in parts])
@@ -123,36 +142,34 @@ class _Splits:
     left_codes: NDArray[np.bool_]  # [categorical splits, MOST_CODES + 1]
 
 
-def _splits(tree: Any) -> _Splits:
-    """A tree of scikit-learn's: its leaves numbered from left to right, and what each split rules out."""
-    nodes = tree.nodes
+def _splits(tree: Tree) -> _Splits:
+    """A tree with its leaves numbered from left to right, and what each split rules out."""
     values, kept, order = np.zeros(MOST_LEAVES), [], []
     leaves = 0
     # Right before left on the stack; a split is visited a second time, when its left side is through.
     stack: list[tuple[int, int]] = [(0, -1)]
     while stack:
         node, begun = stack.pop()
-        if nodes["is_leaf"][node]:
-            values[leaves] = nodes["value"][node]
+        if tree.left[node] < 0:
+            values[leaves] = tree.value[node]
             leaves += 1
         elif begun < 0:
-            stack += [(int(node), leaves), (int(nodes["left"][node]), -1)]
+            stack += [(node, leaves), (int(tree.left[node]), -1)]
         else:
             order.append(node)
             ruled_out = ((1 << leaves) - 1) ^ ((1 << begun) - 1)
             kept.append(int(_ALL) ^ ruled_out)
-            stack.append((int(nodes["right"][node]), -1))
-    split = nodes[np.array(order, np.int64)]
-    categorical = split["is_categorical"].astype(bool)
-    bits = np.asarray(tree.raw_left_cat_bitsets)[split["bitset_idx"][categorical]].astype("<u4")
+            stack.append((int(tree.right[node]), -1))
+    split = np.array(order, np.int64)
+    codes = [tree.left_codes[node] for node in order if node in tree.left_codes]
     return _Splits(
         values=values,
-        feature=split["feature_idx"].astype(np.int32),
-        threshold=_rounded_down(split["num_threshold"]),
-        missing_left=split["missing_go_to_left"].astype(bool),
+        feature=tree.feature[split].astype(np.int32),
+        threshold=_rounded_down(tree.threshold[split]),
+        missing_left=tree.missing_left[split],
         kept=np.array(kept, np.uint32),
-        categorical=categorical,
-        left_codes=np.unpackbits(bits.view(np.uint8).reshape(-1, 32), axis=1, bitorder="little").astype(bool),
+        categorical=np.array([node in tree.left_codes for node in order], bool),
+        left_codes=np.stack(codes) if codes else np.zeros((0, MOST_CODES + 1), bool),
     )
 
 

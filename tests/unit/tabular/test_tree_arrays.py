@@ -7,6 +7,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from foretell.tabular.tree_arrays import Trees
+from foretell_recipes.boosting import grown_model
 
 
 def grown(rows: np.ndarray, target: np.ndarray, **settings: object) -> HistGradientBoostingRegressor:
@@ -34,7 +35,7 @@ def test_they_say_what_scikit_learn_says(gaps: float, leaves: int) -> None:
         for loss, quantile in (("squared_error", None), ("quantile", 0.9))
     ]
     others, _ = table(gaps=0.3, seed=1, count=10_000)  # more than are evaluated together
-    trees = Trees.of_arrays(Trees.of(models).arrays())
+    trees = Trees.of_arrays(Trees.of([grown_model(model) for model in models]).arrays())
     for m, model in enumerate(models):
         # The same leaves in the same order, hence the same sums: 1e-12 is for the order of summation alone.
         np.testing.assert_allclose(trees.predict(others)[:, m], model.predict(others), rtol=1e-12, atol=1e-12)
@@ -46,10 +47,12 @@ def test_values_on_a_threshold_go_where_scikit_learn_sends_them() -> None:
     rows = np.repeat(steps, 40)[:, None]
     target = np.repeat(np.arange(64.0), 40)
     model = grown(rows, target, min_samples_leaf=1)
-    np.testing.assert_allclose(Trees.of([model]).predict(rows)[:, 0], model.predict(rows), rtol=1e-12)
+    np.testing.assert_allclose(
+        Trees.of([grown_model(model)]).predict(rows)[:, 0], model.predict(rows), rtol=1e-12
+    )
 
 
 def test_a_target_that_nothing_explains_is_its_mean() -> None:
     rows = np.ones((50, 2), np.float32)
-    trees = Trees.of([grown(rows, np.arange(50.0))])
+    trees = Trees.of([grown_model(grown(rows, np.arange(50.0)))])
     np.testing.assert_allclose(trees.predict(rows[:3]), 24.5)
