@@ -30,7 +30,8 @@ from benchmarks.accuracy.suites import BenchmarkTask, choose, read_suites
 from benchmarks.committed_table import check_rows
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
-from foretell.evaluation.metrics import score, seasonal_error
+from foretell.evaluation.history import seasonal_error
+from foretell.evaluation.metrics import score
 from foretell.models.fitting import fit_model
 from foretell.recipe.task import Run, Task
 from foretell.system.atomic_files import write_bytes, write_frame, write_text

@@ -11,7 +11,8 @@ from benchmarks.speed import gluonts_side
 from benchmarks.speed.panels import Series
 from benchmarks.speed.settings import LEVELS, Row, Settings
 from benchmarks.speed.timing import Case, compete, timed
-from foretell.evaluation.metrics import score, seasonal_error
+from foretell.evaluation.history import seasonal_error
+from foretell.evaluation.metrics import score
 
 ITEMS, STEPS, PAST = 100_000, 28, 56
 

@@ -1,27 +1,27 @@
 """The scores of a forecast: pure functions over arrays of items and steps.
 
-Everywhere `actual` is [N, H] with NaN where it was not observed; those cells are left out, of every score. `axis` says
-what is pooled: None items and steps, 1 the steps of each item, 0 the items of each step. A score whose denominator is
-zero is "not defined" and NaN, but for the weighted quantile loss, which is then its numerator (Amazon's rule).
-All sums are made in float64.
+Each score stands once, in `score_table`: what a cell (an item and a step) adds to it, and what the sum over cells is
+divided by. `score` computes them all, pooled over items and steps, over the steps of each item, over the items of each step.
+
+Everywhere `actual` is [N, H] with NaN where it was not observed; those cells are left out, of every score. A score whose
+denominator is zero is "not defined" and NaN, but for the weighted quantile loss, which is then its numerator (Amazon's
+rule). All sums are made in float64.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from foretell.data.filled_codes import GUESSED
-from foretell.data.panel import Panel
 from foretell.errors import ForetellError
 from foretell.recipe.levels import central_intervals, level_column
 
 Floats = NDArray[np.float64]
-Axis = Literal[0, 1] | None
 
 _BLOCK = 1 << 16  # cells scored at a time: few enough that the temporary arrays stay in the processor's cache
 
@@ -29,147 +29,171 @@ _BLOCK = 1 << 16  # cells scored at a time: few enough that the temporary arrays
 # Cells: one number an item and step; NaN where it is not defined
 
 
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """The actuals and forecasts of some items, and what several scores need of them, each computed once."""
+
+    actual: NDArray[Any]  # [n, H]
+    mean: NDArray[Any]  # [n, H]
+    median: NDArray[Any]  # [n, H]
+    quantiles: NDArray[Any]  # [Q, n, H]
+    levels: Sequence[float]  # [Q]
+    seasonal_error: NDArray[Any]  # [n]
+
+    @cached_property
+    def truth(self) -> Floats:
+        """[n, H] the actuals."""
+        return np.asarray(self.actual, np.float64)
+
+    @cached_property
+    def size(self) -> Floats:
+        """[n, H] |y|."""
+        return np.abs(self.truth)
+
+    @cached_property
+    def error(self) -> Floats:
+        """[n, H] |y - mean|."""
+        return absolute_error(self.truth, self.mean)
+
+    @cached_property
+    def scale(self) -> Floats:
+        """[n, 1] the seasonal error of each item."""
+        return np.asarray(self.seasonal_error, np.float64)[:, None]
+
+    @cached_property
+    def _losses(self) -> dict[int, Floats]:
+        return {}
+
+    def loss(self, q: int) -> Floats:
+        """[n, H] 2 * pinball loss of the quantile at position `q`."""
+        if q not in self._losses:
+            difference, level = _difference(self.truth, self.quantiles[q]), self.levels[q]
+            self._losses[q] = np.maximum(2 * level * difference, (2 * level - 2) * difference)
+        return self._losses[q]
+
+
 def absolute_error(actual: NDArray[Any], forecast: NDArray[Any]) -> Floats:
     """[N, H] |y - f|."""
-    return np.abs(_pair(actual, forecast))
-
-
-def squared_error(actual: NDArray[Any], forecast: NDArray[Any]) -> Floats:
-    """[N, H] (y - f)^2."""
-    return np.square(_pair(actual, forecast))
-
-
-def percentage_error(actual: NDArray[Any], forecast: NDArray[Any]) -> Floats:
-    """[N, H] |y - f| / |y|, a fraction; not defined where y is 0."""
-    return _over(absolute_error(actual, forecast), np.abs(np.asarray(actual, np.float64)))
-
-
-def symmetric_error(actual: NDArray[Any], forecast: NDArray[Any]) -> Floats:
-    """[N, H] 2 |y - f| / (|y| + |f|), between 0 and 2; not defined where both are 0."""
-    size = np.abs(np.asarray(actual, np.float64)) + np.abs(np.asarray(forecast, np.float64))
-    return _over(2 * absolute_error(actual, forecast), size)
+    difference = _difference(actual, forecast)
+    return np.abs(difference, out=difference)
 
 
 def quantile_loss(actual: NDArray[Any], quantiles: NDArray[Any], levels: Sequence[float]) -> Floats:
     """[N, H, Q] 2 * pinball loss of `quantiles` [N, H, Q]; at level 0.5 it is the absolute error."""
-    losses = [_loss(_pair(actual, quantiles[..., q]), level) for q, level in enumerate(levels)]
-    return np.stack(losses, axis=-1)
+    cells = _of_quantiles(actual, quantiles, levels)
+    return np.stack([cells.loss(q) for q in range(len(levels))], axis=-1)
 
 
-def _loss(difference: Floats, level: float) -> Floats:
-    return np.maximum(2 * level * difference, (2 * level - 2) * difference)
+def _of_quantiles(actual: NDArray[Any], quantiles: NDArray[Any], levels: Sequence[float]) -> Cells:
+    """`Cells` of which only the quantiles [N, H, Q] are judged."""
+    nothing = np.full(np.shape(actual), np.nan)
+    return Cells(actual, nothing, nothing, np.moveaxis(np.asarray(quantiles), -1, 0), levels, nothing[:, 0])
 
 
-def _below(actual: Floats, quantile: NDArray[Any]) -> Floats:
-    return np.where(np.isnan(actual), np.nan, actual <= quantile)
+def _squared_error(cells: Cells) -> Floats:
+    """[n, H] (y - f)^2 of the mean."""
+    return np.square(cells.error)
 
 
-def _inside(actual: Floats, lower: NDArray[Any], upper: NDArray[Any]) -> Floats:
-    return np.where(np.isnan(actual), np.nan, (lower <= actual) & (actual <= upper))
+def _percentage_error(cells: Cells) -> Floats:
+    """[n, H] |y - f| / |y| of the mean, a fraction; not defined where y is 0."""
+    return ratio(cells.error, cells.size)
 
 
-# Scores: cells, brought together
+def _symmetric_error(cells: Cells) -> Floats:
+    """[n, H] 2 |y - f| / (|y| + |f|) of the mean, between 0 and 2; not defined where both are 0."""
+    return ratio(2 * cells.error, cells.size + np.abs(cells.mean))
 
 
-def weighted_quantile_loss(
-    actual: NDArray[Any], quantiles: NDArray[Any], levels: Sequence[float], *, axis: Axis = None
-) -> Floats:
-    """[..., Q] sum of the quantile losses / sum of |y|; the numerator alone where that is 0, NaN without actuals."""
-    loss, count = _sum(quantile_loss(actual, quantiles, levels), axis)
-    size, _ = _sum(np.abs(np.asarray(actual, np.float64)), axis)
-    return _weighted(loss, np.asarray(size)[..., None], count)
+def _scaled_error(cells: Cells) -> Floats:
+    """[n, H] |y - f| of the median / the item's seasonal error; not defined where that is 0 or NaN."""
+    return ratio(absolute_error(cells.truth, cells.median), cells.scale)
 
 
-def rmse(actual: NDArray[Any], mean: NDArray[Any], *, axis: Axis = None) -> Floats:
-    """Root of the mean squared error."""
-    return np.sqrt(_over(*_sum(squared_error(actual, mean), axis)))
+def _scaled_interval_score(cells: Cells, *, lower: int, upper: int) -> Floats:
+    """[n, H] the interval score of the central interval [l, u] / the item's seasonal error.
 
-
-def wape(actual: NDArray[Any], mean: NDArray[Any], *, axis: Axis = None) -> Floats:
-    """Sum of |y - f| / sum of |y|; GluonTS calls it ND."""
-    error, _ = _sum(absolute_error(actual, mean), axis)
-    return _over(error, _sum(np.abs(np.asarray(actual, np.float64)), axis)[0])
-
-
-def mape(actual: NDArray[Any], mean: NDArray[Any], *, axis: Axis = None) -> Floats:
-    """Mean of |y - f| / |y|, a fraction, over the cells whose y is not 0."""
-    return _over(*_sum(percentage_error(actual, mean), axis))
-
-
-def smape(actual: NDArray[Any], mean: NDArray[Any], *, axis: Axis = None) -> Floats:
-    """Mean of 2 |y - f| / (|y| + |f|), between 0 and 2, over the cells where y and f are not both 0."""
-    return _over(*_sum(symmetric_error(actual, mean), axis))
-
-
-def mase(
-    actual: NDArray[Any], median: NDArray[Any], seasonal_error: NDArray[Any], *, axis: Axis = None
-) -> Floats:
-    """Mean over items of an item's mean absolute error / its `seasonal_error` [N].
-
-    Items whose seasonal error is 0 or not defined, or that have no actuals, are left out.
+    An interval that should hold 1 - a of the actuals costs its width, and 2/a times the distance of an actual outside of it:
+    (u - l) + 2/a (l - y)+ + 2/a (y - u)+ (Gneiting and Raftery 2007, section 6.2). That equals the quantile losses of its
+    two ends, added up, over a. Scaled like the MASE it is the MSIS (M4 competition: Makridakis, Spiliotis and Assimakopoulos
+    2020, at a = 0.05).
     """
-    scaled = _over(absolute_error(actual, median), np.asarray(seasonal_error, np.float64)[:, None])
-    return _mean_of_items(scaled, axis)
+    outside = 1 - (cells.levels[upper] - cells.levels[lower])
+    return ratio((cells.loss(lower) + cells.loss(upper)) / outside, cells.scale)
 
 
-def msis(
-    actual: NDArray[Any],
-    interval: tuple[NDArray[Any], NDArray[Any]],
-    seasonal_error: NDArray[Any],
-    *,
-    alpha: float,
-    axis: Axis = None,
-) -> Floats:
-    """Mean scaled interval score of the central `interval` (lower, upper) that should hold 1 - `alpha` of the actuals.
-
-    An interval costs its width, and 2 / alpha times the distance of an actual outside of it (Gneiting and Raftery 2007),
-    scaled as in `mase`.
-    """
-    under, over = _pair(actual, interval[0]), _pair(actual, interval[1])
-    cost = (under - over) + 2 / alpha * (np.maximum(-under, 0) + np.maximum(over, 0))
-    return _mean_of_items(_over(cost, np.asarray(seasonal_error, np.float64)[:, None]), axis)
+def _at_or_below(cells: Cells, *, q: int) -> Floats:
+    """[n, H] whether the actual lies at or below a quantile: 1 or 0."""
+    return np.where(np.isnan(cells.truth), np.nan, cells.truth <= cells.quantiles[q])
 
 
-def coverage(actual: NDArray[Any], quantiles: NDArray[Any], *, axis: Axis = None) -> Floats:
-    """[..., Q] share of actuals at or below each quantile."""
-    truth = np.asarray(actual, np.float64)
-    return _over(*_sum(_below(truth[..., None], quantiles), axis))
+def _inside(cells: Cells, *, lower: int, upper: int) -> Floats:
+    """[n, H] whether the actual lies inside an interval, the ends included: 1 or 0."""
+    inside = (cells.quantiles[lower] <= cells.truth) & (cells.truth <= cells.quantiles[upper])
+    return np.where(np.isnan(cells.truth), np.nan, inside)
 
 
-def interval_coverage(
-    actual: NDArray[Any], lower: NDArray[Any], upper: NDArray[Any], *, axis: Axis = None
-) -> Floats:
-    """Share of actuals between `lower` and `upper`, the ends included."""
-    return _over(*_sum(_inside(np.asarray(actual, np.float64), lower, upper), axis))
+# The table of scores
 
 
-def seasonal_error(panel: Panel, season: int | None = None) -> Floats:
-    """[N] mean |y[t] - y[t - season]| over each item's steps before its origin; NaN where no such pair was observed.
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One score: the sum of its cells over a denominator."""
 
-    Values that a filling other than zero or a value put there count as not observed, as they do when scoring.
-    """
-    lag = season or panel.season
-    total, count = np.zeros(len(panel)), np.zeros(len(panel))
-    for items in _item_blocks(panel):
-        first, last = panel.offsets[items.start], panel.offsets[items.stop]
-        values = _observed(panel, int(first), int(last))
-        gaps = np.full(len(values), np.nan)
-        np.abs(values[lag:] - values[:-lag], out=gaps[lag:])
-        begin = panel.offsets[items] - first
-        stop = begin + panel.stop[items]
-        total[items], count[items] = _run_sums(gaps, np.minimum(begin + lag, stop), stop)
-    return _over(total, count)
+    cell: Callable[[Cells], Floats]  # [n, H], NaN where it is not defined
+    over: Literal["cells", "size"] = "cells"  # how many cells are defined, or the sum of |y|
+    root: bool = False  # take the square root
+    # pooled over items and steps, it is the mean of what each item has, not of the cells
+    of_items: bool = False
+    numerator_alone: bool = False  # where the denominator is 0
+
+    def finish(self, total: NDArray[Any], count: NDArray[Any], size: NDArray[Any]) -> Floats:
+        """The score of a sum of cells, their number, and the sum of |y|."""
+        value = ratio(total, count if self.over == "cells" else size)
+        if self.numerator_alone:
+            value = np.where(size == 0, total, value)
+            value = np.asarray(np.where(count == 0, np.nan, value), np.float64)
+        return np.sqrt(value) if self.root else value
 
 
-def observed_steps(panel: Panel) -> NDArray[np.int64]:
-    """[N] how many steps of each item were observed before its origin."""
-    count = np.zeros(len(panel), np.int64)
-    for items in _item_blocks(panel):
-        first, last = panel.offsets[items.start], panel.offsets[items.stop]
-        begin = panel.offsets[items] - first
-        values = panel.target[first:last].astype(np.float64)
-        count[items] = _run_sums(values, begin, begin + panel.stop[items])[1]
-    return count
+_POINT: dict[str, Metric] = {
+    "RMSE": Metric(_squared_error, root=True),
+    "WAPE": Metric(lambda cells: cells.error, over="size"),
+    "MAPE": Metric(_percentage_error),
+    "sMAPE": Metric(_symmetric_error),
+    "MASE": Metric(_scaled_error, of_items=True),
+}
+
+
+def score_table(levels: Sequence[float]) -> dict[str, Metric]:
+    """Every score at `levels` but wQL, which is the mean of its levels, by name in the leaderboard's order."""
+    losses = {
+        level_column("wQL", level): Metric(partial(Cells.loss, q=q), over="size", numerator_alone=True)
+        for q, level in enumerate(levels)
+    }
+    covered = {
+        level_column("coverage", level): Metric(partial(_at_or_below, q=q)) for q, level in enumerate(levels)
+    }
+    widths, inside = {}, {}
+    for name, (lower, upper) in central_intervals(levels).items():
+        width = partial(_scaled_interval_score, lower=lower, upper=upper)
+        widths[name.replace("interval", "MSIS")] = Metric(width, of_items=True)
+        inside[name] = Metric(partial(_inside, lower=lower, upper=upper))
+    return losses | _POINT | widths | covered | inside
+
+
+def score_columns(levels: Sequence[float]) -> list[str]:
+    """The names of all scores at `levels`, in the leaderboard's order."""
+    return ["wQL", *score_table(levels)]
+
+
+def weighted_quantile_loss(actual: NDArray[Any], quantiles: NDArray[Any], levels: Sequence[float]) -> Floats:
+    """[Q] wQL of each level alone, pooled over `actual` [N, H], as in `score`."""
+    cells = _of_quantiles(actual, quantiles, levels)
+    table = score_table(levels)
+    metrics = [table[level_column("wQL", level)] for level in levels]
+    size = _sum(cells.size)[0]
+    return np.stack([metric.finish(*_sum(metric.cell(cells)), size) for metric in metrics])
 
 
 # All scores of a window
@@ -182,13 +206,6 @@ class Scores:
     pooled: dict[str, float]
     items: dict[str, Floats]  # each [N]
     steps: dict[str, Floats]  # each [H]
-
-
-def score_columns(levels: Sequence[float]) -> list[str]:
-    """The names of all scores at `levels`, in the leaderboard's order."""
-    wql = [level_column("wQL", level) for level in levels]
-    covered = [level_column("coverage", level) for level in levels]
-    return ["wQL", *wql, "RMSE", "WAPE", "MAPE", "sMAPE", "MASE", *covered, *central_intervals(levels)]
 
 
 def score(
@@ -209,79 +226,68 @@ def score(
     _check_shapes(actual, mean, quantiles, levels)
     middle = quantiles[..., _position_of_median(levels)] if median is None else median
     n, horizon = len(actual) if items is None else len(items), actual.shape[1]
-    names = ["size", "RMSE", "WAPE", "MAPE", "sMAPE", "MASE", *_per_level(levels)]
-    by_item, by_step = np.zeros((2, len(names), n)), np.zeros((2, len(names), horizon))
+    table = score_table(levels)
+    sums = _Sums.none(len(table) + 1, n, horizon)
     for rows in _blocks(n, horizon):
         some: Any = rows if items is None else items[rows]
-        scale = np.asarray(seasonal_error[some], np.float64)[:, None]
         # [Q, n, H]: a level is read three times
         each = np.ascontiguousarray(np.moveaxis(quantiles[some], -1, 0))
-        cells = _cells(actual[some], mean[some], each, middle[some], scale, levels)
-        for k, cell in enumerate(cells):
-            missing = np.isnan(cell)
-            if missing.any():
-                cell, defined = np.where(missing, 0, cell), ~missing
-                by_item[1, k, rows] = defined.sum(axis=1)
-                by_step[1, k] += defined.sum(axis=0)
-            else:  # as nearly always: nothing has to be counted
-                by_item[1, k, rows] = horizon
-                by_step[1, k] += len(cell)
-            by_item[0, k, rows] = cell.sum(axis=1)
-            by_step[0, k] += cell.sum(axis=0)
-    each_item = _finish(names, by_item, levels)
-    pooled = {name: float(value) for name, value in _finish(names, by_item.sum(axis=-1), levels).items()}
-    pooled["MASE"] = float(_over(*_sum(each_item["MASE"], None)))
-    return Scores(pooled, each_item, _finish(names, by_step, levels))
+        cells = Cells(actual[some], mean[some], middle[some], each, levels, seasonal_error[some])
+        sums.add(0, rows, cells.size)
+        for k, metric in enumerate(table.values(), start=1):
+            sums.add(k, rows, metric.cell(cells))
+    return _scores(table, sums, levels)
 
 
-def _per_level(levels: Sequence[float]) -> list[str]:
-    columns = score_columns(levels)
-    return [name for name in columns if "[" in name]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sums:
+    """Sums of defined cells, and their number, of |y| (k = 0) and of each score of the table (k = 1, 2, ..)."""
+
+    by_item: Floats  # [2, K, N] sum, number
+    by_step: Floats  # [2, K, H]
+
+    @classmethod
+    def none(cls, kinds: int, items: int, steps: int) -> _Sums:
+        return cls(np.zeros((2, kinds, items)), np.zeros((2, kinds, steps)))
+
+    def add(self, k: int, rows: slice, cell: Floats) -> None:
+        """Add the cells [n, H] of kind `k` of the items `rows`."""
+        missing = np.isnan(cell)
+        if missing.any():
+            cell, defined = np.where(missing, 0, cell), ~missing
+            self.by_item[1, k, rows] = defined.sum(axis=1)
+            self.by_step[1, k] += defined.sum(axis=0)
+        else:  # as nearly always: nothing has to be counted
+            self.by_item[1, k, rows] = cell.shape[1]
+            self.by_step[1, k] += len(cell)
+        self.by_item[0, k, rows] = cell.sum(axis=1)
+        self.by_step[0, k] += cell.sum(axis=0)
 
 
-def _cells(  # in the order of the names in `score`
-    actual: NDArray[Any],
-    mean: NDArray[Any],
-    quantiles: NDArray[Any],
-    median: NDArray[Any],
-    scale: Floats,
-    levels: Sequence[float],
-) -> Iterator[Floats]:
-    truth = actual.astype(np.float64)
-    size, error = np.abs(truth), _pair(truth, mean)
-    np.abs(error, out=error)
-    yield size
-    yield np.square(error)
-    yield error
-    yield _over(error, size)
-    yield _over(2 * error, size + np.abs(mean))
-    yield _over(absolute_error(truth, median), scale)
-    for q, level in enumerate(levels):
-        yield _loss(_pair(truth, quantiles[q]), level)
-    for q in range(len(levels)):
-        yield _below(truth, quantiles[q])
-    for lower, upper in central_intervals(levels).values():
-        yield _inside(truth, quantiles[lower], quantiles[upper])
+def _scores(table: dict[str, Metric], sums: _Sums, levels: Sequence[float]) -> Scores:
+    each_item = _finish(table, sums.by_item, levels)
+    pooled = {name: float(value) for name, value in _finish(table, sums.by_item.sum(axis=-1), levels).items()}
+    for name, metric in table.items():
+        if metric.of_items:
+            pooled[name] = float(ratio(*_sum(each_item[name])))
+    return Scores(pooled, each_item, _finish(table, sums.by_step, levels))
 
 
-def _finish(names: list[str], sums: Floats, levels: Sequence[float]) -> dict[str, Floats]:
-    """`sums` [2, K, ...] of the cells and of their number -> the scores by name, in the leaderboard's order."""
-    total = dict(zip(names, sums[0], strict=True))
-    count = dict(zip(names, sums[1], strict=True))
-    scores = {name: _over(total[name], count[name]) for name in names}
-    scores["RMSE"] = np.sqrt(scores["RMSE"])
-    scores["WAPE"] = _over(total["WAPE"], total["size"])
-    wql = [level_column("wQL", level) for level in levels]
-    for name in wql:
-        scores[name] = _weighted(total[name], total["size"], count[name])
-    scores["wQL"] = np.mean([scores[name] for name in wql], axis=0)
-    return {name: scores[name] for name in score_columns(levels)}
+def _finish(table: dict[str, Metric], sums: Floats, levels: Sequence[float]) -> dict[str, Floats]:
+    """`sums` [2, K, ...], as in `_Sums` -> the scores by name, in the leaderboard's order."""
+    total, count = sums
+    scores = {
+        name: metric.finish(total[k], count[k], total[0])
+        for k, (name, metric) in enumerate(table.items(), start=1)
+    }
+    wql = np.mean([scores[level_column("wQL", level)] for level in levels], axis=0)
+    return {"wQL": wql, **scores}
 
 
 # Arithmetic that knows what is not defined
 
 
-def _pair(actual: NDArray[Any], forecast: NDArray[Any]) -> Floats:
+def _difference(actual: NDArray[Any], forecast: NDArray[Any]) -> Floats:
     """y - f, NaN where y is; a forecast that is missing or infinite where y is not raises ForetellError."""
     if actual.shape != forecast.shape:
         raise ForetellError(
@@ -300,7 +306,7 @@ def _pair(actual: NDArray[Any], forecast: NDArray[Any]) -> Floats:
     return difference
 
 
-def _over(numerator: NDArray[Any], denominator: NDArray[Any]) -> Floats:
+def ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> Floats:
     """numerator / denominator, NaN where the denominator is 0 or NaN."""
     top, bottom = np.broadcast_arrays(np.asarray(numerator, np.float64), np.asarray(denominator, np.float64))
     quotient = np.full(top.shape, np.nan)
@@ -308,51 +314,10 @@ def _over(numerator: NDArray[Any], denominator: NDArray[Any]) -> Floats:
     return quotient
 
 
-def _weighted(loss: NDArray[Any], size: NDArray[Any], count: NDArray[Any]) -> Floats:
-    weighted = np.where(size == 0, loss, _over(loss, size))
-    return np.asarray(np.where(count == 0, np.nan, weighted), np.float64)
-
-
-def _sum(cells: Floats, axis: Axis) -> tuple[Floats, NDArray[Any]]:
-    """Sum and number of the defined cells, over items and steps (the first two axes) as `axis` says."""
-    over: int | tuple[int, ...] = tuple(range(min(cells.ndim, 2))) if axis is None else axis
+def _sum(cells: Floats) -> tuple[Floats, NDArray[Any]]:
+    """Sum and number of the defined cells."""
     defined = ~np.isnan(cells)
-    return np.asarray(np.where(defined, cells, 0).sum(axis=over)), np.asarray(defined.sum(axis=over))
-
-
-def _mean_of_items(cells: Floats, axis: Axis) -> Floats:
-    if axis is not None:
-        return _over(*_sum(cells, axis))
-    return _over(*_sum(_over(*_sum(cells, 1)), None))
-
-
-def _run_sums(values: Floats, begin: NDArray[np.int64], stop: NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Sum and number of the values that are not NaN in each run begin[i]:stop[i]; runs rise and do not overlap."""
-    defined = ~np.isnan(values)
-    edges = np.stack([begin, stop], axis=1).ravel()
-    padded = np.zeros((2, len(values) + 1))  # reduceat wants every edge inside the array, the last one too
-    padded[0, :-1] = np.where(defined, values, 0)
-    padded[1, :-1] = defined
-    sums = np.add.reduceat(padded, edges, axis=1)[:, ::2] if len(edges) else np.zeros((2, 0))
-    empty = begin >= stop  # reduceat gives the element at the edge for an empty run
-    return np.where(empty, 0, sums[0]), np.where(empty, 0, sums[1])
-
-
-def _observed(panel: Panel, first: int, last: int) -> Floats:
-    values = panel.target[first:last].astype(np.float64)
-    if panel.filled is not None:
-        values[panel.filled[first:last] == GUESSED] = np.nan
-    return values
-
-
-def _item_blocks(panel: Panel, steps: int = 1 << 22) -> Iterator[slice]:
-    """Runs of items of about `steps` stored steps each, so that temporary arrays stay small on any panel."""
-    first = 0
-    while first < len(panel):
-        last = int(np.searchsorted(panel.offsets, panel.offsets[first] + steps, side="right")) - 1
-        last = min(max(last, first + 1), len(panel))
-        yield slice(first, last)
-        first = last
+    return np.asarray(np.where(defined, cells, 0).sum()), np.asarray(defined.sum())
 
 
 def _blocks(n: int, horizon: int) -> Iterator[slice]:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from foretell.data.arrays import Array
 from foretell.data.panel import Panel
-from foretell.evaluation.metrics import Floats, Scores, observed_steps, score, seasonal_error
+from foretell.evaluation.history import observed_steps, seasonal_error
+from foretell.evaluation.metrics import Floats, Scores, score
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.protocols import Summary
 

@@ -13,7 +13,7 @@ import pytest
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
-from foretell.evaluation import metrics
+from foretell.evaluation import history, metrics
 from foretell.evaluation.metrics import score
 
 NINE = tuple(round(0.1 * k, 1) for k in range(1, 10))
@@ -60,84 +60,115 @@ def test_wql_is_twice_the_pinball_loss_over_the_size_of_the_actuals() -> None:
     np.testing.assert_allclose(got, [5.6 / 40, 8.2 / 40], rtol=1e-12)
 
 
+def pooled(
+    actual: np.ndarray,
+    mean: np.ndarray,
+    *,
+    median: np.ndarray | None = None,
+    quantiles: np.ndarray | None = None,
+    levels: tuple[float, ...] = (0.5,),
+    scale: Any = None,
+) -> dict[str, float]:
+    """The scores of the leaderboard; what a test does not judge is as the mean."""
+    middle = mean if median is None else median
+    steps = np.repeat(middle[..., None], len(levels), axis=-1) if quantiles is None else quantiles
+    errors = np.ones(len(actual)) if scale is None else np.asarray(scale)
+    return score(actual, mean, steps, levels, errors, median=middle).pooled
+
+
 def test_point_scores_by_hand() -> None:
     # errors 1, -2, 3 on y = 2, 4, -5 (f = 1, 6, -8): squares 1 + 4 + 9; |e| 6 over 11; 1/2 + 2/4 + 3/5; 2/3 + 4/10 + 6/13
-    actual, mean = np.array([[2.0, 4.0], [-5.0, NAN]]), np.array([[1.0, 6.0], [-8.0, 9.0]])
-    assert metrics.rmse(actual, mean) == pytest.approx((14 / 3) ** 0.5)
-    assert metrics.wape(actual, mean) == pytest.approx(6 / 11)
-    assert metrics.mape(actual, mean) == pytest.approx((0.5 + 0.5 + 0.6) / 3)
-    assert metrics.smape(actual, mean) == pytest.approx((2 / 3 + 4 / 10 + 6 / 13) / 3)
+    got = pooled(np.array([[2.0, 4.0], [-5.0, NAN]]), np.array([[1.0, 6.0], [-8.0, 9.0]]))
+    assert got["RMSE"] == pytest.approx((14 / 3) ** 0.5)
+    assert got["WAPE"] == pytest.approx(6 / 11)
+    assert got["MAPE"] == pytest.approx((0.5 + 0.5 + 0.6) / 3)
+    assert got["sMAPE"] == pytest.approx((2 / 3 + 4 / 10 + 6 / 13) / 3)
 
 
 def test_mase_is_the_mean_over_items_not_over_cells() -> None:
     # item 0: MAE (1 + 3) / 2 = 2 over 4 = 0.5; item 1: its one actual is 6 off, over 2 = 3; mean 1.75 (cells: 1.33)
     actual, median = np.array([[1.0, 5.0], [7.0, NAN]]), np.array([[2.0, 2.0], [1.0, 1.0]])
-    assert metrics.mase(actual, median, np.array([4.0, 2.0])) == pytest.approx(1.75)
+    assert pooled(actual, median, scale=[4.0, 2.0])["MASE"] == pytest.approx(1.75)
+
+
+def test_mase_judges_the_median_and_not_the_mean() -> None:
+    actual, median = np.array([[4.0]]), np.array([[3.0]])
+    got = pooled(actual, np.array([[9.0]]), median=median)
+    assert (got["MASE"], got["RMSE"]) == (1.0, 5.0)
 
 
 def test_mase_leaves_out_items_whose_seasonal_error_is_zero_or_not_defined() -> None:
     actual, median = np.array([[1.0], [7.0], [3.0]]), np.array([[2.0], [1.0], [3.5]])
-    assert metrics.mase(actual, median, np.array([0.0, NAN, 0.25])) == pytest.approx(2.0)
-    assert np.isnan(metrics.mase(actual, median, np.array([0.0, NAN, 0.0])))
+    assert pooled(actual, median, scale=[0.0, NAN, 0.25])["MASE"] == pytest.approx(2.0)
+    assert np.isnan(pooled(actual, median, scale=[0.0, NAN, 0.0])["MASE"])
 
 
 def test_msis_adds_the_width_and_the_misses() -> None:
     # alpha .2: y=5 in [4, 6] -> 2; y=9 in [4, 6] -> 2 + 2/.2 * 3 = 32; mean 17, over a seasonal error of 2 -> 8.5
-    interval = (np.array([[4.0, 4.0]]), np.array([[6.0, 6.0]]))
-    got = metrics.msis(np.array([[5.0, 9.0]]), interval, np.array([2.0]), alpha=0.2)
-    assert got == pytest.approx(8.5)
+    # y=3 in [4, 6] -> 2 + 2/.2 * 1 = 12, over a seasonal error of 3 -> 4; items 8.5 and 4 -> 6.25 (cells: 7)
+    actual, middle = np.array([[5.0, 9.0], [3.0, NAN]]), np.full((2, 2), 5.0)
+    quantiles = np.broadcast_to([4.0, 5.0, 6.0], (2, 2, 3))
+    got = pooled(actual, middle, quantiles=quantiles, levels=(0.1, 0.5, 0.9), scale=[2.0, 3.0])
+    assert got["MSIS[0.8]"] == pytest.approx(6.25)
+    assert score(actual, middle, quantiles, (0.1, 0.5, 0.9), np.array([2.0, 3.0])).items["MSIS[0.8]"] == (
+        pytest.approx([8.5, 4.0])
+    )
 
 
 def test_coverage_counts_an_actual_on_the_quantile_as_covered() -> None:
     actual = np.array([[1.0, 2.0, 3.0, NAN]])
     quantiles = np.array([[[1.0, 3.0], [1.0, 3.0], [1.0, 3.0], [9.0, 9.0]]])
-    np.testing.assert_allclose(metrics.coverage(actual, quantiles), [1 / 3, 1.0])
-    assert metrics.interval_coverage(actual, quantiles[..., 0] + 1, quantiles[..., 1]) == pytest.approx(2 / 3)
+    got = pooled(actual, actual, quantiles=quantiles, levels=(0.1, 0.9))
+    assert (got["coverage[0.1]"], got["coverage[0.9]"]) == pytest.approx((1 / 3, 1.0))
+    got = pooled(actual, actual, quantiles=quantiles + np.array([1.0, 0.0]), levels=(0.1, 0.9))
+    assert got["interval[0.8]"] == pytest.approx(2 / 3)
 
 
-def test_all_scores_equal_plain_loops_over_cells() -> None:
-    levels = (0.1, 0.5, 0.9)
-    actual, mean, quantiles, scale = random_window(levels=levels)
-    got = score(actual, mean, quantiles, levels, scale).pooled
-    seen = [(i, h) for i in range(len(actual)) for h in range(7) if not np.isnan(actual[i, h])]
-    size = sum(abs(float(actual[c])) for c in seen)
+def plain_scores(
+    window: tuple[np.ndarray, ...], levels: tuple[float, ...], cells: list[tuple[int, int]]
+) -> dict[str, float]:
+    """The scores of some cells, by their definitions and one cell at a time; MASE and MSIS as means of these cells."""
+    actual, mean, quantiles, scale = (array.astype(float) for array in window)
+    seen = [c for c in cells if not np.isnan(actual[c])]
+    size, n = sum(abs(actual[c]) for c in seen), len(seen)
+    error = {c: abs(actual[c] - mean[c]) for c in seen}
+    scores = {
+        "RMSE": (sum(e**2 for e in error.values()) / n) ** 0.5,
+        "WAPE": sum(error.values()) / size,
+        "MAPE": sum(e / abs(actual[c]) for c, e in error.items()) / n,
+        "sMAPE": sum(2 * e / (abs(actual[c]) + abs(mean[c])) for c, e in error.items()) / n,
+        "MASE": sum(abs(actual[c] - quantiles[c][levels.index(0.5)]) / scale[c[0]] for c in seen) / n,
+    }
     for q, level in enumerate(levels):
-        loss = 0.0
+        gaps = [actual[c] - quantiles[c][q] for c in seen]
+        loss = sum(2 * level * gap if gap >= 0 else 2 * (level - 1) * gap for gap in gaps)
+        scores |= {f"wQL[{level}]": loss / size, f"coverage[{level}]": sum(gap <= 0 for gap in gaps) / n}
+    for low, level in enumerate(levels[: len(levels) // 2]):
+        width, alpha, cost, inside = round(1 - 2 * level, 6), 2 * level, 0.0, 0
         for c in seen:
-            gap = float(actual[c]) - float(quantiles[c][q])
-            loss += 2 * level * gap if gap >= 0 else 2 * (level - 1) * gap
-        assert got[f"wQL[{level}]"] == pytest.approx(loss / size, rel=1e-12)
-        assert got[f"coverage[{level}]"] == sum(actual[c] <= quantiles[c][q] for c in seen) / len(seen)
-    inside = sum(quantiles[c][0] <= actual[c] <= quantiles[c][2] for c in seen)
-    assert got["interval[0.8]"] == inside / len(seen)
-    assert got["wQL"] == pytest.approx(sum(got[f"wQL[{level}]"] for level in levels) / 3, rel=1e-12)
-    items = []
-    for i in range(len(actual)):
-        errors = [abs(float(actual[c]) - float(quantiles[c][1])) for c in seen if c[0] == i]
-        items.append(sum(errors) / len(errors) / scale[i])
-    assert got["MASE"] == pytest.approx(sum(items) / len(items), rel=1e-12)
+            y, lower, upper = actual[c], quantiles[c][low], quantiles[c][-1 - low]
+            cost += (upper - lower + 2 / alpha * (max(lower - y, 0) + max(y - upper, 0))) / scale[c[0]]
+            inside += lower <= y <= upper
+        scores |= {f"MSIS[{width:.6g}]": cost / n, f"interval[{width:.6g}]": inside / n}
+    return scores | {"wQL": sum(scores[f"wQL[{level}]"] for level in levels) / len(levels)}
 
 
-def test_the_whole_row_agrees_with_each_function_on_every_axis() -> None:
+def test_all_scores_equal_plain_loops_over_cells_however_they_are_pooled() -> None:
     levels = (0.05, 0.1, 0.5, 0.9, 0.95)
-    actual, mean, quantiles, scale = random_window(levels=levels)
-    scores = score(actual, mean, quantiles, levels, scale)
-    assert list(scores.pooled) == metrics.score_columns(levels)
-    for axis, got in ((None, scores.pooled), (1, scores.items), (0, scores.steps)):
-        alone = {
-            "RMSE": metrics.rmse(actual, mean, axis=axis),
-            "WAPE": metrics.wape(actual, mean, axis=axis),
-            "MAPE": metrics.mape(actual, mean, axis=axis),
-            "sMAPE": metrics.smape(actual, mean, axis=axis),
-            "MASE": metrics.mase(actual, quantiles[..., 2], scale, axis=axis),
-            "wQL[0.05]": metrics.weighted_quantile_loss(actual, quantiles, levels, axis=axis)[..., 0],
-            "coverage[0.95]": metrics.coverage(actual, quantiles, axis=axis)[..., 4],
-            "interval[0.9]": metrics.interval_coverage(
-                actual, quantiles[..., 0], quantiles[..., 4], axis=axis
-            ),
-        }
-        for name, value in alone.items():
-            np.testing.assert_allclose(got[name], value, rtol=1e-12, err_msg=f"{name}, axis {axis}")
+    window = random_window(levels=levels)
+    n, horizon = window[0].shape
+    got = score(*window[:3], levels, window[3])
+    each_item = [plain_scores(window, levels, [(i, h) for h in range(horizon)]) for i in range(n)]
+    each_step = [plain_scores(window, levels, [(i, h) for i in range(n)]) for h in range(horizon)]
+    whole = plain_scores(window, levels, [(i, h) for i in range(n) for h in range(horizon)])
+    for name in ("MASE", "MSIS[0.8]", "MSIS[0.9]"):  # the mean over items, not over cells
+        whole[name] = float(np.mean([scores[name] for scores in each_item]))
+    assert list(got.pooled) == metrics.score_columns(levels)
+    assert set(whole) == set(got.pooled)
+    for name in got.pooled:
+        assert got.pooled[name] == pytest.approx(whole[name], rel=1e-12), name
+        np.testing.assert_allclose(got.items[name], [s[name] for s in each_item], rtol=1e-12, err_msg=name)
+        np.testing.assert_allclose(got.steps[name], [s[name] for s in each_step], rtol=1e-12, err_msg=name)
 
 
 def test_scores_do_not_depend_on_where_the_blocks_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,8 +229,7 @@ def test_a_zero_denominator_gives_the_numerator_for_wql_and_not_defined_otherwis
 
 
 def test_a_zero_actual_has_no_percentage_error_and_never_an_infinite_one() -> None:
-    actual, mean = np.array([[0.0, 4.0]]), np.array([[1.0, 5.0]])
-    assert metrics.mape(actual, mean) == pytest.approx(0.25)
+    assert pooled(np.array([[0.0, 4.0]]), np.array([[1.0, 5.0]]))["MAPE"] == pytest.approx(0.25)
 
 
 def test_without_any_actual_no_score_is_defined() -> None:
@@ -245,15 +275,15 @@ def test_central_intervals_are_those_whose_both_ends_are_there() -> None:
 def test_seasonal_error_by_hand() -> None:
     # season 2: item 0 |3-1|, |8-2| (its fifth step lies at the origin) -> 4; item 1 too short; item 2 one pair: |4-4| = 0
     panel = panel_of([[1, 2, 3, 8, 99], [7, 9], [4, 1, 4]], stop=[4, 2, 3], season=2)
-    np.testing.assert_array_equal(metrics.seasonal_error(panel), [4.0, NAN, 0.0])
+    np.testing.assert_array_equal(history.seasonal_error(panel), [4.0, NAN, 0.0])
 
 
 def test_seasonal_error_leaves_out_pairs_with_a_missing_end() -> None:
     # season 1, 1 nan 4 6 nan 8: only |6 - 4|; a value that a filling made up (code 2) is no observation either
     panel = panel_of([[1, NAN, 4, 6, NAN, 8], [NAN, NAN]])
-    np.testing.assert_array_equal(metrics.seasonal_error(panel), [2.0, NAN])
+    np.testing.assert_array_equal(history.seasonal_error(panel), [2.0, NAN])
     filled = panel_of([[1, 2, 5, 9]], filled=np.array([0, 0, 0, 2], np.uint8))
-    np.testing.assert_array_equal(metrics.seasonal_error(filled), [2.0])
+    np.testing.assert_array_equal(history.seasonal_error(filled), [2.0])
 
 
 def test_seasonal_error_and_observed_steps_equal_a_loop_over_items(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,23 +291,23 @@ def test_seasonal_error_and_observed_steps_equal_a_loop_over_items(monkeypatch: 
     series = [np.where(rng.random(n) < 0.2, NAN, rng.normal(0, 5, n)) for n in rng.integers(0, 30, 40)]
     stop = [int(rng.integers(0, len(values) + 1)) for values in series]
     panel = panel_of([list(values) for values in series], stop=stop, season=3)
-    blocks = metrics._item_blocks
+    blocks = history._item_blocks
     for steps in (1, 50, 1 << 20):  # blocks of one item, of a few, of all
-        monkeypatch.setattr(metrics, "_item_blocks", lambda panel, steps=steps: blocks(panel, steps))
-        errors, counts = metrics.seasonal_error(panel), metrics.observed_steps(panel)
+        monkeypatch.setattr(history, "_item_blocks", lambda panel, steps=steps: blocks(panel, steps))
+        errors, counts = history.seasonal_error(panel), history.observed_steps(panel)
         for i in range(len(panel)):
-            history = panel.history(i).astype(float)
-            gaps = np.abs(history[3:] - history[:-3])
+            values = panel.history(i).astype(float)
+            gaps = np.abs(values[3:] - values[:-3])
             gaps = gaps[~np.isnan(gaps)]
             wanted = gaps.mean() if len(gaps) else NAN
             assert errors[i] == pytest.approx(wanted, rel=1e-12, nan_ok=True)
-            assert counts[i] == np.sum(~np.isnan(history))
+            assert counts[i] == np.sum(~np.isnan(values))
 
 
 def test_item_blocks_cover_every_item_once() -> None:
     panel = panel_of([[1.0] * n for n in (5, 0, 3, 9, 0, 0, 1)])
     for steps in (1, 4, 8, 100):
-        blocks = list(metrics._item_blocks(panel, steps))
+        blocks = list(history._item_blocks(panel, steps))
         assert blocks[0].start == 0
         assert blocks[-1].stop == len(panel)
         assert all(one.stop == other.start for one, other in pairwise(blocks))
@@ -292,7 +322,7 @@ def test_seasonal_naive_as_a_point_forecast_scores_as_published_on_m4_hourly(rea
     actual = test["target"].to_numpy().reshape(len(panel), 48)
     naive = np.stack([np.tile(panel.history(i)[-24:], 2) for i in range(len(panel))])
     quantiles = np.repeat(naive[..., None], 9, axis=-1)
-    got = score(actual, naive, quantiles, NINE, metrics.seasonal_error(panel)).pooled
+    got = score(actual, naive, quantiles, NINE, history.seasonal_error(panel)).pooled
     assert round(got["wQL"], 4) == 0.0483
     assert round(got["MASE"], 3) == 1.193
     official = pd.read_parquet(real_data / "m4_hourly" / "official_scores.parquet").set_index("method")

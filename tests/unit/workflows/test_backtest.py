@@ -46,6 +46,7 @@ def test_the_leaderboard_has_the_columns_of_the_design_and_the_best_first() -> N
         "MAPE",
         "sMAPE",
         "MASE",
+        "MSIS[0.8]",
         "coverage[0.1]",
         "coverage[0.5]",
         "coverage[0.9]",
