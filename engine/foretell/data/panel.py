@@ -110,6 +110,21 @@ class Panel:
         first = self.offsets[item]
         return self.target[first : first + self.stop[item]]
 
+    def context(self, length: int) -> Array:
+        """[N, length]: the target of the last `length` steps before each origin; a copy.
+
+        NaN before an item's first step, where nothing was observed, and where it was closed and could not sell.
+        """
+        ordinals = self.origin[:, None] + np.arange(-length, 0)
+        step = ordinals - self.start[:, None]
+        inside = (step >= 0) & (step < self.stop[:, None])
+        if self.schema.open is not None:
+            known = self.known_at(np.arange(len(self)), ordinals)
+            inside &= known[..., self.schema.known.index(self.schema.open)] != 0
+        context = np.full(ordinals.shape, np.nan, np.float32)
+        context[inside] = self.target[(self.offsets[:-1, None] + step)[inside]]
+        return context
+
     def at(self, origin: Ordinals) -> Panel:
         """The panel as it stood at `origin` [N], the ordinals of the first steps to forecast; the one way to move an origin.
 

@@ -1,0 +1,14 @@
+"""What the author of a recipe of one model a series imports: `SeriesRecipe` is its base."""
+
+from foretell.data.arrays import Floats as Floats
+from foretell.local.local_recipe import Covariates as Covariates
+from foretell.local.local_recipe import LocalPredictor as LocalPredictor
+from foretell.local.local_recipe import LocalRecipe as LocalRecipe
+from foretell.local.local_recipe import SeriesRecipe as SeriesRecipe
+from foretell.local.seasonal_naive import LocalForecast as LocalForecast
+from foretell.local.seasonal_naive import seasonal_naive as seasonal_naive
+from foretell.local.statsforecast_adapter import fill_gaps as fill_gaps
+from foretell.local.statsforecast_adapter import statsforecast_forecast as statsforecast_forecast
+from foretell.recipe import Abilities as Abilities
+from foretell.recipe import Between as Between
+from foretell.recipe import Run as Run

@@ -1,0 +1,17 @@
+"""What the author of a recipe imports: what is asked, what is given, what is returned. It loads no torch."""
+
+from foretell.data.arrays import Array as Array
+from foretell.data.panel import Panel as Panel
+from foretell.data.schema import Schema as Schema
+from foretell.errors import ForetellError as ForetellError
+from foretell.recipe.forecast import Forecast as Forecast
+from foretell.recipe.protocols import Abilities as Abilities
+from foretell.recipe.protocols import HeldOut as HeldOut
+from foretell.recipe.protocols import Predictor as Predictor
+from foretell.recipe.protocols import Recipe as Recipe
+from foretell.recipe.protocols import State as State
+from foretell.recipe.protocols import Summary as Summary
+from foretell.recipe.search_space import Between as Between
+from foretell.recipe.search_space import Space as Space
+from foretell.recipe.task import Run as Run
+from foretell.recipe.task import Task as Task

@@ -1,6 +1,7 @@
 """The panel: what can be seen from an origin, and what cannot."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -40,6 +41,14 @@ def test_an_origin_hides_what_comes_after_it_and_copies_nothing(panel):
     assert earlier.history(0).tolist() == [1, 2, 3]
     assert earlier.stop.tolist() == [3, 0]
     assert np.shares_memory(earlier.target, panel.target)
+
+
+def test_the_context_is_what_came_before_the_origin_without_closed_days_and_what_came_later(panel):
+    np.testing.assert_array_equal(panel.context(3), [[4, 5, 6], [NAN, 10, 20]])
+    np.testing.assert_array_equal(panel.until(1).context(3), [[3, 4, 5], [NAN, NAN, 10]])
+    closed = np.where(np.arange(len(panel.known))[:, None] == 4, 0, panel.known)  # a's fifth day
+    np.testing.assert_array_equal(replace(panel, known=closed).context(3)[0], [4, NAN, 6])
+    assert np.isnan(panel.until(8).context(2)).all()
 
 
 def test_the_actuals_are_what_followed_the_origin(panel):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -12,6 +10,7 @@ import pandas as pd
 import pytest
 
 import foretell
+from examples import example_module
 from foretell.errors import ForetellError
 from foretell.recipe import registry
 from foretell.recipe.hyperparameters import Hyperparameter, hyperparameters, settings_of
@@ -108,13 +107,7 @@ def test_an_unknown_hyperparameter_offers_the_nearest_name_and_all_there_are() -
 
 
 def test_the_recipe_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
-    (code,) = (
-        block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "class Flat" in block
-    )
-    (tmp_path / "flat_of_the_readme.py").write_text(code, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    flat = importlib.import_module("flat_of_the_readme").Flat(steps=3)
+    flat = example_module("README.md", "class Flat", tmp_path, monkeypatch).Flat(steps=3)
     days = pd.date_range("2024-01-01", periods=9)
     sales = pd.DataFrame({"item_id": "a", "timestamp": days, "target": [9, 9, 9, 9, 9, 1, 2, 3, 4]})
     report = foretell.backtest(foretell.Dataset(sales, freq="D"), horizon=2, recipes=[flat])
