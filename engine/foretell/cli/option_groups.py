@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import inspect
+import logging
+import sys
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
-from typer import Option
+from typer import Argument, Option
 
 from foretell.cli.config_file import read_config
 from foretell.cli.exit_status import user_errors
-from foretell.errors import ForetellError
-from foretell.ingest.sql_source import Sql
 from foretell.recipe.levels import DEFAULT_LEVELS
 
 Precision = Literal["auto", "float32", "bf16"]
+Sales = Annotated[
+    list[str],
+    Argument(
+        metavar="SALES",
+        default_factory=list,
+        show_default=False,
+        help="The target table: CSV or Parquet files, or globs; or a folder that `foretell ingest` wrote; or --sql.",
+    ),
+]
 _SPELT = {"sales": "SALES", "sql": "--sql", "items": "--items", "items_sql": "--items-sql"}
 
 
@@ -190,6 +199,12 @@ class CommonOptions:
     ] = None
     verbose: Annotated[bool, Option("--verbose", "-v", help="Show the log.")] = False
 
+    def begin(self) -> None:
+        """Send the log to standard error where it is asked for. Every command calls this first."""
+        if self.verbose:
+            form = "%(asctime)s %(name)s: %(message)s"
+            logging.basicConfig(level=logging.INFO, format=form, stream=sys.stderr)
+
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
     """`command` with each parameter that is a dataclass replaced by its fields, as typer wants them.
@@ -251,27 +266,3 @@ def _parameters(group: Any) -> list[inspect.Parameter]:
             )
         )
     return parameters
-
-
-def tables(sales: list[str], data: DataOptions) -> tuple[object, list[object], object]:
-    """The target, the related tables and the items, each files or a query; raises ForetellError for both or neither."""
-    if bool(sales) == (data.sql is not None):
-        raise ForetellError(
-            "the target table is given twice: as SALES and as --sql. Keep one of them."
-            if sales
-            else "the target table is missing: name its files (SALES), or give --sql and --database."
-        )
-    if data.items is not None and data.items_sql is not None:
-        raise ForetellError("the item table is given twice: as --items and as --items-sql. Keep one of them.")
-    files: object = sales if len(sales) > 1 else "".join(sales)
-    return (
-        files if data.sql is None else _query("--sql", data.sql, data.database),
-        [*data.related, *(_query("--related-sql", text, data.database) for text in data.related_sql)],
-        data.items if data.items_sql is None else _query("--items-sql", data.items_sql, data.database),
-    )
-
-
-def _query(option: str, text: str, database: str | None) -> Sql:
-    if database is None:
-        raise ForetellError(f"{option} needs --database: sqlite:///shop.db or postgresql://user@host/shop.")
-    return Sql(text, database)

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from foretell.errors import ForetellError
 from foretell.recipe.levels import check_levels
+
+T = TypeVar("T")
+
+
+def required(option: str, value: T | None, meaning: str) -> T:
+    """`value`; raises ForetellError saying what the option means where it was not given."""
+    if value is None:
+        raise ForetellError(f"{option} is missing: {meaning}. Give it on the command line or in --config.")
+    return value
 
 
 def names(text: str | None) -> list[str]:
@@ -25,12 +36,12 @@ def numbers(option: str, text: str | None) -> list[float]:
 
 
 def level_list(text: str) -> tuple[float, ...]:
-    """The levels of `--levels`."""
+    """The levels of `--levels`; raises ForetellError for what is no number between 0 and 1."""
     return check_levels(numbers("--levels", text))
 
 
 def whole_numbers(option: str, text: str | None) -> list[int]:
-    """A comma-separated list of whole numbers."""
+    """A comma-separated list of whole numbers; raises ForetellError naming the option and what is none."""
     values = numbers(option, text)
     strange = [value for value in values if not value.is_integer()]
     if strange:
@@ -50,7 +61,7 @@ def pairs(option: str, texts: Iterable[str]) -> dict[str, str]:
 
 
 def nested(option: str, texts: Iterable[str]) -> dict[str, dict[str, str]]:
-    """`outer.inner=value` texts as a dictionary of dictionaries."""
+    """`outer.inner=value` texts as a dictionary of dictionaries; raises ForetellError for other texts."""
     values: dict[str, dict[str, str]] = {}
     for name, value in pairs(option, texts).items():
         outer, dot, inner = name.partition(".")
@@ -58,3 +69,29 @@ def nested(option: str, texts: Iterable[str]) -> dict[str, dict[str, str]]:
             raise ForetellError(f"{option} takes two names joined by a dot before '=', got {name!r}")
         values.setdefault(outer, {})[inner] = value
     return values
+
+
+def filling_rules(texts: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The rules of `--filling` by column: `price.future=previous`, `price.future=3.5`, `tag.future.value=none` (a text).
+
+    Raises ForetellError for a text that names no column and place.
+    """
+    rules: dict[str, dict[str, Any]] = {}
+    for name, method in pairs("--filling", texts).items():
+        column, dot, place = name.removesuffix(".value").rpartition(".")
+        if not dot or not column:
+            raise ForetellError(
+                f"--filling takes COLUMN.PLACE=METHOD, such as target.middle=zero, got {name!r}"
+            )
+        value = _number(method)
+        rules.setdefault(column, {})[place] = {"value": value} if name.endswith(".value") else value
+    return rules
+
+
+def _number(text: str) -> float | str:
+    """The number that a text spells, else the text."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return text if math.isnan(number) else number  # nan is a method

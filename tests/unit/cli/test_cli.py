@@ -401,7 +401,7 @@ def test_a_training_that_is_interrupted_exits_with_130_and_leaves_the_signal_as_
 
 
 def test_the_sample_is_found_and_its_known_columns_reach_through_the_horizon(run: Run) -> None:
-    from foretell.cli.app import sample_data
+    from foretell.cli.scoring_commands import sample_data
 
     panel = sample_data().panel
     panel.check_horizon(28)

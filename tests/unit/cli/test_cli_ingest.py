@@ -60,7 +60,7 @@ def test_options_that_a_panel_has_fixed_are_said_to_be_unused(run: Run) -> None:
     assert "panel is read as it was ingested; --freq, --known not used" in result.stderr
     result = run("check", "panel", "--freq", "W")
     assert result.exit_code == 2
-    assert "panel was ingested with freq='D', asked is --freq W" in " ".join(result.stderr.split())
+    assert "panel was ingested with --freq D, asked is --freq W" in " ".join(result.stderr.split())
 
 
 def test_a_panel_given_as_the_model_is_told_from_one(run: Run) -> None:
@@ -100,7 +100,7 @@ def test_a_panel_is_read_with_a_models_columns_when_that_is_asked_for(run: Run) 
     [
         (("ingest", *TABLES), "--out is missing"),
         (("ingest", *TABLES, "--out", "here"), "holds other things than a panel"),
-        (("check", "panel", "sales.csv"), "a saved panel stands alone"),
+        (("check", "panel", "sales.csv"), "a saved panel is a whole data set"),
     ],
 )
 def test_what_makes_no_sense_is_refused(run: Run, words: tuple[str, ...], said: str) -> None:

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from foretell.cli.app import check
 from foretell.cli.console import as_options
+from foretell.cli.data_commands import check
 from foretell.cli.option_groups import DataOptions
 from foretell.data.finding_advice import ADVICE
 

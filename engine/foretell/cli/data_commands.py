@@ -1,0 +1,86 @@
+"""Commands that read data and train nothing: ingest, check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer import Option
+
+from foretell.cli.console import say, show_checkup
+from foretell.cli.option_groups import CommonOptions, DataOptions, Sales
+from foretell.cli.tables import open_dataset
+from foretell.cli.values import required
+from foretell.errors import ForetellError
+
+if TYPE_CHECKING:
+    from foretell.checks.check import Checkup
+
+
+def ingest(
+    sales: Sales,
+    data: DataOptions,
+    common: CommonOptions,
+    model: Annotated[
+        Path | None, Option(metavar="MODEL", help="Read the tables as those this model was trained on.")
+    ] = None,
+    out: Annotated[
+        Path | None, Option(metavar="FOLDER", help="Where the panel goes; a panel there is replaced.")
+    ] = None,
+) -> None:
+    """Read the tables once and save them as a panel, which every command takes in their place."""
+    from foretell.ingest.panel_folder import check_replaceable
+    from foretell.system.folder_lock import claimed
+    from foretell.workflows.train import load
+
+    common.begin()
+    folder = required("--out", out, "the folder that the panel goes to")
+    check_replaceable(folder)
+    schema = None if model is None else load(model, device="cpu").schema
+    with claimed(folder):
+        tables = open_dataset(sales, data, schema, scratch=folder.resolve().parent)
+        tables.save(folder)
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    say(f"{len(tables.panel)} items, {len(tables.panel.target):,} steps, {size / 1e6:,.1f} MB: {folder}")
+
+
+def check(
+    sales: Sales,
+    data: DataOptions,
+    common: CommonOptions,
+    horizon: Annotated[
+        int | None, Option(metavar="STEPS", help="Check that known columns reach so far.")
+    ] = None,
+    as_json: Annotated[bool, Option("--json", help="Print it for programs.")] = False,
+) -> None:
+    """Say what is in the data and what is wrong with them, before anything is trained."""
+    common.begin()
+    checkup = _checkup(sales, data, horizon, as_json=as_json)
+    if as_json:
+        import orjson
+
+        typer.echo(orjson.dumps(checkup.to_json(), option=orjson.OPT_INDENT_2).decode())
+    else:
+        show_checkup(checkup)
+    errors = checkup.errors
+    if errors:
+        raise ForetellError(f"{len(errors)} of the findings must be put right, first: {errors[0].message}")
+
+
+def _checkup(sales: list[str], data: DataOptions, horizon: int | None, *, as_json: bool) -> Checkup:
+    """All findings; where reading ends early, those up to there and the reason as the last one.
+
+    Raises ForetellError where nothing but that reason would be shown to a person.
+    """
+    from foretell.checks.check import Checkup
+    from foretell.checks.check import check as run_check
+    from foretell.data.findings import Finding, gravest_first
+
+    try:
+        return run_check(open_dataset(sales, data, quiet=True, tolerant=True), horizon=horizon)
+    except ForetellError as error:
+        if not (as_json or error.findings):
+            raise
+        last = Finding("error", "unreadable", str(error))
+        return Checkup(gravest_first((*error.findings, last)))

@@ -1,0 +1,44 @@
+"""The recipes and the horizon that the options ask for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from foretell.cli.option_groups import RecipeOptions, TaskOptions
+from foretell.cli.values import names, nested, required
+from foretell.errors import ForetellError
+
+if TYPE_CHECKING:
+    from foretell.recipe.protocols import Recipe
+
+
+def chosen_recipes(recipes: RecipeOptions) -> dict[str, Recipe]:
+    """The recipes asked for with their settings, by name; all installed ones unless some are named.
+
+    Raises ForetellError for a recipe that is not there and for a setting that it does not have.
+    """
+    from foretell.recipe.registry import recipe_names
+    from foretell.workflows.backtest import name_recipes
+
+    asked = [name for text in recipes.recipe for name in names(text)] or recipe_names()
+    return name_recipes(asked, nested("--set", recipes.set))
+
+
+def one_recipe(recipes: RecipeOptions, command: str) -> Recipe:
+    """The one recipe that is asked for, mqrnn unless another is; raises ForetellError for several."""
+    from foretell.workflows.backtest import name_recipes
+
+    asked = [name for text in recipes.recipe for name in names(text)] or ["mqrnn"]
+    if len(asked) > 1:
+        raise ForetellError(
+            f"{command} takes one --recipe, got {', '.join(asked)}. Compare several with backtest."
+        )
+    (recipe,) = name_recipes(asked, nested("--set", recipes.set)).values()
+    return recipe
+
+
+def horizon_of(task: TaskOptions) -> int:
+    """The number of steps to forecast; raises ForetellError where it is missing or below 1."""
+    from foretell.recipe.task import Task
+
+    return Task(required("--horizon", task.horizon, "the number of steps to forecast")).horizon

@@ -1,0 +1,34 @@
+"""The command that shows the recipes."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import Annotated
+
+from typer import Argument
+
+from foretell.cli.console import flush_table, standard_output
+
+
+def recipes(
+    name: Annotated[list[str] | None, Argument(metavar="NAME", help="Default: all recipes.")] = None,
+) -> None:
+    """Show the recipes and their hyperparameters."""
+    from foretell.recipe.hyperparameters import hyperparameters
+    from foretell.recipe.registry import recipe_class, recipe_names
+
+    for each in name or recipe_names():
+        kind = recipe_class(each)
+        console = standard_output()
+        console.print(f"\n[bold]{each}[/bold]  {_first_line(kind)}", highlight=False)
+        table = flush_table("hyperparameter", "default", "meaning")
+        for parameter in hyperparameters(kind):
+            table.add_row(parameter.name, str(parameter.default), parameter.meaning)
+        console.print(table)
+
+
+def _first_line(kind: type) -> str:
+    """The first line of a recipe's module, which names the paper."""
+    text = inspect.getdoc(sys.modules[kind.__module__]) or inspect.getdoc(kind) or ""
+    return text.partition("\n")[0]

@@ -1,0 +1,149 @@
+"""Commands that score forecasts: backtest, evaluate, demo."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import asdict
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Argument, Option
+
+from foretell.cli.console import interactive, say, say_step, show_data, show_findings, show_report
+from foretell.cli.option_groups import (
+    CommonOptions,
+    DataOptions,
+    RecipeOptions,
+    RunOptions,
+    Sales,
+    TaskOptions,
+    WindowOptions,
+)
+from foretell.cli.recipe_choice import chosen_recipes, horizon_of
+from foretell.cli.tables import open_dataset
+from foretell.cli.values import level_list, names
+
+if TYPE_CHECKING:
+    from foretell.ingest.dataset import Dataset
+
+ReportFolder = Annotated[
+    Path | None, Option(metavar="FOLDER", help="Where the report goes; default: nowhere.")
+]
+DEMO_STEPS = 500
+DEMO_RECIPES: dict[str, dict[str, Any]] = {  # those that show what there is within four minutes
+    "mqrnn": {"max_steps": DEMO_STEPS},
+    "deepar": {"max_steps": DEMO_STEPS},
+    "ets": {},
+    "arima": {},
+    "seasonal_naive": {},
+}
+
+
+def backtest(
+    sales: Sales,
+    data: DataOptions,
+    task: TaskOptions,
+    windows: WindowOptions,
+    recipes: RecipeOptions,
+    run: RunOptions,
+    common: CommonOptions,
+    out: ReportFolder = None,
+) -> None:
+    """Forecast windows of the past with each recipe (default: with all) and score the forecasts."""
+    from foretell.system.atomic_files import ensure_writable
+    from foretell.workflows.backtest import backtest as run_backtest
+    from foretell.workflows.train import seconds_of
+
+    common.begin()
+    chosen = chosen_recipes(recipes)
+    seconds_of(run.time_limit, list(chosen.values()))  # before the data are read
+    horizon, levels = horizon_of(task), level_list(task.levels)
+    cutoffs = names(windows.cutoffs) or None
+    if out is not None:
+        ensure_writable(out)
+    report = run_backtest(
+        open_dataset(sales, data),
+        horizon=horizon,
+        recipes=chosen,
+        levels=levels,
+        windows=windows.windows,
+        stride=windows.stride,
+        cutoffs=cutoffs,
+        refit=windows.refit,
+        calibrate=recipes.calibrate,
+        out=out,
+        progress=interactive(),
+        on_step=say_step,
+        **asdict(run),
+    )
+    show_report(report, out)
+
+
+def evaluate(
+    forecasts: Annotated[
+        str,
+        Argument(
+            metavar="FORECASTS", help="Forecast table: item, timestamp, mean, p10, ... as CSV or Parquet."
+        ),
+    ],
+    sales: Sales,
+    data: DataOptions,
+    common: CommonOptions,
+    out: ReportFolder = None,
+) -> None:
+    """Score anybody's forecasts on the actuals of the data, as backtest scores its own."""
+    from foretell.workflows.evaluate import evaluate as run_evaluate
+
+    common.begin()
+    report = run_evaluate(forecasts, open_dataset(sales, data), out=out)
+    show_findings(report.remarks)
+    show_report(report, out)
+
+
+def demo(
+    run: RunOptions,
+    common: CommonOptions,
+    out: Annotated[Path, Option(metavar="FOLDER", help="Where the report goes.")] = Path("foretell-demo"),
+) -> None:
+    """Back-test the sample data (daily sales of 200 items) with five recipes."""
+    from foretell.recipe.registry import recipe_names
+    from foretell.system.atomic_files import ensure_writable
+    from foretell.workflows.backtest import backtest as run_backtest
+
+    common.begin()
+    ensure_writable(out)
+    data = sample_data()
+    show_data(data)
+    recipes = [name for name in DEMO_RECIPES if name in recipe_names()]
+    quick = {name: settings for name, settings in DEMO_RECIPES.items() if settings and name in recipes}
+    say(f"networks train for {DEMO_STEPS} steps, so that the demo is over soon")
+    report = run_backtest(
+        data,
+        horizon=28,
+        recipes=recipes,
+        settings=quick,
+        out=out,
+        progress=interactive(),
+        on_step=say_step,
+        **asdict(run),
+    )
+    show_report(report, out)
+
+
+def sample_data() -> Dataset:
+    """The retail sample, with its columns declared as its README explains them."""
+    from foretell.ingest.dataset import Dataset
+
+    # A wheel carries the sample inside the package; an editable install has it beside the source.
+    installed, beside = files("foretell") / "sample", Path(__file__).parents[3] / "data/retail"
+    with as_file(installed) if installed.is_dir() else nullcontext(beside) as sample:
+        return Dataset(
+            sample / "sales.csv",
+            related=[sample / "related.csv", sample / "calendar.csv"],
+            items=sample / "items.csv",
+            freq="D",
+            known=["open", "before_holiday", "weeks_to_christmas"],
+            past=["price"],
+            open="open",
+        )

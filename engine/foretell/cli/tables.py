@@ -1,0 +1,142 @@
+"""The data set that the options name: files, queries or a saved panel."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foretell.cli.console import say, show_data
+from foretell.cli.option_groups import DataOptions
+from foretell.cli.values import filling_rules, names, pairs, required, whole_numbers
+from foretell.errors import ForetellError
+from foretell.ingest.sql_source import Sql
+
+if TYPE_CHECKING:
+    from foretell.data.schema import Schema
+    from foretell.ingest.dataset import Dataset
+
+_FREQ = "the frequency of the data, such as D, W-FRI, MS, h or 15min"
+
+
+def open_dataset(
+    sales: list[str],
+    options: DataOptions,
+    schema: Schema | None = None,
+    *,
+    quiet: bool = False,
+    tolerant: bool = False,
+    scratch: Path | None = None,
+) -> Dataset:
+    """The tables that the options name; with a model's `schema`, read as those it was trained on.
+
+    What was read is shown unless `quiet`. Raises ForetellError for what is missing or cannot be read.
+    """
+    from foretell.ingest.panel_folder import is_panel
+
+    if any(is_panel(path) for path in sales):
+        data = _open_panel(sales, options)
+    else:
+        data = _read_tables(sales, options, schema, tolerant=tolerant, scratch=scratch)
+    if not quiet:
+        show_data(data)
+    return data
+
+
+def _read_tables(
+    sales: list[str], options: DataOptions, schema: Schema | None, *, tolerant: bool, scratch: Path | None
+) -> Dataset:
+    from foretell.ingest.dataset import Dataset
+
+    target, related, items = _sources(sales, options)
+    freq = options.freq or (schema.frequency.alias if schema else None)
+    return Dataset(
+        target,
+        related=related,
+        items=items,
+        freq=required("--freq", freq, _FREQ),
+        item_id=options.id,
+        timestamp=options.timestamp,
+        date_format=options.date_format,
+        decimal=options.decimal,
+        target_column=options.target,
+        dimensions=names(options.dimensions) or (schema.key[1:] if schema else ()),
+        known=names(options.known),
+        past=names(options.past),
+        open=options.open,
+        season=whole_numbers("--season", options.season) or None,
+        ends=options.ends or "last",
+        aggregation=pairs("--aggregation", options.aggregation),
+        filling=filling_rules(options.filling),
+        strict=options.strict,
+        tolerant=tolerant,
+        timezone=options.timezone,
+        holidays=options.holidays,
+        holiday_days=options.holiday_days,
+        schema=schema,
+        scratch=scratch,
+    )
+
+
+def _sources(sales: list[str], data: DataOptions) -> tuple[object, list[object], object]:
+    """The target, the related tables and the items, each files or a query; raises ForetellError for both or neither."""
+    if bool(sales) == (data.sql is not None):
+        raise ForetellError(
+            "the target table is given twice: as SALES and as --sql. Keep one of them."
+            if sales
+            else "the target table is missing: name its files (SALES), or give --sql and --database."
+        )
+    if data.items is not None and data.items_sql is not None:
+        raise ForetellError("the item table is given twice: as --items and as --items-sql. Keep one of them.")
+    files: object = sales if len(sales) > 1 else "".join(sales)
+    return (
+        files if data.sql is None else _query("--sql", data.sql, data.database),
+        [*data.related, *(_query("--related-sql", text, data.database) for text in data.related_sql)],
+        data.items if data.items_sql is None else _query("--items-sql", data.items_sql, data.database),
+    )
+
+
+def _query(option: str, text: str, database: str | None) -> Sql:
+    if database is None:
+        raise ForetellError(f"{option} needs --database: sqlite:///shop.db or postgresql://user@host/shop.")
+    return Sql(text, database)
+
+
+def _open_panel(sales: list[str], options: DataOptions) -> Dataset:
+    """The saved panel that is given in place of the tables."""
+    from foretell.data.frequency import Frequency
+    from foretell.ingest.dataset import Dataset
+
+    if len(sales) > 1:
+        raise ForetellError(
+            f"{sales[0]!r} and {sales[1]!r}: a saved panel is a whole data set, no table joins it. Give one folder."
+        )
+    given = [name for name, value in asdict(options).items() if value != asdict(DataOptions())[name]]
+    if given:  # a file of options serves all commands, so this is no error
+        listed = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        say(f"{sales[0]} is read as it was ingested; {listed} not used")
+    data = Dataset.open(sales[0])
+    if options.freq and Frequency.parse(options.freq) != Frequency.parse(data.schema.frequency.alias):
+        raise ForetellError(
+            f"{sales[0]} was ingested with --freq {data.schema.frequency.alias}, asked is --freq {options.freq}. Ingest the"
+            " tables again with that, or leave it out."
+        )
+    return data
+
+
+def as_in_training(schema: Schema, options: DataOptions) -> DataOptions:
+    """The options with what they leave out taken from a model's schema; categories are read anew, for new ones may have come."""
+    columns = {
+        role: ",".join(name for name, its in schema.roles.items() if its == role)
+        for role in ("known", "past")
+    }
+    return replace(
+        options,
+        freq=options.freq or schema.frequency.alias,
+        open=options.open or schema.open,
+        dimensions=options.dimensions or ",".join(schema.key[1:]),
+        known=options.known or columns["known"],
+        past=options.past or columns["past"],
+        season=options.season or ",".join(map(str, schema.seasons)),
+        ends=options.ends or schema.ends,
+    )

@@ -1,0 +1,176 @@
+"""Commands that train a model and forecast with it: train, tune, predict."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Argument, Option
+
+from foretell.cli.console import interactive, say, say_trial, show_summary
+from foretell.cli.option_groups import (
+    CommonOptions,
+    DataOptions,
+    GoingOnOptions,
+    RecipeOptions,
+    RunOptions,
+    Sales,
+    SearchOptions,
+    TaskOptions,
+)
+from foretell.cli.recipe_choice import horizon_of, one_recipe
+from foretell.cli.tables import as_in_training, open_dataset
+from foretell.cli.values import level_list, names, nested, required
+from foretell.errors import ForetellError
+
+if TYPE_CHECKING:
+    from foretell.models.model import Model
+
+_NOT_OF_TUNE = (
+    "time_limit",
+    "precision",
+    "devices",
+)  # run options that a search takes otherwise or not at all
+
+
+def train(
+    sales: Sales,
+    data: DataOptions,
+    task: TaskOptions,
+    recipes: RecipeOptions,
+    run: RunOptions,
+    going_on: GoingOnOptions,
+    common: CommonOptions,
+    out: Annotated[
+        Path | None, Option(metavar="FOLDER", help="Where the model goes; a model there is replaced.")
+    ] = None,
+) -> None:
+    """Train one recipe (default: mqrnn) on all of the data and save the model."""
+    from foretell.ingest.panel_folder import is_panel
+    from foretell.models.model_folder import TRAINING, check_replaceable
+    from foretell.system.atomic_files import ensure_writable
+    from foretell.workflows.train import load
+    from foretell.workflows.train import train as run_train
+
+    common.begin()
+    if going_on.start is None:
+        asked = _from_scratch(recipes, task, run)
+    else:
+        asked = _from_model(load(going_on.start, device=run.device), recipes, task)
+        data = data if any(map(is_panel, sales)) else as_in_training(asked["start"].schema, data)
+    folder = required("--out", out, "the folder that the model goes to")
+    check_replaceable(folder)
+    ensure_writable(folder)
+    model = run_train(
+        open_dataset(sales, data),
+        calibrate=recipes.calibrate,
+        out=folder / TRAINING,
+        resume=going_on.resume,
+        progress=interactive(),
+        **asked,
+        **asdict(run),
+    )
+    model.save(folder)
+    shutil.rmtree(folder / TRAINING, ignore_errors=True)  # its checkpoints are no longer needed
+    show_summary(model.summary())
+    say(f"trained {model.recipe.name} in {model.fit_seconds:.1f} s; the model is in {folder}")
+
+
+def _from_scratch(recipes: RecipeOptions, task: TaskOptions, run: RunOptions) -> dict[str, Any]:
+    """What `train` is to do without a model to start from."""
+    from foretell.workflows.train import seconds_of
+
+    recipe = one_recipe(recipes, "train")
+    seconds_of(run.time_limit, [recipe])  # a wrong limit is named before the data are read
+    return {"recipe": recipe, "horizon": horizon_of(task), "levels": level_list(task.levels)}
+
+
+def _from_model(start: Model, recipes: RecipeOptions, task: TaskOptions) -> dict[str, Any]:
+    """What `train` is to do with the model to start from; what the options leave out is as in that."""
+    asked, given = [name for text in recipes.recipe for name in names(text)], nested("--set", recipes.set)
+    strange = [name for name in (*asked, *given) if name != start.recipe.name]
+    if strange:
+        raise ForetellError(
+            f"--from names a model of {start.recipe.name}, but {strange[0]} is asked for. Leave it out, or train without"
+            " --from."
+        )
+    levels = None if task.levels == TaskOptions().levels else level_list(task.levels)
+    settings = given.get(start.recipe.name)
+    return {"start": start, "settings": settings, "horizon": task.horizon, "levels": levels}
+
+
+def tune(
+    sales: Sales,
+    data: DataOptions,
+    task: TaskOptions,
+    recipes: RecipeOptions,
+    search: SearchOptions,
+    run: RunOptions,
+    common: CommonOptions,
+    out: Annotated[
+        Path | None,
+        Option(metavar="FOLDER", help="Where best.toml, trials.csv and the study go; a study there goes on."),
+    ] = None,
+) -> None:
+    """Search the hyperparameters of one recipe; best.toml is what `train --config` takes."""
+    from foretell.recipe.registry import search_space
+    from foretell.workflows.tune import tune as run_tune
+
+    common.begin()
+    if recipes.calibrate:
+        raise ForetellError("tune compares levels as a recipe makes them: leave --calibrate to train")
+    recipe = one_recipe(recipes, "tune")
+    search_space(type(recipe))  # before the data are read
+    horizon, levels = horizon_of(task), level_list(task.levels)
+    folder = required("--out", out, "the folder that the result goes to")
+    found = run_tune(
+        open_dataset(sales, data),
+        recipe=recipe,
+        horizon=horizon,
+        levels=levels,
+        windows=search.held_back,
+        trials=search.trials,
+        time_limit=run.time_limit or "30m",
+        out=folder,
+        on_trial=say_trial,
+        **{key: value for key, value in asdict(run).items() if key not in _NOT_OF_TUNE},
+    )
+    rows = found.trials.astype(object).where(found.trials.notna(), None)
+    show_summary({"Trials": [dict(zip(rows.columns, row, strict=True)) for row in rows.to_numpy()]})
+    say(f"wQL {found.score:.4f}; the settings are in {folder / 'best.toml'}, for foretell train --config")
+
+
+def predict(  # noqa: PLR0913  (each is an option of its own)
+    model: Annotated[Path, Argument(metavar="MODEL", help="A folder that `foretell train` wrote.")],
+    sales: Sales,
+    data: DataOptions,
+    common: CommonOptions,
+    levels: Annotated[str | None, Option(metavar="LEVELS", help="Default: those of the training.")] = None,
+    only: Annotated[str | None, Option(metavar="ITEMS", help="Forecast these items alone.")] = None,
+    device: Annotated[str, Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    devices: Annotated[int, Option(min=1, help="Each forecasts its share of the items.")] = 1,
+    out: Annotated[
+        Path | None, Option(metavar="FILE", help="A .csv or .parquet file; default: CSV to standard output.")
+    ] = None,
+) -> None:
+    """Forecast what comes after the end of the data, with a trained model."""
+    from foretell.system.atomic_files import ensure_writable
+    from foretell.workflows.train import load
+
+    common.begin()
+    if out is not None:
+        if out.suffix.lower() not in (".csv", ".parquet"):
+            raise ForetellError(f"--out must end in .csv or .parquet, got {str(out)!r}")
+        ensure_writable(out.parent)
+    wanted = None if levels is None else level_list(levels)
+    trained = load(model, device=device, devices=devices)
+    tables, items = open_dataset(sales, data, trained.schema), names(only) or None
+    if out is None:
+        for number, forecast in enumerate(trained.predict_in_pieces(tables, items=items, levels=wanted)):
+            forecast.to_frame().to_csv(sys.stdout, index=False, header=number == 0, lineterminator="\n")
+    else:
+        count = trained.predict_to(out, tables, items=items, levels=wanted)
+        say(f"forecast {count} items, {trained.task.horizon} steps each: {out}")
