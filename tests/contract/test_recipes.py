@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import cache
 
 import pytest
 
 from foretell.recipe.hyperparameters import hyperparameters
-from foretell.recipe.protocols import Recipe
 from foretell.recipe.registry import make_recipe, recipe_class, recipe_names
 from foretell.testing import Promise, promises
 from foretell.testing.fresh_process import forecast_afresh
@@ -21,25 +20,20 @@ PROMISES = promises()
 AFRESH = "comes_back_in_a_fresh_process"
 
 
-@pytest.fixture(scope="module")
-def checks() -> Mapping[str, RecipeCheck]:
-    """Every recipe under check: what one test fits serves the others."""
-    return {name: RecipeCheck(small(name)) for name in recipe_names()}
-
-
-def small(name: str) -> Recipe:
+@cache
+def check_of(name: str) -> RecipeCheck:
+    """The recipe under check: what one test fits serves the others."""
     known = {parameter.name for parameter in hyperparameters(recipe_class(name))}
-    return make_recipe(name, {key: value for key, value in SMALL.items() if key in known})
+    return RecipeCheck(make_recipe(name, {key: value for key, value in SMALL.items() if key in known}))
 
 
 @pytest.mark.parametrize("promise", PROMISES, ids=[promise.name for promise in PROMISES])
 @pytest.mark.parametrize("name", recipe_names())
-def test_a_recipe_keeps_its_promise(
-    name: str, promise: Promise, checks: Mapping[str, RecipeCheck], request: pytest.FixtureRequest
-) -> None:
-    if promise.name == AFRESH and checks[name].afresh is None:
-        forecast_afresh([checks[other] for other in _asked_afresh(request.session.items)])
-    promise.verify(checks[name])
+def test_a_recipe_keeps_its_promise(name: str, promise: Promise, request: pytest.FixtureRequest) -> None:
+    check = check_of(name)
+    if promise.name == AFRESH and check.afresh is None:
+        forecast_afresh([check_of(other) for other in _asked_afresh(request.session.items)])
+    promise.verify(check)
 
 
 def _asked_afresh(tests: list[pytest.Item]) -> list[str]:

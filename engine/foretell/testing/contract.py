@@ -17,7 +17,7 @@ class BrokenPromise(ForetellError):
     """A recipe does not do what every recipe must; `promise` is the name of what it breaks."""
 
     def __init__(self, recipe: object, promise: str, fault: str) -> None:
-        super().__init__(f"{recipe} breaks the promise {promise!r}: {fault}.")
+        super().__init__(f"{recipe} breaks the promise {promise!r}: check_recipe {fault}.")
         self.promise = promise
 
 
@@ -81,6 +81,7 @@ _PROMISES = (
     forecast.a_fit_sees_nothing_beyond_the_origin,
     forecast.a_bare_panel_is_forecast,
     forecast.negative_data_may_be_forecast_negative,
+    stored.does_what_its_abilities_declare,
     stored.comes_back_from_its_state,
     stored.incomplete_weights_are_refused,
     stored.comes_back_in_a_fresh_process,

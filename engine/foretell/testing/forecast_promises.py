@@ -39,12 +39,15 @@ def quantiles_rise(check: RecipeCheck) -> None:
 def begins_at_each_origin(check: RecipeCheck) -> None:
     """Its forecast begins at each item's origin and has the items in the order of the panel."""
     forecast, panel = check.forecast, check.shop.panel
-    did = f"forecast {check.shop}"
-    if not np.array_equal(forecast.origin, panel.origin):
-        raise Broken(did, f"the origins {panel.origin.tolist()}", str(forecast.origin.tolist()))
-    items, wanted = list(forecast.keys["item_id"]), list(panel.keys["item_id"])
-    if items != wanted:
-        raise Broken(did, f"the items {wanted}", str(items))
+    pairs = (
+        ("item", forecast.keys["item_id"].tolist(), panel.keys["item_id"].tolist()),
+        ("origin", forecast.origin.tolist(), panel.origin.tolist()),
+    )
+    for what, got, wanted in pairs:
+        for position, (mine, right) in enumerate(zip(got, wanted, strict=True)):
+            if mine != right:
+                expected = f"the {what} {right!r} at position {position}"
+                raise Broken(f"forecast {check.shop}", expected, f"{what} {mine!r}")
 
 
 def levels_differ_where_the_data_vary(check: RecipeCheck) -> None:

@@ -9,6 +9,8 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from foretell.errors import ForetellError
+from foretell.recipe.protocols import abilities_of
+from foretell.recipe.registry import search_space
 
 _SINGLE = (bool, int, float, str)
 _LISTS = tuple(tuple[kind, ...] for kind in (int, float, str))  # type: ignore[valid-type]
@@ -23,10 +25,12 @@ def check_form(recipe: object) -> None:
         )
     if isinstance(recipe, str):
         raise ForetellError(f"expected a recipe, got {recipe!r}. foretell.make_recipe({recipe!r}) makes one.")
-    kind = type(recipe)
+    kind: Any = type(recipe)
     fault = _fault_of_class(kind) or _fault_of_fields(kind)
     if fault:
         raise ForetellError(f"{kind.__name__} is no recipe: {fault}.")
+    if abilities_of(kind).search:
+        search_space(kind)
 
 
 def has_source(kind: type) -> bool:

@@ -10,14 +10,15 @@ from typing import Any
 
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
+from foretell.models.fitting import fit_model
 from foretell.models.model_folder import UNFIT
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import hyperparameters, settings_of
-from foretell.recipe.protocols import Predictor, State
+from foretell.recipe.protocols import Predictor, State, abilities_of, held_out_of, summary_of
 from foretell.recipe.registry import build_recipe
 from foretell.testing.form import has_source
 from foretell.testing.fresh_process import DID, EXPECTED, forecast_afresh
-from foretell.testing.recipe_check import Broken, RecipeCheck, doing, require_equal, spoken
+from foretell.testing.recipe_check import RUN, TASK, Broken, RecipeCheck, doing, require_equal, spoken
 from foretell.workflows.train import load
 
 
@@ -37,6 +38,17 @@ def hyperparameters_survive_as_text(check: RecipeCheck) -> None:
         again = build_recipe(type(check.recipe), as_text)
     if again != check.recipe:
         raise Broken(did, expected, repr(again))
+
+
+def does_what_its_abilities_declare(check: RecipeCheck) -> None:
+    """What its abilities declare is there: tables for a report, held-out forecasts, a training that goes on."""
+    model, did = check.model, f"fitted it on {check.shop} and asked for what its abilities declare"
+    with doing(did, "the methods of these abilities"):
+        summary_of(check.recipe, model.predictor)
+        held_out_of(check.recipe, model.predictor)
+        if abilities_of(check.recipe).warm_start:
+            going_on = fit_model(check.recipe, check.shop.panel, TASK, RUN, start=model.predictor)
+            going_on.forecast(check.shop.panel)
 
 
 def comes_back_from_its_state(check: RecipeCheck) -> None:
