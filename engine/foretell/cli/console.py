@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from foretell.cli.option_names import as_options
 from foretell.data.findings import gravest_first
 
 if TYPE_CHECKING:
@@ -55,30 +55,9 @@ def show_findings(findings: Iterable[Finding]) -> None:
     """A line for each of the gravest."""
     shown = gravest_first(findings)
     for finding in shown[:FINDINGS_SHOWN]:
-        say(f"{finding.severity}: {finding.message}")
+        say(f"{finding.severity}: {as_options(finding.message)}")
     if len(shown) > FINDINGS_SHOWN:
         say(f"and {len(shown) - FINDINGS_SHOWN} more findings: foretell check shows them all")
-
-
-_FILLING = re.compile(r"filling=\{'(\w+)': (\{[^}]*\})\}")
-_PLACE = re.compile(r"'(\w+)': '(\w+)'")
-_ARGUMENT = re.compile(r"\b([a-z_]+)=(True|'([^']*)')?")
-
-
-def as_options(advice: str) -> str:
-    """Advice that names arguments of the library, with the options of the command line in their place."""
-    advice = _FILLING.sub(
-        lambda filling: " ".join(
-            f"--filling {filling[1]}.{place}={method}" for place, method in _PLACE.findall(filling[2])
-        ),
-        advice,
-    )
-
-    def option(argument: re.Match[str]) -> str:
-        name = {"item_id": "id", "target_column": "target"}.get(argument[1], argument[1]).replace("_", "-")
-        return f"--{name} {argument[3]}" if argument[3] else f"--{name}"
-
-    return re.sub(r"(?<![.\w-])" + _ARGUMENT.pattern, option, advice)
 
 
 def show_checkup(checkup: Checkup) -> None:
@@ -92,7 +71,7 @@ def show_checkup(checkup: Checkup) -> None:
             for finding in found:
                 option = as_options(finding.option)
                 means = f"{finding.meaning}\n-> {option}" if option else finding.meaning
-                table.add_row(finding.code, escape(finding.message), escape(means))
+                table.add_row(finding.code, escape(as_options(finding.message)), escape(means))
             standard_output().print(table)
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import typer
 
+from foretell.cli.option_names import as_options
 from foretell.errors import ForetellError
 
 
@@ -18,7 +19,7 @@ def user_errors() -> Iterator[None]:
     except BrokenPipeError:  # the reader of our output has seen enough; typer ends quietly
         raise
     except (ForetellError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(f"error: {as_options(str(error))}", err=True)
         raise typer.Exit(2) from error
     except KeyboardInterrupt as error:
         typer.echo(str(error) or "interrupted", err=True)

@@ -6,10 +6,12 @@ import inspect
 import re
 
 import pytest
+import typer
 
-from foretell.cli.console import as_options
+from foretell.cli.app import app
 from foretell.cli.data_commands import check
 from foretell.cli.option_groups import DataOptions
+from foretell.cli.option_names import OPTIONS, as_options
 from foretell.data.finding_advice import ADVICE
 
 
@@ -28,6 +30,23 @@ from foretell.data.finding_advice import ADVICE
             "--filling target.middle=zero --filling target.back=zero, or a coarser --freq",
         ),
         ("complete the table", "complete the table"),
+        ("Name it with target_column=.", "Name it with --target."),
+        (
+            "join them: aggregation={'price': 'mean', 'promo': 'max'}.",
+            "join them: --aggregation price=mean --aggregation promo=max.",
+        ),
+        ("Give dimensions=['store', 'region'].", "Give --dimensions store,region."),
+        ("Ask for fewer: processes=1", "Ask for fewer: --processes 1"),
+        (
+            "holiday_days must be a whole number from 0 to 7, got 9",
+            "--holiday-days must be a whole number from 0 to 7, got 9",
+        ),
+        (
+            "name another folder: scratch= (or the environment variable TMPDIR).",
+            "name another folder: the environment variable TMPDIR.",
+        ),
+        ("'target' must be a number, got 'freq=2'", "'target' must be a number, got 'freq=2'"),
+        ("raise mqrnn.horizon=3, or hidden_size=7", "raise mqrnn.horizon=3, or hidden_size=7"),
     ],
 )
 def test_arguments_of_the_library_become_options(advice: str, spelt: str) -> None:
@@ -44,3 +63,9 @@ def test_every_option_that_advice_names_is_one_of_check() -> None:
     }
     assert len(named) > 8
     assert named <= there
+
+
+def test_every_option_that_messages_are_given_is_there() -> None:
+    commands = typer.main.get_command(app).commands.values()  # type: ignore[attr-defined]
+    there = {name for command in commands for parameter in command.params for name in parameter.opts}
+    assert set(OPTIONS.values()) <= there

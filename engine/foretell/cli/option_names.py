@@ -1,0 +1,64 @@
+"""Messages of the library in the words of the command line: `item_id=` becomes `--id`."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+# arguments of the library that are options of another name
+_RENAMED: Final = {"item_id": "id", "target_column": "target", "start": "from"}
+# arguments that are options of the same name
+_SAME: Final = (
+    *(
+        "related",
+        "items",
+        "freq",
+        "known",
+        "past",
+        "open",
+        "dimensions",
+        "timestamp",
+        "date_format",
+        "decimal",
+    ),
+    *("season", "ends", "filling", "aggregation", "holidays", "holiday_days", "timezone", "strict"),
+    *("horizon", "levels", "windows", "stride", "cutoffs", "refit", "calibrate", "trials", "recipe"),
+    *("seed", "device", "devices", "precision", "threads", "processes", "time_limit", "resume", "out"),
+)
+OPTIONS: Final = {name: f"--{_RENAMED.get(name, name).replace('_', '-')}" for name in (*_RENAMED, *_SAME)}
+_NOT_HERE: Final = {  # what only the library can do -> what the command line has instead
+    "scratch= (or the environment variable TMPDIR)": "the environment variable TMPDIR"
+}
+_NAME: Final = "|".join(OPTIONS)
+_FILLING: Final = re.compile(r"filling=\{'(\w+)': (\{[^}]*\})\}")
+_PAIR: Final = re.compile(r"'([^']+)': '([^']+)'")
+_AGGREGATION: Final = re.compile(r"aggregation=(\{[^}]*\})")
+_LIST: Final = re.compile(rf"(?<![.\w'-])({_NAME})=\[('[^\]]*')\]")
+_ARGUMENT: Final = re.compile(rf"(?<![.\w'-])({_NAME})=(True\b|'[^']*'|\d+(?:\.\d+)?)?")
+_SUBJECT: Final = re.compile(rf"^({_NAME})(?= must | is missing\b)")
+
+
+def as_options(message: str) -> str:
+    """A message that names arguments of the library, with the options of the command line in their place."""
+    for said, instead in _NOT_HERE.items():
+        message = message.replace(said, instead)
+    message = _FILLING.sub(lambda filling: _repeated(f"--filling {filling[1]}.", filling[2]), message)
+    message = _AGGREGATION.sub(lambda found: _repeated("--aggregation ", found[1]), message)
+    message = _LIST.sub(lambda found: f"{OPTIONS[found[1]]} {_joined(found[2])}", message)
+    message = _ARGUMENT.sub(_option, message)
+    return _SUBJECT.sub(lambda found: OPTIONS[found[1]], message)
+
+
+def _repeated(option: str, table: str) -> str:
+    """`option` once for each entry of a table of Python: --aggregation price=sum."""
+    return " ".join(f"{option}{name}={value}" for name, value in _PAIR.findall(table))
+
+
+def _joined(names: str) -> str:
+    return ",".join(re.findall(r"'([^']*)'", names))
+
+
+def _option(argument: re.Match[str]) -> str:
+    """One argument with its value, if it has one: ends='own' is --ends own, strict=True is --strict."""
+    option, value = OPTIONS[argument[1]], argument[2]
+    return option if value in (None, "True") else f"{option} {value.strip(chr(39))}"
