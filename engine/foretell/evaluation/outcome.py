@@ -65,6 +65,11 @@ class Outcome:
     # what the predictor says of its fit, where this window saw one
     summary: Summary = field(default_factory=dict)
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Recipe, window and origin: the first columns of each table of results."""
+        return {"recipe": self.recipe, "window": self.window.number, "origin": self.window.origin}
+
     @classmethod
     def of(
         cls,

@@ -1,4 +1,4 @@
-"""`Report`: what a backtest found; its tables, and the folder it is saved as."""
+"""`Results`: what a backtest found, as tables."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Results:
     @cached_property
     def scores(self) -> pd.DataFrame:
         """A row a recipe and window: the scores pooled over the window's items with history."""
-        rows = [{**_place(o), **o.scores.pooled} for o in self._in_order]
+        rows = [{**o.identity, **o.scores.pooled} for o in self._in_order]
         return pd.DataFrame(rows)
 
     @cached_property
@@ -106,7 +106,7 @@ class Results:
         frames = []
         for outcome in self._in_order:
             frame = pd.DataFrame({"step": np.arange(1, self.horizon + 1), **outcome.scores.steps})
-            frames.append(_prefixed(frame, _place(outcome)))
+            frames.append(_prefixed(frame, outcome.identity))
         return pd.concat(frames, ignore_index=True)
 
     @cached_property
@@ -123,7 +123,7 @@ class Results:
                 scores = {name: column[items] for name, column in outcome.scores.items.items()}
                 frame = frame.assign(has_history=outcome.window.has_history[items], **scores)
                 origin = frequency.timestamps(outcome.forecast.origin[items])
-                yield _prefixed(frame, {**_place(outcome), "origin": origin})
+                yield _prefixed(frame, {**outcome.identity, "origin": origin})
 
     @cached_property
     def calibration(self) -> pd.DataFrame:
@@ -201,10 +201,6 @@ def _mean_over_windows(scores: Sequence[Mapping[str, float]]) -> dict[str, float
     total, count = np.where(defined, table, 0).sum(axis=0), defined.sum(axis=0)
     means = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     return dict(zip(scores[0], means.tolist(), strict=True))
-
-
-def _place(outcome: Outcome) -> dict[str, Any]:
-    return {"recipe": outcome.recipe, "window": outcome.window.number, "origin": outcome.window.origin}
 
 
 def _prefixed(frame: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:

@@ -71,16 +71,9 @@ def figure_errors(report: Results, *, columns: int = 3) -> Figure:
     figure = Figure(figsize=(11, 2.1 * rows + 0.3), layout="constrained")
     grid = _grid(figure, rows, across)
     for axes, recipe in zip(grid.flat, recipes, strict=False):
-        values = errors[recipe]
-        shares = np.histogram(np.clip(values, -reach, reach), edges)[0] / max(len(values), 1)
-        axes.bar(
-            edges[:-1], shares, width=np.diff(edges), align="edge", color=colour[recipe], alpha=0.75, lw=0
-        )
-        axes.axvline(0, color=INK, lw=0.9)
-        bias = float(values.mean()) if len(values) else np.nan
+        _histogram(axes, errors[recipe], edges, colour=colour[recipe])
+        bias = float(errors[recipe].mean()) if len(errors[recipe]) else np.nan
         _titles(axes, recipe, f"mean error {_signed(bias)}")
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:.0f} %"))
-        _plain(axes)
     target = report.outcomes[0].forecast.schema.target
     sampled = f", of one item in {apart}" if apart > 1 else ""
     figure.supxlabel(f"forecast mean minus actual ({target}){sampled}", fontsize=9, color=MUTED)
@@ -149,6 +142,15 @@ def _errors(outcomes: Sequence[Outcome], apart: int) -> NDArray[Any]:
     parts = [(o.forecast.mean[some] - o.window.actual[some])[o.window.has_history[some]] for o in outcomes]
     values = np.concatenate([part.ravel() for part in parts]).astype(np.float64)
     return np.asarray(values[~np.isnan(values)])
+
+
+def _histogram(axes: Axes, values: NDArray[Any], edges: NDArray[Any], *, colour: str) -> None:
+    """Shares of `values` between `edges`; the outermost bars hold everything beyond."""
+    shares = np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0] / max(len(values), 1)
+    axes.bar(edges[:-1], shares, width=np.diff(edges), align="edge", color=colour, alpha=0.75, lw=0)
+    axes.axvline(0, color=INK, lw=0.9)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:.0f} %"))
+    _plain(axes)
 
 
 def _calibration(outcome: Outcome) -> NDArray[np.float64]:

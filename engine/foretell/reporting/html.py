@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,48 +12,78 @@ import numpy as np
 
 from foretell.data.findings import gravest_first
 from foretell.recipe.levels import central_intervals, level_column, level_name
-from foretell.reporting import figures as plots
+from foretell.reporting import figures
+from foretell.reporting.html_blocks import (
+    Column,
+    adaptive,
+    count,
+    facts,
+    fixed,
+    legend,
+    nearest,
+    note,
+    number,
+    percent,
+    picture,
+    plain_table,
+    seconds,
+    section,
+    table,
+)
+from foretell.system.environment import machine, versions
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
     from foretell.data.findings import Finding
+    from foretell.evaluation.outcome import Outcome, Window
     from foretell.evaluation.results import Results
+    from foretell.recipe.protocols import Summary
 
 _COSTS = ("fit_seconds", "predict_seconds", "fallbacks")  # which nobody knows of a table that was handed in
-_ABSENT = "\N{EN DASH}"
-_FONT = "ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+_RATIO = fixed(4)
 
 
-def render(report: Results) -> str:
+def render(results: Results) -> str:
     """The whole page."""
-    title = str(report.settings.get("title", "Backtest"))
-    body = [
-        _head(report, title),
-        _leaderboard(report),
-        _by_level(report),
-        _by_window(report),
-        _new_items(report),
-        _calibrated(report),
-        _summaries(report),
-        _examples(report),
-        _errors(report),
-        _shape(report),
-        _findings(report),
-        _settings(report),
-        _glossary(),
-    ]
+    title = str(results.settings.get("title", "Backtest"))
     style = _style() + "".join(
         f".c{k} {{ background: {colour} }}\n"
-        for k, colour in enumerate(plots.colours(report.recipes).values())
+        for k, colour in enumerate(figures.colours(results.recipes).values())
     )
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>foretell: {escape(title)}</title>\n<style>\n{style}</style>\n</head>\n"
-        f"<body>\n<main>\n{''.join(body)}</main>\n</body>\n</html>\n"
+        f"<body>\n<main>\n{''.join(_sections(results, title))}</main>\n</body>\n</html>\n"
     )
+
+
+def _sections(results: Results, title: str) -> list[str]:
+    """The page from top to bottom; a section without anything to show is empty text."""
+    board, levels, recipes, windows = results.leaderboard, results.levels, results.recipes, results.windows
+    return [
+        _head(title, _sizes(results), _lead(board, [window.day for window in windows])),
+        _leaderboard(board, recipes, windows=len(windows)),
+        _by_level(board, recipes, levels),
+        _by_window(results, windows) if len(windows) > 1 else "",
+        _new_items(results.new_items, recipes) if len(results.new_items) else "",
+        _calibrated(results.calibration) if len(results.calibration) else "",
+        _summaries(results.summaries),
+        _examples(results),
+        _errors(figures.figure_errors(results)),
+        _shape(
+            figures.figure_calibration(results),
+            figures.figure_steps(results),
+            recipes,
+            horizon=results.horizon,
+            closing=bool(results.settings.get("open")),
+        ),
+        _findings(results.findings, results.data_tables),
+        _settings(results.settings),
+        _glossary(),
+    ]
 
 
 @cache
@@ -68,188 +94,171 @@ def _style() -> str:
 # Sections
 
 
-def _head(report: Results, title: str) -> str:
-    items = max(len(window.panel) for window in report.windows)
-    facts = [
-        _count(len(report.recipes), "recipe"),
-        _count(items, "item"),
-        f"horizon {report.horizon} {plots.step_unit(report)}",
-        _count(len(report.windows), "window"),
+def _sizes(results: Results) -> list[str]:
+    """How much was forecast, in words."""
+    return [
+        count(len(results.recipes), "recipe"),
+        count(max(len(window.panel) for window in results.windows), "item"),
+        f"horizon {results.horizon} {figures.step_unit(results)}",
+        count(len(results.windows), "window"),
     ]
+
+
+def _head(title: str, sizes: Sequence[str], lead: str) -> str:
     return (
         f'<header>\n<p class="brand">foretell</p>\n<h1>{escape(title)}</h1>\n'
-        f'<p class="facts">{" <i>·</i> ".join(map(escape, facts))}</p>\n<p class="lead">{_lead(report)}</p>\n</header>\n'
+        f'<p class="facts">{" <i>·</i> ".join(map(escape, sizes))}</p>\n<p class="lead">{lead}</p>\n</header>\n'
     )
 
 
-def _lead(report: Results) -> str:
-    board = report.leaderboard
+def _lead(board: pd.DataFrame, days: Sequence[str]) -> str:
+    """The result in a sentence or two, as HTML; `days` are the origins of the windows."""
     best, wql = board["recipe"][0], board["wQL"][0]
-    text = f"<strong>{escape(best)}</strong> forecasts best, with a wQL of <strong>{_number(wql, 4)}</strong>"
+    text = f"<strong>{escape(best)}</strong> forecasts best, with a wQL of <strong>{number(wql, 4)}</strong>"
     if len(board) > 1 and np.isfinite(board["wQL"].iloc[-1]) and board["wQL"].iloc[-1] > 0:
         naive = "seasonal_naive" if "seasonal_naive" in set(board["recipe"][1:]) else board["recipe"].iloc[-1]
         other = float(board.loc[board["recipe"] == naive, "wQL"].iloc[0])
-        text += f", {100 * (1 - wql / other):.0f} % below {escape(naive)}&rsquo;s {_number(other, 4)}"
-    days = [window.day for window in report.windows]
+        text += f", {100 * (1 - wql / other):.0f} % below {escape(naive)}&rsquo;s {number(other, 4)}"
     if len(days) > 3:
         return f"{text}. The {len(days)} windows begin between {days[0]} and {days[-1]}."
     return f"{text}. The {'windows begin' if len(days) > 1 else 'window begins'} on {' and '.join(days)}."
 
 
-def _leaderboard(report: Results) -> str:
-    ratio, lowest = _fixed(4), min
+def _leaderboard(board: pd.DataFrame, recipes: Sequence[str], *, windows: int) -> str:
     columns = [
-        _Column("wQL", "wQL", ratio, lowest, bar=True),
-        _Column("WAPE", "WAPE", ratio, lowest),
-        _Column("RMSE", "RMSE", _adaptive, lowest),
-        _Column("MAPE", "MAPE", ratio, lowest),
-        _Column("sMAPE", "sMAPE", ratio, lowest),
-        _Column("MASE", "MASE", _fixed(3), lowest),
-        _Column("fit_seconds", "Training", _seconds, lowest),
-        _Column("predict_seconds", "Forecasting", _seconds, lowest),
-        _Column("fallbacks", "Fallbacks", _fixed(0)),
+        Column("wQL", "wQL", _RATIO, min, bar=True),
+        Column("WAPE", "WAPE", _RATIO, min),
+        Column("RMSE", "RMSE", adaptive, min),
+        Column("MAPE", "MAPE", _RATIO, min),
+        Column("sMAPE", "sMAPE", _RATIO, min),
+        Column("MASE", "MASE", fixed(3), min),
+        Column("fit_seconds", "Training", seconds, min),
+        Column("predict_seconds", "Forecasting", seconds, min),
+        Column("fallbacks", "Fallbacks", fixed(0)),
     ]
-    costs = bool(report.leaderboard["fit_seconds"].notna().any())
+    costs = bool(board["fit_seconds"].notna().any())
     columns = [c for c in columns if costs or c.name not in _COSTS]
-    windows = len(report.windows)
-    note = "Lower is better. " + (
+    text = "Lower is better. " + (
         f"Scores are pooled over items within a window, then averaged over the {windows} windows{'; times are sums' if costs else ''}."
         if windows > 1
         else "Scores are pooled over all items and steps of the window."
     )
-    note += " The best value of each column stands out. What the scores mean is said at the end."
-    return _section("Leaderboard", _table(report.leaderboard, columns, report) + _note(note))
+    text += " The best value of each column stands out. What the scores mean is said at the end."
+    return section("Leaderboard", table(board, columns, recipes) + note(text))
 
 
-def _by_level(report: Results) -> str:
-    levels = report.levels
-    wql = [
-        _Column(level_column("wQL", level), level_name(level), _fixed(4), min, group="wQL")
-        for level in levels
+def _by_level(board: pd.DataFrame, recipes: Sequence[str], levels: Sequence[float]) -> str:
+    groups = [
+        [Column(level_column("wQL", level), level_name(level), _RATIO, min, group="wQL") for level in levels],
+        [_covered(level) for level in levels],
+        *_intervals(levels),
     ]
-    covered = [
-        _Column(
-            level_column("coverage", level),
-            level_name(level),
-            _percent,
-            _nearest(level),
-            group="Actuals at or below",
-        )
-        for level in levels
-    ]
-    inside = [
-        _Column(
-            name,
-            f"{level_name(levels[low])} to {level_name(levels[high])}",
-            _percent,
-            _nearest(levels[high] - levels[low]),
-            group="Actuals inside",
-        )
-        for name, (low, high) in central_intervals(levels).items()
-    ]
-    tables = [wql, covered, inside] if len(levels) > 4 else [[*wql, *covered, *inside]]
-    note = (
+    tables = groups if len(levels) > 4 else [[column for group in groups for column in group]]
+    text = (
         "Of calibrated quantiles, p10 has 10 % of the actuals at or below it, and p10 to p90 has 80 % inside."
     )
-    return _section(
-        "By level",
-        "".join(_table(report.leaderboard, columns, report) for columns in tables if columns) + _note(note),
+    return section("By level", "".join(table(board, each, recipes) for each in tables if each) + note(text))
+
+
+def _covered(level: float) -> Column:
+    name = level_column("coverage", level)
+    return Column(name, level_name(level), percent, nearest(level), group="Actuals at or below")
+
+
+def _intervals(levels: Sequence[float]) -> tuple[list[Column], list[Column]]:
+    """Of each central interval: the share of actuals inside, and the MSIS."""
+    inside, scores = [], []
+    for name, (low, high) in central_intervals(levels).items():
+        ends = f"{level_name(levels[low])} to {level_name(levels[high])}"
+        width = nearest(levels[high] - levels[low])
+        inside.append(Column(name, ends, percent, width, group="Actuals inside"))
+        scores.append(Column(name.replace("interval", "MSIS"), ends, fixed(3), min, group="MSIS"))
+    return inside, scores
+
+
+def _by_window(results: Results, windows: Sequence[Window]) -> str:
+    """A table up to ten windows, a picture from three on."""
+    wide = results.scores.pivot_table(
+        index="recipe", columns="window", values="wQL", sort=False, dropna=False
     )
-
-
-def _by_window(report: Results) -> str:
-    if len(report.windows) == 1:
-        return ""
-    wide = report.scores.pivot_table(index="recipe", columns="window", values="wQL", sort=False, dropna=False)
+    columns = [Column(str(w.number), w.day, _RATIO, min, group="wQL by origin") for w in windows]
     frame = wide.rename(columns=str).reset_index()
-    columns = [_Column(str(w.number), w.day, _fixed(4), min, group="wQL by origin") for w in report.windows]
-    table = _table(frame, columns, report) if len(columns) <= 10 else ""
-    picture = _picture(plots.figure_windows(report), "wQL by window") if len(columns) > 2 else ""
-    return _section("By window", picture + table)
+    numbers = table(frame, columns, results.recipes) if len(columns) <= 10 else ""
+    curves = picture(figures.figure_windows(results), "wQL by window") if len(columns) > 2 else ""
+    return section("By window", curves + numbers)
 
 
-def _new_items(report: Results) -> str:
-    frame = report.new_items
-    if frame.empty:
-        return ""
+def _new_items(frame: pd.DataFrame, recipes: Sequence[str]) -> str:
     columns = [
-        _Column("items", "Items", _fixed(0)),
-        _Column("wQL", "wQL", _fixed(4), min, bar=True),
-        _Column("WAPE", "WAPE", _fixed(4), min),
-        _Column("RMSE", "RMSE", _adaptive, min),
-        _Column("sMAPE", "sMAPE", _fixed(4), min),
+        Column("items", "Items", fixed(0)),
+        Column("wQL", "wQL", _RATIO, min, bar=True),
+        Column("WAPE", "WAPE", _RATIO, min),
+        Column("RMSE", "RMSE", adaptive, min),
+        Column("sMAPE", "sMAPE", _RATIO, min),
     ]
-    note = "Items that had no observed value before the origin. They are scored here, and nowhere else."
-    return _section("Items without history", _table(frame, columns, report) + _note(note))
+    text = "Items that had no observed value before the origin. They are scored here, and nowhere else."
+    return section("Items without history", table(frame, columns, recipes) + note(text))
 
 
-def _calibrated(report: Results) -> str:
-    table = report.calibration
-    if table.empty:
-        return ""
-    rows = [dict(zip(table.columns, row, strict=True)) for row in table.itertuples(index=False)]
-    note = "On the windows of this backtest. The adjustment was learnt from windows before their origins."
-    return _section("Before and after calibration", _plain_table(rows) + _note(note))
+def _calibrated(frame: pd.DataFrame) -> str:
+    rows = [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False)]
+    text = "On the windows of this backtest. The adjustment was learnt from windows before their origins."
+    return section("Before and after calibration", plain_table(rows) + note(text))
 
 
-def _summaries(report: Results) -> str:
+def _summaries(summaries: Sequence[tuple[str, Window, Summary]]) -> str:
     """What the predictors say of how they were fitted, table by table."""
-    several = len({window.number for _, window, _ in report.summaries}) > 1
+    several = len({window.number for _, window, _ in summaries}) > 1
     return "".join(
-        _section(
+        section(
             f"How {recipe} was fitted" + (f", origin {window.day}" if several else ""),
-            "".join(f"<h3>{escape(title)}</h3>\n{_plain_table(rows)}" for title, rows in summary.items()),
+            "".join(f"<h3>{escape(title)}</h3>\n{plain_table(rows)}" for title, rows in summary.items()),
         )
-        for recipe, window, summary in report.summaries
+        for recipe, window, summary in summaries
     )
 
 
-def _examples(report: Results) -> str:
-    names = report.outcome().window.panel.names
-    parts = []
-    for word, item in example_items(report).items():
-        value = report.outcome().scores.items["wQL"][item]
-        figure = plots.figure_item(report, item)
-        parts.append(
-            f'<h3>{word} <b>{escape(names[item])}</b> <span class="quiet">wQL {_number(value, 4)}'
-            f" with {escape(report.recipes[0])}</span></h3>\n" + _picture(figure, f"{word} {names[item]}")
-        )
-    note = (
+def _examples(results: Results) -> str:
+    best = results.outcome()
+    names, wql = best.window.panel.names, best.scores.items["wQL"]
+    parts = [
+        f'<h3>{word} <b>{escape(names[item])}</b> <span class="quiet">wQL {number(wql[item], 4)}'
+        f" with {escape(best.recipe)}</span></h3>\n"
+        + picture(figures.figure_item(results, item), f"{word} {names[item]}")
+        for word, item in example_items(best).items()
+    ]
+    text = (
         "The last window: the best, the median and the worst item by the wQL of the best recipe, each recipe on the same"
         " scale. Black is what happened, grey what came before; the line is the median, the shade the central intervals. Spikes far beyond all else are cut off."
     )
-    return _section("Forecasts", "".join(parts) + _note(note)) if parts else ""
+    return section("Forecasts", "".join(parts) + note(text)) if parts else ""
 
 
-def _errors(report: Results) -> str:
-    note = "All windows, items and steps. Left of zero the forecast was too low. The outermost bars hold everything beyond."
-    return _section(
-        "Forecast errors", _picture(plots.figure_errors(report), "histograms of errors") + _note(note)
-    )
+def _errors(histograms: Figure) -> str:
+    text = "All windows, items and steps. Left of zero the forecast was too low. The outermost bars hold everything beyond."
+    return section("Forecast errors", picture(histograms, "histograms of errors") + note(text))
 
 
-def _shape(report: Results) -> str:
-    closed = ", without the steps at which an item was closed," if report.settings.get("open") else ""
-    left = f"<h2>Calibration</h2>{_picture(plots.figure_calibration(report), 'calibration')}" + _note(
+def _shape(calibration: Figure, steps: Figure, recipes: Sequence[str], *, horizon: int, closing: bool) -> str:
+    """Calibration beside the error by step; `closing` says that items were closed at some steps."""
+    closed = ", without the steps at which an item was closed," if closing else ""
+    left = f"<h2>Calibration</h2>{picture(calibration, 'calibration')}" + note(
         f"Above the dashed line, quantiles are too high; below it, too low. Counted{closed} over all windows."
     )
-    right = (
-        f"<h2>Error by step ahead</h2>{_picture(plots.figure_steps(report), 'wQL by step ahead')}"
-        + _note(f"Pooled over items, averaged over windows; the origin is step 1 of {report.horizon}.")
+    right = f"<h2>Error by step ahead</h2>{picture(steps, 'wQL by step ahead')}" + note(
+        f"Pooled over items, averaged over windows; the origin is step 1 of {horizon}."
     )
-    return f'<section class="pair">\n<div>{left}</div>\n<div>{right}</div>\n{_legend(report)}</section>\n'
+    return f'<section class="pair">\n<div>{left}</div>\n<div>{right}</div>\n{legend(recipes)}</section>\n'
 
 
-def _findings(report: Results) -> str:
+def _findings(findings: Sequence[Finding], data_tables: Summary) -> str:
     rows = [
         f'<li class="is-{escape(f.severity)}"><span>{escape(f.severity)}</span><div>{escape(f.message)}{_advice(f)}</div></li>\n'
-        for f in gravest_first(report.findings)
+        for f in gravest_first(findings)
     ]
-    body = f'<ul class="findings">\n{"".join(rows)}</ul>\n' if rows else _note("Nothing out of the ordinary.")
-    tables = "".join(
-        f"<h3>{escape(title)}</h3>\n{_plain_table(each)}" for title, each in report.data_tables.items()
-    )
-    return _section("What was found in the data", body + tables)
+    body = f'<ul class="findings">\n{"".join(rows)}</ul>\n' if rows else note("Nothing out of the ordinary.")
+    tables = "".join(f"<h3>{escape(title)}</h3>\n{plain_table(each)}" for title, each in data_tables.items())
+    return section("What was found in the data", body + tables)
 
 
 def _advice(finding: Finding) -> str:
@@ -258,22 +267,20 @@ def _advice(finding: Finding) -> str:
     return f"<small>{text}</small>" if text else ""
 
 
-def _settings(report: Results) -> str:
-    from foretell.system.environment import machine, versions
-
-    recipes: Mapping[str, Any] = report.settings.get("recipes", {})
-    plain = {k: v for k, v in report.settings.items() if k not in ("recipes", "title")}
+def _settings(settings: Mapping[str, Any]) -> str:
+    recipes: Mapping[str, Any] = settings.get("recipes", {})
+    plain = {k: v for k, v in settings.items() if k not in ("recipes", "title")}
     where = {k: v for k, v in machine().items() if v is not None}
     blocks = [
-        _facts("Run", plain),
-        *(_facts(name, settings) for name, settings in recipes.items()),
-        _facts("Machine and versions", {**where, **versions()}),
+        facts("Run", plain),
+        *(facts(name, each) for name, each in recipes.items()),
+        facts("Machine and versions", {**where, **versions()}),
     ]
-    return _section("Settings", f'<div class="columns">{"".join(blocks)}</div>')
+    return section("Settings", f'<div class="columns">{"".join(blocks)}</div>')
 
 
 def _glossary() -> str:
-    return _section(
+    return section(
         "What the scores mean",
         """<dl class="glossary">
 <dt>wQL</dt><dd>Weighted quantile loss: twice the pinball loss, summed over items and steps, over the sum of the absolute
@@ -284,15 +291,16 @@ actuals; the mean over the levels. At p50 it is the WAPE of the median.</dd>
 sum of actual and forecast.</dd>
 <dt>MASE</dt><dd>Absolute error of the median relative to that of repeating the last season within the item&rsquo;s own history;
 the mean over items. Below 1 is better than that.</dd>
+<dt>MSIS</dt><dd>Interval score of a central interval: its width, and what actuals lie outside of it, weighted by 2 over the share
+that may; scaled as in MASE.</dd>
 <dt>Fallbacks</dt><dd>Forecasts of items whose own model failed, so that a simpler one stood in.</dd>
 <dt>&ndash;</dt><dd>Not defined: the denominator is zero, or nothing was observed.</dd>
 </dl>\n""",
     )
 
 
-def example_items(report: Results) -> dict[str, int]:
-    """Which items show the best, the median and the worst wQL of the best recipe in the last window."""
-    outcome = report.outcome()
+def example_items(outcome: Outcome) -> dict[str, int]:
+    """Which items show the best, the median and the worst wQL of a recipe in a window."""
     wql, size = outcome.scores.items["wQL"], np.nansum(np.abs(outcome.window.actual), axis=1)
     usable = outcome.window.has_history & np.isfinite(wql)
     # the wQL of an item that sold nothing is a sum, not a ratio: it ranks elsewhere
@@ -302,165 +310,3 @@ def example_items(report: Results) -> dict[str, int]:
     if len(ranked) < 3:
         return dict(zip(("Best", "Worst"), ranked.tolist(), strict=False))
     return {"Best": int(ranked[0]), "Median": int(ranked[len(ranked) // 2]), "Worst": int(ranked[-1])}
-
-
-# Building blocks
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    name: str  # in the frame
-    title: str
-    text: Callable[[float], str]
-    best: Callable[[Iterable[float]], float] | None = None  # which of its values stands out
-    group: str = ""
-    bar: bool = False  # a bar behind the number
-
-
-def _table(frame: pd.DataFrame, columns: Sequence[_Column], report: Results) -> str:
-    """A row a recipe; numbers at the right, the best of each column marked."""
-    best = {c.name: _best(frame[c.name], c) for c in columns}
-    rows = []
-    for record in frame.to_dict("records"):
-        cells = "".join(_cell(record[c.name], c, best[c.name], frame[c.name].max()) for c in columns)
-        rows.append(
-            f"<tr><th>{_swatch(record['recipe'], report)}{escape(str(record['recipe']))}</th>{cells}</tr>\n"
-        )
-    heads = "".join(f"<th>{escape(c.title)}</th>" for c in columns)
-    return (
-        f'<div class="scroll"><table>\n<thead>{_group_row(columns)}<tr><th>Recipe</th>{heads}</tr></thead>\n'
-        f"<tbody>\n{''.join(rows)}</tbody>\n</table></div>\n"
-    )
-
-
-def _plain_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as they are: text, numbers, and a dash where there is none."""
-    if not rows:
-        return _note("Nothing.")
-    heads = "".join(f"<th>{escape(str(name))}</th>" for name in rows[0])
-    lines = []
-    for row in rows:
-        first, *others = (_short(value) for value in row.values())
-        lines.append(f"<tr><th>{escape(first)}</th>{''.join(f'<td>{escape(o)}</td>' for o in others)}</tr>\n")
-    return (
-        f'<div class="scroll"><table>\n<thead><tr>{heads}</tr></thead>\n'
-        f"<tbody>\n{''.join(lines)}</tbody>\n</table></div>\n"
-    )
-
-
-def _group_row(columns: Sequence[_Column]) -> str:
-    if not any(column.group for column in columns):
-        return ""
-    spans: list[list[Any]] = []
-    for column in columns:
-        if spans and spans[-1][0] == column.group:
-            spans[-1][1] += 1
-        else:
-            spans.append([column.group, 1])
-    cells = "".join(f'<th colspan="{width}">{escape(group)}</th>' for group, width in spans)
-    return f'<tr class="groups"><th></th>{cells}</tr>'
-
-
-def _cell(value: float, column: _Column, best: float | None, largest: float) -> str:
-    classes = ["best"] if best is not None and value == best else []
-    style = ""
-    if column.bar and math.isfinite(value) and largest > 0:
-        classes.append("bar")
-        style = f' style="--share:{100 * value / largest:.1f}"'
-    kind = f' class="{" ".join(classes)}"' if classes else ""
-    return f"<td{kind}{style}>{column.text(value) if math.isfinite(value) else _ABSENT}</td>"
-
-
-def _best(values: pd.Series[float], column: _Column) -> float | None:
-    finite = [value for value in values if math.isfinite(value)]
-    return column.best(finite) if column.best is not None and len(values) > 1 and finite else None
-
-
-def _nearest(wanted: float) -> Callable[[Iterable[float]], float]:
-    return lambda values: min(values, key=lambda value: abs(value - wanted))
-
-
-def _swatch(recipe: str, report: Results) -> str:
-    return f'<i class="swatch c{report.recipes.index(recipe)}"></i>'
-
-
-def _legend(report: Results) -> str:
-    marks = "".join(f"<span>{_swatch(recipe, report)}{escape(recipe)}</span>" for recipe in report.recipes)
-    return f'<p class="legend">{marks}</p>\n'
-
-
-def _section(title: str, body: str) -> str:
-    return f"<section>\n<h2>{escape(title)}</h2>\n{body}</section>\n"
-
-
-def _note(text: str) -> str:
-    return f'<p class="note">{escape(text)}</p>\n'
-
-
-def _facts(title: str, facts: Mapping[str, Any]) -> str:
-    rows = "".join(
-        f"<tr><th>{escape(str(name).replace('_', ' '))}</th><td>{escape(_plain(value))}</td></tr>\n"
-        for name, value in facts.items()
-        if value is not None and value != []
-    )
-    return f'<table class="facts"><caption>{escape(title)}</caption>\n{rows}</table>\n'
-
-
-def _picture(figure: Figure, description: str) -> str:
-    """A figure as SVG within the page, its text set in the page's own font."""
-    import matplotlib
-
-    text = StringIO()
-    with matplotlib.rc_context(
-        {"svg.fonttype": "none", "svg.hashsalt": description}
-    ):  # ids differ between figures
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg = text.getvalue()
-    svg = re.sub(r"'DejaVu Sans'[^;\"]*", _FONT, svg[svg.index("<svg") :])
-    svg = re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', r"<svg \1", svg, count=1)
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    wide = ' class="wide"' if figure.get_figwidth() > 8 else ""
-    return f'<figure{wide} role="img" aria-label="{escape(description)}">{svg}</figure>\n'
-
-
-# Words and numbers
-
-
-def _fixed(digits: int) -> Callable[[float], str]:
-    return lambda value: f"{value:,.{digits}f}"
-
-
-def _number(value: float, digits: int) -> str:
-    return f"{value:,.{digits}f}" if math.isfinite(value) else _ABSENT
-
-
-def _adaptive(value: float) -> str:
-    digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 2 if abs(value) >= 10 else 3
-    return f"{value:,.{digits}f}"
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
-
-
-def _seconds(value: float) -> str:
-    if value >= 3600:
-        return f"{value / 3600:.1f} h"
-    if value >= 100:
-        return f"{value / 60:.1f} min"
-    return f"{value:.1f} s" if value >= 1 else f"{value:.2f} s"
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(_plain, value))
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _short(value: Any) -> str:
-    """A value in a table: four figures of a number, a dash for none."""
-    return _ABSENT if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from foretell.evaluation.results import Results, _place
+from foretell.evaluation.results import Results
 from foretell.reporting.html import render
 from foretell.system.atomic_files import staged
 from foretell.system.environment import machine, versions
@@ -56,7 +56,7 @@ class Report(Results):
             ],
             "windows": [
                 {
-                    **_place(o),
+                    **o.identity,
                     "origin": o.window.day,
                     "items": len(o.forecast),
                     "new_items": int((~o.window.has_history).sum()),

@@ -185,7 +185,7 @@ def test_the_examples_are_the_best_the_median_and_the_worst_item() -> None:
     report = backtest(dataset(**series, z=(0.0,) * 12), horizon=2, recipes=[Last()], levels=[0.5])
     names = report.outcome().window.panel.names
     # p50 is 10.5: errors .5 / 11 for e1, .5 / 10 for e0, then e2, e5, e9
-    chosen = {word: names[item] for word, item in page.example_items(report).items()}
+    chosen = {word: names[item] for word, item in page.example_items(report.outcome()).items()}
     assert chosen == {"Best": "e1", "Median": "e2", "Worst": "e9"}
 
 
