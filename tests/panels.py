@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from foretell.data.columns import columns
 from foretell.data.frequency import Frequency
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
@@ -38,9 +39,9 @@ def daily(series: Sequence[Sequence[float]], *, covariates: bool = True, season:
         schema=Schema(
             frequency=Frequency("D"),
             seasons=(season,),
-            known=("price", "open")[: 2 * width],
-            past=("visits",)[:width],
-            static_real=("size",)[:width],
+            known=columns("price", "open")[: 2 * width],
+            past=columns("visits")[:width],
+            static_real=columns("size")[:width],
             static_cat=("kind",)[:width],
             open="open" if covariates else None,
             vocabularies={"kind": ("a", "b")} if covariates else {},

@@ -6,6 +6,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from foretell.data.columns import names_of
 from foretell.ingest.dataset import Dataset
 from foretell.windows.covariate_scale import CovariateScale
 from foretell.windows.windows import Windows
@@ -193,8 +194,8 @@ def shown(panel, origin):
             continue  # nothing was sold yet: it is a new item there
         steps = slice(panel.offsets[item] + kept[0], panel.offsets[item] + panel.stop[item])
         reach = slice(*(edge + item * panel.future for edge in (steps.start, steps.stop)))
-        columns = dict(zip(panel.schema.past, panel.past[steps].T, strict=True))
-        columns |= dict(zip(panel.schema.known, panel.known[reach].T, strict=True))
+        columns = dict(zip(names_of(panel.schema.past), panel.past[steps].T, strict=True))
+        columns |= dict(zip(names_of(panel.schema.known), panel.known[reach].T, strict=True))
         out[name] = (int(panel.start[item] + kept[0]), {"target": target[kept[0] :], **columns})
     return out
 

@@ -123,14 +123,13 @@ def check(data: Dataset, *, horizon: int | None = None) -> Checkup:
 def _facts(data: Dataset, panel: Panel, profile: Profile, horizon: int | None) -> dict[str, Any]:
     lengths = panel.lengths[panel.lengths > 0]
     last = int((panel.start + panel.lengths).max()) - 1
-    first, final = panel.frequency.timestamps(np.array([panel.start[panel.lengths > 0].min(), last]))
     steps = int(panel.lengths.sum())
     return {
         "rows": dict(data.rows),
         "items": len(panel),
         "items_without_history": int((profile.seen == 0).sum()),
-        "first_timestamp": _date(first),
-        "last_timestamp": _date(final),
+        "first_timestamp": _moment(panel, int(panel.start[panel.lengths > 0].min())),
+        "last_timestamp": _moment(panel, last),
         "frequency_asked": panel.frequency.alias,
         "season": list(panel.schema.seasons),
         "steps": steps,
@@ -169,9 +168,7 @@ def _check_names(panel: Panel, findings: Findings) -> None:
 def _check_finer(data: Dataset, panel: Panel, profile: Profile, findings: Findings) -> None:
     """A target that has several rows in most of its steps."""
     label, rows = next(iter(data.rows.items()))  # the target's table is the first
-    crowded = sum(
-        f.count for f in data.findings if f.code == "aggregated" and f"rows of {label} " in f.message
-    )
+    crowded = sum(f.count for f in data.findings if f.code == "aggregated" and f.table == label)
     steps = int(profile.seen.sum())
     if crowded * 2 > steps:
         findings.warn(
@@ -204,7 +201,7 @@ def _report_outliers(
 ) -> None:
     item, ordinal, value, median = worst
     count, where = int(profile.outliers.sum()), int((profile.outliers > 0).sum())
-    when = _date(panel.frequency.timestamps(np.array([ordinal]))[0])
+    when = panel.frequency.spell(ordinal)
     findings.warn(
         "outliers",
         f"{count:,} values of {where:,} items lie more than {FAR} times the item's usual spread from its median; the"
@@ -273,7 +270,9 @@ def _check_ahead(panel: Panel, column: Coverage, horizon: int, findings: Finding
     if len(short):
         first = int(short[0])
         message = str(
-            panel._ends_early(first, column.name, int(column.last[first] - panel.start[first]), horizon)
+            panel.known_ends(
+                first, column.name, last=int(column.last[first] - panel.start[first]), horizon=horizon
+            )
         )
         findings.error("known_ends", f"{message} ({len(short):,} such items)", len(short))
     holes = some & (column.last >= end) & (column.ahead < horizon)
@@ -336,12 +335,9 @@ def _name(panel: Panel, item: int) -> str:
     return " / ".join(str(panel.keys[column].iloc[item]) for column in panel.schema.key)
 
 
-def _date(moment: Any) -> Any:
-    """A timestamp as text, without the time of day where it is midnight; an integer as it is."""
-    if not isinstance(moment, np.datetime64):
-        return int(moment)
-    text = str(moment.astype("datetime64[s]")).replace("T", " ")
-    return text.removesuffix(" 00:00:00")
+def _moment(panel: Panel, ordinal: int) -> str | int:
+    """A step as text; where time is integer, the integer."""
+    return ordinal if panel.frequency.unit == "step" else panel.frequency.spell(ordinal)
 
 
 def _share(value: float) -> float | None:

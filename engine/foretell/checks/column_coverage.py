@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foretell.data.arrays import Array
+from foretell.data.columns import Column
 from foretell.data.filled_codes import UNFILLED
 from foretell.data.layout import Layout
 from foretell.data.panel import Panel
-from foretell.ingest.item_metadata import MISSING_SUFFIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +42,20 @@ def coverages(panel: Panel, horizon: int | None) -> list[Coverage]:
     ]
 
 
-def source_columns(panel: Panel, names: tuple[str, ...]) -> dict[str, list[int]]:
+def source_columns(columns: Sequence[Column]) -> dict[str, list[int]]:
     """Source column -> the columns of the panel that stand for it (several for a text), without the indicators."""
     sources: dict[str, list[int]] = {}
-    for position, name in enumerate(names):
-        if name.endswith(MISSING_SUFFIX) and name.removesuffix(MISSING_SUFFIX) in names:
-            continue
-        text = next((word for word in panel.schema.vocabularies if name.startswith(f"{word}=")), None)
-        sources.setdefault(name if text is None else text, []).append(position)
+    for position, column in enumerate(columns):
+        if not column.indicator:
+            sources.setdefault(column.source, []).append(position)
     return sources
 
 
 def _cover(panel: Panel, role: str, values: Array, future: int, horizon: int) -> list[Coverage]:
     """Every column in one pass over the rows: a chunk of a file is read once for all of them."""
     grid = Layout(panel.start, panel.offsets).reaching(future)
-    names = panel.schema.known if role == "known" else panel.schema.past
-    tallies = [_Tally(name, at, len(panel), panel.start) for name, at in source_columns(panel, names).items()]
+    columns = panel.schema.known if role == "known" else panel.schema.past
+    tallies = [_Tally(name, at, len(panel), panel.start) for name, at in source_columns(columns).items()]
     for first, stop in grid.chunks() if tallies else ():
         cells = slice(int(grid.offsets[first]), int(grid.offsets[stop]))
         part = np.asarray(values[cells])
@@ -137,12 +136,11 @@ class StaticCoverage:
 
 def static_coverages(panel: Panel) -> list[StaticCoverage]:
     """One entry a column of the metadata."""
-    real, found = panel.schema.static_real, []
-    for position, name in enumerate(real):
-        if not (name.endswith(MISSING_SUFFIX) and name.removesuffix(MISSING_SUFFIX) in real):
-            found.append(
-                StaticCoverage(name, int(np.count_nonzero(~np.isnan(panel.static_real[:, position]))), None)
-            )
+    found = []
+    for position, column in enumerate(panel.schema.static_real):
+        if not column.indicator:
+            known = int(np.count_nonzero(~np.isnan(panel.static_real[:, position])))
+            found.append(StaticCoverage(column.source, known, None))
     for position, name in enumerate(panel.schema.static_cat):
         codes = np.bincount(panel.static_cat[:, position], minlength=1)
         found.append(StaticCoverage(name, int(codes[1:].sum()), int(np.count_nonzero(codes[1:]))))

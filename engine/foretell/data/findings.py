@@ -23,6 +23,9 @@ class Finding:
     code: str  # a word that programs can look for: gaps, cold_start, known, ...
     message: str
     count: int = 0  # rows, steps, items or columns concerned, as the message says
+    table: str | None = (
+        None  # the table whose rows these are, as messages call it; None where several or none are
+    )
 
     @property
     def meaning(self) -> str:
@@ -51,9 +54,9 @@ class Findings:
         self._found: list[Finding] = []
         self._tolerant = tolerant  # faults are found, not raised
 
-    def note(self, code: str, message: str, count: int = 0) -> None:
+    def note(self, code: str, message: str, count: int = 0, *, table: str | None = None) -> None:
         """Record how something was read."""
-        self._add(Finding("note", code, message, count))
+        self._add(Finding("note", code, message, count, table))
 
     def warn(self, code: str, message: str, count: int = 0) -> None:
         """Record something to look at."""

@@ -129,6 +129,10 @@ class Frequency:
             return (base * width + self.anchor).astype("datetime64[M]").astype("datetime64[ns]")
         return self._base_to_days(base).astype("datetime64[D]").astype("datetime64[ns]")
 
+    def spell(self, ordinal: int) -> str:
+        """The timestamp of `ordinal` as text, no longer than needed: 2024-03-01, 2024-03-01 06:00, or 17."""
+        return spell(self.timestamps(np.array([ordinal]))[0])
+
     def sql(self, column: str) -> str:
         """A DuckDB expression of the ordinal (BIGINT) of the TIMESTAMP or integer `column`, equal to `ordinals`."""
         if self.unit == "step":
@@ -208,6 +212,15 @@ class Frequency:
             week, weekday = np.divmod(base, 5)
             return week * 7 + weekday - _MONDAY
         return base
+
+
+def spell(moment: Any) -> str:
+    """A timestamp (datetime64, datetime, pandas', or an integer) as text, without a time of day or seconds that are zero."""
+    day, _, clock = str(moment).replace("T", " ").partition(" ")
+    clock = re.sub(r"\.0+$", "", clock)
+    if clock.count(":") == 2:
+        clock = clock.removesuffix(":00")
+    return day if clock in ("", "00:00") else f"{day} {clock}"
 
 
 def _anchor(alias: object, unit: Unit, stamp: str, suffix: str | None) -> int:

@@ -153,8 +153,8 @@ class Panel:
                 past_filled,
                 layout,
                 stop=self.stop,
-                rules=[schema.rule(name) for name in schema.past],
-                indicates=[schema.indicated(name) for name in schema.past],
+                rules=[schema.rule(column) for column in schema.past],
+                indicates=[schema.indicated(column) for column in schema.past],
             )
         return replace(self, target=target, filled=filled, past=past, past_filled=past_filled)
 
@@ -195,9 +195,9 @@ class Panel:
 
     def closed(self, horizon: int) -> NDArray[np.bool_]:
         """[N, H]: where the open column says that the item cannot sell, from the origin on."""
-        if self.schema.open is None:
+        column = self.schema.open_position
+        if column is None:
             return np.zeros((len(self), horizon), bool)
-        column = self.schema.known.index(self.schema.open)
         known = self.known_at(np.arange(len(self)), self.origin[:, None] + np.arange(horizon))
         return np.asarray(known[..., column] == 0)
 
@@ -254,16 +254,18 @@ class Panel:
             return
         everyone = np.arange(len(self))
         final = self.known_at(everyone, self.origin[:, None] + horizon - 1)[:, 0]  # [N, K]
-        for column, name in enumerate(self.schema.known):
-            if name.endswith(" is missing"):
+        for position, column in enumerate(self.schema.known):
+            if column.indicator:
                 continue
-            lacking = everyone[np.isnan(final[:, column])]  # only these need a closer look
-            last = self._last_known(column, lacking)
+            lacking = everyone[np.isnan(final[:, position])]  # only these need a closer look
+            last = self._last_known(position, lacking)
             short = np.flatnonzero(
                 (last >= 0) & (self.start[lacking] + last < self.origin[lacking] + horizon - 1)
             )
             if len(short):
-                raise self._ends_early(int(lacking[short[0]]), name, int(last[short[0]]), horizon)
+                raise self.known_ends(
+                    int(lacking[short[0]]), column.source, last=int(last[short[0]]), horizon=horizon
+                )
 
     def _last_known(self, column: int, items: NDArray[np.int64]) -> NDArray[np.int64]:
         """[items] the last step at which a known column has a value; -1 where it never has one."""
@@ -280,13 +282,13 @@ class Panel:
             np.maximum.at(last, owner[present], (cells - begin[owner])[present])
         return last
 
-    def _ends_early(self, item: int, column: str, last: int, horizon: int) -> ForetellError:
-        end, reach = self.frequency.timestamps(
-            np.array([self.start[item] + last, self.origin[item] + horizon - 1])
-        )
+    def known_ends(self, item: int, source: str, *, last: int, horizon: int) -> ForetellError:
+        """The error for the known column `source`, whose `last` value (a step of the item) lies within the horizon."""
+        end = self.frequency.spell(int(self.start[item]) + last)
+        reach = self.frequency.spell(int(self.origin[item]) + horizon - 1)
         return ForetellError(
-            f"item {self.names[item]!r}: related column {column.split('=')[0]!r} ends {_date(end)}, but the horizon"
-            f" reaches {_date(reach)}. Extend it, or set filling (its place 'future')."
+            f"item {self.names[item]!r}: related column {source!r} ends {end}, but the horizon reaches {reach}."
+            " Extend it, or set filling (its place 'future')."
         )
 
 
@@ -309,8 +311,3 @@ def _copied(array: NDArray[Any], begin: NDArray[np.int64], lengths: NDArray[np.i
         out[done : done + len(cells)] = array[cells]
         first, done = last, done + len(cells)
     return out
-
-
-def _date(moment: object) -> str:
-    text = str(moment)
-    return text[:10] if text[10:].strip("T0:.") == "" else text[:16].replace("T", " ")

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
+from foretell.data.columns import OTHER, Column, columns_from_json
 from foretell.data.frequency import Frequency
 from foretell.errors import ForetellError
 
 Ends = Literal["last", "own"]
+_COLUMNS: Final = ("known", "past", "static_real")  # the fields that hold `Column`s
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What the arrays of a panel mean: the names of their columns and the vocabularies behind their codes.
-
-    A text column of the related table stands as several 0/1 columns named `column=value`; a numeric column with missing
-    values is followed by a 0/1 column named `column is missing`.
-    """
+    """What the arrays of a panel mean: their columns, and the vocabularies behind their codes."""
 
     key: tuple[str, ...] = ("item_id",)  # the columns of `Panel.keys`: item_id, then dimensions
     timestamp: str = "timestamp"
@@ -26,11 +24,11 @@ class Schema:
     frequency: Frequency = field(default_factory=lambda: Frequency("D"))
     seasons: tuple[int, ...] = (1,)  # seasonal periods in steps; the first is the one that MASE and naive use
     ends: Ends = "last"  # all series end at the last timestamp of the target, or each at its own
-    known: tuple[str, ...] = ()  # [K] names of the columns of `Panel.known`
-    past: tuple[str, ...] = ()  # [P]
-    static_real: tuple[str, ...] = ()  # [R]
-    static_cat: tuple[str, ...] = ()  # [C]
-    open: str | None = None  # the column of `known` that is 0 where the item cannot sell
+    known: tuple[Column, ...] = ()  # [K] the columns of `Panel.known`
+    past: tuple[Column, ...] = ()  # [P]
+    static_real: tuple[Column, ...] = ()  # [R]
+    static_cat: tuple[str, ...] = ()  # [C] their names, which are the user's
+    open: str | None = None  # the user's column, among the known, that is 0 where the item cannot sell
     # column -> values; code k is values[k - 1]
     vocabularies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     # column -> place -> method, as asked
@@ -46,24 +44,28 @@ class Schema:
         """[C] number of codes of each static category, the unknown one (0) included."""
         return tuple(len(self.vocabularies[name]) + 1 for name in self.static_cat)
 
-    def rule(self, name: str) -> dict[str, Any]:
-        """The filling rule of a column of the panel: a 0/1 column of a text has that text's, in zeros and ones."""
-        source = next((s for s in self.vocabularies if name.startswith(f"{s}=")), None)
-        if source is None or name in self.filling:
-            return dict(self.filling.get(name, {}))
-        word = name.removeprefix(f"{source}=")
-        rule = {}
-        for position, method in self.filling.get(source, {}).items():
-            if isinstance(method, Mapping):
-                other = word == "other" and method["value"] not in self.vocabularies[source]
-                method = {"value": float(word == method["value"] or other)}
-            rule[position] = method
-        return rule
+    @property
+    def open_position(self) -> int | None:
+        """Which column of `Panel.known` is 0 where the item cannot sell; None where there is none."""
+        return None if self.open is None else self.known.index(Column(self.open))
 
-    def indicated(self, name: str) -> int | None:
-        """The position of the past column that `name` is the indicator of; None where it is none."""
-        source = name.removesuffix(" is missing")
-        return self.past.index(source) if source != name and source in self.past else None
+    def rule(self, column: Column) -> dict[str, Any]:
+        """The filling rule of a column: that of its source, a value of a text as 0 or 1; none for an indicator."""
+        rule = {} if column.indicator else dict(self.filling.get(column.source, {}))
+        if column.value is None:
+            return rule
+        return {position: self._coded(method, column) for position, method in rule.items()}
+
+    def _coded(self, method: Any, column: Column) -> Any:
+        """A filling method of a text, for the 0/1 column of one of its values."""
+        if not isinstance(method, Mapping):
+            return method
+        words, word = self.vocabularies[column.source], method["value"]
+        return {"value": float(column.value == (word if word in words else OTHER))}
+
+    def indicated(self, column: Column) -> int | None:
+        """Which past column an indicator among them tells of; None for a column that is no indicator."""
+        return self.past.index(Column(column.source)) if column.indicator else None
 
     def extended(self, other: Schema) -> Schema:
         """This schema with the values of its static categories added, at the end, that `other` alone has."""
@@ -78,11 +80,16 @@ class Schema:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; `from_json` reads them back."""
-        return {**{f.name: getattr(self, f.name) for f in fields(self)}, "frequency": asdict(self.frequency)}
+        plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        made = {name: [column.to_json() for column in plain[name]] for name in _COLUMNS}
+        return {**plain, **made, "frequency": asdict(self.frequency)}
 
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> Schema:
-        """The schema that `to_json` wrote; raises ForetellError for fields it does not know."""
+        """The schema that `to_json` wrote, also in releases whose columns were names alone.
+
+        Raises ForetellError for fields that it does not know.
+        """
         unknown = set(state) - {f.name for f in fields(cls)}
         if unknown:
             raise ForetellError(
@@ -90,7 +97,9 @@ class Schema:
             )
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in state.items()}
         values["frequency"] = Frequency(**values["frequency"])
-        values["vocabularies"] = {name: tuple(words) for name, words in values["vocabularies"].items()}
+        words = {name: tuple(words) for name, words in values["vocabularies"].items()}
+        values["vocabularies"] = words
+        values |= {name: columns_from_json(values[name], words, values["roles"]) for name in _COLUMNS}
         return cls(**values)
 
 

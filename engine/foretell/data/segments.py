@@ -87,9 +87,10 @@ def run_moments(
 
 def open_steps(panel: Panel) -> Callable[[slice], NDArray[np.bool_]] | None:
     """Which steps of a chunk of items are not closed, as `run_moments` asks; None where no column says so."""
-    if panel.schema.open is None:
+    position = panel.schema.open_position
+    if position is None:
         return None
-    column = panel.known[:, panel.schema.known.index(panel.schema.open)]
+    column = panel.known[:, position]
     reach = panel.offsets + np.arange(len(panel) + 1) * panel.future
 
     def which(items: slice) -> NDArray[np.bool_]:

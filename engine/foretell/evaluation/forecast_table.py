@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from foretell.data.findings import Findings
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
-from foretell.evaluation.outcome import spoken_date
 from foretell.ingest.context import ID_NAMES, TIME_NAMES
 from foretell.ingest.sources import open_table
 from foretell.ingest.store import Store, quoted
@@ -158,7 +157,7 @@ def complete(rows: ForecastRows, panel: Panel) -> int:
     if step.min() < 0:
         row = int(np.argmin(step))
         raise ForetellError(
-            f"{rows.name(row)}: the forecast for {day(panel, rows.ordinal[row])} lies before its origin"
+            f"{rows.name(row)}: the forecast for {panel.frequency.spell(rows.ordinal[row])} lies before its origin"
         )
     horizon = int(step.max()) + 1
     _, recipe = np.unique(rows.recipe, return_inverse=True)
@@ -168,7 +167,7 @@ def complete(rows: ForecastRows, panel: Panel) -> int:
     if len(twice):
         row = int(order[twice[0]])
         raise ForetellError(
-            f"{rows.name(row)}: two forecasts for {day(panel, rows.ordinal[row])}. Where they come from several origins or"
+            f"{rows.name(row)}: two forecasts for {panel.frequency.spell(rows.ordinal[row])}. Where they come from several origins or"
             " recipes, say so in a column 'origin', 'window' or 'recipe'."
         )
     first, count = np.unique(group, return_index=True, return_counts=True)[1:]
@@ -178,8 +177,8 @@ def complete(rows: ForecastRows, panel: Panel) -> int:
         present = set(step[group == group[row]].tolist())
         lacking = next(k for k in range(horizon) if k not in present)
         raise ForetellError(
-            f"{rows.name(row)}: no forecast for {day(panel, rows.origin[row] + lacking)}; each item needs all {horizon}"
-            f" steps from {day(panel, rows.origin[row])} on ({len(short)} of {len(count)} forecasts are incomplete)"
+            f"{rows.name(row)}: no forecast for {panel.frequency.spell(rows.origin[row] + lacking)}; each item needs all {horizon}"
+            f" steps from {panel.frequency.spell(rows.origin[row])} on ({len(short)} of {len(count)} forecasts are incomplete)"
         )
     return horizon
 
@@ -191,8 +190,3 @@ def level_of(column: str) -> float | None:
         return None
     level = round(float(match[1]) / 100 if match[1] else float(match[2]), 6)
     return level if 0 < level < 1 else None
-
-
-def day(panel: Panel, ordinal: int) -> str:
-    """An ordinal as a date in words."""
-    return spoken_date(panel.frequency.timestamps(np.array([ordinal]))[0])

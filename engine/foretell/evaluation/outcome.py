@@ -16,14 +16,6 @@ from foretell.recipe.forecast import Forecast
 from foretell.recipe.protocols import Summary
 
 
-def spoken_date(moment: Any) -> str:
-    """A timestamp as short as it says all: 2024-03-01, or 2024-03-01 06:00."""
-    if not isinstance(moment, np.datetime64):
-        return str(moment)
-    text = str(moment.astype("datetime64[m]"))
-    return text[:10] if text.endswith("T00:00") else text.replace("T", " ")
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
     """One origin of a backtest: the data as they stood there, and the truth that followed."""
@@ -46,8 +38,8 @@ class Window:
 
     @property
     def day(self) -> str:
-        """`origin` in words."""
-        return spoken_date(self.origin)
+        """`origin` as text."""
+        return self.panel.frequency.spell(int(self.panel.origin.min()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

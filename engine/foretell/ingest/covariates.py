@@ -11,21 +11,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foretell.data.arrays import Array
+from foretell.data.columns import OTHER, Column
 from foretell.data.findings import Findings
 from foretell.data.gap_filling import Gaps, Rule, fill, fills, parse_rule
 from foretell.data.layout import Layout
 from foretell.errors import ForetellError
 from foretell.ingest.context import IngestContext
-from foretell.ingest.item_metadata import MISSING_SUFFIX
 from foretell.ingest.keyed_rows import KeyedRows, first_row, report_commas
 from foretell.ingest.placement import expand_groups, scatter_rows
 from foretell.ingest.related_tables import Joined
 from foretell.ingest.store import Store
-from foretell.system.big_arrays import allocate, anywhere, blanked, zeros
+from foretell.system.big_arrays import allocate, anywhere, blanked, pieces, zeros
 
 COMMONEST: Final = 32  # values of a text column that get a column of their own
 _BLOCK: Final = 1 << 14  # cells written at a time: a block of all columns stays in the processor's cache
-OTHER: Final = "other"  # the column of all its other values
 _FUTURE_AT_LEAST: Final = 64  # steps that a filling of the future reaches where a year is shorter
 
 
@@ -119,24 +118,24 @@ def future_steps(
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A source column on the grid: numbers, or the codes of a text (0 none, 1 .. by vocabulary, then other)."""
+class SourceColumn:
+    """A column of a related table on the grid: numbers, or the codes of a text (0 none, 1 .. by vocabulary, then other)."""
 
-    name: str
     values: Array  # [cells]
     codes: NDArray[np.uint8] | None  # [cells] how each was filled; None where nothing was asked for
-    words: tuple[str, ...] | None  # the vocabulary of a text
-    names: tuple[str, ...]  # under which it stands in the panel
+    columns: tuple[
+        Column, ...
+    ]  # what it becomes in the panel: a number, a number and its indicator, or a text's values
 
     def put(self, out: Array, cells: slice) -> None:
-        """Write what stands in the panel under `names` at some cells into `out` [cells, names]."""
+        """Write the panel's columns at some cells into `out` [cells, columns]."""
         values = self.values[cells]
-        if self.words is None:
+        if self.columns[0].value is None:
             out[:, 0] = values
-            if len(self.names) > 1:
+            if len(self.columns) > 1:
                 out[:, 1] = np.isnan(values)
         else:
-            out[:] = values[:, None] == np.arange(1, len(self.names) + 1, dtype=np.float32)
+            out[:] = values[:, None] == np.arange(1, len(self.columns) + 1, dtype=np.float32)
             out[np.isnan(values)] = np.nan
 
 
@@ -145,7 +144,7 @@ class Covariates:
     """The columns of one role, on the grid."""
 
     values: Array  # [cells, columns]
-    names: tuple[str, ...]
+    columns: tuple[Column, ...]
     filled: NDArray[np.uint8] | None  # [cells, columns] codes of past ones; None where nothing was asked for
 
 
@@ -161,30 +160,38 @@ def read_covariates(
 ) -> Covariates:
     """Pass two over the related tables: the columns of one role on `layout` and `future` steps beyond it."""
     grid = layout.reaching(future)
-    columns = [
-        column
+    sources = [
+        source
         for table in tables
-        for column in _place_columns(context, table, role, keys=keys, grid=grid, future=future, plan=plan)
+        for source in _place_columns(context, table, role, keys=keys, grid=grid, future=future, plan=plan)
     ]
-    names = tuple(name for column in columns for name in column.names)
+    columns = tuple(column for source in sources for column in source.columns)
     if context.schema is not None:
-        names = context.schema.known if role == "known" else context.schema.past
-    if len(names) == 1 and columns[0].words is None:  # nothing to put side by side: the grid is the array
-        codes = columns[0].codes if role == "past" else None
-        return Covariates(columns[0].values[:, None], names, None if codes is None else codes[:, None])
-    values = allocate((grid.cells, len(names)), scratch=context.store.scratch)
-    for first in range(0, grid.cells, _BLOCK):
-        cells = slice(first, min(first + _BLOCK, grid.cells))
-        for column in columns:
-            position = names.index(column.names[0])
-            column.put(values[cells, position : position + len(column.names)], cells)
-    some = role == "past" and any(column.codes is not None for column in columns)
-    filled = zeros(values.shape, np.uint8, scratch=context.store.scratch) if some else None
-    for column in columns:
-        if filled is not None and column.codes is not None:
-            position = names.index(column.names[0])
-            filled[:, position : position + len(column.names)] = column.codes[:, None]
-    return Covariates(values, names, filled)
+        columns = context.schema.known if role == "known" else context.schema.past
+    coded = role == "past" and any(source.codes is not None for source in sources)
+    if len(columns) == 1 and columns[0].value is None:  # nothing to put side by side: the grid is the array
+        codes = sources[0].codes if coded else None
+        return Covariates(sources[0].values[:, None], columns, None if codes is None else codes[:, None])
+    return _side_by_side(sources, columns, cells=grid.cells, coded=coded, scratch=context.store.scratch)
+
+
+def _side_by_side(
+    sources: Sequence[SourceColumn], columns: tuple[Column, ...], *, cells: int, coded: bool, scratch: str
+) -> Covariates:
+    """The grids of all sources as one array, in the order of `columns`; with their codes where it is `coded`."""
+    values = allocate((cells, len(columns)), scratch=scratch)
+    where = [columns.index(source.columns[0]) for source in sources]
+    spans = [slice(first, first + len(source.columns)) for first, source in zip(where, sources, strict=True)]
+    for block in pieces(cells, _BLOCK):
+        for source, span in zip(sources, spans, strict=True):
+            source.put(values[block, span], block)
+    if not coded:
+        return Covariates(values, columns, None)
+    filled = zeros(values.shape, np.uint8, scratch=scratch)
+    for source, span in zip(sources, spans, strict=True):
+        if source.codes is not None:
+            filled[:, span] = source.codes[:, None]
+    return Covariates(values, columns, filled)
 
 
 def _place_columns(
@@ -196,7 +203,7 @@ def _place_columns(
     grid: Layout,
     future: int,
     plan: Plan,
-) -> Iterator[Column]:
+) -> Iterator[SourceColumn]:
     wanted = [c for c in table.rows.columns if plan.roles.get(c) == role]
     if not wanted:
         return
@@ -253,8 +260,8 @@ def _finish(
     grid: Layout,
     future: int,
     plan: Plan,
-) -> Column:
-    """Check a column's values, fill their gaps, and say under which names they stand in the panel."""
+) -> SourceColumn:
+    """Check a column's values, fill their gaps, and say which columns of the panel it becomes."""
     words = plan.vocabularies.get(name) if name in rows.texts else None
     rule: dict[str, Any] = dict(plan.rules.get(name, {}))
     if words is not None:
@@ -263,13 +270,12 @@ def _finish(
         _check_numbers(context, rows, name, values, is_open=name == plan.open)
     codes, gaps = fill(values, grid, rule=rule, future=future)
     report_gaps(context.findings, name, gaps, plan.rules.get(name))
+    columns: tuple[Column, ...] = (Column(name),)
     if words is not None:
-        names: tuple[str, ...] = (*(f"{name}={word}" for word in words), f"{name}={OTHER}")
+        columns = tuple(Column.of_value(name, word) for word in (*words, OTHER))
     elif _needs_indicator(context, name, values, grid, future):
-        names = (name, name + MISSING_SUFFIX)
-    else:
-        names = (name,)
-    return Column(name, values, codes if rule else None, words, names)
+        columns = (Column(name), Column.missing(name))
+    return SourceColumn(values, codes if rule else None, columns)
 
 
 def _check_numbers(
@@ -321,7 +327,7 @@ def _needs_indicator(context: IngestContext, name: str, values: Array, grid: Lay
     Beyond a series' end a column may simply stop: that is no gap, unless an item has no value at all.
     """
     if context.schema is not None:
-        return name + MISSING_SUFFIX in (*context.schema.known, *context.schema.past)
+        return Column.missing(name) in (*context.schema.known, *context.schema.past)
     for first, last in grid.chunks():
         missing = np.isnan(values[grid.offsets[first] : grid.offsets[last]])
         if not missing.any():

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from foretell.data.columns import names_of
 from foretell.data.findings import Finding
 from foretell.data.frequency import Frequency
 from foretell.data.panel import Panel
@@ -141,14 +142,14 @@ class Dataset:
         return self._read.panel
 
     @property
+    def names(self) -> Names:
+        """The columns of the target table, as the user calls them."""
+        return self._read.names
+
+    @property
     def schema(self) -> Schema:
         """What the panel's columns mean."""
         return self._read.panel.schema
-
-    @property
-    def names(self) -> Names:
-        """The columns of the target table, as its owner calls them."""
-        return self._read.names
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -188,7 +189,7 @@ class Dataset:
         panel = self.panel
         return (
             f"Dataset({len(panel)} items, {len(panel.target):,} steps of {panel.frequency.alias},"
-            f" known={list(panel.schema.known)}, past={list(panel.schema.past)})"
+            f" known={list(names_of(panel.schema.known))}, past={list(names_of(panel.schema.past))})"
         )
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foretell.data.arrays import Array
+from foretell.data.columns import Column
 from foretell.data.findings import Findings
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError, nearest
@@ -18,7 +19,6 @@ from foretell.ingest.keyed_rows import report_commas, spell_key, within
 from foretell.ingest.store import Store
 from foretell.ingest.table import Table
 
-MISSING_SUFFIX: Final = " is missing"
 _CROWD: Final = 50  # a text with more distinct values than this, and
 _SHARE: Final = 0.5  # more than this share of the items apart, describes rather than groups
 
@@ -158,7 +158,7 @@ class Statics:
     """What the panel holds of the metadata."""
 
     real: Array  # [N, R]
-    real_names: tuple[str, ...]
+    real_columns: tuple[Column, ...]
     cat: NDArray[np.int32]  # [N, C], 0 = unknown
     cat_names: tuple[str, ...]
     vocabularies: dict[str, tuple[str, ...]]
@@ -241,16 +241,15 @@ def _vocabularies(
     return vocabularies
 
 
-def _real(metadata: Metadata, row: NDArray[np.int64], schema: Schema | None) -> dict[str, Array]:
-    """The numeric columns by name, each followed by its indicator where values are missing."""
-    columns: dict[str, Array] = {}
+def _real(metadata: Metadata, row: NDArray[np.int64], schema: Schema | None) -> dict[Column, Array]:
+    """The numeric columns, each followed by its indicator where values are missing."""
+    found: dict[Column, Array] = {}
     for name, numbers in metadata.numbers.items():
         values = np.where(row >= 0, numbers[row], np.nan).astype(np.float32)
-        columns[name] = values
-        columns[name + MISSING_SUFFIX] = np.isnan(values).astype(np.float32)
-        if schema is None and not np.isnan(values).any():
-            del columns[name + MISSING_SUFFIX]
-    return columns if schema is None else {name: columns[name] for name in schema.static_real}
+        found[Column(name)] = values
+        if schema is not None or np.isnan(values).any():
+            found[Column.missing(name)] = np.isnan(values).astype(np.float32)
+    return found if schema is None else {column: found[column] for column in schema.static_real}
 
 
 def match(keys: pd.DataFrame, table: pd.DataFrame) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foretell.data.findings import Findings
-from foretell.data.frequency import Frequency
+from foretell.data.frequency import Frequency, spell
 from foretell.errors import ForetellError
 from foretell.ingest.store import Store, literal, quoted
 from foretell.ingest.table import Table
@@ -204,7 +204,7 @@ def _nameless(store: Store, rows: KeyedRows, part: str, column: str, count: int)
     moment, file = store.rows(
         f"SELECT moment, file FROM {rows.view} WHERE {part} IS NULL ORDER BY file, moment LIMIT 1"
     )[0]
-    first = "" if moment is None else f", first at {spell_moment(moment)}"
+    first = "" if moment is None else f", first at {spell(moment)}"
     return ForetellError(
         f"{rows.table.label}: {count} rows have no {column!r}{first}{within(file)}."
         f" Every row needs one: fill it in or drop these rows."
@@ -262,7 +262,7 @@ def first_row(
     )[0]
     where = spell_key(rows.key, found[: len(rows.key)])
     if dated:
-        where = f"{where} at {spell_moment(found[-3])}".strip()
+        where = f"{where} at {spell(found[-3])}".strip()
     return (where or rows.table.label) + within(found[-1]), found[-2]
 
 
@@ -278,8 +278,3 @@ def spell_key(key: Mapping[str, str] | Sequence[str], values: Sequence[object]) 
         return ""
     what = "item" if names[0] == "item_id" else names[0]
     return f"{what} {' / '.join(str(value) for value in values)!r}"
-
-
-def spell_moment(moment: object) -> str:
-    """A timestamp for a message, without a time of day where it is midnight."""
-    return str(moment).removesuffix(" 00:00:00")

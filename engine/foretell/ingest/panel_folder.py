@@ -25,7 +25,9 @@ from foretell.system.atomic_files import new_folder
 from foretell.system.big_arrays import pieces
 from foretell.system.folder_lock import claimed
 
-FORMAT: Final = 1  # of the folder; raised when an older foretell could not read it
+FORMAT: Final = (
+    2  # of the folder; raised when an older foretell could not read it (2: columns say what they stand for)
+)
 MANIFEST: Final = "manifest.json"
 KIND: Final = "panel"
 _KEYS: Final = "keys.arrow"

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from foretell.data.arrays import Array
 from foretell.data.findings import Findings
+from foretell.data.frequency import spell
 from foretell.data.layout import Layout
 from foretell.errors import ForetellError
-from foretell.ingest.keyed_rows import METHODS, KeyedRows, spell_key, spell_moment, within
+from foretell.ingest.keyed_rows import METHODS, KeyedRows, spell_key, within
 from foretell.ingest.spilled_rows import RowBuckets
 from foretell.ingest.store import Store, literals
 from foretell.system.big_arrays import allocate, in_file, memory, pieces
@@ -174,6 +175,7 @@ def _aggregated(
         f"{crowded:,} steps hold several rows of {rows.table.label} (up to {most:,}, in {runs:,} series): made one by "
         + ", ".join(f"{way} ({column})" for column, way in zip(columns, ways, strict=True)),
         crowded,
+        table=rows.table.label,
     )
     inner = ", ".join(f"r.{rows.value(c)} AS c{i}" for i, c in enumerate(columns))
     outer = ", ".join(
@@ -211,7 +213,7 @@ def _twice(store: Store, rows: KeyedRows, source: str) -> ForetellError:
         else " The table has no item_id: if its rows concern single items, name that column item_id."
     )
     return ForetellError(
-        f"{where + ': ' if where else ''}{found[-1]} rows at {spell_moment(found[-4])} in {rows.table.label}, expected one{files}."
+        f"{where + ': ' if where else ''}{found[-1]} rows at {spell(found[-4])} in {rows.table.label}, expected one{files}."
         f" Remove the extra ones, or say how to join them: aggregation={{{rows.columns[0]!r}: 'sum'}}.{unkeyed}"
     )
 

@@ -117,9 +117,8 @@ def observed(panel: Panel, items: NDArray[np.int64], length: int) -> Array:
     inside = (offset >= 0) & (offset < panel.stop[items][:, None])
     if len(panel.target) == 0:
         return np.full(steps.shape, np.nan, np.float32)
-    if panel.schema.open is not None:
-        column = panel.schema.known.index(panel.schema.open)
-        inside &= panel.known_at(items, steps)[..., column] != 0
+    if panel.schema.open_position is not None:
+        inside &= panel.known_at(items, steps)[..., panel.schema.open_position] != 0
     index = np.where(inside, panel.offsets[items][:, None] + offset, 0)
     return np.where(inside, panel.target[index], np.float32(np.nan)).astype(np.float32)
 

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foretell.data.arrays import Array
+from foretell.data.columns import columns
 from foretell.data.frequency import Frequency
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
@@ -21,9 +22,9 @@ CLOSED = 5  # the weekday (day modulo 7) on which nothing sells; day 19997 is on
 SCHEMA = Schema(
     frequency=Frequency("D"),
     seasons=(7,),
-    known=("promo", "open"),
-    past=("price",),
-    static_real=("size",),
+    known=columns("promo", "open"),
+    past=columns("price"),
+    static_real=columns("size"),
     static_cat=("family",),
     open="open",
     vocabularies={"family": ("bag", "mug", "sign")},

@@ -62,7 +62,7 @@ class Windows:
         self.static_real = _standard(place(panel.static_real), self._moments["moments.static"])  # [N, R]
         self.static_cat = place(panel.static_cat).long()  # [N, C]
         self._calendar_from, self._calendar = self._calendar_table(context, horizon)
-        self._open = None if panel.schema.open is None else panel.schema.known.index(panel.schema.open)
+        self._open = panel.schema.open_position
 
     @cached_property
     def one_origin(self) -> bool:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from foretell.checks.check import check
+from foretell.data.columns import names_of
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError, nearest
-from foretell.evaluation.outcome import Outcome, Window, spoken_date
+from foretell.evaluation.outcome import Outcome, Window
 from foretell.ingest.dataset import check_dataset
 from foretell.models.fitting import fit_model
 from foretell.models.model import Model
@@ -117,10 +118,10 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
         "frequency": panel.frequency.alias,
         "season": panel.season,
         "items": len(panel),
-        "known": list(panel.schema.known),
-        "past": list(panel.schema.past),
+        "known": list(names_of(panel.schema.known)),
+        "past": list(names_of(panel.schema.past)),
         "open": panel.schema.open,
-        "metadata": [*panel.schema.static_real, *panel.schema.static_cat],
+        "metadata": [*names_of(panel.schema.static_real), *panel.schema.static_cat],
         "recipes": {label: {"recipe": r.name, **settings_of(r)} for label, r in chosen.items()},
     }
     checkup = check(data)
@@ -239,8 +240,7 @@ def _from_cutoffs(panel: Panel, horizon: int, cutoffs: Sequence[object]) -> list
     for cutoff in cutoffs:
         origin = panel.frequency.ordinal(cutoff)
         if not first + horizon <= origin <= end - horizon:
-            bounds = panel.frequency.timestamps(np.array([first + horizon, end - horizon, end - 1]))
-            earliest, latest, last = (spoken_date(moment) for moment in bounds)
+            earliest, latest, last = map(panel.frequency.spell, (first + horizon, end - horizon, end - 1))
             raise ForetellError(
                 f"cutoff {str(cutoff)!r} lies outside of the data. It is the first of the {horizon} steps forecast, so it"
                 f" must lie between {earliest} ({horizon} steps after the first) and {latest} (the data end {last})."

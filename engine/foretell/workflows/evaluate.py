@@ -14,7 +14,7 @@ from foretell.checks.check import check
 from foretell.data.findings import Findings
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
-from foretell.evaluation.forecast_table import ForecastRows, complete, day, level_of, placed, read_rows
+from foretell.evaluation.forecast_table import ForecastRows, complete, level_of, placed, read_rows
 from foretell.evaluation.outcome import Outcome, Window
 from foretell.ingest.dataset import check_dataset
 from foretell.recipe.forecast import Forecast
@@ -90,8 +90,8 @@ def _window(number: int, rows: ForecastRows, panel: Panel, horizon: int, found: 
     origin = rows.origin[where]
     truth = panel.target_at(items, origin[:, None] + np.arange(horizon))
     if np.isnan(truth).all():
-        span = f"{day(panel, origin.min())} to {day(panel, origin.max() + horizon - 1)}"
-        end = day(panel, (panel.start + panel.lengths).max() - 1)
+        span = f"{panel.frequency.spell(origin.min())} to {panel.frequency.spell(origin.max() + horizon - 1)}"
+        end = panel.frequency.spell((panel.start + panel.lengths).max() - 1)
         raise ForetellError(f"the forecasts cover {span}, of which the data have no actuals: they end {end}")
     if len(items) < len(panel):
         first = panel.names[np.setdiff1d(np.arange(len(panel)), items)[0]]

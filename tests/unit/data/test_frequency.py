@@ -1,11 +1,13 @@
 """Timestamps and ordinals: both ways, and the same in SQL as in numpy."""
 
+from datetime import datetime
+
 import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 
-from foretell.data.frequency import Frequency
+from foretell.data.frequency import Frequency, spell
 from foretell.errors import ForetellError
 
 ALIASES = [
@@ -99,3 +101,24 @@ def test_a_frequency_that_there_is_not_is_refused(alias):
 @pytest.mark.parametrize("alias", ALIASES)
 def test_the_alias_of_a_frequency_parses_back_to_it(alias):
     assert Frequency.parse(Frequency.parse(alias).alias) == Frequency.parse(alias)
+
+
+@pytest.mark.parametrize(
+    ("alias", "moment", "text"),
+    [
+        ("D", "2024-03-01", "2024-03-01"),
+        ("30min", "2024-03-01T06:30", "2024-03-01 06:30"),
+        ("h", "2024-03-01T06:00", "2024-03-01 06:00"),
+        ("h", "2024-03-01T00:00", "2024-03-01"),
+        ("1", "17", "17"),
+    ],
+)
+def test_dates_are_as_short_as_they_say_all(alias: str, moment: str, text: str) -> None:
+    frequency = Frequency.parse(alias)
+    assert frequency.spell(frequency.ordinal(moment)) == text
+
+
+def test_the_moment_of_a_row_keeps_its_seconds() -> None:
+    assert spell(datetime(2024, 3, 1, 6, 0, 17)) == "2024-03-01 06:00:17"
+    assert spell(pd.Timestamp("2024-03-01 06:00")) == "2024-03-01 06:00"
+    assert spell(np.datetime64("2024-03-01T06:00", "m")) == "2024-03-01 06:00"

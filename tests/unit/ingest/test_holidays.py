@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from foretell.data.columns import names_of
 from foretell.data.frequency import Frequency
 from foretell.errors import ForetellError
 from foretell.ingest.dataset import Dataset, make_future_frame
@@ -34,7 +35,7 @@ def at(data, column, dates, item=0):
     """The known column of an item at some dates."""
     panel = data.panel
     steps = np.array([[panel.frequency.ordinal(date) for date in dates]])
-    return panel.known_at(np.array([item]), steps)[0, :, panel.schema.known.index(column)].tolist()
+    return panel.known_at(np.array([item]), steps)[0, :, names_of(panel.schema.known).index(column)].tolist()
 
 
 def test_a_day_is_a_holiday_before_one_or_after_one():
@@ -129,7 +130,7 @@ def test_an_unknown_country_is_refused_with_the_nearest(name, message):
 
 def test_holidays_of_several_countries_stand_side_by_side():
     data = Dataset(sales(), freq="D", holidays="DE, US", holiday_days=0)
-    assert data.schema.known == ("holiday DE", "holiday US")
+    assert names_of(data.schema.known) == ("holiday DE", "holiday US")
     assert at(data, "holiday DE", ["2023-12-25", "2023-12-26", "2023-12-27"]) == [1, 1, 0]
     assert at(data, "holiday US", ["2023-12-25", "2023-12-26", "2023-12-27"]) == [1, 0, 0]
 
@@ -139,7 +140,7 @@ def test_each_item_has_the_holidays_of_its_own_country():
     data = Dataset(sales(("a", "b", "c")), items=items, freq="D", holidays="@country")
     for item, expected in enumerate([[1, 1], [1, 0], [NAN, NAN]]):
         np.testing.assert_array_equal(at(data, "holiday", ["2023-12-25", "2023-12-26"], item), expected)
-    assert data.schema.known[0:2] == ("holiday", "holiday is missing")
+    assert names_of(data.schema.known[0:2]) == ("holiday", "holiday is missing")
     assert "1 items have no rows in the holidays table, first item 'c'" in str(data.findings)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from foretell.data.columns import names_of
 from foretell.ingest.dataset import Dataset
 
 HOME = Path(os.environ.get("FORETELL_DATA") or Path(__file__).parents[3] / "../shared/data")
@@ -33,12 +34,12 @@ def test_rossmann_stands_on_the_grid_as_in_its_tables(rossmann):
     np.testing.assert_array_equal(
         panel.target.reshape(1115, -1), wide(target, "target", days).to_numpy(np.float32)
     )
-    promo = panel.known[:, panel.schema.known.index("Promo")].reshape(1115, -1)
+    promo = panel.known[:, names_of(panel.schema.known).index("Promo")].reshape(1115, -1)
     np.testing.assert_array_equal(promo, wide(related, "Promo", days).to_numpy(np.float32))
-    holiday = panel.known[:, panel.schema.known.index("StateHoliday=a")].reshape(1115, -1)
+    holiday = panel.known[:, names_of(panel.schema.known).index("StateHoliday=a")].reshape(1115, -1)
     np.testing.assert_array_equal(holiday, wide(related, "StateHoliday", days) == "a")
     distance = items.astype({"item_id": str}).set_index("item_id")["CompetitionDistance"].sort_index()
-    real = panel.static_real[:, panel.schema.static_real.index("CompetitionDistance")]
+    real = panel.static_real[:, names_of(panel.schema.static_real).index("CompetitionDistance")]
     np.testing.assert_array_equal(real, distance.to_numpy(np.float32))
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 
 import foretell
+from foretell.data.columns import columns
 from foretell.errors import ForetellError
 from foretell.ingest import panel_folder as saved
 from foretell.ingest.dataset import Dataset, make_future_frame
@@ -121,7 +122,7 @@ def test_a_backtest_on_a_saved_panel_gives_the_scores_of_the_tables(folder):
 
 
 def test_a_panel_of_another_schema_is_refused_with_the_way_out(folder):
-    schema = replace(Dataset.open(folder).schema, known=("other",))
+    schema = replace(Dataset.open(folder).schema, known=columns("other"))
     with pytest.raises(ForetellError, match=r"ingested with other columns.*--model"):
         Dataset.open(folder).encode(schema)
 
@@ -192,8 +193,16 @@ def edited(folder, tmp_path, **changes):
 
 
 def test_a_newer_format_is_refused_with_both_versions(folder, tmp_path):
-    with pytest.raises(ForetellError, match="panel format 99, this foretell reads up to 1"):
+    with pytest.raises(ForetellError, match="panel format 99, this foretell reads up to 2"):
         Dataset.open(edited(folder, tmp_path, format=99))
+
+
+def test_a_folder_of_format_1_whose_columns_are_names_alone_is_opened(folder, tmp_path):
+    schema = json.loads((folder / MANIFEST).read_text())["schema"]
+    for name in ("known", "past", "static_real"):
+        schema[name] = [column["name"] for column in schema[name]]
+    old, new = Dataset.open(edited(folder, tmp_path, format=1, schema=schema)), Dataset.open(folder)
+    assert old.schema == new.schema
 
 
 @pytest.mark.parametrize("changes", [{"schema": None}, {"arrays": {}}, {"names": {}}, {"future": 3}])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from foretell.data.columns import columns
 from foretell.data.panel import Panel
 from foretell.networks.building_blocks import between_levels
 from foretell.networks.forking_network import RECENT
@@ -102,7 +103,7 @@ def test_forks_lie_at_the_ends_of_patches_and_see_a_context() -> None:
 def test_a_hidden_history_hides_its_past_covariates_too() -> None:
     panel = daily([np.arange(60.0)] * 4)
     panel = replace(
-        panel, past=np.ones((240, 1), np.float32), schema=replace(panel.schema, past=("visitors",))
+        panel, past=np.ones((240, 1), np.float32), schema=replace(panel.schema, past=columns("visitors"))
     )
     recipe = MQRNN(context_length=20, cold_share=1.0).resolved(panel, TASK)
     windows = windows_of(recipe, panel, CovariateScale.of(panel), TASK, torch.device("cpu"))

@@ -13,7 +13,6 @@ import pytest
 
 from evaluator_fakes import FLAT, RISING, Last, dataset, sales
 from foretell.errors import ForetellError
-from foretell.evaluation.outcome import spoken_date
 from foretell.ingest.dataset import Dataset
 from foretell.reporting import html as page
 from foretell.reporting.report import Report
@@ -217,9 +216,3 @@ def test_an_outcome_is_found_by_recipe_and_window(report: Report) -> None:
         report.outcome("fare")
     with pytest.raises(ForetellError, match=r"no window 3 in this report: it has 1, 2"):
         report.outcome(window=3)
-
-
-def test_dates_are_as_short_as_they_say_all() -> None:
-    assert spoken_date(np.datetime64("2024-03-01", "ns")) == "2024-03-01"
-    assert spoken_date(np.datetime64("2024-03-01T06:30", "ns")) == "2024-03-01 06:30"
-    assert spoken_date(np.int64(17)) == "17"

@@ -16,6 +16,7 @@ import foretell
 from evaluator_fakes import FLAT, RISING, Last, dataset, sales
 from foretell.data import layout, panel
 from foretell.data import static_scale as scaling
+from foretell.data.columns import columns
 from foretell.data.frequency import Frequency
 from foretell.data.layout import Layout
 from foretell.data.panel import Panel
@@ -68,7 +69,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         static_real=np.zeros((ITEMS, 0), np.float32),
         static_cat=np.zeros((ITEMS, 0), np.int32),
         future=FUTURE,
-        schema=Schema(frequency=Frequency("D"), seasons=(7,), known=("price",), roles={"price": "known"}),
+        schema=Schema(
+            frequency=Frequency("D"), seasons=(7,), known=columns("price"), roles={"price": "known"}
+        ),
     )
     names = Names({"item_id": "item_id"}, "timestamp", "target")
     write_panel(Saved(big, names, (), {"target": ITEMS * STEPS}, "abc"), place)
