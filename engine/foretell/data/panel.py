@@ -118,9 +118,9 @@ class Panel:
         ordinals = self.origin[:, None] + np.arange(-length, 0)
         step = ordinals - self.start[:, None]
         inside = (step >= 0) & (step < self.stop[:, None])
-        if self.schema.open is not None:
+        if self.schema.open_position is not None:
             known = self.known_at(np.arange(len(self)), ordinals)
-            inside &= known[..., self.schema.known.index(self.schema.open)] != 0
+            inside &= known[..., self.schema.open_position] != 0
         context = np.full(ordinals.shape, np.nan, np.float32)
         context[inside] = self.target[(self.offsets[:-1, None] + step)[inside]]
         return context
