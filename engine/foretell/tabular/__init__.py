@@ -9,6 +9,7 @@ from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.data.static_scale import StaticScale
 from foretell.errors import ForetellError
+from foretell.recipe.extras import missing_library
 from foretell.recipe.forecast import Forecast, Piece
 from foretell.recipe.protocols import Abilities, State
 from foretell.recipe.search_space import Between, Space
@@ -54,5 +55,6 @@ __all__ = [
     "Trees",
     "between_normal",
     "category_ranks",
+    "missing_library",
     "with_ranks",
 ]

@@ -175,5 +175,6 @@ def _splits(tree: Tree) -> _Splits:
 
 def _rounded_down(thresholds: NDArray[np.float64]) -> Array:
     """The largest float32 numbers up to `thresholds`: float32 values compare with them as with the originals."""
-    near = thresholds.astype(np.float32)
+    with np.errstate(over="ignore"):  # LightGBM splits missing from present at 1e300
+        near = thresholds.astype(np.float32)
     return np.where(near.astype(np.float64) > thresholds, np.nextafter(near, np.float32(-np.inf)), near)
