@@ -6,12 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from foretell.local.local_recipe import Covariates, SeriesRecipe
-from foretell.local.statsforecast_adapter import statsforecast_forecast
-from foretell.recipe.protocols import Abilities
+from foretell.local import Abilities, Floats, SeriesRecipe, statsforecast_forecast
 
 _LONGEST_SEASON = 24  # that AutoETS models; it leaves longer ones out
 
@@ -30,12 +25,10 @@ class ETS(SeriesRecipe):
     season: int | None = None
     model: str = "ZZZ"  # error, trend and season: A additive, M multiplicative, N none, Z chosen by AICc
     damped: bool | None = None  # whether the trend levels off; default: chosen by AICc
-    covariates: Covariates = "pooled"  # none: the plain textbook model; pooled: on top of the regression
-    time_limit: float = 20.0  # seconds a series, after which seasonal naive takes its place
 
     def forecast_one(
-        self, values: NDArray[np.float64], season: int, horizon: int, levels: Sequence[float]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        self, values: Floats, season: int, horizon: int, levels: Sequence[float]
+    ) -> tuple[Floats, Floats]:
         """[H] mean and [H, Q] quantiles of one series."""
         from statsforecast.models import AutoETS
 

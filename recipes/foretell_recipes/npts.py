@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
-from foretell.local.local_recipe import Covariates, LocalPredictor, LocalRecipe
+from foretell.local.local_recipe import LocalPredictor, LocalRecipe
 from foretell.local.seasonal_naive import LocalForecast
 from foretell.recipe.protocols import Abilities
 from foretell.recipe.task import Run, Task
@@ -39,12 +39,10 @@ class NPTS(LocalRecipe):
 
     name: ClassVar[str] = "npts"
     abilities: ClassVar[Abilities] = Abilities(ensemble=True, cost=2)
-    season: int | None = None  # seasonal period in steps; default: the season of the data
     # values of the same place in the season alone; auto: where that foretold the item's past better
     seasonal: Literal["auto", "always", "never"] = "auto"
     # steps over which a value's weight halves; default: what foretold the item's past best
     half_life: float | None = None
-    covariates: Covariates = "pooled"  # none: the plain distribution; pooled: of what the regression leaves
 
     def fit(self, panel: Panel, task: Task, run: Run) -> LocalPredictor:
         """Learn the pooled regression; a series is looked at when it is forecast."""

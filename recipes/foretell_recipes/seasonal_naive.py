@@ -6,13 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from foretell.local.local_recipe import Covariates, LocalRecipe
-from foretell.local.seasonal_naive import LocalForecast, seasonal_naive
-from foretell.recipe.protocols import Abilities
-from foretell.recipe.task import Run
+from foretell.local import Abilities, Covariates, Floats, LocalForecast, LocalRecipe, Run, seasonal_naive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +21,7 @@ class SeasonalNaive(LocalRecipe):
     covariates: Covariates = "none"
 
     def forecast_all(
-        self, history: NDArray[np.float64], season: int, horizon: int, levels: Sequence[float], run: Run
+        self, history: Floats, season: int, horizon: int, levels: Sequence[float], run: Run
     ) -> LocalForecast:
         """The forecast of each row of `history` [n, L]."""
         return seasonal_naive(history, season, horizon, levels, intervals=self.intervals == "normal")

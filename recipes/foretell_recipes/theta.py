@@ -11,13 +11,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from foretell.local.local_recipe import Covariates, SeriesRecipe
-from foretell.local.seasonal_naive import seasonal_naive
-from foretell.recipe.protocols import Abilities
-
-Floats = NDArray[np.float64]
+from foretell.local import Abilities, Floats, SeriesRecipe, seasonal_naive
 
 _BURN_IN = 3  # residuals that still show the initial state
 _LEAST = _BURN_IN + 3  # steps below which a line and a level cannot be told apart
@@ -29,13 +24,10 @@ class Theta(SeriesRecipe):
 
     name: ClassVar[str] = "theta"
     abilities: ClassVar[Abilities] = Abilities(ensemble=True, cost=5)
-    season: int | None = None  # seasonal period in steps; default: the season of the data
     # standard or optimised, static or dynamic (D); auto: the best in sample
     model: Literal["auto", "STM", "OTM", "DSTM", "DOTM"] = "auto"
     # of the season, where a test finds one; data that are not positive take the additive
     decomposition: Literal["multiplicative", "additive"] = "multiplicative"
-    covariates: Covariates = "pooled"  # none: the plain textbook model; pooled: on top of the regression
-    time_limit: float = 20.0  # seconds a series, after which seasonal naive takes its place
 
     def forecast_one(
         self, values: Floats, season: int, horizon: int, levels: Sequence[float]

@@ -1,7 +1,7 @@
 """One model a series: across processes, each with a time limit, with seasonal naive to fall back on.
 
-A recipe of this kind is a `SeriesModel`; `LocalPredictor` makes forecasts of it, with the pooled regression taken out of
-each series first and put back afterwards.
+A recipe of this kind is a `SeriesRecipe`, or a `LocalRecipe` where all series are forecast at once; `LocalPredictor` makes
+forecasts of it, with the pooled regression taken out of each series first and put back afterwards.
 """
 
 from __future__ import annotations
@@ -44,14 +44,13 @@ _AT_ONCE: Final = 16  # series sent to a process together, at most
 SeriesModel = Callable[[Floats, int, int, Sequence[float]], tuple[Floats, Floats]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalRecipe(ABC):
-    """A recipe that forecasts series one by one, or all alike. Its fields, below, are declared with their defaults by each."""
-
-    __slots__ = ()
+    """A recipe that forecasts series one by one, or all alike; a subclass names itself and writes `forecast_all`."""
 
     name: ClassVar[str]
-    season: int | None  # seasonal period in steps; None takes the panel's
-    covariates: Covariates
+    season: int | None = None  # seasonal period in steps; default: the season of the data
+    covariates: Covariates = "pooled"  # none: the plain textbook model; pooled: on top of the regression
 
     def fit(self, panel: Panel, task: Task, run: Run) -> LocalPredictor:
         """Learn the pooled regression; a series is looked at when it is forecast."""
@@ -68,18 +67,21 @@ class LocalRecipe(ABC):
         """The forecast of each row of `history` [n, L]."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesRecipe(LocalRecipe):
-    """A local recipe that fits a model to one series at a time, across processes, within a time limit for each."""
+    """A recipe that fits a model to one series at a time, across processes; a subclass writes `forecast_one`."""
 
-    __slots__ = ()
-
-    time_limit: float  # seconds a series, after which seasonal naive takes its place
+    time_limit: float = 20.0  # seconds a series, after which seasonal naive takes its place
 
     @abstractmethod
     def forecast_one(
         self, values: Floats, season: int, horizon: int, levels: Sequence[float]
     ) -> tuple[Floats, Floats]:
-        """[H] mean and [H, Q] quantiles of one series."""
+        """[H] mean and [H, Q] quantiles of one series: `values` [L], without NaN, end at the origin.
+
+        They are what the pooled regression leaves, so negative ones may be among them. A series for which this raises is
+        forecast by seasonal naive, and so is one that takes longer than `time_limit`.
+        """
 
     def forecast_all(
         self, history: Floats, season: int, horizon: int, levels: Sequence[float], run: Run
