@@ -10,16 +10,13 @@ import torch
 
 from benchmarks.speed.settings import BATCH, CONTEXT, HORIZON, LAYERS, LEVELS, SAMPLES, WEEK, WIDTH, Settings
 from foretell.data.panel import Panel
-from foretell.data.static_scale import StaticScale
-from foretell.networks.device import pick_device
-from foretell.networks.network_recipe import NetworkPredictor, NetworkRecipe, windows_of
+from foretell.networks.network_recipe import NetworkPredictor, NetworkRecipe, prepare
+from foretell.networks.source import Source
 from foretell.networks.trainer import fit_network
 from foretell.networks.training_job import Batch, Schedule, TrainingJob
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
-from foretell.windows.covariate_scale import CovariateScale
 from foretell.windows.sampling import drawing_device
-from foretell.windows.windows import Windows
 
 DEEPAR: dict[str, Any] = {
     "hidden_size": WIDTH,
@@ -38,31 +35,22 @@ class Untrained:
 
     recipe: NetworkRecipe
     panel: Panel
-    windows: Windows
+    source: Source[Any]
     fitted: NetworkPredictor
-    scale: torch.Tensor
     run: Run
 
     @classmethod
     def of(cls, name: str, hyperparameters: dict[str, Any], panel: Panel, settings: Settings) -> Untrained:
         """Of the recipe `name` for the horizon that all parts have."""
-        task = Task(HORIZON, LEVELS)
         run = Run(device=settings.device, threads=settings.threads)
         recipe: Any = make_recipe(name, hyperparameters)
-        recipe = recipe.resolved(panel, task)
-        device = pick_device(settings.device)
-        moments, scale = CovariateScale.of(panel), StaticScale.fit(panel)
-        windows = windows_of(recipe, panel, moments, task, device)
-        sizes = recipe.sizes(windows, task)
-        torch.manual_seed(0)
-        network = recipe.network(sizes).to(device)
-        fitted = NetworkPredictor(recipe, network, sizes, moments, scale, task, run)
-        return cls(recipe, panel, windows, fitted, torch.from_numpy(scale.predict(panel)).to(device), run)
+        fitted, source = prepare(recipe, panel, Task(HORIZON, LEVELS), run)
+        return cls(fitted.recipe, panel, source, fitted, run)
 
     def batch(self, step: int) -> Batch:
         """The training batch of a step."""
-        generator = torch.Generator(drawing_device(self.windows.device)).manual_seed(step)
-        return self.recipe.batch(self.windows, self.scale, self.fitted.sizes, generator)
+        generator = torch.Generator(drawing_device(self.source.windows.device)).manual_seed(step)
+        return self.recipe.batch(self.source, generator)
 
     def loss(self, batch: Batch) -> torch.Tensor:
         return self.recipe.loss(self.fitted.network, batch)

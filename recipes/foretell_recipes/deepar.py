@@ -7,6 +7,7 @@ that belongs to the item, step and path.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, ClassVar, Literal, NamedTuple, Self
@@ -23,16 +24,16 @@ from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.data.segments import visible
 from foretell.data.static_scale import history_moments
-from foretell.networks.building_blocks import default_steps, embedding_sizes
+from foretell.networks.building_blocks import default_steps
 from foretell.networks.network_recipe import NetworkRecipe
 from foretell.networks.random_draws import Noise
 from foretell.networks.sample_paths import PathLSTM, rows_at_once
+from foretell.networks.sizes import Sizes
+from foretell.networks.source import Origins, Source
 from foretell.recipe.protocols import Abilities
 from foretell.recipe.search_space import Between
 from foretell.recipe.task import Task
 from foretell.windows.prefetch import sent
-from foretell.windows.sampling import NOTHING_HIDDEN, sample_hidden, sample_windows
-from foretell.windows.target_scale import window_scale
 from foretell.windows.tensors import constant
 from foretell.windows.windows import Windows
 
@@ -44,10 +45,20 @@ QUICK_SAMPLES = 32  # paths for each item when training validates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeepARSizes(Sizes):
+    """The sizes of DeepAR's network."""
+
+    covariates: int  # known covariates and calendar
+    static_real: int  # real statics
+    lags: tuple[int, ...]  # steps back, rising
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeepAR(NetworkRecipe):
     """Sample paths from an autoregressive LSTM with a likelihood (Salinas et al. 2020), on GluonTS' network."""
 
     name: ClassVar[str] = "deepar"
+    SIZES: ClassVar[type[Sizes]] = DeepARSizes
     abilities: ClassVar[Abilities] = replace(
         NetworkRecipe.abilities,
         ensemble=True,
@@ -85,34 +96,34 @@ class DeepAR(NetworkRecipe):
             likelihood=self.likelihood or likelihood_of(panel),
         )
 
-    def sizes(self, windows: Windows, task: Task) -> dict[str, Any]:
-        """All that the network's shape depends on besides the hyperparameters, as JSON."""
+    def sizes(self, windows: Windows, task: Task) -> DeepARSizes:
+        """All that the network's shape depends on besides the hyperparameters."""
         schema = windows.panel.schema
-        return {
-            "horizon": task.horizon,
-            "covariates": windows.covariate_size,
-            "static_real": windows.static_real.shape[1],
-            "cardinalities": list(schema.cardinalities),
-            "lags": lags_of(schema, int(windows.panel.stop.max(initial=1))),
-        }
+        return DeepARSizes(
+            horizon=task.horizon,
+            covariates=windows.covariate_size,
+            static_real=windows.static_real.shape[1],
+            cardinalities=tuple(schema.cardinalities),
+            lags=tuple(lags_of(schema, int(windows.panel.stop.max(initial=1)))),
+        )
 
-    def network(self, sizes: dict[str, Any]) -> DeepARModel:
+    def network(self, sizes: DeepARSizes) -> DeepARModel:
         """An untrained network."""
-        cardinalities = sizes["cardinalities"] or [1]
+        cardinalities = list(sizes.cardinalities) or [1]
         return DeepARModel(
             freq="D",  # only names default lags, and ours are given
             context_length=self.window_length,
-            prediction_length=sizes["horizon"],
-            num_feat_dynamic_real=sizes["covariates"] + len(sizes["lags"]),
-            num_feat_static_real=sizes["static_real"] + 1,
+            prediction_length=sizes.horizon,
+            num_feat_dynamic_real=sizes.covariates + len(sizes.lags),
+            num_feat_static_real=sizes.static_real + 1,
             num_feat_static_cat=len(cardinalities),
             cardinality=cardinalities,
-            embedding_dimension=embedding_sizes({**sizes, "cardinalities": cardinalities}),
+            embedding_dimension=list(sizes.embeddings) or [1],
             num_layers=self.num_layers,
             hidden_size=self.hidden_size,
             dropout_rate=self.dropout,
             distr_output=_output(self.likelihood),
-            lags_seq=sizes["lags"],
+            lags_seq=list(sizes.lags),
             scaling=False,
         )
 
@@ -122,85 +133,62 @@ class DeepAR(NetworkRecipe):
         assert self.context_length is not None
         return self.context_length
 
-    def batch(
-        self, windows: Windows, scale: Tensor, sizes: dict[str, Any], generator: torch.Generator
-    ) -> DeepARBatch:
+    def batch(self, source: Source[DeepARSizes], generator: torch.Generator) -> DeepARBatch:
         """Windows of a context and a horizon around random origins."""
-        items, origins = sample_windows(windows.spans, self.batch_size, generator)
-        hidden = sample_hidden(self.batch_size, self.window_length, self.cold_share, generator)
-        placed = windows.place(items, origins, hidden)
-        return self._window(windows, scale, sizes, *placed, ahead=sizes["horizon"])
+        length, cold = self.window_length, self.cold_share
+        at = source.draw(self.batch_size, length=length, cold_share=cold, generator=generator)
+        return self._gather(source, at)
 
     def loss(self, network: DeepARModel, batch: DeepARBatch) -> Tensor:
         """Negative log-likelihood of every observed step of context and horizon, in standardised units."""
         output, _ = network.rnn(_inputs(network, batch))
-        likelihood = _distribution(network, network.param_proj(output), batch.moments[:, None])
+        likelihood = _distribution(network, network.param_proj(output), batch.scale[:, None])
         lost: Tensor = -likelihood.log_prob(batch.truth) * batch.trained
         return lost.sum() / batch.trained.sum().clamp(min=1)
 
     def forecast(
         self,
         network: DeepARModel,
-        windows: Windows,
-        scale: Tensor,
+        source: Source[DeepARSizes],
         items: Tensor,
         levels: tuple[float, ...],
         seed: int | None,
     ) -> tuple[Tensor, Tensor]:
         """Quantiles [B, H, Q] and mean [B, H] of `items` [B] from their origins on, over sampled paths."""
-        lag_list = [lag + 1 for lag in network.lags_seq]
-        sizes = {"horizon": network.prediction_length, "lags": lag_list}
         device = network.rnn.weight_hh_l0.device
         wanted = torch.tensor(levels, device=device)
         paths_count = self.num_samples if seed is not None else min(self.num_samples, QUICK_SAMPLES)
         parts = []
         rows = rows_at_once(network.rnn, network.prediction_length, device)
         for chunk in items.split(max(1, rows // paths_count)):
-            nothing = torch.full_like(chunk, NOTHING_HIDDEN)
-            batch = self._window(
-                windows, scale, sizes, chunk, windows.origin[chunk], nothing, ahead=network.prediction_length
-            )
-            noise = Noise(seed or 0, windows.codes[chunk].to(device), paths_count)
-            paths = _unroll(network, sent(batch, device), lag_list, noise)
+            batch = sent(self._gather(source, source.ends(chunk)), device)
+            noise = Noise(seed or 0, source.windows.codes[chunk].to(device), paths_count)
+            paths = _unroll(network, batch, source.sizes.lags, noise)
             parts.append((torch.quantile(paths, wanted, dim=1).movedim(0, -1), paths.mean(1)))
         quantiles, means = zip(*parts, strict=True)
         return torch.cat(quantiles), torch.cat(means)
 
-    def _window(
-        self,
-        windows: Windows,
-        scale: Tensor,
-        sizes: dict[str, Any],
-        items: Tensor,
-        origins: Tensor,
-        hidden: Tensor,
-        *,
-        ahead: int,
-    ) -> DeepARBatch:
-        """Gather the context before `origins` [B] and `ahead` steps after; steps before origin + `hidden` are not observed."""
-        context, length = self.window_length, self.window_length + ahead
-        reached, _ = _reached(tuple(sizes["lags"]), context, ahead, windows.device)
-        steps = reached[-length:]  # of the window itself
-        values, observed = windows.reached(items, origins, reached)
-        seen = observed & (reached >= hidden[:, None])
-        truth = values[:, -length:]
-        visible = seen[:, -length:][:, :context]
-        moments = window_scale(truth[:, :context], visible, scale[items])
+    def _gather(self, source: Source[DeepARSizes], at: Origins) -> DeepARBatch:
+        """The windows that are placed `at` B origins, and what their lags reach."""
+        windows, sizes, context = source.windows, source.sizes, self.window_length
+        length = context + sizes.horizon
+        reached, _ = _reached(sizes.lags, context, sizes.horizon, windows.device)
+        read = source.target(at, reached, context=slice(-length, -sizes.horizon), until=sizes.horizon)
         if self.likelihood == "negative_binomial":
-            moments = torch.stack(
-                [torch.zeros_like(moments[:, 0]), (moments[:, 0] + 0.05 * moments[:, 1]).clamp(min=1e-6)], -1
-            )
+            unit = (read.scale[:, 0] + 0.05 * read.scale[:, 1]).clamp(min=1e-6)
+            read = read._replace(scale=torch.stack([torch.zeros_like(unit), unit], -1))
+        steps = reached[-length:]  # of the window itself
         return DeepARBatch(
-            items=items,
-            values=((values - moments[:, :1]) / moments[:, 1:]).clamp_(-20, 20).mul_(seen),
-            seen=seen,
-            covariates=windows.covariates(items, origins[:, None] + steps),
-            static_real=windows.static_real[items],
-            static_cat=windows.static_cat[items],
-            cold=1 - visible.any(1, keepdim=True).float(),
-            moments=moments,
-            truth=truth,
-            trained=observed[:, -length:] & (steps > -context),
+            items=at.items,
+            values=read.standard.clamp_(-20, 20).mul_(read.visible),
+            seen=read.visible,
+            covariates=source.covariates(at, steps),
+            static_real=windows.static_real[at.items],
+            static_cat=windows.static_cat[at.items],
+            cold=1 - read.visible[:, -length:][:, :context].any(1, keepdim=True).float(),
+            scale=read.scale,
+            truth=read.values[:, -length:],
+            trained=read.observed[:, -length:] & (steps > -context),
         )
 
 
@@ -217,7 +205,7 @@ class DeepARBatch(NamedTuple):
     static_real: Tensor  # [B, R]
     static_cat: Tensor  # [B, C]
     cold: Tensor  # [B, 1] 1 where nothing of the context was observed
-    moments: Tensor  # [B, 2] location and scale
+    scale: Tensor  # [B, 2] location and scale
     truth: Tensor  # [B, T] as it is
     trained: Tensor  # [B, T] steps that take part in the loss
 
@@ -289,16 +277,16 @@ def _static(network: DeepARModel, batch: DeepARBatch) -> Tensor:
     codes = (
         batch.static_cat if batch.static_cat.shape[1] else batch.static_cat.new_zeros((len(batch.items), 1))
     )
-    size = (batch.moments[:, 1:] / (batch.moments[:, :1].abs() + batch.moments[:, 1:])).log()
+    size = (batch.scale[:, 1:] / (batch.scale[:, :1].abs() + batch.scale[:, 1:])).log()
     return torch.cat([network.embedder(codes), batch.static_real, batch.cold, size], dim=-1)
 
 
-def _distribution(network: DeepARModel, params: tuple[Tensor, ...], moments: Tensor) -> Any:
-    """The likelihood in the target's own units; `moments` [..., 2] are location and scale."""
+def _distribution(network: DeepARModel, params: tuple[Tensor, ...], scale: Tensor) -> Any:
+    """The likelihood in the target's own units; `scale` [..., 2] holds location and scale."""
     if isinstance(network.distr_output, NegativeBinomialOutput):
         count, logits = params
-        return network.distr_output.distribution((count, logits.clone()), scale=moments[..., 1])
-    return network.distr_output.distribution(params, loc=moments[..., 0], scale=moments[..., 1])
+        return network.distr_output.distribution((count, logits.clone()), scale=scale[..., 1])
+    return network.distr_output.distribution(params, loc=scale[..., 0], scale=scale[..., 1])
 
 
 def _draw(network: DeepARModel, params: tuple[Tensor, ...], noise: Noise, step: int, scale: Tensor) -> Tensor:
@@ -311,7 +299,7 @@ def _draw(network: DeepARModel, params: tuple[Tensor, ...], noise: Noise, step: 
     return location + spread * noise.student(df, step)
 
 
-def _unroll(network: DeepARModel, batch: DeepARBatch, lags: list[int], noise: Noise) -> Tensor:
+def _unroll(network: DeepARModel, batch: DeepARBatch, lags: Sequence[int], noise: Noise) -> Tensor:
     """Draw S paths of each item over the horizon: [B, S, H].
 
     The context is read once for all paths. A lag that reaches behind the origin is the same for all of them and was
@@ -321,7 +309,7 @@ def _unroll(network: DeepARModel, batch: DeepARBatch, lags: list[int], noise: No
     inputs = _inputs(network, batch)
     output, state = network.rnn(inputs[:, : context + 1])
     params = tuple(p[:, -1, None] for p in network.param_proj(output))
-    location, scale = batch.moments[:, :1], batch.moments[:, 1:]
+    location, scale = batch.scale[:, :1], batch.scale[:, 1:]
     paths = inputs.new_empty((horizon, len(batch.items), noise.paths))
     paths[0] = _draw(network, tuple(p.expand(-1, noise.paths) for p in params), noise, 0, scale)
     own = sum(lag < horizon for lag in lags)
@@ -334,7 +322,7 @@ def _unroll(network: DeepARModel, batch: DeepARBatch, lags: list[int], noise: No
     return (paths * scale + location).permute(1, 2, 0)
 
 
-def _without_own(inputs: Tensor, lags: list[int]) -> Tensor:
+def _without_own(inputs: Tensor, lags: Sequence[int]) -> Tensor:
     """The inputs [B, H - 1, F] of the steps after the first, 0 at the lags that lie on a path itself and marked as observed."""
     ahead = torch.arange(1, inputs.shape[1] + 1, device=inputs.device)
     own = ahead[:, None] >= constant(lags, inputs.device)  # [H - 1, L]

@@ -25,6 +25,7 @@ def losses(name: str) -> list[float]:
     from foretell.data.static_scale import StaticScale
     from foretell.networks.device import seeded
     from foretell.networks.network_recipe import windows_of
+    from foretell.networks.source import Source
     from foretell.recipe.registry import make_recipe
     from foretell.recipe.task import Run, Task
     from foretell.windows.covariate_scale import CovariateScale
@@ -37,14 +38,12 @@ def losses(name: str) -> list[float]:
     moments = CovariateScale.of(panel)
     windows = windows_of(recipe, panel, moments, task, torch.device("cpu"))
     sizes, scale = recipe.sizes(windows, task), torch.from_numpy(StaticScale.fit(panel).predict(panel))
-    rows = []
+    source, rows = Source(windows, scale, sizes), []
     with seeded(Run()):
         network = recipe.network(sizes)
         optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3)
         for step in range(10):
-            loss = recipe.loss(
-                network, recipe.batch(windows, scale, sizes, torch.Generator().manual_seed(step))
-            )
+            loss = recipe.loss(network, recipe.batch(source, torch.Generator().manual_seed(step)))
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

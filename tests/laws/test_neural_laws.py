@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from foretell.data.panel import Panel
 from foretell.data.static_scale import StaticScale
 from foretell.networks import network_recipe as neural
-from foretell.networks.distributed.ranks import Ranks
+from foretell.networks.distributed.ranks import SINGLE, Ranks
 from foretell.networks.network_recipe import NetworkPredictor, windows_of
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
@@ -145,11 +145,9 @@ def test_quantiles_rise_with_their_level(name: str, seed: int, levels: list[floa
     assert (np.diff(quantiles, axis=-1) >= 0).all()
 
 
-def batch_of(fitted: NetworkPredictor, panel: Panel, share: slice = slice(None)) -> Any:
-    cpu, generator = torch.device("cpu"), torch.Generator().manual_seed(4)
-    windows = windows_of(fitted.recipe, panel, fitted.covariate_scale, fitted.task, cpu, share=share)
-    scale = torch.from_numpy(fitted.static_scale.predict(panel))
-    return fitted.recipe.batch(windows, scale, fitted.sizes, generator)
+def batch_of(fitted: NetworkPredictor, panel: Panel, ranks: Ranks = SINGLE, *, seed: int = 4) -> Any:
+    source = fitted.source(panel, torch.device("cpu"), ranks=ranks)
+    return fitted.recipe.batch(source, torch.Generator().manual_seed(seed))
 
 
 @pytest.mark.parametrize("name", NEURAL)
@@ -157,7 +155,7 @@ def test_the_rows_of_all_ranks_add_up_to_the_batch_and_its_loss(name: str) -> No
     panel = daily([*weekly_sales(3), []])
     fitted = untrained(name, panel, batch_size=7)
     network = fitted.network.eval()
-    whole, shares = batch_of(fitted, panel), [batch_of(fitted, panel, Ranks(r, 3).rows) for r in range(3)]
+    whole, shares = batch_of(fitted, panel), [batch_of(fitted, panel, Ranks(r, 3)) for r in range(3)]
     assert sorted(torch.cat([share.items for share in shares]).tolist()) == sorted(whole.items.tolist())
     losses = torch.stack([fitted.recipe.loss(network, share).detach() for share in shares])
     weights = torch.stack([fitted.recipe.weight(share) for share in shares])
@@ -178,17 +176,8 @@ def test_every_weight_takes_part_in_the_loss(name: str, covariates: bool) -> Non
 def test_a_training_batch_learns_nothing_from_beyond_the_origin(name: str) -> None:
     panel = daily(weekly_sales(0)).until(30)
     fitted = untrained(name, panel)
-    scale = torch.from_numpy(fitted.static_scale.predict(panel))
     spoiled = with_target(panel, lambda target: np.where(np.arange(len(target)) % 80 >= 50, 1e6, target))
     for seed in range(5):
-        batches = [
-            fitted.recipe.batch(
-                windows_of(fitted.recipe, p, fitted.covariate_scale, fitted.task, torch.device("cpu")),
-                scale,
-                fitted.sizes,
-                torch.Generator().manual_seed(seed),
-            )
-            for p in (panel, spoiled)
-        ]
+        batches = [batch_of(fitted, p, seed=seed) for p in (panel, spoiled)]
         losses = [float(fitted.recipe.loss(fitted.network.eval(), batch).detach()) for batch in batches]
         assert losses[0] == losses[1]

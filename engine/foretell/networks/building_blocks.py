@@ -1,8 +1,6 @@
-"""What several networks are made of: losses, embeddings, interpolation."""
+"""What several networks are made of: losses, interpolation, defaults."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,8 +8,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from foretell.data.panel import Panel
-
-LARGEST_EMBEDDING = 16
 
 
 def default_steps(panel: Panel, *, most: int = 2500) -> int:
@@ -21,17 +17,6 @@ def default_steps(panel: Panel, *, most: int = 2500) -> int:
     """
     observed = int(panel.stop.sum())
     return int(np.clip(most / 600 * np.sqrt(observed), 500, most))
-
-
-def embedding_sizes(sizes: dict[str, Any]) -> list[int]:
-    """The width of each category's embedding: by its number of codes, or what it was before these grew."""
-    widths: list[int] = sizes.get("embeddings") or [embedding_size(n) for n in sizes["cardinalities"]]
-    return widths
-
-
-def embedding_size(cardinality: int) -> int:
-    """A common rule of thumb: half the number of codes, within bounds."""
-    return min(LARGEST_EMBEDDING, (cardinality + 1) // 2)
 
 
 def quantile_and_mean_loss(quantiles: Tensor, mean: Tensor, truth: Tensor, levels: Tensor) -> Tensor:

@@ -9,19 +9,32 @@ where it stands.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from foretell.networks.building_blocks import embedding_sizes
 from foretell.networks.patches import Patches, shares_rows
+from foretell.networks.sizes import Sizes
 
 # Axes in names: B window, F fork, T step of the window, H step of the horizon, L lag, R recent change, Q level, E width.
 
 STEP_WIDTH = 16  # of the vector that the global network makes for each step of the horizon
 RECENT = 8  # steps before a fork whose changes are seen as they are
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForkingSizes(Sizes):
+    """The sizes of a network that forecasts from many forks."""
+
+    covariates: int  # known covariates and calendar
+    past: int  # past covariates
+    static_real: int  # real statics
+    seasons: tuple[int, ...]
+    lags: tuple[tuple[int, int], ...]  # (season, repeat): see `seasonal_lags`
+    levels: tuple[float, ...]  # Q, of the network's quantiles
 
 
 class ForkingBatch(NamedTuple):
@@ -34,7 +47,7 @@ class ForkingBatch(NamedTuple):
     past: Tensor  # [B, T, P]
     static_real: Tensor  # [B, R]
     static_cat: Tensor  # [B, S]
-    moments: Tensor  # [B, 2] mean and deviation
+    scale: Tensor  # [B, 2] mean and deviation
     season_errors: Tensor  # [B, seasons] mean change from one season to the next, standardised
     forks: Tensor  # [B, F] the step of the window that the fork's forecast begins with
     lags: Tensor  # [B, F, H, L] standardised, 0 where not observed
@@ -57,7 +70,7 @@ class ForkingNetwork(nn.Module):
     def __init__(
         self,
         encoder: Callable[[int], nn.Module],
-        sizes: dict[str, Any],
+        sizes: ForkingSizes,
         *,
         width: int,
         dropout: float,
@@ -66,19 +79,18 @@ class ForkingNetwork(nn.Module):
         """`encoder(inputs)` makes a module: (patches with so many inputs each, static [B, E]) -> states [B, T / patch, E]."""
         super().__init__()
         self.sizes = sizes
-        self.horizon = sizes["horizon"]
-        self.register_buffer("levels", torch.tensor(sizes["levels"]))
-        lags = len(sizes["lags"])
-        widths = embedding_sizes(sizes)
-        tables = zip(sizes["cardinalities"], widths, strict=True)
-        self.embeddings = nn.ModuleList(nn.Embedding(n, width_n) for n, width_n in tables)
-        seasons = len(sizes["seasons"])
-        static = sizes["static_real"] + sum(widths) + 1 + seasons
+        self.horizon = sizes.horizon
+        self.register_buffer("levels", torch.tensor(sizes.levels))
+        lags = len(sizes.lags)
+        tables = zip(sizes.cardinalities, sizes.embeddings, strict=True)
+        self.embeddings = nn.ModuleList(nn.Embedding(codes, size) for codes, size in tables)
+        seasons = len(sizes.seasons)
+        static = sizes.static_real + sum(sizes.embeddings) + 1 + seasons
         self.static = nn.Linear(static, width)
-        self.neighbours = nn.Conv1d(max(sizes["covariates"], 1), width // 2, 5, padding=2)
-        step = sizes["covariates"] + width // 2
+        self.neighbours = nn.Conv1d(max(sizes.covariates, 1), width // 2, 5, padding=2)
+        step = sizes.covariates + width // 2
         self.patch = patch
-        self.encoder = encoder(patch * (2 + sizes["past"] + step))
+        self.encoder = encoder(patch * (2 + sizes.past + step))
         recent = RECENT * (1 + seasons)
         self.shared = nn.Sequential(nn.Linear(2 * width + recent, 2 * width), nn.GELU(), nn.Dropout(dropout))
         self.skip = nn.Linear(recent, self.horizon, bias=False)

@@ -8,10 +8,10 @@ here and in `forking_network`.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -19,16 +19,17 @@ from torch import Tensor, nn
 
 from foretell.data.panel import Panel
 from foretell.networks.building_blocks import between_levels, default_steps, quantile_and_mean_loss
-from foretell.networks.forking_network import RECENT, ForkingBatch, ForkingNetwork
+from foretell.networks.forking_network import RECENT, ForkingBatch, ForkingNetwork, ForkingSizes
 from foretell.networks.network_recipe import NetworkRecipe
+from foretell.networks.sizes import Sizes
+from foretell.networks.source import Origins, Source
 from foretell.recipe.levels import QUANTILE_LEVELS
 from foretell.recipe.protocols import Abilities
 from foretell.recipe.search_space import Between
 from foretell.recipe.task import Task
 from foretell.windows.lags import seasonal_lags
 from foretell.windows.prefetch import sent
-from foretell.windows.sampling import sample_windows
-from foretell.windows.target_scale import window_scale
+from foretell.windows.sampling import NOTHING_HIDDEN, sample_windows
 from foretell.windows.windows import Windows
 
 # Axes in names: B window, F fork, T step of the window, H step of the horizon, L lag, R recent change, Q level, E width.
@@ -43,6 +44,7 @@ PATCHES = 40  # about so many are read: that costs a fraction of one step at a t
 class ForkingRecipe(NetworkRecipe):
     """A recipe that trains on forking sequences; one file adds the encoder."""
 
+    SIZES: ClassVar[type[Sizes]] = ForkingSizes
     abilities: ClassVar[Abilities] = replace(
         NetworkRecipe.abilities,
         ensemble=True,
@@ -83,47 +85,48 @@ class ForkingRecipe(NetworkRecipe):
             max_steps=self.max_steps or default_steps(panel, most=4000),
         )
 
-    def sizes(self, windows: Windows, task: Task) -> dict[str, Any]:
-        """All that the network's shape depends on besides the hyperparameters, as JSON."""
+    def sizes(self, windows: Windows, task: Task) -> ForkingSizes:
+        """All that the network's shape depends on besides the hyperparameters."""
         schema = windows.panel.schema
-        return {
-            "horizon": task.horizon,
-            "covariates": windows.covariate_size,
-            "past": windows.past_size,
-            "static_real": windows.static_real.shape[1],
-            "cardinalities": list(schema.cardinalities),
-            "seasons": list(schema.seasons),
-            "lags": [list(pair) for pair in seasonal_lags(schema, repeats=4)],
-            "levels": sorted({*QUANTILE_LEVELS, *task.levels}),
-        }
+        return ForkingSizes(
+            horizon=task.horizon,
+            covariates=windows.covariate_size,
+            past=windows.past_size,
+            static_real=windows.static_real.shape[1],
+            cardinalities=tuple(schema.cardinalities),
+            seasons=tuple(schema.seasons),
+            lags=tuple(seasonal_lags(schema, repeats=4)),
+            levels=tuple(sorted({*QUANTILE_LEVELS, *task.levels})),
+        )
 
-    def network(self, sizes: dict[str, Any]) -> ForkingNetwork:
+    def network(self, sizes: ForkingSizes) -> ForkingNetwork:
         """An untrained network."""
         assert self.patch_length is not None
         return ForkingNetwork(
             self.encoder, sizes, width=self.hidden_size, dropout=self.dropout, patch=self.patch_length
         )
 
-    def batch(
-        self, windows: Windows, scale: Tensor, sizes: dict[str, Any], generator: torch.Generator
-    ) -> ForkingBatch:
+    def batch(self, source: Source[ForkingSizes], generator: torch.Generator) -> ForkingBatch:
         """Windows at random origins, each with random forks in its last third, at the ends of patches."""
+        items, origins = sample_windows(source.windows.spans, self.batch_size, generator)
+        forks, hidden = self._draw_forks(generator)
+        items, origins, forks, hidden = source.mine(items, origins, forks, hidden)
+        return self._gather(source, Origins(items, origins, hidden), forks)
+
+    def _draw_forks(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Random forks [B, F], the steps of a window that forecasts begin with, and `hidden` [B] as in `Origins`."""
         assert self.context_length is not None
         assert self.patch_length is not None
         assert self.forks is not None
-        items, origins = sample_windows(windows.spans, self.batch_size, generator)
         draws = torch.rand(self.batch_size, self.forks + 3, generator=generator, device=generator.device)
         length, context = self.window_length, self.context_length
         first = context + ((length - context + 1) * draws[:, 0]).long()
         forks = first[:, None] + ((length - first + 1)[:, None] * draws[:, 3:]).long()
         forks[:, 0], forks[:, -1] = first, length
         forks = length - (length - forks) // self.patch_length * self.patch_length
-        first = forks[:, 0]
-        hidden = torch.where(
-            draws[:, 1] < self.cold_share, (first * draws[:, 2] * 2).long(), torch.zeros_like(first)
-        )
-        placed = windows.place(items, origins, forks, hidden)
-        return self._gather(windows, scale, sizes, *placed)
+        cut = (forks[:, 0] * draws[:, 2] * 2).long()
+        cold = (draws[:, 1] < self.cold_share) & (cut > 0)
+        return forks, torch.where(cold, cut - length, torch.full_like(cut, NOTHING_HIDDEN))
 
     @property
     def window_length(self) -> int:
@@ -146,80 +149,62 @@ class ForkingRecipe(NetworkRecipe):
     def forecast(
         self,
         network: ForkingNetwork,
-        windows: Windows,
-        scale: Tensor,
+        source: Source[ForkingSizes],
         items: Tensor,
         levels: tuple[float, ...],
         seed: int | None,
     ) -> tuple[Tensor, Tensor]:
         """Quantiles [B, H, Q] and mean [B, H] of `items` [B] from their origins on."""
+        windows = source.windows
         forks = torch.full((len(items), 1), self.window_length, device=windows.device)
-        nothing = torch.zeros(len(items), dtype=torch.long, device=windows.device)
-        origins = windows.origin[items]
-        gathered = self._gather(
-            windows, scale, network.sizes, items, origins, forks, nothing, alike=windows.one_origin
-        )
+        gathered = self._gather(source, source.ends(items), forks, one_origin=windows.one_origin)
         batch = sent(gathered, network.levels.device)
         quantiles, mean = network(batch)
-        location, deviation = batch.moments[:, 0, None], batch.moments[:, 1, None]
+        location, deviation = batch.scale[:, 0, None], batch.scale[:, 1, None]
         have = quantiles[:, 0].sort(-1).values * deviation[..., None] + location[..., None]
         return between_levels(have, network.levels, levels), mean[:, 0] * deviation + location
 
     def _gather(
-        self,
-        windows: Windows,
-        scale: Tensor,
-        sizes: dict[str, Any],
-        items: Tensor,
-        origins: Tensor,
-        forks: Tensor,
-        hidden: Tensor,
-        *,
-        alike: bool = False,
+        self, source: Source[ForkingSizes], at: Origins, forks: Tensor, *, one_origin: bool = False
     ) -> ForkingBatch:
-        """Gather windows that end at `origins` [B], all `alike` or not; their first `hidden` [B] steps count as not observed."""
-        length, horizon = self.window_length, sizes["horizon"]
-        steps = torch.arange(length + horizon, device=windows.device)
-        ordinals = (origins - length)[:, None] + steps
-        values, observed = windows.target(items, ordinals)
-        visible = observed & (steps >= hidden[:, None])
-        before = visible & (steps < forks[:, :1])
-        moments = window_scale(values, before, scale[items])
-        location, deviation = moments[:, 0, None], moments[:, 1, None]
-        standard = (values - location) / deviation
-        ahead = forks[:, :, None] + torch.arange(horizon, device=windows.device)  # [B, F, H]
-        rows = torch.arange(len(items), device=windows.device)[:, None, None]
-        read = _known_values(windows, items, origins - length, hidden, moments)
-        pairs = tuple((season, repeat) for season, repeat in sizes["lags"])
-        lags, lagged = _lags(read, _lag_steps(pairs, horizon, windows.device), forks, length)
+        """The windows that end at B origins, with `forks` [B, F]; with `one_origin` all lie on the same steps."""
+        windows, sizes, length = source.windows, source.sizes, self.window_length
+        steps = torch.arange(-length, sizes.horizon, device=windows.device)
+        first = forks[:, :1] - length  # counted from the origin
+        read = source.target(at, steps, until=first)
+        standard, visible = read.standard, read.visible
+        ahead = forks[:, :, None] + torch.arange(sizes.horizon, device=windows.device)  # [B, F, H]
+        rows = torch.arange(len(at.items), device=windows.device)[:, None, None]
+        back = _lag_steps(sizes.lags, sizes.horizon, windows.device)
+        lags, lagged = _lags(_known_values(source, at, read.scale), back, forks, length)
         return ForkingBatch(
-            items=items,
+            items=at.items,
             values=(standard * visible)[:, :length],
             visible=visible[:, :length].float(),
-            covariates=windows.covariates(items, ordinals[:1] if alike else ordinals),
-            past=windows.past(items, ordinals[:, :length]) * (steps[:length] >= hidden[:, None])[..., None],
-            static_real=windows.static_real[items],
-            static_cat=windows.static_cat[items],
-            moments=moments,
-            season_errors=season_errors(standard, before, sizes["seasons"]),
+            covariates=source.covariates(at, steps, one_origin=one_origin),
+            past=source.past(at, steps[:length]),
+            static_real=windows.static_real[at.items],
+            static_cat=windows.static_cat[at.items],
+            scale=read.scale,
+            season_errors=season_errors(standard, visible & (steps < first), sizes.seasons),
             forks=forks,
             lags=lags,
             lagged=lagged,
-            recent=recent_changes(standard, visible, forks, sizes["seasons"]),
+            recent=recent_changes(standard, visible, forks, sizes.seasons),
             truth=standard[rows, ahead],
-            trained=observed[rows, ahead],
+            trained=read.observed[rows, ahead],
         )
 
 
 def _known_values(
-    windows: Windows, items: Tensor, begin: Tensor, hidden: Tensor, moments: Tensor
+    source: Source[ForkingSizes], at: Origins, scale: Tensor
 ) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """A reader of standardised target values, 0 where not known, and whether known, at steps [B or 1, T] of windows."""
+    """A reader of standardised target values [B, L], 0 where not known, and whether known, at steps [B or 1, L]."""
 
     def read(steps: Tensor) -> tuple[Tensor, Tensor]:
-        values, observed = windows.target(items, begin[:, None] + steps)
-        known = observed & ((steps >= hidden[:, None]) | (hidden == 0)[:, None])
-        return ((values - moments[:, :1]) / moments[:, 1:]).clamp(-20, 20) * known, known
+        values, observed = source.windows.target(at.items, at.origins[:, None] + steps)
+        known = observed & (steps >= at.hidden[:, None])
+        return ((values - scale[:, :1]) / scale[:, 1:]).clamp(-20, 20) * known, known
 
     return read
 
@@ -232,13 +217,13 @@ def _lags(
     Forks of one window mostly share them: each step is then gathered from the panel once.
     """
     back, reach = steps
-    at = forks[:, :, None, None] - back  # [B, F, H, L]
+    at = forks[:, :, None, None] - back  # [B, F, H, L] steps of the window
     if at[0].numel() <= reach + length:
-        values, known = read(at.flatten(1))
+        values, known = read(at.flatten(1) - length)
     else:
-        stretch, seen = read(torch.arange(-reach, length, device=back.device)[None])
+        every, seen = read(torch.arange(-reach - length, 0, device=back.device)[None])
         place = (at + reach).flatten(1)
-        values, known = stretch.gather(1, place), seen.gather(1, place)
+        values, known = every.gather(1, place), seen.gather(1, place)
     return values.view(at.shape), known.view(at.shape)
 
 
@@ -256,7 +241,7 @@ def _weights(batch: ForkingBatch) -> Tensor:
     return batch.trained.float() * batch.unit[:, None, None] ** -EVENNESS
 
 
-def season_errors(values: Tensor, visible: Tensor, seasons: list[int]) -> Tensor:
+def season_errors(values: Tensor, visible: Tensor, seasons: Sequence[int]) -> Tensor:
     """[B, seasons] mean absolute change over each season of `values` [B, T], 1 where no pair of steps is visible.
 
     A series that hardly changes from one season to the next needs forecasts as fine as that; this is their unit.
@@ -271,7 +256,7 @@ def season_errors(values: Tensor, visible: Tensor, seasons: list[int]) -> Tensor
     return torch.stack(errors, dim=-1).clamp(0.01, 3.0)
 
 
-def recent_changes(values: Tensor, visible: Tensor, forks: Tensor, seasons: list[int]) -> Tensor:
+def recent_changes(values: Tensor, visible: Tensor, forks: Tensor, seasons: Sequence[int]) -> Tensor:
     """[B, F, R] how the last steps of `values` [B, T] before each fork differ from the step before and from each season before."""
     rows = torch.arange(len(forks), device=forks.device)[:, None, None]
     at = forks[:, :, None] - 1 - torch.arange(RECENT, device=forks.device)

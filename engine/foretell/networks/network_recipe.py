@@ -7,9 +7,9 @@ import json
 import logging
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
@@ -25,22 +25,22 @@ from foretell.errors import ForetellError, Interrupted
 from foretell.networks.device import pick_device, seeded
 from foretell.networks.distributed.ranks import SINGLE, Ranks
 from foretell.networks.out_of_memory import in_pieces, short_of_memory
-from foretell.networks.trainer import fit_network
+from foretell.networks.sizes import Sizes
+from foretell.networks.source import Source
 from foretell.networks.training_job import Batch, Schedule, TrainingJob
+from foretell.networks.validation import VALIDATION_LEVELS, validation_score
 from foretell.networks.warm_start import carry_weights, grown_sizes
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.protocols import Abilities, Predictor, State
 from foretell.recipe.task import Run, Task
 from foretell.windows.covariate_scale import CovariateScale
-from foretell.windows.prefetch import Prefetched, panel_device
+from foretell.windows.prefetch import feed, panel_device
 from foretell.windows.sampling import drawing_device
 from foretell.windows.windows import Windows
 
 logger = logging.getLogger(__name__)
 
-VALIDATION_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-VALIDATION_ITEMS = 1000  # at most so many are forecast at each validation
 PREDICTION_BATCH = 256  # items forecast at a time
 
 
@@ -54,6 +54,7 @@ class NetworkRecipe(ABC):
 
     name: ClassVar[str]
     abilities: ClassVar[Abilities] = Abilities(time_limit=True, warm_start=True)
+    SIZES: ClassVar[type[Sizes]]
     batch_size: int
     learning_rate: float
     max_steps: int | None
@@ -82,18 +83,16 @@ class NetworkRecipe(ABC):
         """This recipe with every default that depends on the data worked out."""
 
     @abstractmethod
-    def sizes(self, windows: Windows, task: Task) -> dict[str, Any]:
-        """All that the network's shape depends on besides the hyperparameters, as JSON."""
+    def sizes(self, windows: Windows, task: Task) -> Sizes:
+        """All that the network's shape depends on besides the hyperparameters: an object of `SIZES`."""
 
     @abstractmethod
-    def network(self, sizes: dict[str, Any]) -> nn.Module:
+    def network(self, sizes: Any) -> nn.Module:
         """An untrained network."""
 
     @abstractmethod
-    def batch(
-        self, windows: Windows, scale: Tensor, sizes: dict[str, Any], generator: torch.Generator
-    ) -> Batch:
-        """A training batch at random origins; `scale` [N, 2] is the mean and deviation of items without history."""
+    def batch(self, source: Source[Any], generator: torch.Generator) -> Batch:
+        """A training batch at random origins."""
 
     @abstractmethod
     def loss(self, network: Any, batch: Any) -> Tensor:
@@ -106,13 +105,7 @@ class NetworkRecipe(ABC):
 
     @abstractmethod
     def forecast(
-        self,
-        network: Any,
-        windows: Windows,
-        scale: Tensor,
-        items: Tensor,
-        levels: tuple[float, ...],
-        seed: int | None,
+        self, network: Any, source: Source[Any], items: Tensor, levels: tuple[float, ...], seed: int | None
     ) -> tuple[Tensor, Tensor]:
         """Quantiles [B, H, Q] and mean [B, H] of `items` [B] from their origins on; no seed: a quick look, to validate."""
 
@@ -123,7 +116,7 @@ class NetworkPredictor:
 
     recipe: NetworkRecipe  # resolved
     network: nn.Module
-    sizes: dict[str, Any]
+    sizes: Sizes
     covariate_scale: CovariateScale
     static_scale: StaticScale
     task: Task
@@ -135,36 +128,42 @@ class NetworkPredictor:
         if self.run.devices > 1 and len(panel) > PREDICTION_BATCH:  # else there is nothing to share
             from foretell.networks.distributed.launcher import predict_on_devices
 
-            return Forecast.build(panel, wanted, *predict_on_devices(self, panel, wanted))
+            shares = predict_on_devices(self.recipe, self.state(), panel, self.task, self.run, wanted)
+            return Forecast.build(panel, wanted, *shares)
         return Forecast.build(panel, wanted, *self.arrays(panel, wanted))
 
     def arrays(self, panel: Panel, levels: tuple[float, ...]) -> tuple[Array, Array]:
         """Quantiles [N, H, Q] and mean [N, H], by this process alone."""
         device = pick_device(self.run.device)
         network = self.network.to(device).eval()
-        windows = windows_of(self.recipe, panel, self.covariate_scale, self.task, device)
-        scale = torch.from_numpy(self.static_scale.predict(panel)).to(windows.device)
+        source = self.source(panel, device)
         quantiles = np.empty((len(panel), self.task.horizon, len(levels)), np.float32)
         mean = np.empty((len(panel), self.task.horizon), np.float32)
 
         def forecast(items: Tensor) -> tuple[Tensor, Tensor]:
-            chunk = self.recipe.forecast(network, windows, scale, items, levels, self.run.seed)
+            chunk = self.recipe.forecast(network, source, items, levels, self.run.seed)
             return chunk[0].cpu(), chunk[1].cpu()
 
         with seeded(self.run), torch.inference_mode():
-            everyone = torch.arange(len(panel), device=windows.device)
+            everyone = torch.arange(len(panel), device=source.windows.device)
             hint = _smaller(self.recipe, predicting=True)
             for items, chunk in in_pieces(everyone, PREDICTION_BATCH, forecast, hint=hint):
                 rows = items.cpu().numpy()
                 quantiles[rows], mean[rows] = chunk[0].numpy(), chunk[1].numpy()
         return quantiles, mean
 
+    def source(self, panel: Panel, device: torch.device, *, ranks: Ranks = SINGLE) -> Source[Any]:
+        """What forecasts and training batches of `panel` are gathered from."""
+        windows = windows_of(self.recipe, panel, self.covariate_scale, self.task, device)
+        guess = torch.from_numpy(self.static_scale.predict(panel)).to(windows.device)
+        return Source(windows, guess, self.sizes, ranks)
+
     def state(self) -> State:
         """The resolved hyperparameters and sizes as JSON; weights and scales as arrays."""
         weights = {
             f"network.{name}": value.cpu().numpy() for name, value in self.network.state_dict().items()
         }
-        facts = {"settings": settings_of(self.recipe), "sizes": self.sizes, "seed": self.run.seed}
+        facts = {"settings": settings_of(self.recipe), "sizes": self.sizes.to_json(), "seed": self.run.seed}
         return facts, {**weights, **self.covariate_scale.arrays(), **self.static_scale.arrays()}
 
     @classmethod
@@ -172,7 +171,8 @@ class NetworkPredictor:
         """The predictor whose `state` this is; raises ForetellError when the weights do not fit the network."""
         facts, arrays = state
         resolved = replace(recipe, **facts["settings"])  # type: ignore[type-var]  # recipes are dataclasses
-        network = resolved.network(facts["sizes"])
+        sizes = recipe.SIZES.from_json(facts["sizes"])
+        network = resolved.network(sizes)
         weights = {
             name[8:]: torch.from_numpy(np.array(a))
             for name, a in arrays.items()
@@ -183,15 +183,8 @@ class NetworkPredictor:
         except RuntimeError as error:
             raise ForetellError(f"the weights do not fit a network of {recipe.name}: {error}") from error
         run = replace(run, seed=facts["seed"])
-        return cls(
-            resolved,
-            network,
-            facts["sizes"],
-            CovariateScale.of_arrays(arrays),
-            StaticScale.of_arrays(arrays),
-            task,
-            run,
-        )
+        scales = CovariateScale.of_arrays(arrays), StaticScale.of_arrays(arrays)
+        return cls(resolved, network, sizes, *scales, task, run)
 
 
 def fit_predictor(
@@ -216,15 +209,17 @@ def fit_predictor(
         )
     if run.devices > ranks.size:
         return _fit_on_several(recipe, panel, task, run, start)
-    fitted, job, schedule = prepare(recipe, panel, task, run, start=start, ranks=ranks)
+    from foretell.networks.trainer import (
+        fit_network,  # Lightning takes seconds to import; a forecast needs none of it
+    )
+
+    fitted, source = prepare(recipe, panel, task, run, start=start, ranks=ranks)
     try:
-        progress = fit_network(job, schedule, run, ranks=ranks)
+        with _training_job(fitted, source) as (job, schedule):
+            progress = fit_network(job, schedule, run, ranks=ranks)
     except Interrupted as stop:
         stop.predictor = fitted
         raise
-    finally:
-        if isinstance(job.batch, Prefetched):
-            job.batch.close()
     best = (progress.best_score, progress.best_step)
     logger.info("%s: %d steps, best validation wQL %.4f at %d", recipe.name, progress.step, *best)
     return fitted
@@ -238,17 +233,15 @@ def prepare(
     *,
     start: NetworkPredictor | None = None,
     ranks: Ranks = SINGLE,
-) -> tuple[NetworkPredictor, TrainingJob, Schedule]:
-    """A predictor whose network is still to be trained, and all that the training loop needs to do it."""
+) -> tuple[NetworkPredictor, Source[Any]]:
+    """A predictor whose network is still to be trained (further than that of `start`), and what to train it on."""
     recipe = recipe.resolved(panel, task) if start is None else going_on(recipe, start.recipe, panel, task)
     device = pick_device(run.device)
-    static_scale = StaticScale.fit(panel)
     covariate_scale = CovariateScale.of(panel) if start is None else start.covariate_scale
+    static_scale = StaticScale.fit(panel)
     with short_of_memory("the panel", "Train with device='cpu', or on fewer items or a shorter history."):
-        windows = windows_of(recipe, panel, covariate_scale, task, device, share=ranks.rows)
-    count = validation_windows(panel, task.horizon)
-    held = windows.before(count * task.horizon)
-    scale = torch.from_numpy(static_scale.predict(panel)).to(windows.device)
+        windows = windows_of(recipe, panel, covariate_scale, task, device)
+    guess = torch.from_numpy(static_scale.predict(panel)).to(windows.device)
     sizes = recipe.sizes(windows, task)
     sizes = sizes if start is None else grown_sizes(start.sizes, sizes)
     with seeded(run):
@@ -256,25 +249,34 @@ def prepare(
     if start is not None:
         carry_weights(start.network, network, recipe.name)
     fitted = NetworkPredictor(recipe, network, sizes, covariate_scale, static_scale, task, run)
+    return fitted, Source(windows, guess, sizes, ranks)
 
-    def batch(step: int, final: bool) -> Batch:
-        generator = torch.Generator(drawing_device(windows.device)).manual_seed(_mix(run.seed, step))
-        return recipe.batch(windows if final else held, scale, sizes, generator)
 
-    # a panel on the device needs no help; one that is not is gathered and sent while the step before it runs
-    feed = None if windows.device == device else Prefetched[Any](batch, device)
-    job = TrainingJob(
-        network=network,
-        batch=batch if feed is None else feed,
-        loss=lambda batch: recipe.loss(network, batch),
-        validate=_validation(fitted, windows, count, scale, ranks) if count else None,
-        names=panel.names,
-        tag=_tag(recipe, sizes, panel, run),
-        weight=recipe.weight,
-        smaller=_smaller(recipe),
-    )
+@contextmanager
+def _training_job(fitted: NetworkPredictor, source: Source[Any]) -> Iterator[tuple[TrainingJob, Schedule]]:
+    """All that the training loop needs; the feed of batches ends with it."""
+    recipe, panel, run = fitted.recipe, source.windows.panel, fitted.run
+    count = validation_windows(panel, fitted.task.horizon)
+    held, here = source.before(count * fitted.task.horizon), source.windows.device
+    device = next(fitted.network.parameters()).device
+
+    def batch(step: int, final: bool) -> Any:
+        generator = torch.Generator(drawing_device(here)).manual_seed(_mix(run.seed, step))
+        return recipe.batch(source if final else held, generator)
+
     assert recipe.max_steps is not None
-    return fitted, job, Schedule(recipe.max_steps, recipe.learning_rate, recipe.patience)
+    with feed(batch, here, device) as batches:
+        job = TrainingJob(
+            network=fitted.network,
+            batch=batches,
+            loss=lambda batch: recipe.loss(fitted.network, batch),
+            validate=_validation(fitted, source, count) if count else None,
+            names=panel.names,
+            tag=_tag(recipe, fitted.sizes, panel, run),
+            weight=recipe.weight,
+            smaller=_smaller(recipe),
+        )
+        yield job, Schedule(recipe.max_steps, recipe.learning_rate, recipe.patience)
 
 
 def _fit_on_several(
@@ -283,7 +285,7 @@ def _fit_on_several(
     """The network that `run.devices` processes train together."""
     from foretell.networks.distributed.launcher import fit_on_devices
 
-    state, note = fit_on_devices(recipe, panel, task, run, start)
+    state, note = fit_on_devices(recipe, panel, task, run, None if start is None else start.state())
     fitted = NetworkPredictor.load(recipe, task, state, run)
     if note:
         stop = Interrupted(note)
@@ -303,55 +305,27 @@ def _smaller(recipe: NetworkRecipe, *, predicting: bool = False) -> str:
 
 
 def windows_of(
-    recipe: NetworkRecipe,
-    panel: Panel,
-    covariate_scale: CovariateScale,
-    task: Task,
-    device: torch.device,
-    *,
-    share: slice = slice(None),
+    recipe: NetworkRecipe, panel: Panel, scale: CovariateScale, task: Task, device: torch.device
 ) -> Windows:
-    """The panel as a recipe reads it, on `device` where it fits there; of each training batch it gathers only a `share`."""
+    """The panel as a recipe reads it, on `device` where it fits there."""
     where, length = panel_device(panel, device), recipe.window_length
-    return Windows(panel, covariate_scale, horizon=task.horizon, context=length, device=where, share=share)
+    return Windows(panel, scale, horizon=task.horizon, context=length, device=where)
 
 
-def _validation(
-    fitted: NetworkPredictor, windows: Windows, count: int, scale: Tensor, ranks: Ranks
-) -> Callable[[], float]:
-    """wQL of the last `count` windows before the origins, over a fixed sample of the items with history before them.
-
-    Each rank forecasts its own rows of them.
-    """
-    device, horizon = next(fitted.network.parameters()).device, fitted.task.horizon
-    windows_at = [windows.before((k + 1) * horizon) for k in range(count)]
-    candidates = np.flatnonzero(windows_at[-1].panel.stop > 0)
-    chosen = np.random.default_rng(fitted.run.seed).permutation(candidates)[:VALIDATION_ITEMS]
-    items = torch.from_numpy(np.sort(chosen)).to(windows.device)
-    ahead = torch.arange(horizon, device=windows.device)
-    read = [windows.target(items, earlier.origin[items][:, None] + ahead) for earlier in windows_at]
-    truths = [(actual.to(device), observed.to(device)) for actual, observed in read]
-    size = torch.stack([actual.abs().sum() for actual, _ in truths]).sum().clamp(min=1e-12)
-    levels = torch.tensor(VALIDATION_LEVELS, device=device)
-    items, truths = items[ranks.rows], [(actual[ranks.rows], seen[ranks.rows]) for actual, seen in truths]
+def _validation(fitted: NetworkPredictor, source: Source[Any], count: int) -> Callable[[], float]:
+    """The score of the last `count` windows before the origins; each rank forecasts its own rows of the items."""
+    device = next(fitted.network.parameters()).device
     hint = _smaller(fitted.recipe)
 
-    def forecast(earlier: Windows, chunk: Tensor) -> tuple[Tensor, Tensor]:
-        return fitted.recipe.forecast(fitted.network, earlier, scale, chunk, VALIDATION_LEVELS, None)
+    def forecast(earlier: Source[Any], items: Tensor) -> Tensor:
+        def piece(some: Tensor) -> tuple[Tensor, Tensor]:
+            return fitted.recipe.forecast(fitted.network, earlier, some, VALIDATION_LEVELS, None)
 
-    def lost(earlier: Windows, actual: Tensor, observed: Tensor) -> Tensor:
-        pieces = in_pieces(items, PREDICTION_BATCH, partial(forecast, earlier), hint=hint)
-        quantiles = torch.cat([actual.new_empty((0, horizon, len(levels))), *(made[0] for _, made in pieces)])
-        error = actual[..., None] - quantiles
-        return (torch.maximum(levels * error, (levels - 1) * error) * observed[..., None]).sum()
+        pieces = in_pieces(items, PREDICTION_BATCH, piece, hint=hint)
+        nothing = torch.empty((0, fitted.task.horizon, len(VALIDATION_LEVELS)), device=device)
+        return torch.cat([nothing, *(made[0] for _, made in pieces)])
 
-    def score() -> float:
-        total = torch.stack(
-            [lost(earlier, *truth) for earlier, truth in zip(windows_at, truths, strict=True)]
-        ).sum()
-        return float(2 * ranks.sum(total) / len(levels) / size)
-
-    return score
+    return validation_score(source, count, forecast, seed=fitted.run.seed, device=device)
 
 
 def _mix(seed: int, step: int) -> int:
@@ -359,14 +333,14 @@ def _mix(seed: int, step: int) -> int:
     return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def _tag(recipe: NetworkRecipe, sizes: dict[str, Any], panel: Panel, run: Run) -> str:
+def _tag(recipe: NetworkRecipe, sizes: Sizes, panel: Panel, run: Run) -> str:
     """What makes two training runs the same: recipe, hyperparameters, shapes, seed and data; read only for checkpoints."""
     if run.out is None:
         return recipe.name
     facts = [
         recipe.name,
         settings_of(recipe),
-        sizes,
+        sizes.to_json(),
         len(panel),
         int(panel.stop.sum()),
         int(panel.origin.max(initial=0)),

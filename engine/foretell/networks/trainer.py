@@ -2,7 +2,7 @@
 
 While the learning rate holds, the last windows before the origin are kept out and validate; when that stops improving (or the
 steps are used up), the best weights so far are annealed to a learning rate of zero with those windows trained on as well.
-Under a time limit the annealing begins early enough to end in time, judged by the timer of the steps so far.
+Under a time limit the annealing begins early enough to end in time, judged by how long the steps took so far.
 """
 
 from __future__ import annotations
@@ -35,36 +35,31 @@ from foretell.recipe.task import Run
 logger = logging.getLogger(__name__)
 
 
-def train(
-    job: TrainingJob, schedule: Schedule, run: Run, *, clock: Callable[[], float], ranks: Ranks
+def fit_network(
+    job: TrainingJob,
+    schedule: Schedule,
+    run: Run,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    ranks: Ranks = SINGLE,
 ) -> Progress:
-    """What `foretell.training.fit_network` says."""
+    """Train `job.network` in place. Raises ForetellError, with the items of the batch, when the loss is not finite.
+
+    With `run.out` it leaves checkpoints in `out/checkpoint`, and `run.resume` goes on from there. `run.time_limit` is
+    counted by `clock` from the beginning of the loop on. Ctrl-C raises Interrupted, with the best weights so far in the network. Several
+    `ranks` go through the steps together, each with its own rows of every batch.
+    """
     timer = None if run.time_limit is None else StepTimer(run.time_limit, schedule.anneal, clock, ranks)
     callback = _ScheduleCallback(job, schedule, run, timer, ranks)
     module = _Module(job, schedule, callback)
     device = pick_device(run.device)
     resume = _checkpoint_to_resume(run, job.tag)
     with quiet_lightning(), seeded(run):
-        trainer = lightning.Trainer(
-            **_placed(device, ranks),
-            precision=_precision(run, device),
-            max_steps=schedule.max_steps,
-            max_epochs=-1,
-            gradient_clip_val=schedule.clip,
-            use_distributed_sampler=False,  # batches are shared out where they are made
-            callbacks=[callback],
-            plugins=[SafetensorsIO(job.tag)],
-            logger=False,
-            enable_checkpointing=False,
-            enable_model_summary=False,
-            enable_progress_bar=run.progress,
-            default_root_dir=run.out or Path(),
-        )
+        trainer = _trainer(job, schedule, run, callback, ranks)
         try:
             with keyboard_interrupt(), short_of_memory("a training step", job.smaller):
-                trainer.fit(
-                    module, train_dataloaders=_Steps(schedule.max_steps), ckpt_path=resume, weights_only=True
-                )
+                steps = _Steps(schedule.max_steps)
+                trainer.fit(module, train_dataloaders=steps, ckpt_path=resume, weights_only=True)
         except KeyboardInterrupt as stop:
             if callback.progress.step == 0:
                 raise
@@ -75,8 +70,29 @@ def train(
     return callback.progress
 
 
+def _trainer(
+    job: TrainingJob, schedule: Schedule, run: Run, callback: _ScheduleCallback, ranks: Ranks
+) -> lightning.Trainer:
+    device = pick_device(run.device)
+    return lightning.Trainer(
+        **_placed(device, ranks),
+        precision=_precision(run, device),
+        max_steps=schedule.max_steps,
+        max_epochs=-1,
+        gradient_clip_val=schedule.clip,
+        use_distributed_sampler=False,  # each rank gathers its own rows of a batch
+        callbacks=[callback],
+        plugins=[SafetensorsIO(job.tag)],
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=run.progress,
+        default_root_dir=run.out or Path(),
+    )
+
+
 def _placed(device: torch.device, ranks: Ranks) -> dict[str, Any]:
-    """What tells Lightning where to train, and with whom."""
+    """Lightning's arguments for the device and the other ranks."""
     cuda = device.type == "cuda"
     accelerator = "gpu" if cuda else device.type
     if ranks.size == 1:
@@ -122,7 +138,7 @@ class _RanksEnvironment(ClusterEnvironment):
 
 
 class StepTimer:
-    """How fast the steps go, and with that what a time limit leaves time for."""
+    """How fast the steps go, and what a time limit leaves time for."""
 
     def __init__(
         self, limit: float, anneal: float, clock: Callable[[], float], ranks: Ranks = SINGLE
@@ -376,27 +392,6 @@ def _precision(run: Run, device: torch.device) -> Any:
         and torch.cuda.is_bf16_supported(including_emulation=False)
     )
     return "bf16-mixed" if half else "32-true"
-
-
-def fit_network(
-    job: TrainingJob,
-    schedule: Schedule,
-    run: Run,
-    *,
-    clock: Callable[[], float] = time.monotonic,
-    ranks: Ranks = SINGLE,
-) -> Progress:
-    """Train `job.network` in place. Raises ForetellError, with the items of the batch, when the loss is not finite.
-
-    With `run.out` it leaves checkpoints in `out/checkpoint`, and `run.resume` goes on from there. `run.time_limit` is
-    counted by `clock` from the beginning of the loop on. Ctrl-C raises Interrupted, with the best weights so far in the network. Several
-    `ranks` go through the steps together, each with its own rows of every batch.
-    """
-    from foretell.networks.trainer import (
-        train,  # Lightning takes seconds to import, and a forecast needs nothing of it
-    )
-
-    return train(job, schedule, run, clock=clock, ranks=ranks)
 
 
 def checkpoint_path(out: Path) -> Path:

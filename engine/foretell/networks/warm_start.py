@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from dataclasses import fields, replace
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 
 from foretell.errors import ForetellError
+from foretell.networks.sizes import Sizes
 
-_FREE: Final = ("cardinalities", "embeddings", "lags", "levels")  # sizes that the data or the task may change
+_FREE: Final = frozenset(
+    {"cardinalities", "embeddings", "lags", "levels"}
+)  # sizes that the data or the task may change
 
 
-def grown_sizes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+def grown_sizes(old: Sizes, new: Sizes) -> Sizes:
     """The sizes of a network that goes on: the `old` ones, with the `new` vocabularies; raises ForetellError for others."""
-    from foretell.networks.building_blocks import embedding_sizes
-
-    for name in sorted((new.keys() & old.keys()) - {*_FREE}):
-        if new[name] != old[name]:
+    for name in sorted({f.name for f in fields(new)} - _FREE):
+        before, now = getattr(old, name), getattr(new, name)
+        if before != now:
             raise ForetellError(
-                f"the model to start from has {name}={old[name]}, these data ask for {new[name]}. Train without it."
+                f"the model to start from has {name}={before}, these data ask for {now}. Train without it."
             )
-    if new["cardinalities"] == old["cardinalities"]:
-        return old
-    return {**old, "cardinalities": new["cardinalities"], "embeddings": embedding_sizes(old)}
+    return replace(old, cardinalities=new.cardinalities)
 
 
 def carry_weights(old: nn.Module, new: nn.Module, name: str) -> None:
-    """Give `new` the weights of `old`; rows of embeddings that are new begin as the mean of the old categories'."""
+    """Give `new` the weights of `old`; rows of embeddings that are new begin as the mean of the old categories'.
+
+    Raises ForetellError when the networks have other shapes.
+    """
     weights = {key: value.detach().clone() for key, value in old.state_dict().items()}
     for part, module in new.named_modules():
         key = f"{part}.weight"

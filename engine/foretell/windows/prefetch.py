@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -31,6 +32,18 @@ def sent(batch: B, device: torch.device) -> B:
     if batch[0].device == device:
         return batch
     return type(batch)(*(tensor.to(device, non_blocking=True) for tensor in batch))
+
+
+@contextmanager
+def feed(
+    make: Callable[[int, bool], B], gathering: torch.device, device: torch.device
+) -> Iterator[Callable[[int, bool], B]]:
+    """Inside, batches of `make(step, final)` on `device`; where they are gathered on another, a step ahead in a thread."""
+    if gathering == device:
+        yield make
+        return
+    with closing(Prefetched(make, device)) as ahead:
+        yield ahead
 
 
 class Prefetched(Generic[B]):

@@ -33,36 +33,36 @@ class Windows:
     def __init__(
         self,
         panel: Panel,
-        moments: CovariateScale,
+        scale: CovariateScale,
         *,
         horizon: int,
         context: int = 0,
         device: torch.device | str = "cpu",
-        share: slice = slice(None),
     ) -> None:
         self.panel = panel
-        self._share = share
         self.device = torch.device(device)
-
-        def place(array: NDArray[Any]) -> Tensor:
-            return _tensor(array).to(self.device)
-
         self._target, self._known, self._past = map(self._grid, (panel.target, panel.known, panel.past))
-        self.start, self.origin = place(panel.start), place(panel.origin)
-        self._first, self._lengths = place(panel.offsets[:-1]), place(panel.lengths)
-        self._moments = {name: place(array) for name, array in moments.arrays().items()}
+        self.start, self.origin = self._placed(panel.start), self._placed(panel.origin)
+        self._first, self._lengths = self._placed(panel.offsets[:-1]), self._placed(panel.lengths)
         # tensors, not lists: an index made of a list would be sent to the device at every use
-        self._real = {"known": place(_real(moments.known)), "past": place(_real(moments.past))}
-        self._item_moments = {
-            "known": place(
-                _item_means(panel.known, panel.offsets + np.arange(len(panel) + 1) * panel.future)
-            ),
-            "past": place(_item_means(panel.past, panel.offsets, panel.stop)),
+        self._numbers = {
+            "known": self._placed(_numbers(scale.known)),
+            "past": self._placed(_numbers(scale.past)),
         }
-        self.static_real = _standard(place(panel.static_real), self._moments["moments.static"])  # [N, R]
-        self.static_cat = place(panel.static_cat).long()  # [N, C]
+        self._scale = {"known": self._placed(scale.known), "past": self._placed(scale.past)}
+        reach = panel.offsets + np.arange(len(panel) + 1) * panel.future
+        self._item_scale = {
+            "known": self._placed(_item_scale(panel.known, reach)),
+            "past": self._placed(_item_scale(panel.past, panel.offsets, panel.stop)),
+        }
+        self.static_real = _standard(self._placed(panel.static_real), self._placed(scale.static))  # [N, R]
+        self.static_cat = self._placed(panel.static_cat).long()  # [N, C]
         self._calendar_from, self._calendar = self._calendar_table(context, horizon)
         self._open = panel.schema.open_position
+
+    def _placed(self, array: NDArray[Any]) -> Tensor:
+        """An array on the device."""
+        return _tensor(array).to(self.device)
 
     @cached_property
     def one_origin(self) -> bool:
@@ -72,7 +72,7 @@ class Windows:
     def _grid(self, array: Array) -> Tensor:
         """A grid [steps, ...] on the device. New items alone have no step to gather from: an unobserved one is added."""
         some = array if len(array) else np.full((1, *array.shape[1:]), np.nan, np.float32)
-        return _tensor(some).to(self.device)
+        return self._placed(some)
 
     def before(self, steps: int) -> Windows:
         """These windows read from `Panel.before(steps)`: what is held out of a training history to validate on.
@@ -89,10 +89,6 @@ class Windows:
         earlier.__dict__.pop("spans", None)  # of these origins
         return earlier
 
-    def place(self, *draws: Tensor) -> tuple[Tensor, ...]:
-        """Those rows of a training batch's random draws [B, ...] that are this process's to gather, on the device."""
-        return tuple(draw[self._share].to(self.device) for draw in draws)
-
     @cached_property
     def spans(self) -> Spans:
         """Where training windows may originate, on the device that draws them."""
@@ -106,12 +102,12 @@ class Windows:
     @property
     def covariate_size(self) -> int:
         """F: columns of `covariates`."""
-        return self._known.shape[1] + len(self._real["known"]) + self._calendar.shape[1]
+        return self._known.shape[1] + len(self._numbers["known"]) + self._calendar.shape[1]
 
     @property
     def past_size(self) -> int:
         """columns of `past`."""
-        return 2 * self._past.shape[1] + len(self._real["past"])
+        return 2 * self._past.shape[1] + len(self._numbers["past"])
 
     def target(self, items: Tensor, ordinals: Tensor) -> tuple[Tensor, Tensor]:
         """The target of `items` [B] at `ordinals` [B, ...] and whether it was observed; 0 where it was not."""
@@ -187,10 +183,10 @@ class Windows:
 
     def _scaled(self, name: str, raw: Tensor, items: Tensor) -> list[Tensor]:
         """Standardised columns over all items, then the numeric ones over the item alone."""
-        columns = self._real[name]
-        parts = [_standard(raw, self._moments[f"moments.{name}"])]
+        columns = self._numbers[name]
+        parts = [_standard(raw, self._scale[name])]
         if len(columns):
-            own = self._item_moments[name][items][:, :, None, columns]  # [B, 2, 1, columns]
+            own = self._item_scale[name][items][:, :, None, columns]  # [B, 2, 1, columns]
             parts.append(_standard(raw[..., columns], own.transpose(0, 1)))
         return parts
 
@@ -209,17 +205,17 @@ class Windows:
         return first, _tensor(panel.frequency.calendar(np.arange(first, last + 1))).to(self.device)
 
 
-def _standard(values: Tensor, moments: Tensor) -> Tensor:
-    """(values - mean) / deviation, clipped; 0 where missing. `moments` begins with the axis (mean, deviation)."""
-    return torch.nan_to_num((values - moments[0]) / moments[1], nan=0.0).clamp(-CLIP, CLIP)
+def _standard(values: Tensor, scale: Tensor) -> Tensor:
+    """(values - mean) / deviation, clipped; 0 where missing. `scale` begins with the axis (mean, deviation)."""
+    return torch.nan_to_num((values - scale[0]) / scale[1], nan=0.0).clamp(-CLIP, CLIP)
 
 
-def _real(moments: Array) -> NDArray[np.int64]:
+def _numbers(scale: Array) -> NDArray[np.int64]:
     """The columns that are numbers rather than 0/1 flags."""
-    return np.flatnonzero((moments[0] != 0) | (moments[1] != 1))
+    return np.flatnonzero((scale[0] != 0) | (scale[1] != 1))
 
 
-def _item_means(columns: Array, offsets: NDArray[np.int64], stop: NDArray[np.int64] | None = None) -> Array:
+def _item_scale(columns: Array, offsets: NDArray[np.int64], stop: NDArray[np.int64] | None = None) -> Array:
     """[rows, columns] -> [N, 2, columns]: mean and deviation of each item's own values; (0, 1) where it has none."""
     n = len(offsets) - 1
     result = np.zeros((n, 2, columns.shape[1]), np.float32)

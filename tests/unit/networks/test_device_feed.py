@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from foretell.data.static_scale import StaticScale
+from foretell.networks.source import Source
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Task
 from foretell.windows.covariate_scale import CovariateScale
@@ -51,9 +52,10 @@ def test_a_feed_on_the_device_copies_nothing(name: str, monkeypatch: pytest.Monk
     generator = SimpleNamespace(device=META)  # meta has no generator; what is drawn does not matter
     rand = torch.rand
     monkeypatch.setattr(torch, "rand", lambda *size, generator, **how: rand(*size, **how))
-    recipe.batch(windows, scale, sizes, generator)  # constants are sent once
+    source = Source(windows, scale, sizes)
+    recipe.batch(source, generator)  # constants are sent once
     with Crossings() as crossings:
-        batch = recipe.batch(windows, scale, sizes, generator)
+        batch = recipe.batch(source, generator)
     assert {tensor.device for tensor in batch} == {META}
     assert crossings.seen == []
 

@@ -10,12 +10,11 @@ import torch
 
 from foretell.data.frequency import Frequency
 from foretell.data.schema import Schema
-from foretell.networks.network_recipe import windows_of
 from foretell.networks.random_draws import Noise
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
 from foretell.windows.windows import item_codes
-from foretell_recipes.deepar import NOTHING_HIDDEN, _inputs, _unroll, lags_of, likelihood_of
+from foretell_recipes.deepar import _inputs, _unroll, lags_of, likelihood_of
 from panels import daily, weekly_sales
 
 SMALL = {"hidden_size": 16, "max_steps": 120, "context_length": 14, "num_samples": 50}
@@ -60,34 +59,29 @@ def test_paths_equal_an_unrolling_that_gathers_every_lag_anew(likelihood: str) -
     recipe = make_recipe("deepar", SMALL | {"likelihood": likelihood}).resolved(panel, TASK)  # type: ignore[attr-defined]
     fitted = make_recipe("deepar", SMALL | {"likelihood": likelihood, "max_steps": 5}).fit(panel, TASK, Run())
     network, items = fitted.network.eval(), torch.arange(2)
-    scale = torch.from_numpy(fitted.static_scale.predict(panel))
     noise = Noise(0, item_codes(panel.keys), paths)
-    nothing = torch.full((2,), NOTHING_HIDDEN)
-
-    def window(stand, origins):  # type: ignore[no-untyped-def]
-        windows = windows_of(recipe, stand, fitted.covariate_scale, TASK, torch.device("cpu"))
-        return recipe._window(windows, scale, fitted.sizes, items, origins, nothing, ahead=6)
 
     with torch.inference_mode():
-        first = window(panel, torch.from_numpy(panel.origin))
-        got = _unroll(network, first, fitted.sizes["lags"], noise)
+        source = fitted.source(panel, torch.device("cpu"))
+        first = recipe._gather(source, source.ends(items))
+        got = _unroll(network, first, fitted.sizes.lags, noise)
         for path in range(paths):
             values = torch.zeros(2, 0)
             for step in range(6):
                 batch = first._replace(values=first.values.clone(), seen=first.seen.clone())
-                scaled = (values - first.moments[:, :1]) / first.moments[:, 1:]
+                scaled = (values - first.scale[:, :1]) / first.scale[:, 1:]
                 drawn_already = slice(-6, step - 6)  # of the steps reached, the horizon's are the last
                 batch.values[:, drawn_already] = scaled.clamp(-20, 20)
                 batch.seen[:, drawn_already] = True
                 output, _ = network.rnn(_inputs(network, batch)[:, : recipe.context_length + step + 1])
                 params = [p[:, -1, None].expand(-1, paths) for p in network.param_proj(output)]
-                drawn = _draw_like(network, params, noise, step, first.moments)[:, path]
+                drawn = _draw_like(network, params, noise, step, first.scale)[:, path]
                 values = torch.cat([values, drawn[:, None]], dim=1)
             np.testing.assert_allclose(got[:, path], values, rtol=1e-4, atol=1e-3)
 
 
-def _draw_like(network, params, noise, step, moments):  # type: ignore[no-untyped-def]
-    location, scale = moments[:, :1], moments[:, 1:]
+def _draw_like(network, params, noise, step, located):  # type: ignore[no-untyped-def]
+    location, scale = located[:, :1], located[:, 1:]
     if len(params) == 2:
         count, logits = params
         return noise.negative_binomial(count * torch.exp(logits) * scale, count, step)

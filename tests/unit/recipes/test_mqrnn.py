@@ -14,6 +14,7 @@ from foretell.networks.building_blocks import between_levels
 from foretell.networks.forking_network import RECENT
 from foretell.networks.forking_recipe import recent_changes, season_errors
 from foretell.networks.network_recipe import windows_of
+from foretell.networks.source import Source
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
 from foretell.windows.covariate_scale import CovariateScale
@@ -94,7 +95,7 @@ def test_forks_lie_at_the_ends_of_patches_and_see_a_context() -> None:
     recipe = MQRNN(context_length=20, patch_length=4, forks=9).resolved(panel, TASK)
     windows = windows_of(recipe, panel, CovariateScale.of(panel), TASK, torch.device("cpu"))
     generator = torch.Generator().manual_seed(0)
-    batch = recipe.batch(windows, torch.ones(4, 2), recipe.sizes(windows, TASK), generator)
+    batch = recipe.batch(Source(windows, torch.ones(4, 2), recipe.sizes(windows, TASK)), generator)
     assert recipe.window_length == 32  # 20 and half as many again, in whole patches
     assert set(batch.forks.unique().tolist()) == {20, 24, 28, 32}
     assert batch.forks.diff(dim=1)[:, -1].min() >= 0
@@ -107,9 +108,8 @@ def test_a_hidden_history_hides_its_past_covariates_too() -> None:
     )
     recipe = MQRNN(context_length=20, cold_share=1.0).resolved(panel, TASK)
     windows = windows_of(recipe, panel, CovariateScale.of(panel), TASK, torch.device("cpu"))
-    batch = recipe.batch(
-        windows, torch.ones(4, 2), recipe.sizes(windows, TASK), torch.Generator().manual_seed(0)
-    )
+    source = Source(windows, torch.ones(4, 2), recipe.sizes(windows, TASK))
+    batch = recipe.batch(source, torch.Generator().manual_seed(0))
     unseen = batch.past.abs().sum(-1) == 0
     assert unseen[:, 0].any()
     assert bool((batch.visible[unseen] == 0).all())

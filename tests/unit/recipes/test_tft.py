@@ -10,25 +10,28 @@ import torch
 
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
+from foretell.networks.direct_recipe import DirectBatch, _lag_errors, _lag_steps
 from foretell.networks.network_recipe import windows_of
+from foretell.networks.source import Origins, Source
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
 from foretell.windows.covariate_scale import CovariateScale
+from foretell.windows.sampling import NOTHING_HIDDEN
 from foretell.windows.windows import Windows
-from foretell_recipes.tft import NOTHING_HIDDEN, TFT, TFTBatch, _lag_errors, _lag_steps, _variables
+from foretell_recipes.tft import TFT, _variables
 from panels import daily, weekly_sales
 
 SMALL = {"hidden_size": 16, "max_steps": 150, "context_length": 14, "batch_size": 64}
 TASK = Task(6, (0.1, 0.5, 0.9))
 
 
-def window(panel: Panel, hidden: int = NOTHING_HIDDEN, back: int = 0) -> TFTBatch:
+def window(panel: Panel, hidden: int = NOTHING_HIDDEN, back: int = 0) -> DirectBatch:
     """The window of every item of `panel` at `back` steps before its origin."""
     recipe = TFT(context_length=14).resolved(panel, TASK)
     windows: Windows = windows_of(recipe, panel, CovariateScale.of(panel), TASK, torch.device("cpu"))
-    items, scale = torch.arange(len(panel)), torch.ones(len(panel), 2)
-    sizes = recipe.sizes(windows, TASK)
-    return recipe._window(windows, scale, sizes, items, windows.origin - back, torch.full_like(items, hidden))
+    items = torch.arange(len(panel))
+    source = Source(windows, torch.ones(len(panel), 2), recipe.sizes(windows, TASK))
+    return recipe.gather(source, Origins(items, windows.origin - back, torch.full_like(items, hidden)))
 
 
 def test_a_known_covariate_decides_the_forecast() -> None:
@@ -53,9 +56,11 @@ def test_the_mean_of_a_skewed_series_lies_above_its_median() -> None:
 
 
 def test_lags_are_the_latest_of_their_phase_that_the_origin_knows() -> None:
-    steps = torch.tensor([-2, -1, 0, 3, 4, 9])
+    steps, before = _lag_steps(2, 10, ((4, 0), (4, 1)), torch.device("cpu"))
+    back = torch.arange(-2, 10)[:, None] - steps
     # of season 4: one season back in the context and up to step 3, two from step 4 on, three from step 8 on
-    assert _lag_steps(steps, [[4, 0], [4, 1]]).T.tolist() == [[4, 4, 4, 4, 8, 12], [8, 8, 8, 8, 12, 16]]
+    assert back.T.tolist() == [[4] * 6 + [8] * 4 + [12] * 2, [8] * 6 + [12] * 4 + [16] * 2]
+    assert before.all()
 
 
 def test_lag_errors_are_mean_differences_over_what_both_show() -> None:
@@ -72,7 +77,7 @@ def test_a_hidden_history_reaches_no_input() -> None:
     for name in ("values", "visible", "past", "lags", "lagged"):
         assert not getattr(shown, name)[:, :14].any(), name
     assert (shown.lag_errors == 1).all()
-    assert torch.equal(shown.moments, other.moments)  # the guess of the statics
+    assert torch.equal(shown.scale, other.scale)  # the guess of the statics
 
 
 def test_steps_of_the_horizon_show_nothing_of_it() -> None:
@@ -81,7 +86,7 @@ def test_steps_of_the_horizon_show_nothing_of_it() -> None:
     future = np.repeat(panel.lengths, panel.lengths) - step <= 6
     changed = replace(panel, target=np.where(future, np.float32(999), panel.target))
     one, two = window(panel, back=6), window(changed, back=6)
-    for name in ("values", "visible", "covariates", "lags", "lagged", "lag_errors", "moments"):
+    for name in ("values", "visible", "covariates", "lags", "lagged", "lag_errors", "scale"):
         assert torch.equal(getattr(one, name), getattr(two, name)), name
     assert not torch.equal(one.truth, two.truth)
 

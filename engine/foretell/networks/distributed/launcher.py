@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -34,11 +34,8 @@ from foretell.networks.distributed.job_folder import (
     write_panel,
     write_state,
 )
-from foretell.recipe.protocols import State
+from foretell.recipe.protocols import Recipe, State
 from foretell.recipe.task import Run, Task
-
-if TYPE_CHECKING:
-    from foretell.networks.network_recipe import NetworkPredictor, NetworkRecipe
 
 # The names of what lies in a job's folder.
 JOB, PANEL, START, RESULT = "job.json", "panel", "start", "result"
@@ -58,16 +55,16 @@ def share_path(folder: Path, rank: int, what: str) -> Path:
 
 
 def fit_on_devices(
-    recipe: NetworkRecipe, panel: Panel, task: Task, run: Run, start: NetworkPredictor | None = None
+    recipe: Recipe, panel: Panel, task: Task, run: Run, start: State | None = None
 ) -> tuple[State, str]:
-    """The state of a network that `run.devices` processes trained together, and what is to be said of it.
+    """The state of a network that `run.devices` processes trained together, from the state `start` on if there is one, and a note.
 
-    On Ctrl-C the note says how far they were.
+    The note is empty unless Ctrl-C ended the training: then it says how far that was.
     """
     until = None if run.time_limit is None else time.time() + run.time_limit
     with _job("fit", recipe, panel, task, run, until=until) as folder:
         if start is not None:
-            write_state(start.state(), folder / START)
+            write_state(start, folder / START)
         try:
             _supervise(folder, run)
         except KeyboardInterrupt:
@@ -77,12 +74,11 @@ def fit_on_devices(
 
 
 def predict_on_devices(
-    fitted: NetworkPredictor, panel: Panel, levels: Sequence[float]
+    recipe: Recipe, state: State, panel: Panel, task: Task, run: Run, levels: Sequence[float]
 ) -> tuple[Array, Array]:
     """Quantiles [N, H, Q] and mean [N, H] of the panel's items, each share of them forecast by a process of its own."""
-    task, run = fitted.task, fitted.run
-    with _job("predict", fitted.recipe, panel, task, run, levels=list(levels)) as folder:
-        write_state(fitted.state(), folder / START)
+    with _job("predict", recipe, panel, task, run, levels=list(levels)) as folder:
+        write_state(state, folder / START)
         _supervise(folder, run)
         return merge_shares(folder, run.devices, panel, (task.horizon, len(levels)))
 
@@ -126,7 +122,7 @@ def device_of(run: Run, rank: int) -> str:
 
 
 @contextmanager
-def _job(kind: str, recipe: NetworkRecipe, panel: Panel, task: Task, run: Run, **more: Any) -> Iterator[Path]:
+def _job(kind: str, recipe: Recipe, panel: Panel, task: Task, run: Run, **more: Any) -> Iterator[Path]:
     """A folder, for the time being, that says what there is to do."""
     device_of(run, 0)
     said = {"kind": kind, "recipe": recipe_to_json(recipe), "task": asdict(task), "run": asdict(run), **more}

@@ -47,7 +47,7 @@ _PATIENCE = timedelta(minutes=30)  # for one another, as the slowest of several 
 
 
 def main(folder: Path, rank: int) -> int:
-    """Do this process's part; the exit status."""
+    """Do this rank's part; returns the exit status."""
     warnings.simplefilter("ignore")  # upstream libraries' notices to programmers
     threading.Thread(target=_end_with_parent, daemon=True).start()
     job = read_json(folder / JOB)

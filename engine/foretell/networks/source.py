@@ -1,0 +1,96 @@
+"""`Source`: what training batches and forecasts are gathered from, and how B windows of it are read.
+
+A window is placed by its item and its origin. Its steps are counted from the origin: -1 is the last one before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Generic, NamedTuple, Self, TypeVar
+
+import torch
+from torch import Tensor
+
+from foretell.networks.distributed.ranks import SINGLE, Ranks
+from foretell.networks.sizes import Sizes
+from foretell.windows.sampling import NOTHING_HIDDEN, sample_hidden, sample_windows
+from foretell.windows.target_scale import window_scale
+from foretell.windows.windows import Windows
+
+# Axes in comments: N item, B window, L step, P past column, F known column and calendar.
+
+S = TypeVar("S", bound=Sizes)
+
+
+class Origins(NamedTuple):
+    """Where B windows are placed."""
+
+    items: Tensor  # [B]
+    origins: Tensor  # [B] ordinals
+    hidden: Tensor  # [B] a window's steps before this one count as not observed
+
+
+class Target(NamedTuple):
+    """The target of B windows at L steps."""
+
+    values: Tensor  # [B, L] in its own units, 0 where not observed
+    observed: Tensor  # [B, L]
+    visible: Tensor  # [B, L] observed and not hidden
+    scale: Tensor  # [B, 2] mean and deviation of what the context shows
+
+    @property
+    def standard(self) -> Tensor:
+        """[B, L] the values standardised by `scale`."""
+        return (self.values - self.scale[:, :1]) / self.scale[:, 1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Source(Generic[S]):
+    """A panel's windows, the scale to expect of items without history, and the sizes of the network that reads them."""
+
+    windows: Windows
+    guess: Tensor  # [N, 2] mean and deviation that an item's statics suggest
+    sizes: S
+    ranks: Ranks = SINGLE  # of each training batch, this process gathers its own rows
+
+    def before(self, steps: int) -> Self:
+        """The same source read from origins `steps` earlier."""
+        return replace(self, windows=self.windows.before(steps))
+
+    def mine(self, *draws: Tensor) -> tuple[Tensor, ...]:
+        """This process's rows of random draws [B, ...], on the device that gathers."""
+        return tuple(draw[self.ranks.rows].to(self.windows.device) for draw in draws)
+
+    def draw(self, count: int, *, length: int, cold_share: float, generator: torch.Generator) -> Origins:
+        """This process's rows of `count` random windows.
+
+        Of a `cold_share` of them some or all of the `length` steps before the origin are hidden, as a new item's would be.
+        """
+        items, origins = sample_windows(self.windows.spans, count, generator)
+        hidden = sample_hidden(count, length, cold_share, generator)
+        return Origins(*self.mine(items, origins, hidden))
+
+    def ends(self, items: Tensor) -> Origins:
+        """The windows of `items` [B] at their own origins, with nothing hidden."""
+        return Origins(items, self.windows.origin[items], torch.full_like(items, NOTHING_HIDDEN))
+
+    def target(
+        self, at: Origins, steps: Tensor, *, context: slice = slice(None), until: Tensor | int = 0
+    ) -> Target:
+        """The target at `steps` [L], which rise; its scale is that of what is visible in `context` before `until` [B, 1]."""
+        values, observed = self.windows.reached(at.items, at.origins, steps)
+        visible = observed & (steps >= at.hidden[:, None])
+        shown = (visible & (steps < until))[:, context]
+        return Target(
+            values, observed, visible, window_scale(values[:, context], shown, self.guess[at.items])
+        )
+
+    def past(self, at: Origins, steps: Tensor) -> Tensor:
+        """Past covariates at `steps` [L], 0 where hidden: [B, L, P]."""
+        columns = self.windows.past(at.items, at.origins[:, None] + steps)
+        return columns * (steps >= at.hidden[:, None])[..., None]
+
+    def covariates(self, at: Origins, steps: Tensor, *, one_origin: bool = False) -> Tensor:
+        """Known covariates and calendar at `steps` [L]: [B, L, F]; with `one_origin` all windows lie on the same steps."""
+        origins = at.origins[:1] if one_origin else at.origins
+        return self.windows.covariates(at.items, origins[:, None] + steps)
