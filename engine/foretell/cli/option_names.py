@@ -27,7 +27,8 @@ _SAME: Final = (
 )
 OPTIONS: Final = {name: f"--{_RENAMED.get(name, name).replace('_', '-')}" for name in (*_RENAMED, *_SAME)}
 _NOT_HERE: Final = {  # what only the library can do -> what the command line has instead
-    "scratch= (or the environment variable TMPDIR)": "the environment variable TMPDIR"
+    "scratch= (or the environment variable TMPDIR)": "the environment variable TMPDIR",
+    "frequency must be one of": "--freq must be one of",
 }
 _NAME: Final = "|".join(OPTIONS)
 _FILLING: Final = re.compile(r"filling=\{'(\w+)': (\{[^}]*\})\}")

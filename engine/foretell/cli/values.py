@@ -60,13 +60,15 @@ def pairs(option: str, texts: Iterable[str]) -> dict[str, str]:
     return values
 
 
-def nested(option: str, texts: Iterable[str]) -> dict[str, dict[str, str]]:
-    """`outer.inner=value` texts as a dictionary of dictionaries; raises ForetellError for other texts."""
+def nested(option: str, texts: Iterable[str], *, example: str) -> dict[str, dict[str, str]]:
+    """`outer.inner=value` texts as a dictionary of dictionaries; raises ForetellError, with the example, for other texts."""
     values: dict[str, dict[str, str]] = {}
     for name, value in pairs(option, texts).items():
         outer, dot, inner = name.partition(".")
         if not dot or not outer or not inner:
-            raise ForetellError(f"{option} takes two names joined by a dot before '=', got {name!r}")
+            raise ForetellError(
+                f"{option} takes two names joined by a dot before '=', such as {example}, got {name!r}"
+            )
         values.setdefault(outer, {})[inner] = value
     return values
 

@@ -146,7 +146,11 @@ def _undeclared(argument: str, name: str, have: Sequence[str], target: Table) ->
     hint = nearest(name, have)
     if name in target.kinds:
         hint = " It is in the target table: give that table as related= too."
-    listed = f"They have: {', '.join(have)}." if have else "No related column was given."
+    listed = (
+        f"They have: {', '.join(have)}."
+        if have
+        else "No related column was given: give its table with related=."
+    )
     return ForetellError(f"{argument} column {name!r} is in no related table.{hint} {listed}")
 
 

@@ -179,7 +179,10 @@ def _files_of(pattern: str, name: str) -> list[str]:
         paths = sorted(p for p in glob.glob(pattern, recursive=True) if Path(p).is_file())
     if not paths:
         if Path(pattern).is_dir():
-            raise ForetellError(f"{name}: the folder {pattern!r} holds no CSV or Parquet file.")
+            ours = ", and is no panel that `foretell ingest` wrote" if name == "target" else ""
+            raise ForetellError(
+                f"{name}: the folder {pattern!r} holds no CSV or Parquet file{ours}. Name the right folder or files."
+            )
         what = "no file matches" if glob.has_magic(pattern) else "no such file:"
         raise ForetellError(f"{name}: {what} {pattern!r}. Give a CSV or Parquet file, or a glob of them.")
     return paths

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -51,7 +52,7 @@ class Table:
             wanted = given or recognised[0]
             raise ForetellError(
                 f"{self.label} has no column {wanted!r}.{nearest(wanted, self.kinds)}"
-                f" It has: {', '.join(self.kinds)}. Name the right one with {argument}."
+                f" It has: {', '.join(self.kinds)}. {_without_header(self.kinds) or f'Name the right one with {argument}.'}"
             )
         return self.whole(found)
 
@@ -156,6 +157,12 @@ def _with_point(text: str, decimal: str) -> str:
     return (
         text if decimal == "." else f"CASE WHEN NOT contains({text}, '.') THEN replace({text}, ',', '.') END"
     )
+
+
+def _without_header(columns: Iterable[str]) -> str:
+    """What to do where some columns are called like a number or a date: the file begins with its first row."""
+    values = [name for name in columns if re.fullmatch(r"[-+]?\d[\d.,:/ -]*", name)]
+    return f"{values[0]!r} looks like a value: put a line with the columns' names first." if values else ""
 
 
 def _words() -> str:

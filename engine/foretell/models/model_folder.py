@@ -83,6 +83,10 @@ def _pack(recipe: str, arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
+    if folder.is_file():
+        raise ForetellError(
+            f"{folder} is a file, expected the folder of a model. Name the model first: MODEL, then SALES."
+        )
     if not folder.is_dir():
         raise ForetellError(f"no model folder {folder}. Train one: foretell train ... --out {folder}")
     try:

@@ -285,7 +285,8 @@ def backtest_with(**options: object) -> list[object]:
     [
         ({"horizon": None}, "--horizon is missing"),
         ({"freq": None}, "--freq is missing"),
-        ({"freq": "fortnightly"}, "got 'fortnightly'"),
+        ({"freq": "fortnightly"}, "--freq must be one of min, h, D"),
+        ({"related": None, "items": None}, "No related column was given: give its table with --related."),
         ({"horizon": 0}, "horizon must be a whole number of steps, at least 1, got 0"),
         ({"horizon": 41}, "the longest history has 40"),
         ({"levels": "0.5,1.5"}, "levels must lie strictly between 0 and 1, got 1.5"),
@@ -296,7 +297,10 @@ def backtest_with(**options: object) -> list[object]:
             {"set": "mqrnn.hidden_size=7"},
             "settings are given for 'mqrnn', which is not among the recipes named",
         ),
-        ({"set": "hidden_size=7"}, "--set takes two names joined by a dot before '=', got 'hidden_size'"),
+        (
+            {"set": "hidden_size=7"},
+            "--set takes two names joined by a dot before '=', such as mqrnn.hidden_size=96, got 'hidden_size'",
+        ),
         ({"set": "mqrnn.hidden_size"}, "--set takes NAME=VALUE"),
         ({"windows": 9}, "Ask for at most 4 windows"),
         ({"cutoffs": "2024-01-15,soon"}, "'soon' is no"),
@@ -320,6 +324,22 @@ def test_what_a_user_can_get_wrong_is_named_before_anything_is_written(
 
 def test_a_missing_sales_file_is_named(run: Run) -> None:
     refused(run("backtest", "sold.csv", *backtest_with()), "sold.csv")
+
+
+def test_a_file_without_the_names_of_its_columns_is_told_from_one_with_other_names(run: Run) -> None:
+    lines = Path("sales.csv").read_text().splitlines(keepends=True)
+    Path("sales.csv").write_text("".join(lines[1:]))
+    refused(
+        run("check", *TABLES), "'2024-01-01' looks like a value: put a line with the columns' names first."
+    )
+    Path("sales.csv").write_text("sku,timestamp,target\n" + "".join(lines[1:]))
+    refused(run("check", *TABLES), "It has: sku, timestamp, target. Name the right one with --id.")
+
+
+def test_a_folder_that_is_no_panel_is_named(run: Run, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = tmp_path_factory.mktemp("model")
+    (other / "manifest.json").write_text("{}")
+    refused(run("check", other, *TABLES[1:]), "holds no CSV or Parquet file, and is no panel")
 
 
 @pytest.mark.parametrize(
@@ -372,6 +392,7 @@ def test_train_finds_out_before_training_that_it_cannot_write(
 
 def test_predict_names_a_bad_model_item_or_ending(run: Run) -> None:
     refused(run("predict", "nowhere", "sales.csv"), "no model folder nowhere")
+    refused(run("predict", "sales.csv", "model"), "sales.csv is a file, expected the folder of a model")
     run("train", *TABLES, "--horizon", 3, "--recipe", RECIPE, "--out", "model")
     assert "no item 'c'" in run("predict", "model", *TABLES[:5], "--only", "a,c").stderr
     assert "must end in .csv or .parquet" in run("predict", "model", *TABLES[:5], "--out", "x.xlsx").stderr
