@@ -14,15 +14,17 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from foretell.data.panel import Panel
-from foretell.errors import ForetellError
-from foretell.local.local_recipe import LocalPredictor, LocalRecipe
-from foretell.local.seasonal_naive import LocalForecast
-from foretell.recipe.protocols import Abilities
-from foretell.recipe.task import Run, Task
-
-Floats = NDArray[np.float64]
-
+from foretell.local import (
+    Abilities,
+    Floats,
+    ForetellError,
+    LocalForecast,
+    LocalPredictor,
+    LocalRecipe,
+    Panel,
+    Run,
+    Task,
+)
 
 # Half-lives that are tried, in values of the distribution, the first one taken where nothing can be tried. Below 4 a single
 # value would stand for more than a tenth of it.

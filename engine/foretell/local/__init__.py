@@ -1,4 +1,9 @@
-"""What the author of a recipe of one model a series imports: `SeriesRecipe` is its base."""
+"""What an author of a recipe of one model a series imports.
+
+`SeriesRecipe` is the base of a model that is fitted to one series at a time: it writes `forecast_one`. `LocalRecipe` is the base
+of one that forecasts many series at once: it writes `forecast_all`. Both get series without what the pooled
+regression explains, and name themselves: `name`.
+"""
 
 from foretell.data.arrays import Floats as Floats
 from foretell.local.local_recipe import Covariates as Covariates
@@ -11,4 +16,8 @@ from foretell.local.statsforecast_adapter import fill_gaps as fill_gaps
 from foretell.local.statsforecast_adapter import statsforecast_forecast as statsforecast_forecast
 from foretell.recipe import Abilities as Abilities
 from foretell.recipe import Between as Between
+from foretell.recipe import ForetellError as ForetellError
+from foretell.recipe import Panel as Panel
 from foretell.recipe import Run as Run
+from foretell.recipe import Space as Space
+from foretell.recipe import Task as Task

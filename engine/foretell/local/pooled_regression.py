@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from foretell.data.arrays import Array
+from foretell.data.arrays import Array, Floats
 from foretell.data.panel import Panel
 from foretell.data.static_scale import StaticScale, static_design
 from foretell.errors import ForetellError
-from foretell.local.design_matrix import Regressors, common_bins, observed
+from foretell.local.design_matrix import Regressors, observed
+from foretell.local.hierarchical_model import CalendarCells, Hierarchy, SufficientStatistics, estimate
 
 CONTEXT: Final = 3000  # steps before the origin that are looked at, at most
 # items with fewer observed steps are forecast as if they had no history of their own
@@ -32,10 +33,7 @@ _TRIED_ROWS: Final = 200_000  # item-steps that the trial of the regression lear
 _MARGIN: Final = 0.01  # by which the regression must be better there
 _YEAR_MARGIN: Final = 0.05  # by which it must be better without the seasons of the year to leave them out
 _SEASONS: Final = 4  # last seasons that stand in for the local model in that trial
-_ROUNDS: Final = 3  # of coefficients and common cells, in turn
 _LEVELS: Final = np.linspace(0.005, 0.995, 199)  # at which the residuals of items without history are kept
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +86,9 @@ class Pooled:
         # a constant would only pull all effects towards nothing
         telling = view.seen & (view.spread > 0)[:, None]
         design = regressors.design(panel, items, back=length, ahead=0) * telling[..., None]
-        cells = _Cells.of(panel, items, back=length, ahead=0, yearly=yearly)
+        cells = CalendarCells.of(panel, items, back=length, ahead=0, yearly=yearly)
         statics = static_design(panel, scale.moments)[items, :-1]
-        hierarchy, common = _estimate(design, view.z * telling, telling, cells, statics)
+        hierarchy, common = estimate(design, view.z * telling, telling, cells, statics)
         typical = _without_trend(hierarchy.prior(statics))
         explained = np.einsum("nld,nd->nl", design, typical) + cells.effect(common)
         rest = _cold_residuals(panel, items, view.target, explained)
@@ -112,15 +110,15 @@ class Pooled:
         length = _length(panel, items)
         view = _View.of(panel, items, self.scale)
         yearly = self.regressors.yearly
-        effect = _Cells.of(panel, items, back=length, ahead=horizon, yearly=yearly).effect(self.common)
+        effect = CalendarCells.of(panel, items, back=length, ahead=horizon, yearly=yearly).effect(self.common)
         design = self.regressors.design(panel, items, back=length, ahead=horizon)
         statics = static_design(panel, self.scale.moments)[items, :-1]
-        hierarchy = _Hierarchy(self.mean, self.slopes, self.variance, self.noise)
+        hierarchy = Hierarchy(self.mean, self.slopes, self.variance, self.noise)
         with threadpool_limits(1):
-            moments = _Moments.of(
+            statistics = SufficientStatistics.of(
                 design[:, :length] * view.seen[..., None], (view.z - effect[:, :length]) * view.seen
             )
-            own = _without_trend(hierarchy.own(moments, statics)[0])
+            own = _without_trend(hierarchy.own(statistics, statics)[0])
         fitted = np.einsum("nld,nd->nl", design, own) + effect
         return Explained(
             items=items,
@@ -203,139 +201,9 @@ class _View:
     def of(cls, panel: Panel, items: NDArray[np.int64], scale: StaticScale) -> _View:
         target = observed(panel, items, _length(panel, items)).astype(np.float64)
         seen = ~np.isnan(target)
-        location, spread = _moments(target, scale.predict(panel)[items])
+        location, spread = _mean_and_deviation(target, scale.predict(panel)[items])
         divisor = np.where(spread > 0, spread, 1.0)[:, None]
         return cls(target, seen, location, spread, np.where(seen, (target - location[:, None]) / divisor, 0))
-
-
-@dataclass(frozen=True, slots=True)
-class _Moments:
-    """Sufficient statistics of each item's regression."""
-
-    square: Floats  # [n, D, D] X'X
-    cross: Floats  # [n, D] X'z
-    total: Floats  # [n] z'z
-
-    @classmethod
-    def of(cls, design: Array, z: Floats) -> _Moments:
-        d = design.shape[-1]
-        square, cross = np.empty((len(z), d, d)), np.empty((len(z), d))
-        for i in range(len(z)):  # item by item: BLAS does not see through a stack of transposes
-            x = design[i].astype(np.float64)
-            square[i], cross[i] = x.T @ x, z[i] @ x
-        return cls(square, cross, (z**2).sum(1))
-
-    def against(self, design: Array, z: Floats) -> _Moments:
-        """Those of another target and the same design."""
-        cross = [z[i].astype(np.float32) @ design[i] for i in range(len(z))]
-        return replace(self, cross=np.array(cross, np.float64), total=(z**2).sum(1))
-
-
-@dataclass(frozen=True, slots=True)
-class _Hierarchy:
-    """Coefficients of the average item, their slopes on the statics, and how far the items scatter around these."""
-
-    mean: Floats  # [D]
-    slopes: Floats  # [D, S]
-    variance: Floats  # [D]
-    noise: float
-
-    def prior(self, statics: Floats) -> Floats:
-        """[n, D] the coefficients that the statics [n, S] suggest."""
-        return self.mean + statics @ self.slopes.T
-
-    def own(self, moments: _Moments, statics: Floats) -> tuple[Floats, Floats]:
-        """[n, D] each item's coefficients given its history, and [n, D, D] their covariances."""
-        prior = self.prior(statics)
-        inverse = np.linalg.inv(moments.square + np.diag(self.noise / self.variance))
-        left = moments.cross - np.einsum("nde,ne->nd", moments.square, prior)
-        return prior + np.einsum("nde,ne->nd", inverse, left), np.asarray(self.noise * inverse)
-
-
-@dataclass(frozen=True, slots=True)
-class _Cells:
-    """Which calendar cells the steps [n, L] of some items lie in."""
-
-    first: int  # ordinal of the first row of `table`
-    table: NDArray[np.int64]  # [ordinals, kinds] cell, numbered through over the kinds
-    size: int
-    steps: NDArray[np.int64]  # [n, L] ordinals
-
-    @classmethod
-    def of(cls, panel: Panel, items: NDArray[np.int64], *, back: int, ahead: int, yearly: bool) -> _Cells:
-        steps = panel.origin[items][:, None] + np.arange(-back, ahead)
-        first, last = int(steps.min()), int(steps.max())
-        bins = common_bins(panel.frequency, np.arange(first, last + 1), yearly=yearly)
-        begin = np.cumsum([0, *(size for size, _ in bins)])
-        table = [cell + b for (_, cell), b in zip(bins, begin[:-1], strict=True)]
-        return cls(
-            first,
-            np.stack(table, 1) if table else np.zeros((last - first + 1, 0), np.int64),
-            int(begin[-1]),
-            steps,
-        )
-
-    def effect(self, common: Floats) -> Floats:
-        """[n, L] the sum of the cells' effects at each step."""
-        return np.asarray(common[self.table].sum(1)[self.steps - self.first])
-
-    def fit(self, rest: Floats, seen: NDArray[np.bool_]) -> Floats:
-        """[C] the effects that explain `rest` [n, L] best, shrunk towards nothing: an effect must show in several years."""
-        length = len(self.table)
-        where = (self.steps - self.first)[seen]
-        count = np.bincount(where, minlength=length).astype(np.float64)
-        total = np.bincount(where, rest[seen], minlength=length)
-        dummies = np.zeros((length, self.size))
-        np.put_along_axis(dummies, self.table, 1.0, axis=1)
-        penalty = max(0.5 * float(seen.any(1).sum()), 1.0)  # half an observation of each item
-        square = (dummies * count[:, None]).T @ dummies + penalty * np.eye(self.size)
-        return np.asarray(np.linalg.solve(square, dummies.T @ total))
-
-
-def _estimate(
-    design: Array, z: Floats, seen: NDArray[np.bool_], cells: _Cells, statics: Floats
-) -> tuple[_Hierarchy, Floats]:
-    """The hierarchy of coefficients and the cells' effects, estimated in turn."""
-    common = np.zeros(cells.size)
-    d = design.shape[-1]
-    now = _Hierarchy(np.zeros(d), np.zeros((d, statics.shape[1])), np.full(d, 0.05), 0.5)
-    moments = _Moments.of(design, z)
-    for _ in range(_ROUNDS):
-        moments = moments.against(design, (z - cells.effect(common)) * seen)
-        for step in range(8):
-            now = _maximised(now, moments, statics, seen.sum(), free=step < 6)
-        own, _ = now.own(moments, statics)
-        common = cells.fit(z - np.einsum("nld,nd->nl", design, own), seen)
-    return now, common
-
-
-def _maximised(now: _Hierarchy, moments: _Moments, statics: Floats, count: int, *, free: bool) -> _Hierarchy:
-    """One step of expectation and maximisation; unless `free`, the slopes on the statics are learnt as well."""
-    own, covariance = now.own(moments, statics)
-    apart = own - now.prior(statics)
-    variance = (apart**2 + np.einsum("ndd->nd", covariance)).mean(0) + 1e-6
-    fit = np.einsum("nde,ne->nd", moments.square, own)
-    left = moments.total - 2 * (own * moments.cross).sum(1) + (own * fit).sum(1)
-    left += np.einsum("nde,ned->n", moments.square, covariance)
-    noise = max(float(left.sum()) / max(count, 1), 1e-6)
-    if not free:
-        mean, slopes = _on_statics(own, statics)
-        return _Hierarchy(mean, slopes, variance, noise)
-    bare = moments.cross - np.einsum("nde,ne->nd", moments.square, own - now.mean)
-    # coefficients of standardised data: within about half a deviation
-    ridge = noise / 0.25 * np.eye(len(now.mean))
-    mean = np.linalg.solve(moments.square.sum(0) + ridge, bare.sum(0))
-    return _Hierarchy(mean, now.slopes, variance, noise)
-
-
-def _on_statics(own: Floats, statics: Floats) -> tuple[Floats, Floats]:
-    """[D] and [D, S]: the items' coefficients as a ridge regression on their statics, its penalty by leave-one-out."""
-    if statics.shape[1] == 0 or len(own) < 5:
-        return own.mean(0), np.zeros((own.shape[1], statics.shape[1]))
-    from sklearn.linear_model import RidgeCV
-
-    model = RidgeCV(alphas=np.logspace(0, 4, 9), alpha_per_target=True).fit(statics, own)
-    return np.asarray(model.intercept_), np.asarray(model.coef_)
 
 
 def _tried(panel: Panel, items: NDArray[np.int64], horizon: int) -> tuple[bool, bool]:
@@ -417,7 +285,7 @@ def _sample(panel: Panel, seed: int) -> NDArray[np.int64]:
     return order[np.sort(np.random.default_rng(seed).choice(len(order), most, replace=False))]
 
 
-def _moments(target: Floats, guess: Array) -> tuple[Floats, Floats]:
+def _mean_and_deviation(target: Floats, guess: Array) -> tuple[Floats, Floats]:
     """[n] mean and deviation of what was observed; items with hardly any take the deviation, or both, from `guess`."""
     seen = ~np.isnan(target)
     count = seen.sum(1)
