@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from foretell.data.panel import Panel as Panel
     from foretell.data.schema import Schema as Schema
     from foretell.errors import ForetellError as ForetellError
+    from foretell.errors import Interrupted as Interrupted
     from foretell.ingest.dataset import Dataset as Dataset
     from foretell.ingest.dataset import make_future_frame as make_future_frame
     from foretell.ingest.sql_source import Sql as Sql
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from foretell.recipe.task import Run as Run
     from foretell.recipe.task import Task as Task
     from foretell.reporting.report import Report as Report
+    from foretell.system.listener import CancelToken as CancelToken
+    from foretell.system.listener import Event as Event
+    from foretell.system.listener import Listener as Listener
+    from foretell.system.listener import listening as listening
     from foretell.workflows.backtest import backtest as backtest
     from foretell.workflows.evaluate import evaluate as evaluate
     from foretell.workflows.train import load as load
@@ -35,9 +40,13 @@ if TYPE_CHECKING:
 
 # Each name is imported when it is first asked for: a bare `import foretell` stays fast and loads no torch.
 _HOME = {
+    "CancelToken": "system.listener",
     "Dataset": "ingest.dataset",
+    "Event": "system.listener",
     "Forecast": "recipe.forecast",
     "ForetellError": "errors",
+    "Interrupted": "errors",
+    "Listener": "system.listener",
     "Model": "models.model",
     "Panel": "data.panel",
     "Report": "reporting.report",
@@ -48,6 +57,7 @@ _HOME = {
     "backtest": "workflows.backtest",
     "check": "checks.check",
     "evaluate": "workflows.evaluate",
+    "listening": "system.listener",
     "load": "workflows.train",
     "make_future_frame": "ingest.dataset",
     "make_recipe": "recipe.registry",

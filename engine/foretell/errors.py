@@ -14,7 +14,10 @@ class ForetellError(ValueError):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C in a training that had got somewhere; the message says how far, and where that is kept."""
+    """An action was cancelled, by its token or by Ctrl-C in a training; the message says what is kept and where.
+
+    Not an Exception: code that goes on where a recipe fails must end here.
+    """
 
     predictor: Any = None  # a recipe.Predictor with the best weights so far
 

@@ -28,6 +28,7 @@ from foretell.models.validation import ValidationWindows
 from foretell.recipe.protocols import Abilities, HeldOut, State, abilities_of
 from foretell.recipe.registry import recipe_class, recipe_names, search_space
 from foretell.recipe.task import Run, Task
+from foretell.system.listener import tell
 from foretell.system.time_budget import Budget, parse_seconds
 
 logger = logging.getLogger(__name__)
@@ -111,6 +112,7 @@ def judge(
         if share <= (LEAST / 2 * budget.limit if network else 0):
             failed.append(MemberReport(member.label, note="not tried: no time left"))
             continue
+        tell("judge", number, len(members), message=member.label)
         results = _tried(member, validation, task, run, budget, share)
         if isinstance(results, MemberReport):
             failed.append(results)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from foretell.recipe import tell
 from foretell.tabular import Abilities, GrownModel, TabularRecipe, TrainingTable, Tree
 
 
@@ -43,7 +44,11 @@ class Boosting(TabularRecipe):
             )
             for level in levels
         ]
-        return [grown_model(model.fit(table.features, table.target)) for model in models]
+        grown: list[GrownModel] = []
+        for model in models:
+            tell("train", len(grown), len(models))
+            grown.append(grown_model(model.fit(table.features, table.target)))
+        return grown
 
 
 def grown_model(model: Any) -> GrownModel:

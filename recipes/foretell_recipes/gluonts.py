@@ -40,12 +40,13 @@ from foretell.data.static_scale import StaticScale, history_moments
 from foretell.errors import ForetellError, nearest
 from foretell.networks.building_blocks import default_steps
 from foretell.networks.device import pick_device, seeded
-from foretell.networks.trainer import keyboard_interrupt, quiet_lightning
+from foretell.networks.trainer import interrupted_lightning, past_lightning, quiet_lightning
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import QUANTILE_LEVELS, interpolate
 from foretell.recipe.protocols import Abilities, State
 from foretell.recipe.task import Run, Task
+from foretell.system.listener import tell
 from foretell.windows.covariate_scale import CovariateScale
 from foretell.windows.windows import Windows
 
@@ -346,6 +347,24 @@ def facts_of(panel: Panel, task: Task, windows: Windows, scale: StaticScale) -> 
     return facts
 
 
+class _Steps(lightning.Callback):
+    """Tells how far the training is."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        with past_lightning():
+            tell("train", trainer.global_step, self._total)
+
+
 def _train(recipe: GluonTS, facts: Mapping[str, Any], entries: Entries, run: Run) -> Any:
     """A trained Lightning module of the recipe's estimator; raises ForetellError when its weights are not finite."""
     device, estimator = pick_device(run.device), recipe.build(facts)
@@ -366,10 +385,11 @@ def _train(recipe: GluonTS, facts: Mapping[str, Any], entries: Entries, run: Run
             logger=False,
             enable_checkpointing=False,
             enable_model_summary=False,
-            enable_progress_bar=run.progress,
+            enable_progress_bar=False,
+            callbacks=[_Steps(recipe.max_steps)],
             default_root_dir=run.out or Path(),
         )
-        with keyboard_interrupt():
+        with interrupted_lightning():
             trainer.fit(module, train_dataloaders=loader)
     if not all(bool(torch.isfinite(weight).all()) for weight in module.parameters()):
         raise ForetellError(

@@ -18,6 +18,7 @@ from foretell.data.findings import Findings, gravest_first
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
 from foretell.ingest.dataset import Dataset
+from foretell.system.listener import interruptible
 
 _MOST_SPACINGS: Final = 5  # frequencies that have a finding of their own
 _CROWD: Final = 20  # items from which a category for every other one is a crowd
@@ -90,6 +91,7 @@ class Checkup:
         }
 
 
+@interruptible()
 def check(data: Dataset, *, horizon: int | None = None) -> Checkup:
     """What reading the tables found, and what a run over `horizon` steps would stumble on; errors first.
 

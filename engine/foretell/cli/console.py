@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,12 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from foretell.cli.option_names import as_options
 from foretell.data.findings import gravest_first
+from foretell.system.listener import Event, listening
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,13 +98,66 @@ def show_summary(summary: Summary, prefix: str = "") -> None:
         standard_output().print(table)
 
 
-def say_trial(number: int, settings: dict[str, Any], score: float | None, note: str) -> None:
-    shown = ", ".join(f"{name}={_summary_cell(value)}" for name, value in settings.items()) or "as given"
-    say(f"[{number}] {shown}: " + (note if score is None else f"wQL {score:.4f}"))
+@contextmanager
+def shown_progress() -> Iterator[None]:
+    """Inside, what the library tells is shown: steps and trials as lines, all else as bars where a person looks on."""
+    shown = _Shown(bars=interactive())
+    try:
+        with listening(shown):
+            yield
+    finally:
+        shown.end()
 
 
-def say_step(what: str, done: int, total: int) -> None:
-    say(f"[{done}/{total}] {what}")
+class _Shown:
+    """A listener that writes to standard error."""
+
+    def __init__(self, *, bars: bool) -> None:
+        self._bars, self._task = bars, TaskID(0)
+        self._bar: Progress | None = None
+        self._what = ""  # that the bar is of
+
+    def __call__(self, event: Event) -> None:
+        if event.stage == "backtest":
+            self.end()
+            say(f"[{event.done}/{event.total}] {event.message}")
+        elif event.stage == "tune":
+            self.end()
+            say(_trial(event))
+        elif self._bars:
+            self._draw(event)
+
+    def end(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+        self._bar, self._what = None, ""
+
+    def _draw(self, event: Event) -> None:
+        what = f"{event.recipe} {event.stage}".strip()
+        if self._bar is None or what != self._what:
+            self.end()
+            self._bar, self._what = Progress(console=Console(stderr=True), transient=True), what
+            self._task = self._bar.add_task(what, total=event.total)
+            self._bar.start()
+        self._bar.update(
+            self._task, completed=event.done, total=event.total, description=what + _figures(event)
+        )
+        if event.done == event.total:
+            self.end()
+
+
+def _figures(event: Event) -> str:
+    """Loss and score of a training, where there are such."""
+    figures = {"loss": event.loss, "wQL": event.score}
+    return "".join(f", {name} {value:.4f}" for name, value in figures.items() if value is not None)
+
+
+def _trial(event: Event) -> str:
+    spoken = (
+        ", ".join(f"{name}={_summary_cell(value)}" for name, value in event.settings.items()) or "as given"
+    )
+    return f"[{event.done}] {spoken}: " + (event.message if event.score is None else f"wQL {event.score:.4f}")
 
 
 def say(message: str) -> None:

@@ -14,6 +14,7 @@ import typer
 from typer import Argument, Option
 
 from foretell.cli.config_file import read_config
+from foretell.cli.console import shown_progress
 from foretell.cli.exit_status import user_errors
 from foretell.recipe.levels import DEFAULT_LEVELS
 
@@ -227,7 +228,7 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
         packed = {
             name: kind(**{f.name: values.pop(f.name) for f in fields(kind)}) for name, kind in groups.items()
         }
-        with user_errors():
+        with user_errors(), shown_progress():
             command(**values, **packed)
 
     flat.__name__, flat.__doc__, flat.__module__ = command.__name__, command.__doc__, command.__module__

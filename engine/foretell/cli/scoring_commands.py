@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from foretell.cli.console import interactive, say, say_step, show_data, show_findings, show_report
+from foretell.cli.console import say, show_data, show_findings, show_report
 from foretell.cli.option_groups import (
     CommonOptions,
     DataOptions,
@@ -73,8 +73,6 @@ def backtest(
         refit=windows.refit,
         calibrate=recipes.calibrate,
         out=out,
-        progress=interactive(),
-        on_step=say_step,
         **asdict(run),
     )
     show_report(report, out)
@@ -118,16 +116,7 @@ def demo(
     recipes = [name for name in DEMO_RECIPES if name in recipe_names()]
     quick = {name: settings for name, settings in DEMO_RECIPES.items() if settings and name in recipes}
     say(f"networks train for {DEMO_STEPS} steps, so that the demo is over soon")
-    report = run_backtest(
-        data,
-        horizon=28,
-        recipes=recipes,
-        settings=quick,
-        out=out,
-        progress=interactive(),
-        on_step=say_step,
-        **asdict(run),
-    )
+    report = run_backtest(data, horizon=28, recipes=recipes, settings=quick, out=out, **asdict(run))
     show_report(report, out)
 
 

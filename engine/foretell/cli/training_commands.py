@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from foretell.cli.console import interactive, say, say_trial, show_summary
+from foretell.cli.console import say, show_summary
 from foretell.cli.option_groups import (
     CommonOptions,
     DataOptions,
@@ -69,7 +69,6 @@ def train(
         calibrate=recipes.calibrate,
         out=folder / TRAINING,
         resume=going_on.resume,
-        progress=interactive(),
         **asked,
         **asdict(run),
     )
@@ -135,7 +134,6 @@ def tune(
         trials=search.trials,
         time_limit=run.time_limit or "30m",
         out=folder,
-        on_trial=say_trial,
         **{key: value for key, value in asdict(run).items() if key not in _NOT_OF_TUNE},
     )
     rows = found.trials.astype(object).where(found.trials.notna(), None)

@@ -39,6 +39,7 @@ from foretell.ingest.sources import open_table
 from foretell.ingest.store import Store
 from foretell.ingest.table import Table
 from foretell.ingest.time_zones import describe_zones
+from foretell.system.listener import interruptible
 
 _HOLIDAYS_AHEAD: Final = (64, 400)  # steps that holidays reach past the end: a year where it lies between
 _SPARSE: Final = 50  # steps a row from which a wrong date or frequency is likely
@@ -69,7 +70,7 @@ def ingest(
     """
     findings = Findings(tolerant=options.tolerant)
     try:
-        with Store(options.timezone, scratch=scratch) as store:
+        with Store(options.timezone, scratch=scratch) as store, interruptible():
             return _ingest(IngestContext(store, options, findings, options.frequency), target, related, items)
     except ForetellError as error:
         error.findings = findings.all() if options.tolerant else ()

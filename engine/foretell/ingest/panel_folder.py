@@ -24,6 +24,7 @@ from foretell.ingest.context import Names
 from foretell.system.atomic_files import new_folder
 from foretell.system.big_arrays import pieces
 from foretell.system.folder_lock import claimed
+from foretell.system.listener import heed
 
 FORMAT: Final = (
     2  # of the folder; raised when an older foretell could not read it (2: columns say what they stand for)
@@ -161,6 +162,7 @@ def fingerprint(panel: Panel) -> str:
     ):
         digest.update(f"{array.dtype}{array.shape}".encode())
         for part in pieces(len(array)):
+            heed()
             digest.update(np.ascontiguousarray(array[part]).data)
     return digest.hexdigest()
 
@@ -171,6 +173,7 @@ def _write_array(path: Path, array: NDArray[Any]) -> dict[str, Any]:
         head = {"descr": array.dtype.str, "fortran_order": False, "shape": array.shape}
         np.lib.format.write_array_header_1_0(file, head)
         for part in pieces(len(array)):
+            heed()
             file.write(np.ascontiguousarray(array[part]).data)
     return {"dtype": array.dtype.str, "shape": list(array.shape), **_seal(path)}
 

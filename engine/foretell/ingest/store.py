@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import pandas as pd
@@ -12,6 +13,7 @@ import pandas as pd
 from foretell.errors import ForetellError
 from foretell.ingest.csv_files import broken
 from foretell.system.big_arrays import SHARE, memory
+from foretell.system.listener import heed, on_cancel, tell
 
 # rows of one Arrow batch: a few MB, so memory stays flat however long the table is
 BATCH_ROWS: Final = 1 << 17
@@ -72,30 +74,24 @@ class Store:
 
     def execute(self, sql: str) -> None:
         """Run a statement for its effect."""
-        try:
+        with self._asking():
             self._connection.execute(sql)
-        except self._failure as error:
-            raise _unreadable(error) from error
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of a small result."""
-        try:
+        with self._asking():
             rows: list[tuple[Any, ...]] = self._connection.execute(sql).fetchall()
-        except self._failure as error:
-            raise _unreadable(error) from error
         return rows
 
     def frame(self, sql: str) -> pd.DataFrame:
         """A small result as a frame."""
-        try:
+        with self._asking():
             frame: pd.DataFrame = self._connection.execute(sql).df()
-        except self._failure as error:
-            raise _unreadable(error) from error
         return frame
 
     def batches(self, sql: str) -> Iterator[Any]:
         """A result of any size as a stream of Arrow record batches."""
-        try:
+        with self._asking(OSError):  # Arrow wraps what DuckDB raises in the middle of a stream
             relation = self._connection.sql(sql)
             # `to_arrow_reader` is the name since DuckDB 1.5, `fetch_arrow_reader` the one before
             read = (
@@ -103,16 +99,27 @@ class Store:
                 if hasattr(relation, "to_arrow_reader")
                 else relation.fetch_arrow_reader
             )
+            done = 0
             with read(BATCH_ROWS) as reader:
-                yield from reader
-        except (self._failure, OSError) as error:  # Arrow wraps what DuckDB raises in the middle of a stream
-            raise _unreadable(error) from error
+                for batch in reader:
+                    yield batch
+                    done += len(batch)
+                    tell("ingest", done, message="rows")
 
     def register(self, name: str, table: Any) -> None:
         """Make an Arrow table or a frame readable under `name`."""
-        try:
+        with self._asking():
             self._connection.register(name, table)
-        except self._failure as error:
+
+    @contextmanager
+    def _asking(self, *failures: type[Exception]) -> Iterator[None]:
+        """What goes wrong inside becomes a ForetellError; a cancel ends the query that runs."""
+        heed()
+        try:
+            with on_cancel(self._connection.interrupt):
+                yield
+        except (self._failure, *failures) as error:
+            heed()
             raise _unreadable(error) from error
 
 

@@ -31,6 +31,7 @@ from foretell.local.statsforecast_adapter import fill_gaps
 from foretell.recipe.forecast import Forecast, Piece
 from foretell.recipe.protocols import State
 from foretell.recipe.task import Run, Task
+from foretell.system.listener import heed, tell
 from foretell.system.processes import across_processes, cores
 from foretell.system.time_limit import TimeUp, time_limit
 
@@ -164,7 +165,8 @@ def fit_each(
         parts: Iterable[list[_Fit]] = across_processes(_fit_batch, calls, workers=workers)
     else:
         parts = (_fit_batch(*call) for call in calls)
-    for batch, part in zip(batches, _shown(parts, len(batches), run), strict=True):
+    for number, (batch, part) in enumerate(zip(batches, parts, strict=True)):
+        tell("fit series", number * _AT_ONCE + len(batch), len(rows))
         for row, fit in zip(batch, part, strict=True):
             naive.failed[row] = fit is None
             if fit is not None:
@@ -179,7 +181,11 @@ def _fit_batch(
     model: SeriesModel, series: list[Floats], season: int, horizon: int, levels: Sequence[float], limit: float
 ) -> list[_Fit]:
     """What a process does: one series after the other."""
-    return [_fit_one(model, values, season, horizon, levels, limit) for values in series]
+    fits = []
+    for values in series:
+        heed()
+        fits.append(_fit_one(model, values, season, horizon, levels, limit))
+    return fits
 
 
 def _fit_one(
@@ -196,18 +202,6 @@ def _fit_one(
     except (Exception, TimeUp):  # whatever it is, the other series go on, and the forecast says so
         return None
     return (mean, quantiles) if np.isfinite(quantiles).all() and np.isfinite(mean).all() else None
-
-
-def _shown(parts: Iterable[list[_Fit]], count: int, run: Run) -> Iterable[list[_Fit]]:
-    """`parts`, with a progress bar when the run wants one."""
-    if not run.progress or count < 2:
-        return parts
-    from rich.console import Console
-    from rich.progress import track
-
-    return track(
-        parts, description="fitting series", total=count, console=Console(stderr=True), transient=True
-    )
 
 
 def _trimmed(history: Floats) -> Floats:

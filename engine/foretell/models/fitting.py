@@ -17,6 +17,7 @@ from foretell.models.model import Model
 from foretell.recipe.levels import QUANTILE_LEVELS
 from foretell.recipe.protocols import HeldOut, Predictor, Recipe, WarmStart, abilities_of, held_out_of
 from foretell.recipe.task import Run, Task
+from foretell.system.listener import interruptible, working_on
 
 HELD_OUT_SHARE = 0.4  # of a time limit, for the training without the windows that calibrate
 BEST = "best"  # the folder, in that of the checkpoints, of the model that Ctrl-C leaves
@@ -49,7 +50,8 @@ def fit_model(
         held = held_out_forecasts(recipe, panel, task, _shortened(run, HELD_OUT_SHARE))
         run = _shortened(run, 1 - HELD_OUT_SHARE)
     try:
-        predictor = _fit(recipe, panel, task, run, start)
+        with working_on(recipe.name), interruptible():
+            predictor = _fit(recipe, panel, task, run, start)
     except Interrupted as stop:
         raise _kept(stop, recipe, panel, task, run) from stop
     if calibrate and held is None:

@@ -42,6 +42,7 @@ from foretell.recipe.protocols import Predictor, Recipe, State, Summary, summary
 from foretell.recipe.task import Run, Task
 from foretell.system.atomic_files import FrameWriter, new_folder
 from foretell.system.big_arrays import allocate
+from foretell.system.listener import interruptible, tell, working_on
 
 if TYPE_CHECKING:
     from foretell.ingest.dataset import Dataset
@@ -117,19 +118,22 @@ class Model:
         size = self._items_at_a_time(panel)
         if chosen is None:
             panel.check_horizon(self.task.horizon)  # before the first piece is written
-        for first in range(0, len(panel) if chosen is None else len(chosen), size):
+        count = len(panel) if chosen is None else len(chosen)
+        for first in range(0, count, size):
             if chosen is None:  # items in a row are looked at where they are, others are copied
-                part = panel.between(first, min(first + size, len(panel)))
+                part = panel.between(first, min(first + size, count))
             else:
                 part = panel.take(chosen[first : first + size])
             yield self.forecast(part, levels=levels)
+            tell("forecast", first + len(part), count, recipe=self.recipe.name)
 
     def forecast(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
         """Forecast every item of a panel of this model's schema from its origin on, checked and within bounds."""
         wanted = self.task.levels if levels is None else check_levels(levels)
         panel.check_horizon(self.task.horizon)
         asked = wanted if self.calibration is None else check_levels((*wanted, *ENDS))
-        forecast = self.predictor.predict(panel, levels=asked)
+        with working_on(self.recipe.name), interruptible():
+            forecast = self.predictor.predict(panel, levels=asked)
         _check(self.recipe.name, forecast, panel, self.task.horizon, asked)
         forecast = forecast.within(panel, floor=self.floor)
         if self.calibration is None:
@@ -164,6 +168,7 @@ class Model:
                 if name not in whole:
                     whole[name] = allocate((len(panel), *values.shape[1:]), values.dtype, beside=beside)
                 whole[name][items] = values
+            tell("forecast", items.stop, len(panel), recipe=self.recipe.name)
         return Forecast(
             keys=panel.keys,
             origin=panel.origin,

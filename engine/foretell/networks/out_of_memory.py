@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from foretell.errors import ForetellError
+from foretell.system.listener import heed
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ def in_pieces(
     """
     first = 0
     while first < len(items):
+        heed()
         piece = items[first : first + size]
         made = _attempt(forecast, piece)
         if made is not None:

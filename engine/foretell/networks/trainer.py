@@ -31,6 +31,7 @@ from foretell.networks.distributed.ranks import SINGLE, Ranks
 from foretell.networks.out_of_memory import short_of_memory
 from foretell.networks.training_job import Batch, Progress, Schedule, TrainingJob
 from foretell.recipe.task import Run
+from foretell.system.listener import heard, shielded, tell
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +47,8 @@ def fit_network(
     """Train `job.network` in place. Raises ForetellError, with the items of the batch, when the loss is not finite.
 
     With `run.out` it leaves checkpoints in `out/checkpoint`, and `run.resume` goes on from there. `run.time_limit` is
-    counted by `clock` from the beginning of the loop on. Ctrl-C raises Interrupted, with the best weights so far in the network. Several
-    `ranks` go through the steps together, each with its own rows of every batch.
+    counted by `clock` from the beginning of the loop on. A cancel and Ctrl-C raise Interrupted, with the best weights so far
+    in the network. Several `ranks` go through the steps together, each with its own rows of every batch.
     """
     timer = None if run.time_limit is None else StepTimer(run.time_limit, schedule.anneal, clock, ranks)
     callback = _ScheduleCallback(job, schedule, run, timer, ranks)
@@ -57,7 +58,7 @@ def fit_network(
     with quiet_lightning(), seeded(run):
         trainer = _trainer(job, schedule, run, callback, ranks)
         try:
-            with keyboard_interrupt(), short_of_memory("a training step", job.smaller):
+            with interrupted_lightning(), short_of_memory("a training step", job.smaller):
                 steps = _Steps(schedule.max_steps)
                 trainer.fit(module, train_dataloaders=steps, ckpt_path=resume, weights_only=True)
         except KeyboardInterrupt as stop:
@@ -86,7 +87,7 @@ def _trainer(
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,
-        enable_progress_bar=run.progress,
+        enable_progress_bar=False,
         default_root_dir=run.out or Path(),
     )
 
@@ -291,6 +292,14 @@ class _ScheduleCallback(lightning.Callback):
                 trainer.save_checkpoint(checkpoint_path(self.run.out))
         if self.progress.end is not None and step >= self.progress.end:
             trainer.should_stop = True
+        self._tell(step)
+
+    def _tell(self, step: int) -> None:
+        """Say how far training is, and end it when it is cancelled."""
+        loss = float(self._losses[-1]) if heard() and self._losses else None
+        score = self.progress.best_score if self.progress.scores else None
+        with past_lightning():
+            tell("train", step, self.progress.end or self.schedule.max_steps, loss=loss, score=score)
 
     def _hold(self, step: int) -> None:
         """Validate when it is time to, and begin the annealing when it is time for that."""
@@ -325,7 +334,7 @@ class _ScheduleCallback(lightning.Callback):
         current = {name: value.clone() for name, value in _weights(network).items()}
         network.eval()
         network.load_state_dict(self.average, strict=False)
-        with torch.no_grad():
+        with torch.no_grad(), past_lightning():
             score = self.job.validate()
         network.load_state_dict(current, strict=False)
         network.train()
@@ -399,12 +408,35 @@ def checkpoint_path(out: Path) -> Path:
     return out / "checkpoint"
 
 
+class _PastLightning(BaseException):
+    """An interruption on its way through Lightning, which would end the process on a KeyboardInterrupt."""
+
+    def __init__(self, stop: Interrupted) -> None:
+        super().__init__(stop)
+        self.stop = stop
+
+
 @contextmanager
-def keyboard_interrupt() -> Iterator[None]:
-    """Ctrl-C stays a KeyboardInterrupt: Lightning turns it into SystemExit and leaves the signal switched off."""
-    handler = signal.getsignal(signal.SIGINT)
+def past_lightning() -> Iterator[None]:
+    """An Interrupted inside, called by Lightning, is raised from `interrupted_lightning` around the call to it."""
     try:
         yield
+    except Interrupted as stop:
+        raise _PastLightning(stop) from stop
+
+
+@contextmanager
+def interrupted_lightning() -> Iterator[None]:
+    """A cancel is heard only where code calls `tell` in `past_lightning`, and raised as Interrupted.
+
+    Ctrl-C stays a KeyboardInterrupt: Lightning turns it into SystemExit and leaves the signal switched off.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        with shielded():
+            yield
+    except _PastLightning as passed:
+        raise passed.stop from None
     except SystemExit as error:
         if not isinstance(error.__context__, KeyboardInterrupt):
             raise

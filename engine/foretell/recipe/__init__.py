@@ -15,3 +15,5 @@ from foretell.recipe.search_space import Between as Between
 from foretell.recipe.search_space import Space as Space
 from foretell.recipe.task import Run as Run
 from foretell.recipe.task import Task as Task
+from foretell.system.listener import heed as heed
+from foretell.system.listener import tell as tell

@@ -38,7 +38,6 @@ class Run:
     processes: int | None = None  # of the one-model-a-series recipes; default: one a core
     out: Path | None = None  # where checkpoints and logs go; None writes nothing
     resume: bool = False  # go on from the checkpoint in `out`
-    progress: bool = False  # draw a progress bar (the command line does)
     # seconds that a training may take; how far it gets depends on the machine
     time_limit: float | None = None
 

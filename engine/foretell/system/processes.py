@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -22,7 +23,8 @@ def across_processes(
     """The results of `function` on each of `calls`, in order, by processes of one thread each.
 
     joblib's processes are fresh ones (safe when torch has been imported) that do not import the caller's script again, so
-    that a script needs no `if __name__ == "__main__"`; they stay for the next call and end with this process.
+    that a script needs no `if __name__ == "__main__"`; they stay for the next call and end with this process. Where the
+    results are not wanted to their end, as when this is cancelled, the processes are killed.
     """
     from joblib import Parallel, delayed, parallel_config  # type: ignore[import-untyped]
     from joblib.externals.loky.process_executor import TerminatedWorkerError  # type: ignore[import-untyped]
@@ -30,7 +32,13 @@ def across_processes(
     try:
         with parallel_config(backend="loky", inner_max_num_threads=1):
             tasks = (delayed(function)(*call) for call in calls)
-            yield from Parallel(n_jobs=workers, return_as="generator", batch_size=1, max_nbytes=None)(tasks)
+            results = Parallel(n_jobs=workers, return_as="generator", batch_size=1, max_nbytes=None)(tasks)
+        try:
+            yield from results
+        finally:
+            with warnings.catch_warnings():  # joblib's, of results that nobody wants any more
+                warnings.simplefilter("ignore")
+                results.close()
     except TerminatedWorkerError as error:
         raise ForetellError(
             "a process that fitted series was killed, most likely for want of memory. Ask for fewer: processes=1"

@@ -1,4 +1,4 @@
-"""A time limit on a block of code, by the interval timer."""
+"""A time limit on a block of code, in any thread."""
 
 from __future__ import annotations
 
@@ -7,26 +7,50 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from types import FrameType
 from typing import Final
 
+from foretell.system.interruption import Interruption
+
 _AGAIN: Final = 0.05  # seconds after which a time-out that somebody's `except:` swallowed is raised again
+_SOON: Final = 2e-3  # seconds in which an inner block is left
 
 
 class TimeUp(BaseException):
     """The time of one series is up. Not an Exception: model code that catches those must not catch this."""
 
 
+_LIMIT: ContextVar[Interruption | None] = ContextVar("_LIMIT", default=None)  # that this thread works under
+
+
 @contextmanager
 def time_limit(seconds: float, *, again: float = _AGAIN) -> Iterator[None]:
     """Raises `TimeUp` inside the block once `seconds` have passed, and every `again` seconds until it is left.
 
-    Only where the system has interval timers and in a process's main thread; elsewhere the block runs on. A timer that was
-    running before goes on afterwards; where it has less time left, the block has no more than that either.
+    It comes between two Python instructions: compiled code ends first. In the main thread the system's interval timer
+    rings, which also ends waits (`time.sleep`, reads); in other threads, and where there is no such timer, a thread beside
+    this one raises it, and a wait ends first. A limit inside another has no more time than that; a timer that was running
+    before goes on afterwards.
     """
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        yield
+    if hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread():
+        with _by_timer(seconds, again):
+            yield
         return
+    outer, interruption = _LIMIT.get(), Interruption(TimeUp, again=again)
+    token = _LIMIT.set(interruption)
+    try:
+        interruption.begin(seconds)
+        yield
+    finally:
+        interruption.close()
+        _LIMIT.reset(token)
+        if outer is not None and outer.due:  # what it raised in here was taken for this limit's
+            outer.begin(_SOON)
+
+
+@contextmanager
+def _by_timer(seconds: float, again: float) -> Iterator[None]:
     begun = time.monotonic()
 
     def up(_signal: int, _frame: FrameType | None) -> None:

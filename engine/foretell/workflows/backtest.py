@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -26,6 +26,7 @@ from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
 from foretell.reporting.report import Report
 from foretell.system.atomic_files import ensure_writable
+from foretell.system.listener import interruptible, shielded, tell
 from foretell.workflows.train import seconds_of
 
 if TYPE_CHECKING:
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Refit = Literal["never", "every"]
-OnStep = Callable[[str, int, int], None]  # what is being done, steps done, steps in all
 
 
+@interruptible()
 def backtest(  # noqa: PLR0913  (the library's front door spells out what it takes)
     data: Dataset,
     *,
@@ -57,8 +58,6 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     time_limit: str | float | None = None,
     calibrate: bool = False,
     out: str | Path | None = None,
-    progress: bool = False,
-    on_step: OnStep | None = None,
 ) -> Report:
     """Forecast windows of the past with each recipe and score the forecasts on what came then.
 
@@ -90,12 +89,9 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
         precision=precision,
         threads=threads,
         processes=processes,
-        progress=progress,
         time_limit=seconds_of(time_limit, list(chosen.values())),
     )
-    runner = _Runner(
-        task, run, refit, data.fingerprint, on_step, len(chosen) * len(stands), calibrate=calibrate
-    )
+    runner = _Runner(task, run, refit, data.fingerprint, len(chosen) * len(stands), calibrate=calibrate)
     outcomes = [
         outcome for label, recipe in chosen.items() for outcome in runner.recipe(label, recipe, stands)
     ]
@@ -127,7 +123,8 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     checkup = check(data)
     report = Report(tuple(outcomes), asked, checkup.findings, checkup.tables)
     if out is not None:
-        report.save(out)
+        with shielded():
+            report.save(out)
     return report
 
 
@@ -135,18 +132,10 @@ class _Runner:
     """Trains and forecasts, one recipe after the other, and tells how far it is."""
 
     def __init__(
-        self,
-        task: Task,
-        run: Run,
-        refit: Refit,
-        fingerprint: str,
-        on_step: OnStep | None,
-        total: int,
-        *,
-        calibrate: bool = False,
+        self, task: Task, run: Run, refit: Refit, fingerprint: str, total: int, *, calibrate: bool = False
     ) -> None:
         self._task, self._run, self._refit, self._fingerprint = task, run, refit, fingerprint
-        self._on_step, self._done, self._total, self._calibrate = on_step, 0, total, calibrate
+        self._done, self._total, self._calibrate = 0, total, calibrate
 
     def recipe(self, label: str, recipe: Recipe, windows: Sequence[Window]) -> Iterator[Outcome]:
         """The outcomes of one recipe, earliest window first."""
@@ -155,7 +144,7 @@ class _Runner:
             where = f"window {window.number} of {len(windows)} (origin {window.day})"
             trained = 0.0
             if model is None or self._refit == "every":
-                self._say(f"{label}: training, {where}")
+                self._tell(label, f"training, {where}")
                 with _blamed(label, where, "training"):
                     model = fit_model(
                         recipe,
@@ -166,10 +155,10 @@ class _Runner:
                         calibrate=self._calibrate,
                     )
                 trained = model.fit_seconds
-            self._say(f"{label}: forecasting, {where}")
+            self._tell(label, f"forecasting, {where}")
             yield self._forecast(label, model, window, where, trained)
             self._done += 1
-        self._say(f"{label}: done")
+        self._tell(label, "done")
 
     def _forecast(self, label: str, model: Model, window: Window, where: str, trained: float) -> Outcome:
         began = time.perf_counter()
@@ -188,9 +177,8 @@ class _Runner:
         )
         return outcome
 
-    def _say(self, what: str) -> None:
-        if self._on_step is not None:
-            self._on_step(what, self._done, self._total)
+    def _tell(self, label: str, what: str) -> None:
+        tell("backtest", self._done, self._total, recipe=label, message=f"{label}: {what}")
 
 
 def window_steps(

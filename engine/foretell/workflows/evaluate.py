@@ -21,11 +21,13 @@ from foretell.recipe.forecast import Forecast
 from foretell.recipe.levels import level_name
 from foretell.reporting.report import Report
 from foretell.system.atomic_files import ensure_writable
+from foretell.system.listener import interruptible, shielded, tell
 
 if TYPE_CHECKING:
     from foretell.ingest.dataset import Dataset
 
 
+@interruptible()
 def evaluate(
     forecasts: object,
     data: Dataset,
@@ -49,11 +51,15 @@ def evaluate(
     rows = placed(rows, panel, found)
     horizon = complete(rows, panel)
     columns = _Columns.of(rows, found)
-    outcomes, numbers = [], sorted(set(rows.window.tolist()))
+    outcomes: list[Outcome] = []
+    numbers = sorted(set(rows.window.tolist()))
+    recipes = [set(rows.recipe[rows.window == number].tolist()) for number in numbers]
+    total = sum(map(len, recipes))
     for number in numbers:
         inside = rows.select(rows.window == number)
         window = _window(number + 1, inside, panel, horizon, found)
         for recipe in dict.fromkeys(inside.recipe.tolist()):
+            tell("score", len(outcomes), total, recipe=recipe)
             outcomes.append(
                 _outcome(recipe, inside.select(inside.recipe == recipe), window, horizon, columns)
             )
@@ -73,7 +79,8 @@ def evaluate(
     findings = (*found.all(), *checkup.findings)
     report = Report(tuple(outcomes), asked, findings, data_tables=checkup.tables, remarks=found.all())
     if out is not None:
-        report.save(out)
+        with shielded():
+            report.save(out)
     return report
 
 

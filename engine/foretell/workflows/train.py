@@ -15,12 +15,14 @@ from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
 from foretell.recipe.protocols import Recipe, abilities_of
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
+from foretell.system.listener import interruptible
 from foretell.system.time_budget import parse_seconds
 
 if TYPE_CHECKING:
     from foretell.ingest.dataset import Dataset
 
 
+@interruptible()
 def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
     data: Dataset,
     *,
@@ -39,7 +41,6 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
     start: Model | None = None,
     out: str | Path | None = None,
     resume: bool = False,
-    progress: bool = False,
 ) -> Model:
     """Train a recipe (default: mqrnn) on all of `data` and return the model.
 
@@ -61,7 +62,6 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
         processes=processes,
         out=None if out is None else Path(out),
         resume=resume,
-        progress=progress,
         time_limit=seconds_of(time_limit, [chosen]),
     )
     data = check_dataset(data)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from foretell.recipe.protocols import Recipe
 from foretell.recipe.registry import make_recipe, search_space
 from foretell.recipe.task import Run, Task
 from foretell.system.atomic_files import ensure_writable, write_frame, write_text
+from foretell.system.listener import interruptible, shielded, tell
 from foretell.system.time_budget import Budget, parse_seconds
 
 if TYPE_CHECKING:
@@ -36,9 +37,6 @@ logger = logging.getLogger(__name__)
 
 BEST, TRIALS, STUDY = "best.toml", "trials.csv", "study.db"
 AT_A_TIME = 8  # a trial may take that part of the time limit
-
-# number, settings, score, why there is none
-OnTrial = Callable[[int, dict[str, Any], float | None, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +63,7 @@ class Tuning:
         return "\n".join(lines) + "\n"
 
 
+@interruptible()
 def tune(  # noqa: PLR0913  (the library's front door spells out what it takes)
     data: Dataset,
     *,
@@ -80,7 +79,6 @@ def tune(  # noqa: PLR0913  (the library's front door spells out what it takes)
     threads: int | None = None,
     processes: int | None = None,
     out: str | Path | None = None,
-    on_trial: OnTrial | None = None,
 ) -> Tuning:
     """Search the ranges that a recipe declares (in its abilities), `trials` times or until the time is over.
 
@@ -109,10 +107,11 @@ def tune(  # noqa: PLR0913  (the library's front door spells out what it takes)
     run = Run(seed=seed, device=device, threads=threads, processes=processes)
     name = _tag(chosen, task, data.fingerprint, len(validation.panels), seed)
     search = OptunaSearch(space, seed=seed, file=None if folder is None else folder / STUDY, name=name)
-    tuning = _Tuner(chosen, search, validation, task, run, budget, on_trial).search(trials)
+    tuning = _Tuner(chosen, search, validation, task, run, budget, trials).search()
     if folder is not None:
-        write_text(folder / BEST, tuning.to_toml())
-        write_frame(tuning.trials, folder / TRIALS)
+        with shielded():
+            write_text(folder / BEST, tuning.to_toml())
+            write_frame(tuning.trials, folder / TRIALS)
     return tuning
 
 
@@ -127,21 +126,21 @@ class _Tuner:
         task: Task,
         run: Run,
         budget: Budget,
-        on_trial: OnTrial | None,
+        trials: int,
     ) -> None:
         self._recipe, self._search, self._validation = recipe, search, validation
-        self._task, self._run, self._budget, self._on_trial = task, run, budget, on_trial
+        self._task, self._run, self._budget, self._trials = task, run, budget, trials
         self._rows: list[dict[str, Any]] = [
             {**settings, "wQL": score, "remark": "from an earlier run"} for settings, score in search.scored
         ]
 
-    def search(self, trials: int) -> Tuning:
-        """The best of the defaults, of `trials` in all, earlier runs' included."""
+    def search(self) -> Tuning:
+        """The best of the defaults and of the trials, earlier runs' included."""
         if self._search.defaults is None:
             score = self._try({})
             if score is not None:
                 self._search.defaults = score
-        while len(self._rows) < trials and self._budget.left() > self._longest():
+        while len(self._rows) < self._trials and self._budget.left() > self._longest():
             self._search.tell(self._try(self._search.ask()))
         return self._found()
 
@@ -164,8 +163,8 @@ class _Tuner:
         self._rows.append(
             {**settings, "wQL": score, "seconds": took, "remark": note or ("" if settings else "as given")}
         )
-        if self._on_trial is not None:
-            self._on_trial(len(self._rows), settings, score, note)
+        told = {"recipe": self._recipe.name, "settings": settings, "score": score, "message": note}
+        tell("tune", len(self._rows), self._trials, **told)
         return score
 
     def _longest(self) -> float:

@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+import line_fit
 from foretell.errors import ForetellError
 from foretell.networks.trainer import fit_network
 from foretell.networks.training_job import Progress, Schedule, TrainingJob
 from foretell.recipe.task import Run
 from foretell.system.time_budget import Budget, parse_seconds
-from line_fit import SCHEDULE, work
+from line_fit import SCHEDULE
 
 
 class Clock:
@@ -53,7 +54,7 @@ def test_a_run_without_time_is_refused() -> None:
 
 def timed(*, step: float = 1.0, validation: float = 0.0, limit: float | None, **changes: float) -> Progress:
     """What became of a training whose steps and validations take so many seconds of a clock of its own."""
-    clock, job = Clock(), work()
+    clock, job = Clock(), line_fit.job()
 
     def loss(batch: object) -> torch.Tensor:
         clock.now += step
@@ -101,7 +102,7 @@ def test_at_least_one_step_is_trained_and_annealed() -> None:
 
 
 def test_annealing_is_shortened_when_steps_become_slower() -> None:
-    clock, job = Clock(), work()
+    clock, job = Clock(), line_fit.job()
 
     def loss(batch: object) -> torch.Tensor:
         clock.now += 1.0 if clock.now < 165 else 3.0

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import foretell
 from evaluator_fakes import FLAT, RISING, Broken, Last, dataset, sales
 from foretell.errors import ForetellError
 from foretell.ingest.dataset import Dataset
@@ -215,16 +216,12 @@ def test_a_failing_recipe_is_named_with_its_window_and_the_cause_is_kept() -> No
 
 
 def test_progress_is_told_step_by_step() -> None:
-    told: list[tuple[str, int, int]] = []
-    backtest(
-        dataset(a=RISING),
-        horizon=2,
-        windows=2,
-        recipes=[Last()],
-        on_step=lambda what, done, total: told.append((what, done, total)),
-    )
-    assert [(done, total) for _, done, total in told] == [(0, 2), (0, 2), (1, 2), (2, 2)]
-    assert told[0][0] == "last: training, window 1 of 2 (origin 2024-01-09)"
+    told: list[foretell.Event] = []
+    with foretell.listening(told.append):
+        backtest(dataset(a=RISING), horizon=2, windows=2, recipes=[Last()])
+    steps = [event for event in told if event.stage == "backtest"]
+    assert [(event.done, event.total) for event in steps] == [(0, 2), (0, 2), (1, 2), (2, 2)]
+    assert steps[0].message == "last: training, window 1 of 2 (origin 2024-01-09)"
 
 
 def test_an_output_folder_that_cannot_be_written_is_refused_before_training(tmp_path: Path) -> None:

@@ -139,11 +139,17 @@ def test_settings_that_fail_stand_in_the_table_with_their_reason() -> None:
 @needs_optuna
 def test_a_search_goes_on_where_an_earlier_one_stopped(tmp_path: Path) -> None:
     tried: list[dict[str, Any]] = []
-    say = lambda number, settings, score, note: tried.append(settings)  # noqa: E731
-    foretell.tune(data(), recipe="off", horizon=5, trials=4, out=tmp_path, on_trial=say)
+
+    def note(event: foretell.Event) -> None:
+        if event.stage == "tune":
+            tried.append(dict(event.settings))
+
+    with foretell.listening(note):
+        foretell.tune(data(), recipe="off", horizon=5, trials=4, out=tmp_path)
     assert len(tried) == 4
     tried.clear()
-    foretell.tune(data(), recipe="off", horizon=5, trials=9, out=tmp_path, on_trial=say)
+    with foretell.listening(note):
+        foretell.tune(data(), recipe="off", horizon=5, trials=9, out=tmp_path)
     assert 0 < len(tried) <= 9 - 2
     assert {} not in tried  # the settings as given were tried before
 

@@ -6,6 +6,7 @@ for it, are ended and its message is raised; should this one die, they end too.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -36,9 +37,10 @@ from foretell.networks.distributed.job_folder import (
 )
 from foretell.recipe.protocols import Recipe, State
 from foretell.recipe.task import Run, Task
+from foretell.system.listener import heard, heed, shielded, tell
 
 # The names of what lies in a job's folder.
-JOB, PANEL, START, RESULT = "job.json", "panel", "start", "result"
+JOB, PANEL, START, RESULT, EVENTS = "job.json", "panel", "start", "result", "events"
 REPORTED: Final = 3  # exit status of a worker that wrote what went wrong
 _PAUSE: Final = 0.05  # seconds between two looks at the processes
 _GRACE: Final = 60.0  # seconds that rank 0 has after Ctrl-C to write its best weights
@@ -126,6 +128,7 @@ def _job(kind: str, recipe: Recipe, panel: Panel, task: Task, run: Run, **more: 
     """A folder, for the time being, that says what there is to do."""
     device_of(run, 0)
     said = {"kind": kind, "recipe": recipe_to_json(recipe), "task": asdict(task), "run": asdict(run), **more}
+    said["told"] = heard()
     with tempfile.TemporaryDirectory(prefix="foretell-") as name:
         folder = Path(name)
         write_panel(panel, folder / PANEL)
@@ -133,12 +136,13 @@ def _job(kind: str, recipe: Recipe, panel: Panel, task: Task, run: Run, **more: 
         yield folder
 
 
+@shielded()  # nothing may come between a process and the note of it
 def _supervise(folder: Path, run: Run) -> None:
     """Run all ranks of the job in `folder`; raises ForetellError with the message of the first that fails."""
     workers: list[subprocess.Popen[bytes]] = []
     try:
         workers += [_spawn(folder, rank, run) for rank in range(run.devices)]
-        _wait(workers)
+        _wait(workers, folder)
         if any(worker.returncode for worker in workers):
             raise _failure(folder, workers)
     except KeyboardInterrupt:
@@ -159,17 +163,32 @@ def _spawn(folder: Path, rank: int, run: Run) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-m", "foretell.networks.distributed.worker", str(folder), str(rank)],
             stdin=subprocess.PIPE,
-            stdout=None if run.progress and rank == 0 else subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
             stderr=log,
             env={**os.environ, "PYTHONPATH": path},
             start_new_session=True,  # Ctrl-C is for this process to pass on
         )
 
 
-def _wait(workers: list[subprocess.Popen[bytes]]) -> None:
-    """Wait until all have ended well or one has not."""
+def _wait(workers: list[subprocess.Popen[bytes]], folder: Path) -> None:
+    """Wait until all have ended well or one has not; pass on what the first of them tells."""
+    told = 0
     while any(worker.poll() is None for worker in workers) and not any(w.poll() for w in workers):
+        heed()
         time.sleep(_PAUSE)
+        told = _pass_on(folder / EVENTS, told)
+
+
+def _pass_on(events: Path, told: int) -> int:
+    """Tell the events in a worker's file from byte `told` on; where the last whole one ends."""
+    if not heard() or not events.exists():
+        return told
+    with events.open("rb") as file:
+        file.seek(told)
+        lines = [line for line in file if line.endswith(b"\n")]
+    for line in lines:
+        tell(**json.loads(line))
+    return told + sum(map(len, lines))
 
 
 def _interrupt_first(workers: list[subprocess.Popen[bytes]]) -> None:

@@ -5,17 +5,19 @@ Only `launcher` starts it.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import torch
@@ -30,6 +32,7 @@ from foretell.networks.distributed.job_folder import (
     write_state,
 )
 from foretell.networks.distributed.launcher import (
+    EVENTS,
     JOB,
     PANEL,
     REPORTED,
@@ -42,6 +45,7 @@ from foretell.networks.distributed.launcher import (
 from foretell.networks.distributed.ranks import Ranks
 from foretell.networks.network_recipe import PREDICTION_BATCH, NetworkPredictor, fit_predictor
 from foretell.recipe.task import Run, Task
+from foretell.system.listener import Event, listening
 
 _PATIENCE = timedelta(minutes=30)  # for one another, as the slowest of several devices may be slow indeed
 
@@ -55,8 +59,9 @@ def main(folder: Path, rank: int) -> int:
     run = Run(**{**job["run"], "out": None if job["run"]["out"] is None else Path(job["run"]["out"])})
     try:
         device = device_of(run, rank)
-        run = replace(run, device=device, progress=run.progress and rank == 0)
-        jobs[job["kind"]](folder, job, Ranks(rank, run.devices, device), run)
+        run = replace(run, device=device)
+        with _told(folder) if rank == 0 and job["told"] else nullcontext():
+            jobs[job["kind"]](folder, job, Ranks(rank, run.devices, device), run)
     except ForetellError as error:
         write_json({"message": str(error)}, report_path(folder, rank))
         return REPORTED
@@ -95,6 +100,17 @@ def _predict(folder: Path, job: dict[str, Any], ranks: Ranks, run: Run) -> None:
     quantiles, mean = fitted.arrays(panel.take(items), tuple(job["levels"]))
     for what, array in (("items", items), ("quantiles", quantiles), ("mean", mean)):
         np.save(share_path(folder, ranks.rank, what), array)
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """What is told inside goes to a file, from which the parent tells its own listener."""
+    with (folder / EVENTS).open("a", buffering=1) as file, listening(lambda event: _write(event, file)):
+        yield
+
+
+def _write(event: Event, file: TextIO) -> None:
+    file.write(json.dumps(asdict(event)) + "\n")
 
 
 def _task(job: dict[str, Any]) -> Task:
