@@ -110,19 +110,19 @@ class Panel:
         first = self.offsets[item]
         return self.target[first : first + self.stop[item]]
 
-    def context(self, length: int) -> Array:
-        """[N, length]: the target of the last `length` steps before each origin; a copy.
+    def context(self, length: int, items: NDArray[np.int64] | None = None) -> Array:
+        """The target of the last `length` steps before the origins of `items` [n] (default: all): a copy, [n, length].
 
         NaN before an item's first step, where nothing was observed, and where it was closed and could not sell.
         """
-        ordinals = self.origin[:, None] + np.arange(-length, 0)
-        step = ordinals - self.start[:, None]
-        inside = (step >= 0) & (step < self.stop[:, None])
+        chosen = np.arange(len(self)) if items is None else items
+        ordinals = self.origin[chosen, None] + np.arange(-length, 0)
+        step = ordinals - self.start[chosen, None]
+        inside = (step >= 0) & (step < self.stop[chosen, None])
         if self.schema.open_position is not None:
-            known = self.known_at(np.arange(len(self)), ordinals)
-            inside &= known[..., self.schema.open_position] != 0
+            inside &= self.known_at(chosen, ordinals)[..., self.schema.open_position] != 0
         context = np.full(ordinals.shape, np.nan, np.float32)
-        context[inside] = self.target[(self.offsets[:-1, None] + step)[inside]]
+        context[inside] = self.target[(self.offsets[chosen, None] + step)[inside]]
         return context
 
     def at(self, origin: Ordinals) -> Panel:

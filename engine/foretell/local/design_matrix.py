@@ -41,7 +41,7 @@ class Regressors:
     ) -> Regressors:
         """The regressors that vary over the observed steps of `items` among the last `length` before the origin."""
         before = panel.origin[items][:, None] + np.arange(-length, 0)
-        seen = observed(panel, items, length)
+        seen = panel.context(length, items)
         values = panel.known_at(items, before).astype(np.float64)
         here = ~np.isnan(seen)
         binary = _all(values[here], (values[here] == 0) | (values[here] == 1))
@@ -108,19 +108,6 @@ class Regressors:
         )
         values[..., number] = ((values[..., number] - centre[:, None]) / spread[number]).clip(-_CLIP, _CLIP)
         return np.nan_to_num(values).astype(np.float32)
-
-
-def observed(panel: Panel, items: NDArray[np.int64], length: int) -> Array:
-    """[n, length]: the last `length` steps of the target before the origin; NaN before its start, unobserved or closed."""
-    steps = panel.origin[items][:, None] + np.arange(-length, 0)
-    offset = steps - panel.start[items][:, None]
-    inside = (offset >= 0) & (offset < panel.stop[items][:, None])
-    if len(panel.target) == 0:
-        return np.full(steps.shape, np.nan, np.float32)
-    if panel.schema.open_position is not None:
-        inside &= panel.known_at(items, steps)[..., panel.schema.open_position] != 0
-    index = np.where(inside, panel.offsets[items][:, None] + offset, 0)
-    return np.where(inside, panel.target[index], np.float32(np.nan)).astype(np.float32)
 
 
 def common_bins(

@@ -20,7 +20,7 @@ from foretell.data.arrays import Array, Floats
 from foretell.data.panel import Panel
 from foretell.data.static_scale import StaticScale, static_design
 from foretell.errors import ForetellError
-from foretell.local.design_matrix import Regressors, observed
+from foretell.local.design_matrix import Regressors
 from foretell.local.hierarchical_model import CalendarCells, Hierarchy, SufficientStatistics, estimate
 
 CONTEXT: Final = 3000  # steps before the origin that are looked at, at most
@@ -165,7 +165,7 @@ def pooled_regression(panel: Panel, horizon: int, seed: int) -> Pooled:
 
 def unexplained(panel: Panel, items: NDArray[np.int64], horizon: int) -> Explained:
     """`items` as they are, with nothing taken out: for the plain textbook model."""
-    target = observed(panel, items, _length(panel, items)).astype(np.float64)
+    target = panel.context(_length(panel, items), items).astype(np.float64)
     return Explained(
         items=items,
         location=np.zeros(len(items)),
@@ -199,7 +199,7 @@ class _View:
 
     @classmethod
     def of(cls, panel: Panel, items: NDArray[np.int64], scale: StaticScale) -> _View:
-        target = observed(panel, items, _length(panel, items)).astype(np.float64)
+        target = panel.context(_length(panel, items), items).astype(np.float64)
         seen = ~np.isnan(target)
         location, spread = _mean_and_deviation(target, scale.predict(panel)[items])
         divisor = np.where(spread > 0, spread, 1.0)[:, None]
@@ -218,7 +218,7 @@ def _tried(panel: Panel, items: NDArray[np.int64], horizon: int) -> tuple[bool, 
     if not has_related(panel) or len(some) == 0:
         return has_related(panel), over_a_year
     some = some[: max(1, _TRIED_ROWS // _length(past, some))]
-    truth = observed(panel, some, horizon).astype(np.float64)
+    truth = panel.context(horizon, some).astype(np.float64)
     plain = _loss(truth, unexplained(past, some, horizon), panel.season)
     losses = {
         yearly: _loss(

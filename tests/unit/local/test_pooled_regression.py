@@ -11,7 +11,7 @@ import pytest
 from foretell.data.filled_codes import COUNTS
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
-from foretell.local.design_matrix import Regressors, observed
+from foretell.local.design_matrix import Regressors
 from foretell.local.pooled_regression import Pooled, unexplained
 from foretell.models.fitting import fit_model
 from foretell.recipe.registry import make_recipe
@@ -71,7 +71,7 @@ def test_an_item_without_history_has_the_effect_that_its_metadata_suggest() -> N
 def test_what_is_explained_and_what_is_left_add_up_to_the_history() -> None:
     panel = promoted(effect=np.full(8, 20.0))
     part = Pooled.fit(panel, horizon=HORIZON, seed=0).explain(panel, EVERY, HORIZON)
-    target = observed(panel, EVERY, 150)
+    target = panel.context(150, EVERY)
     left = np.nanvar(part.residual * part.scale[:, None], axis=1)
     assert (np.isnan(part.residual) == np.isnan(target)).all()
     assert (left < 0.1 * np.nanvar(target, axis=1)).all()
