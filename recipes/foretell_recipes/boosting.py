@@ -6,7 +6,7 @@ scikit-learn's histogram gradient boosting, on the rows that all recipes of tree
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,8 +20,7 @@ class Boosting(TabularRecipe):
     """Histogram gradient boosting (scikit-learn) on lags, recent levels, covariates, calendar and statics."""
 
     name: ClassVar[str] = "boosting"
-    # within a time limit it learns from fewer rows
-    abilities: ClassVar[Abilities] = Abilities(time_limit=True, ensemble=True, cost=20)
+    abilities: ClassVar[Abilities] = replace(TabularRecipe.abilities, ensemble=True, cost=20)
 
     def grow(
         self, table: TrainingTable, levels: Sequence[float | None], *, seed: int, threads: int

@@ -42,7 +42,6 @@ from foretell.networks.building_blocks import default_steps
 from foretell.networks.device import pick_device, seeded
 from foretell.networks.trainer import interrupted_lightning, past_lightning, quiet_lightning
 from foretell.recipe.forecast import Forecast
-from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import QUANTILE_LEVELS, interpolate
 from foretell.recipe.protocols import Abilities, State
 from foretell.recipe.task import Run, Task
@@ -95,7 +94,7 @@ class GluonTS:
     """Any torch estimator of GluonTS, on GluonTS' own data path."""
 
     name: ClassVar[str] = "gluonts"
-    abilities: ClassVar[Abilities] = Abilities(time_limit=True)  # its training just stops then
+    abilities: ClassVar[Abilities] = Abilities(time_limit=True, resolved=True)  # its training just stops then
     estimator: str = "SimpleFeedForward"  # which of GluonTS' torch estimators, without the suffix Estimator
     # its own hyperparameters as GluonTS spells them: hidden_dimensions=[40],batch_norm=True
     settings: str = ""
@@ -121,20 +120,17 @@ class GluonTS:
     def load(self, schema: Schema, task: Task, state: State, run: Run) -> GluonTSPredictor:
         """The predictor whose `state` this is; raises ForetellError when the weights do not fit the network."""
         facts, arrays = state
-        recipe = replace(self, **facts["settings"])
         with _apart(run, 0):
-            module = recipe.build(facts["facts"]).create_lightning_module()
+            module = self.build(facts["facts"]).create_lightning_module()
         weights = {
             k[8:]: torch.from_numpy(np.array(a)) for k, a in arrays.items() if k.startswith("network.")
         }
         try:
             module.load_state_dict(weights)
         except RuntimeError as error:
-            raise ForetellError(f"the weights do not fit a {recipe.estimator} network: {error}") from error
+            raise ForetellError(f"the weights do not fit a {self.estimator} network: {error}") from error
         moments, scale = CovariateScale.of_arrays(arrays), StaticScale.of_arrays(arrays)
-        return GluonTSPredictor(
-            recipe, module, facts["facts"], moments, scale, task, replace(run, seed=facts["seed"])
-        )
+        return GluonTSPredictor(self, module, facts["facts"], moments, scale, task, run)
 
     def resolved(self, panel: Panel, task: Task) -> GluonTS:
         """This recipe with every default that depends on the data worked out."""
@@ -209,10 +205,9 @@ class GluonTSPredictor:
         return Entries(windows, np.flatnonzero(count), location, least=least, ahead=ahead)
 
     def state(self) -> State:
-        """Hyperparameters and what the network's shape depends on as JSON; weights, moments and scales as arrays."""
+        """What the network's shape depends on as JSON; weights, moments and scales as arrays."""
         weights = {f"network.{name}": value.cpu().numpy() for name, value in self.module.state_dict().items()}
-        facts = {"settings": settings_of(self.recipe), "facts": self.facts, "seed": self.run.seed}
-        return facts, {**weights, **self.moments.arrays(), **self.scale.arrays()}
+        return {"facts": self.facts}, {**weights, **self.moments.arrays(), **self.scale.arrays()}
 
 
 class Entries:

@@ -6,7 +6,7 @@ Its trees are kept as plain numbers: a saved model needs no LightGBM to forecast
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,8 +28,8 @@ class LightGBM(TabularRecipe):
     """LightGBM's gradient boosting on lags, recent levels, covariates, calendar and statics."""
 
     name: ClassVar[str] = "lightgbm"
-    abilities: ClassVar[Abilities] = Abilities(
-        time_limit=True,
+    abilities: ClassVar[Abilities] = replace(
+        TabularRecipe.abilities,
         cost=20,
         search={
             "learning_rate": Between(0.03, 0.2, log=True),

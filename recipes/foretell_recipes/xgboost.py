@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,8 +29,8 @@ class XGBoost(TabularRecipe):
     """XGBoost's gradient boosting on lags, recent levels, covariates, calendar and statics."""
 
     name: ClassVar[str] = "xgboost"
-    abilities: ClassVar[Abilities] = Abilities(
-        time_limit=True,
+    abilities: ClassVar[Abilities] = replace(
+        TabularRecipe.abilities,
         cost=20,
         search={
             "learning_rate": Between(0.03, 0.2, log=True),

@@ -10,15 +10,17 @@ items of a window err alike, and a month that was better than foretold says litt
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foretell.data.arrays import Array
 from foretell.errors import ForetellError
-from foretell.recipe.protocols import HeldOut
+from foretell.recipe.adjustments import register_adjustment
+from foretell.recipe.forecast import Forecast
+from foretell.recipe.protocols import HeldOut, Summary
 
 ENDS = (0.1, 0.9)  # the levels whose distance is the unit of a shift
 BUCKETS = 4  # parts of the horizon with shifts of their own, at most
@@ -27,10 +29,13 @@ CAUTION = 20  # forecasts at which shifts are halved: so many say little about t
 CAUTION_OF_WINDOWS = 4  # windows at which the shift of the median is halved
 
 
+@register_adjustment
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How far each level is shifted, by part of the horizon."""
+    """How far each level is shifted, by part of the horizon; the first adjustment of a forecast."""
 
+    kind: ClassVar[str] = "calibration"
+    extra_levels: ClassVar[tuple[float, ...]] = ENDS
     levels: tuple[float, ...]  # [Q]
     first: tuple[int, ...]  # [B] the step at which each part of the horizon begins
     shifts: tuple[tuple[float, ...], ...]  # [B, Q] in units of the distance from p10 to p90
@@ -67,11 +72,21 @@ class Calibration:
         covered = tuple(below.tolist())
         return cls(held.levels, tuple(first), tuple(shifts), covered, count, len(held.actual))
 
-    def apply(self, quantiles: NDArray[Any], levels: Sequence[float], width: NDArray[Any]) -> Array:
+    def apply(self, forecast: Forecast) -> Forecast:
+        """The forecast with its levels shifted, p10 and p90 among them; they may cross."""
+        low, high = (forecast.quantiles[..., forecast.levels.index(end)] for end in ENDS)
+        return replace(forecast, quantiles=self.shifted(forecast.quantiles, forecast.levels, high - low))
+
+    def shifted(self, quantiles: NDArray[Any], levels: Sequence[float], width: NDArray[Any]) -> Array:
         """[N, H, Q] the quantiles shifted; `width` [N, H] is the distance from p10 to p90."""
         table = np.stack([np.interp(levels, self.levels, row) for row in self.shifts])  # [B, Q]
         step = np.searchsorted(self.first, np.arange(quantiles.shape[1]), side="right") - 1
         return np.asarray(quantiles + width[..., None] * table[step], np.float32)
+
+    def summary(self) -> Summary:
+        """One table: by level, coverage on the held-out windows and the mean shift."""
+        learnt = f"{self.forecasts} forecasts of {self.windows} held-back windows"
+        return {f"Calibration (learnt from {learnt})": self.rows()}
 
     def rows(self) -> list[dict[str, Any]]:
         """A table for people: by level, coverage on the held-back windows and the mean shift."""

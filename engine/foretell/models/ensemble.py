@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -82,6 +82,8 @@ class Ensemble:
                 {
                     "recipe": model.recipe.name,
                     "settings": settings_of(model.recipe),
+                    "resolved": settings_of(model.resolved),
+                    "seed": model.seed,
                     "floor": model.floor,
                     "fit_seconds": model.fit_seconds,
                     "state": inner,
@@ -157,10 +159,12 @@ def parse_members(texts: Sequence[str]) -> list[Member]:
 def _load_member(
     entry: Mapping[str, Any], arrays: dict[str, NDArray[Any]], schema: Schema, task: Task, run: Run
 ) -> Model:
-    recipe = make_recipe(entry["recipe"], entry["settings"])
-    predictor = recipe.load(schema, task, (entry["state"], arrays), run)
+    resolved = make_recipe(entry["recipe"], entry["resolved"])
+    predictor = resolved.load(schema, task, (entry["state"], arrays), replace(run, seed=entry["seed"]))
     return Model(
-        recipe=recipe,
+        recipe=make_recipe(entry["recipe"], entry["settings"]),
+        resolved=resolved,
+        seed=entry["seed"],
         task=task,
         schema=schema,
         predictor=predictor,

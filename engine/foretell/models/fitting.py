@@ -15,7 +15,15 @@ from foretell.errors import ForetellError, Interrupted
 from foretell.models.calibration import Calibration
 from foretell.models.model import Model
 from foretell.recipe.levels import QUANTILE_LEVELS
-from foretell.recipe.protocols import HeldOut, Predictor, Recipe, WarmStart, abilities_of, held_out_of
+from foretell.recipe.protocols import (
+    HeldOut,
+    Predictor,
+    Recipe,
+    WarmStart,
+    abilities_of,
+    held_out_of,
+    resolved_of,
+)
 from foretell.recipe.task import Run, Task
 from foretell.system.listener import interruptible, working_on
 
@@ -49,11 +57,12 @@ def fit_model(
     if calibrate and not abilities_of(recipe).held_out:
         held = held_out_forecasts(recipe, panel, task, _shortened(run, HELD_OUT_SHARE))
         run = _shortened(run, 1 - HELD_OUT_SHARE)
+    resolved = resolved_of(recipe, panel, task, start=start)
     try:
         with working_on(recipe.name), interruptible():
-            predictor = _fit(recipe, panel, task, run, start)
+            predictor = _fit(resolved, panel, task, run, start)
     except Interrupted as stop:
-        raise _kept(stop, recipe, panel, task, run) from stop
+        raise _kept(stop, recipe, resolved, panel, task, run) from stop
     if calibrate and held is None:
         held = held_out_of(recipe, predictor)
     if calibrate and held is None:
@@ -62,6 +71,8 @@ def fit_model(
         )
     return Model(
         recipe=recipe,
+        resolved=resolved,
+        seed=run.seed,
         task=task,
         schema=panel.schema,
         predictor=predictor,
@@ -69,7 +80,7 @@ def fit_model(
         fit_seconds=time.perf_counter() - began,
         fingerprint=fingerprint,
         panel=panel,
-        calibration=None if held is None else Calibration.learn(held),
+        adjustments=() if held is None else (Calibration.learn(held),),
     )
 
 
@@ -79,12 +90,16 @@ def _fit(recipe: Recipe, panel: Panel, task: Task, run: Run, start: Predictor | 
     return cast("WarmStart", recipe).fit_from(start, panel, task, run)
 
 
-def _kept(stop: Interrupted, recipe: Recipe, panel: Panel, task: Task, run: Run) -> Interrupted:
+def _kept(
+    stop: Interrupted, recipe: Recipe, resolved: Recipe, panel: Panel, task: Task, run: Run
+) -> Interrupted:
     """The interruption, with what there is so far saved as a model in `run.out` when it is a model of `recipe`."""
     if run.out is None or type(getattr(stop.predictor, "recipe", None)) is not type(recipe):
         return stop
     best = Model(
         recipe=recipe,
+        resolved=resolved,
+        seed=run.seed,
         task=task,
         schema=panel.schema,
         predictor=stop.predictor,

@@ -17,13 +17,12 @@ from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
 from foretell.ingest.dataset import check_dataset
-from foretell.models.calibration import ENDS, Calibration
+from foretell.models.calibration import Calibration
 from foretell.models.item_lookup import find_items
 from foretell.models.model_folder import (
     FORMAT,
     LIBRARIES,
     MANIFEST,
-    UNFIT,
     WEIGHTS,
     _check_registered,
     _pack,
@@ -35,10 +34,13 @@ from foretell.models.model_folder import (
     check_replaceable,
     plain,
 )
+from foretell.models.older_formats import upgraded
+from foretell.recipe.adjustments import Adjustment, adjustment_from_json, adjustment_to_json
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import check_levels
 from foretell.recipe.protocols import Predictor, Recipe, State, Summary, summary_of
+from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
 from foretell.system.atomic_files import FrameWriter, new_folder
 from foretell.system.big_arrays import allocate
@@ -57,7 +59,9 @@ MANY_AT_A_TIME = 1 << 17  # the same where several devices share them, whose pro
 class Model:
     """A fitted recipe: what it was asked, the columns and vocabularies it knows, and its predictor."""
 
-    recipe: Recipe
+    recipe: Recipe  # as it was asked for
+    resolved: Recipe = field(repr=False)  # with the defaults worked out from the data
+    seed: int  # of everything random in it
     task: Task
     schema: Schema
     predictor: Predictor = field(repr=False)
@@ -66,7 +70,9 @@ class Model:
     fingerprint: str = ""  # of the training data, sha256
     scores: Mapping[str, float] = field(default_factory=dict)  # of a backtest, when `save` was given them
     panel: Panel | None = field(default=None, repr=False)  # the training data; None after `load`
-    calibration: Calibration | None = None  # how its quantiles are adjusted; None leaves them as they are
+    adjustments: tuple[
+        Adjustment, ...
+    ] = ()  # of its forecasts, one after the other; calibration is the first
 
     def predict(
         self,
@@ -131,19 +137,22 @@ class Model:
         """Forecast every item of a panel of this model's schema from its origin on, checked and within bounds."""
         wanted = self.task.levels if levels is None else check_levels(levels)
         panel.check_horizon(self.task.horizon)
-        asked = wanted if self.calibration is None else check_levels((*wanted, *ENDS))
+        extra = [level for adjustment in self.adjustments for level in adjustment.extra_levels]
+        asked = check_levels((*wanted, *extra))
         with working_on(self.recipe.name), interruptible():
             forecast = self.predictor.predict(panel, levels=asked)
         _check(self.recipe.name, forecast, panel, self.task.horizon, asked)
         forecast = forecast.within(panel, floor=self.floor)
-        if self.calibration is None:
+        if not self.adjustments:
             return forecast
-        low, high = (forecast.quantiles[..., asked.index(end)] for end in ENDS)
-        width, raw = high - low, forecast.quantiles[..., [asked.index(level) for level in wanted]]
-        adjusted = self.calibration.apply(raw, wanted, width)
-        return replace(forecast, levels=wanted, quantiles=adjusted, before=raw).within(
-            panel, floor=self.floor
+        before = forecast.quantiles
+        for adjustment in self.adjustments:
+            forecast = adjustment.apply(forecast)
+        at = [asked.index(level) for level in wanted]
+        forecast = replace(
+            forecast, levels=wanted, quantiles=forecast.quantiles[..., at], before=before[..., at]
         )
+        return forecast.within(panel, floor=self.floor)
 
     def forecast_in_arrays(
         self, panel: Panel, *, levels: Sequence[float] | None = None, beside: int = 1
@@ -188,10 +197,15 @@ class Model:
     def summary(self) -> Summary:
         """What the predictor has to say about how it was fitted, as tables by their titles; mostly nothing."""
         tables = dict(summary_of(self.recipe, self.predictor))
-        if self.calibration is not None:
-            learnt = f"{self.calibration.forecasts} forecasts of {self.calibration.windows} held-back windows"
-            tables[f"Calibration (learnt from {learnt})"] = self.calibration.rows()
+        for adjustment in self.adjustments:
+            tables.update(adjustment.summary())
         return tables
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """How its quantiles are calibrated; None where they are left as they are."""
+        found = [each for each in self.adjustments if isinstance(each, Calibration)]
+        return found[0] if found else None
 
     def save(self, folder: str | Path, *, scores: Mapping[str, float] | None = None) -> None:
         """Write the model to `folder`, replacing a model that stands there; `scores` are kept beside it.
@@ -246,6 +260,8 @@ def write_model(model: Model, folder: Path, *, scores: Mapping[str, float]) -> N
         "format": FORMAT,
         "recipe": model.recipe.name,
         "hyperparameters": settings_of(model.recipe),
+        "resolved": settings_of(model.resolved),
+        "seed": model.seed,
         "task": {"horizon": model.task.horizon, "levels": model.task.levels},
         "schema": model.schema.to_json(),
         "floor": model.floor,
@@ -255,7 +271,7 @@ def write_model(model: Model, folder: Path, *, scores: Mapping[str, float]) -> N
         "scores": dict(scores),
         "libraries": {name: _version(name) for name in LIBRARIES},
         "weights": {"sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights)},
-        "calibration": None if model.calibration is None else model.calibration.to_json(),
+        "adjustments": [adjustment_to_json(adjustment) for adjustment in model.adjustments],
         "state": state,
     }
     text = json.dumps(plain(manifest, "manifest"), indent=1, ensure_ascii=False)
@@ -270,25 +286,40 @@ def read_model(folder: Path, run: Run) -> Model:
     recipe = _recipe_of(folder, manifest)
     arrays = _read_weights(folder, manifest)
     try:
+        manifest = upgraded(manifest)
         task = Task(manifest["task"]["horizon"], tuple(manifest["task"]["levels"]))
         schema = Schema.from_json(manifest["schema"])
-        facts = {name: manifest[name] for name in ("floor", "fit_seconds", "fingerprint", "scores")}
+        names = ("seed", "floor", "fit_seconds", "fingerprint", "scores")
+        facts = {name: manifest[name] for name in names}
         state: State = (manifest["state"], arrays)
-        adjusted = manifest.get("calibration")
-        calibration = None if adjusted is None else Calibration.from_json(adjusted)
+        resolved = make_recipe(recipe.name, manifest["resolved"])
+        adjustments = tuple(map(adjustment_from_json, manifest["adjustments"]))
+        run = replace(run, seed=facts["seed"])
     except (KeyError, TypeError, ValueError) as error:
         raise ForetellError(
             f"{folder / MANIFEST} is damaged: {_reason(error)}. Train the model again."
         ) from error
+    predictor = _predictor_of(folder, resolved, schema, task, state, run)
+    return Model(
+        recipe=recipe,
+        resolved=resolved,
+        task=task,
+        schema=schema,
+        predictor=predictor,
+        adjustments=adjustments,
+        **facts,
+    )
+
+
+def _predictor_of(
+    folder: Path, recipe: Recipe, schema: Schema, task: Task, state: State, run: Run
+) -> Predictor:
     try:
-        predictor = recipe.load(schema, task, state, run)
+        return recipe.load(schema, task, state, run)
     except ForetellError as error:  # such as a device that is not there
         raise ForetellError(f"{folder}: {error}") from error
-    except UNFIT as error:
+    except (KeyError, IndexError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise ForetellError(
             f"{folder / WEIGHTS} does not hold the weights of {recipe.name!r} that {MANIFEST} speaks of:"
             f" {_reason(error)}. Train the model again."
         ) from error
-    return Model(
-        recipe=recipe, task=task, schema=schema, predictor=predictor, calibration=calibration, **facts
-    )

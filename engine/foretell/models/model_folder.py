@@ -16,7 +16,7 @@ from foretell.errors import ForetellError
 from foretell.recipe.protocols import Recipe
 from foretell.recipe.registry import make_recipe, recipe_class, recipe_names
 
-FORMAT = 1  # of the folder; raised when an older foretell could not read it
+FORMAT = 2  # of the folder; raised when an older foretell could not read it
 MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
 TRAINING = "training"  # where the command line keeps the checkpoints of a training that is under way
 # what `Recipe.load` raises on a state that is not of its making

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 import numpy as np
 import torch
@@ -53,7 +53,7 @@ class NetworkRecipe(ABC):
     __slots__ = ()
 
     name: ClassVar[str]
-    abilities: ClassVar[Abilities] = Abilities(time_limit=True, warm_start=True)
+    abilities: ClassVar[Abilities] = Abilities(time_limit=True, warm_start=True, resolved=True)
     SIZES: ClassVar[type[Sizes]]
     batch_size: int
     learning_rate: float
@@ -68,6 +68,11 @@ class NetworkRecipe(ABC):
         """Go on from a predictor of this recipe, on a panel of its schema; vocabularies may be longer."""
         assert isinstance(start, NetworkPredictor)
         return fit_predictor(self, panel, task, run, start=start)
+
+    def continued(self, start: Predictor, panel: Panel, task: Task) -> Self:
+        """This recipe with what it leaves open as `start` has it, and a share of the usual steps."""
+        assert isinstance(start, NetworkPredictor)
+        return going_on(self, start.recipe, panel, task)
 
     def load(self, schema: Schema, task: Task, state: State, run: Run) -> NetworkPredictor:
         """The predictor whose `state` this is."""
@@ -159,20 +164,22 @@ class NetworkPredictor:
         return Source(windows, guess, self.sizes, ranks)
 
     def state(self) -> State:
-        """The resolved hyperparameters and sizes as JSON; weights and scales as arrays."""
+        """The sizes as JSON; weights and scales as arrays."""
         weights = {
             f"network.{name}": value.cpu().numpy() for name, value in self.network.state_dict().items()
         }
-        facts = {"settings": settings_of(self.recipe), "sizes": self.sizes.to_json(), "seed": self.run.seed}
+        facts = {"sizes": self.sizes.to_json()}
         return facts, {**weights, **self.covariate_scale.arrays(), **self.static_scale.arrays()}
 
     @classmethod
     def load(cls, recipe: NetworkRecipe, task: Task, state: State, run: Run) -> NetworkPredictor:
-        """The predictor whose `state` this is; raises ForetellError when the weights do not fit the network."""
+        """The predictor whose `state` this is, of a resolved recipe.
+
+        Raises ForetellError when the weights do not fit the network.
+        """
         facts, arrays = state
-        resolved = replace(recipe, **facts["settings"])  # type: ignore[type-var]  # recipes are dataclasses
         sizes = recipe.SIZES.from_json(facts["sizes"])
-        network = resolved.network(sizes)
+        network = recipe.network(sizes)
         weights = {
             name[8:]: torch.from_numpy(np.array(a))
             for name, a in arrays.items()
@@ -182,9 +189,8 @@ class NetworkPredictor:
             network.load_state_dict(weights)
         except RuntimeError as error:
             raise ForetellError(f"the weights do not fit a network of {recipe.name}: {error}") from error
-        run = replace(run, seed=facts["seed"])
         scales = CovariateScale.of_arrays(arrays), StaticScale.of_arrays(arrays)
-        return cls(resolved, network, sizes, *scales, task, run)
+        return cls(recipe, network, sizes, *scales, task, run)
 
 
 def fit_predictor(
@@ -207,6 +213,7 @@ def fit_predictor(
             f"devices={run.devices} share batches of {recipe.batch_size} windows: raise {recipe.name}.batch_size, or ask"
             " for fewer devices"
         )
+    recipe = recipe.resolved(panel, task) if start is None else going_on(recipe, start.recipe, panel, task)
     if run.devices > ranks.size:
         return _fit_on_several(recipe, panel, task, run, start)
     from foretell.networks.trainer import (
@@ -235,7 +242,6 @@ def prepare(
     ranks: Ranks = SINGLE,
 ) -> tuple[NetworkPredictor, Source[Any]]:
     """A predictor whose network is still to be trained (further than that of `start`), and what to train it on."""
-    recipe = recipe.resolved(panel, task) if start is None else going_on(recipe, start.recipe, panel, task)
     device = pick_device(run.device)
     covariate_scale = CovariateScale.of(panel) if start is None else start.covariate_scale
     static_scale = StaticScale.fit(panel)
@@ -285,7 +291,8 @@ def _fit_on_several(
     """The network that `run.devices` processes train together."""
     from foretell.networks.distributed.launcher import fit_on_devices
 
-    state, note = fit_on_devices(recipe, panel, task, run, None if start is None else start.state())
+    first = None if start is None else (start.recipe, start.state())
+    state, note = fit_on_devices(recipe, panel, task, run, first)
     fitted = NetworkPredictor.load(recipe, task, state, run)
     if note:
         stop = Interrupted(note)
@@ -353,10 +360,11 @@ def _tag(recipe: NetworkRecipe, sizes: Sizes, panel: Panel, run: Run) -> str:
     return f"{recipe.name} {hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}"
 
 
+R = TypeVar("R", bound=NetworkRecipe)
 SHARE_OF_STEPS: Final = 0.25  # of a training from scratch, where max_steps is not given
 
 
-def going_on(recipe: NetworkRecipe, start: NetworkRecipe, panel: Panel, task: Task) -> NetworkRecipe:
+def going_on(recipe: R, start: NetworkRecipe, panel: Panel, task: Task) -> R:
     """`recipe` with what it leaves open filled in from `start`, the resolved one; a share of the usual steps."""
     filled = {name: getattr(start, name) for name, value in settings_of(recipe).items() if value is None}
     usual = recipe.resolved(panel, task).max_steps

@@ -60,6 +60,8 @@ class Abilities:
     # its fit forecasts held-out windows anyway, so calibration needs no second training: Predictor.held_out()
     held_out: bool = False
     warm_start: bool = False  # training goes on from a fitted model: Recipe.fit_from(start, panel, task, run)
+    # engine and saved model keep its defaults as they were worked out from the data: Recipe.resolved(panel, task)
+    resolved: bool = False
     summary: bool = False  # it has tables on how it was fitted, for the report: Predictor.summary()
     ensemble: bool = False  # `auto` takes it by default
     cost: float = 100.0  # of a training, beside others': `auto` tries the cheapest first
@@ -67,7 +69,7 @@ class Abilities:
 
 
 _NONE = Abilities()
-_OF_RECIPE = {"warm_start": "fit_from"}  # ability -> the method that it promises
+_OF_RECIPE = {"warm_start": "fit_from", "resolved": "resolved"}  # ability -> the method that it promises
 _OF_PREDICTOR = {"held_out": "held_out", "summary": "summary"}
 
 
@@ -80,6 +82,12 @@ def abilities_of(recipe: Recipe | type[Recipe]) -> Abilities:
     declared = getattr(kind, "abilities", _NONE)
     if not isinstance(declared, Abilities):
         raise ForetellError(f"{kind.__name__}.abilities must be an Abilities(...), got {declared!r}")
+    if not declared.resolved and any(
+        getattr(vars(base).get("abilities"), "resolved", False) for base in kind.__mro__[1:]
+    ):
+        raise ForetellError(
+            f"{kind.__name__}.abilities leave out 'resolved', which its base needs: write replace(Base.abilities, ...)"
+        )
     for ability, method in _OF_RECIPE.items():
         if getattr(declared, ability) and not callable(getattr(kind, method, None)):
             raise _missing(kind.__name__, kind.__name__, ability, method)
@@ -105,6 +113,26 @@ def summary_of(recipe: Recipe, predictor: Predictor) -> Summary:
     """Tables, by their titles, on how a predictor was fitted; mostly none."""
     method = _offered(recipe, predictor, "summary")
     return {} if method is None else cast("Summary", method())
+
+
+class Resolves(Protocol):
+    """A recipe of ability `resolved`. Its `fit` and `load` are then called on what `resolved` returns."""
+
+    def resolved(self, panel: Panel, task: Task) -> Recipe:
+        """The recipe with every default that depends on the data worked out; one that is resolved is returned as it is."""
+        ...
+
+    def continued(self, start: Predictor, panel: Panel, task: Task) -> Recipe:
+        """The same where training goes on from `start`; only of recipes that have the ability `warm_start` too."""
+        ...
+
+
+def resolved_of(recipe: Recipe, panel: Panel, task: Task, *, start: Predictor | None = None) -> Recipe:
+    """The recipe with its defaults worked out, for a training that goes on from `start` if given; most have none such."""
+    if not abilities_of(recipe).resolved:
+        return recipe
+    open_recipe = cast("Resolves", recipe)
+    return open_recipe.resolved(panel, task) if start is None else open_recipe.continued(start, panel, task)
 
 
 class WarmStart(Protocol):

@@ -20,7 +20,6 @@ from foretell.data.schema import Schema
 from foretell.data.static_scale import StaticScale
 from foretell.errors import ForetellError
 from foretell.recipe.forecast import Forecast, Piece
-from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.protocols import Abilities, State
 from foretell.recipe.task import Run, Task
 from foretell.system.processes import CPU_THREADS
@@ -64,7 +63,7 @@ class TabularRecipe(ABC):
 
     name: ClassVar[str]
     # within a time limit it learns from fewer rows
-    abilities: ClassVar[Abilities] = Abilities(time_limit=True)
+    abilities: ClassVar[Abilities] = Abilities(time_limit=True, resolved=True)
     context_length: int | None = None  # steps before an origin; default: two horizons or two longest seasons
     max_steps: int = 100  # boosting rounds, a tree each, of every model
     learning_rate: float = 0.1  # share of each tree that counts
@@ -88,7 +87,7 @@ class TabularRecipe(ABC):
         Raises ForetellError where the panel holds nothing to learn from, and for too many leaves.
         """
         budget = Budget(run.time_limit or math.inf)
-        recipe = self._resolved(panel, task)
+        recipe = self.resolved(panel, task)
         covariates, scale = CovariateScale.of(panel), StaticScale.fit(panel)
         rows = recipe.rows(panel, task, covariates, scale)
         features, target = rows.training(
@@ -107,7 +106,7 @@ class TabularRecipe(ABC):
         """The predictor whose `state` this is."""
         facts, arrays = state
         return TabularPredictor(
-            replace(self, **facts["settings"]),
+            self,
             Trees.of_arrays(arrays),
             tuple(facts["levels"]),
             arrays["ranks"],
@@ -123,7 +122,7 @@ class TabularRecipe(ABC):
             panel, horizon=task.horizon, context=self.context_length, covariates=covariates, scale=scale
         )
 
-    def _resolved(self, panel: Panel, task: Task) -> Self:
+    def resolved(self, panel: Panel, task: Task) -> Self:
         """The recipe with its defaults worked out for `panel`."""
         if not 2 <= self.max_leaf_nodes <= MOST_LEAVES:
             raise ForetellError(
@@ -150,8 +149,8 @@ class TabularPredictor:
         return Forecast.joined(panel, levels, self.task.horizon, self._pieces(panel, levels))
 
     def state(self) -> State:
-        """The resolved hyperparameters and levels as JSON; trees, ranks, and scales as arrays."""
-        facts: dict[str, Any] = {"settings": settings_of(self.recipe), "levels": list(self.levels)}
+        """The levels as JSON; trees, ranks, and scales as arrays."""
+        facts: dict[str, Any] = {"levels": list(self.levels)}
         arrays = {**self.trees.arrays(), **self.covariates.arrays(), **self.scale.arrays()}
         return facts, {**arrays, "ranks": self.ranks}
 

@@ -92,7 +92,7 @@ class RecipeCheck:
     def loaded(self, state: tuple[dict[str, Any], dict[str, NDArray[Any]]]) -> Predictor:
         """The predictor that `Recipe.load` makes of a stored state."""
         schema = Schema.from_json(json.loads(json.dumps(plain(self.shop.panel.schema.to_json(), "schema"))))
-        return self.recipe.load(schema, TASK, state, RUN)
+        return self.model.resolved.load(schema, TASK, state, RUN)
 
 
 def quick(recipe: Recipe) -> Recipe:

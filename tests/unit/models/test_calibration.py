@@ -41,9 +41,9 @@ def test_shifts_follow_a_case_worked_by_hand() -> None:
     learnt = Calibration.learn(held([0, 5, 10], np.full((5, 1), 7.0), windows=4))
     np.testing.assert_allclose(learnt.shifts, [[0.3, 0.05, -0.2]], rtol=1e-6)
     assert learnt.covered == (0, 0, 1)
-    adjusted = learnt.apply(np.array([[[0.0, 1, 2]]]), LEVELS, np.array([[2.0]]))
+    adjusted = learnt.shifted(np.array([[[0.0, 1, 2]]]), LEVELS, np.array([[2.0]]))
     np.testing.assert_allclose(adjusted, [[[0.6, 1.1, 1.6]]], rtol=1e-6)
-    between = learnt.apply(np.array([[[1.0]]]), [0.3], np.array([[1.0]]))
+    between = learnt.shifted(np.array([[[1.0]]]), [0.3], np.array([[1.0]]))
     np.testing.assert_allclose(between, [[[1.175]]], rtol=1e-6)  # halfway from 0.3 to 0.05
 
 
@@ -53,7 +53,7 @@ def test_coverage_is_put_right_on_data_that_were_not_learnt_from() -> None:
     learnt = Calibration.learn(held(narrow, rng.normal(0, 1, (400, 4)), windows=200))
     fresh = rng.normal(0, 1, (4000, 4))
     table = np.broadcast_to(np.array(narrow), (4000, 4, 3))
-    adjusted = learnt.apply(table, LEVELS, table[..., 2] - table[..., 0])
+    adjusted = learnt.shifted(table, LEVELS, table[..., 2] - table[..., 0])
     np.testing.assert_allclose((fresh[..., None] <= adjusted).mean((0, 1)), LEVELS, atol=0.03)
     assert abs((fresh[..., None] <= table).mean((0, 1)) - LEVELS).max() > 0.1
 
@@ -81,7 +81,7 @@ def test_a_forecast_without_width_is_left_alone_and_teaches_nothing() -> None:
     learnt = Calibration.learn(HeldOut(table, actual, LEVELS))
     assert learnt.forecasts == 20
     assert np.abs(learnt.shifts).max() < 1
-    assert learnt.apply(np.zeros((1, 1, 3)), LEVELS, np.zeros((1, 1))).tolist() == [[[0, 0, 0]]]
+    assert learnt.shifted(np.zeros((1, 1, 3)), LEVELS, np.zeros((1, 1))).tolist() == [[[0, 0, 0]]]
     exact = Calibration.learn(held([5, 5, 5], np.full((30, 1), 5.0)))
     assert (exact.shifts, exact.forecasts) == (((0.0, 0.0, 0.0),), 0)
     with pytest.raises(ForetellError, match="nothing was observed in the held-back windows"):

@@ -165,3 +165,10 @@ def test_an_ensemble_takes_the_recipes_that_say_so_the_cheapest_first() -> None:
         "tft",
     )
     assert tuple(name for name in default_members() if name in first_party) == first_party
+
+
+def test_abilities_that_lose_what_the_base_needs_are_refused() -> None:
+    base = declaring(abilities=Abilities(resolved=True), resolved=lambda self, panel, task: self)
+    able = type("Careless", (base,), {"abilities": Abilities(time_limit=True)})
+    with pytest.raises(ForetellError, match=r"Careless.abilities leave out 'resolved', which its base needs"):
+        abilities_of(able)

@@ -9,7 +9,6 @@ import pytest
 
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
-from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
 from foretell_recipes.boosting import Boosting
 from panels import daily, weekly_sales
@@ -62,7 +61,7 @@ def test_what_is_stored_are_numbers_and_it_forecasts_the_same_when_loaded() -> N
     fitted = SMALL.fit(panel, TASK, Run())
     facts, arrays = fitted.state()
     assert all(array.dtype.kind in "biuf" for array in arrays.values())
-    loaded = make_recipe("boosting").load(panel.schema, TASK, (facts, arrays), Run())
+    loaded = fitted.recipe.load(panel.schema, TASK, (facts, arrays), Run())
     asked = [0.01, 0.37, 0.9]
     ours, theirs = (p.predict(panel, levels=asked) for p in (fitted, loaded))
     np.testing.assert_array_equal(ours.quantiles, theirs.quantiles)

@@ -16,7 +16,7 @@ from foretell.data.frequency import Frequency
 from foretell.errors import ForetellError
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
-from foretell_recipes.gluonts import GluonTS, GluonTSPredictor, _period, _read, estimators
+from foretell_recipes.gluonts import GluonTSPredictor, _period, _read, estimators
 from panels import daily, weekly_sales
 
 TASK = Task(6, (0.1, 0.5, 0.9))
@@ -34,7 +34,7 @@ def test_every_estimator_forecasts_and_is_loaded_from_its_state(name: str) -> No
     panel = daily(weekly_sales(0))
     fitted = fit({"estimator": name})
     facts, arrays = fitted.state()
-    again = GluonTS().load(panel.schema, TASK, (facts, arrays), RUN)
+    again = fitted.recipe.load(panel.schema, TASK, (facts, arrays), RUN)
     one, two = (each.predict(panel, levels=(0.05, 0.5, 0.95)) for each in (fitted, again))
     assert np.isfinite(one.quantiles).all()
     assert not one.fallbacks.any()

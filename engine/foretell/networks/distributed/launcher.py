@@ -57,16 +57,17 @@ def share_path(folder: Path, rank: int, what: str) -> Path:
 
 
 def fit_on_devices(
-    recipe: Recipe, panel: Panel, task: Task, run: Run, start: State | None = None
+    recipe: Recipe, panel: Panel, task: Task, run: Run, start: tuple[Recipe, State] | None = None
 ) -> tuple[State, str]:
-    """The state of a network that `run.devices` processes trained together, from the state `start` on if there is one, and a note.
+    """The state of a network of a resolved recipe that `run.devices` processes trained together, from `start` on if there is one, and a note.
 
     The note is empty unless Ctrl-C ended the training: then it says how far that was.
     """
     until = None if run.time_limit is None else time.time() + run.time_limit
-    with _job("fit", recipe, panel, task, run, until=until) as folder:
+    first = None if start is None else recipe_to_json(start[0])
+    with _job("fit", recipe, panel, task, run, until=until, start=first) as folder:
         if start is not None:
-            write_state(start, folder / START)
+            write_state(start[1], folder / START)
         try:
             _supervise(folder, run)
         except KeyboardInterrupt:

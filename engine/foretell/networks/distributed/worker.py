@@ -78,7 +78,8 @@ def _fit(folder: Path, job: dict[str, Any], ranks: Ranks, run: Run) -> None:
         run = replace(run, time_limit=max(job["until"] - time.time(), 1.0))
     start = None
     if (folder / START).exists():
-        start = NetworkPredictor.load(recipe, task, read_state(folder / START)[0], run)
+        state, _ = read_state(folder / START)
+        start = NetworkPredictor.load(recipe_from_json(job["start"]), task, state, run)
     _join(folder, ranks)
     note = ""
     try:
