@@ -87,12 +87,10 @@ def _ingest(context: IngestContext, target: object, related: Sequence[object], i
     context = replace(context, shared=find_shared_table(context, table, names, related, target))
     metadata = None if items is None else _read_metadata(context, items, names)
     rows, spans = _read_target(context, table, names)
-    several = len(related) > 1
+    labels = [f"related[{i}]" for i in range(len(related))] if len(related) > 1 else ["related"]
     tables = [
-        read_related(
-            context, source, name=f"related[{i}]" if several else "related", names=names, metadata=metadata
-        )
-        for i, source in enumerate(related)
+        read_related(context, source, name=label, names=names, metadata=metadata)
+        for label, source in zip(labels, related, strict=False)
     ]
     if options.holidays:
         tables.append(_read_holidays(context, spans, tables, names=names, metadata=metadata))
@@ -116,30 +114,29 @@ def _read_holidays(
     metadata: Metadata | None,
 ) -> Related:
     """The holidays that are asked for as a related table, from the first step of the target on, as far as needed."""
-    options, frequency = context.options, context.frequency
-    first, last = int(spans.first[spans.seen > 0].min(initial=int(spans.final.max()))), int(spans.final.max())
-    usual = min(max(frequency.year or 0, _HOLIDAYS_AHEAD[0]), _HOLIDAYS_AHEAD[1])
-    others = max((int(table.spans.last.max(initial=last)) for table in tables), default=last) - last
-    reach = last + max(usual, options.ahead, min(others, last - first + 1))
-    column = by_column(options.holidays)
-    countries = [] if column is None else _countries(column, spans, metadata)
-    frame = holiday_table(
-        options.holidays, options.holiday_days, frequency=frequency, span=(first, reach), countries=countries
-    )
-    described = (
-        f"{len(set(countries)):,} countries in {column!r}"
-        if column is not None
-        else ", ".join(options.holidays)
-    )
-    context.findings.note(
-        "holidays",
-        f"holidays of {described} are known: {', '.join(holiday_columns(options.holidays, options.holiday_days))}",
-    )
+    asked, days = context.options.holidays, context.options.holiday_days
+    column, countries, described = by_column(asked), [], ", ".join(asked)
+    if column is not None:
+        countries = _countries(column, spans, metadata)
+        described = f"{len(set(countries)):,} countries in {column!r}"
+    span = _holiday_span(context, spans, tables)
+    frame = holiday_table(asked, days, frequency=context.frequency, span=span, countries=countries)
+    made = ", ".join(holiday_columns(asked, days))
+    context.findings.note("holidays", f"holidays of {described} are known: {made}")
     return read_related(context, frame, name="holidays", names=names, metadata=metadata)
 
 
+def _holiday_span(context: IngestContext, spans: KeySpans, tables: Sequence[Related]) -> tuple[int, int]:
+    """The first and the last step of the holidays: as far ahead as other tables reach, within limits, and as is asked."""
+    last = int(spans.final.max())
+    first = int(spans.first[spans.seen > 0].min(initial=last))
+    usual = min(max(context.frequency.year or 0, _HOLIDAYS_AHEAD[0]), _HOLIDAYS_AHEAD[1])
+    others = max((int(table.spans.last.max(initial=last)) for table in tables), default=last) - last
+    return first, last + max(usual, context.options.ahead, min(others, last - first + 1))
+
+
 def _countries(column: str, spans: KeySpans, metadata: Metadata | None) -> list[str]:
-    """What stands in the column that says each item's country; raises ForetellError for what is none."""
+    """The values of the column that says each item's country; raises ForetellError for what is none."""
     table = spans.keys if column in spans.keys.columns else None if metadata is None else metadata.texts
     if table is None or column not in table.columns:
         have = [*spans.keys.columns[1:], *(metadata.texts.columns if metadata is not None else ())]
@@ -300,7 +297,7 @@ def _report_unlike(context: IngestContext, label: str, ids: pd.Series[Any], targ
         context.findings.warn(
             "unlike_ids",
             f"{len(alike):,} ids of {label} are the target's but for zeros: {lost.iloc[alike[0]]!r} there is {other!r}"
-            f" in the target table. Ids join as text: write them alike.",
+            f" in the target table. Ids are compared as text: write them in one way.",
             len(alike),
         )
 
@@ -320,18 +317,24 @@ def _lay_out(context: IngestContext, keys: pd.DataFrame, spans: KeySpans) -> Lay
         first[have] = first[have].min()
     stop = last + 1 if own else np.full(len(keys), end + 1)
     layout = Layout.of(np.where(have, first, end + 1), np.where(have, stop - first, 0))
+    _check_extent(context, keys, layout, int(spans.rows.sum()))
+    return layout
+
+
+def _check_extent(context: IngestContext, keys: pd.DataFrame, layout: Layout, rows: int) -> None:
+    """Raises ForetellError for a grid too large for memory; reports one that hardly any row is in."""
     longest = int(np.argmax(layout.lengths))
-    begin, finish = context.frequency.timestamps(np.array([first[longest], stop[longest] - 1]))
+    ends = layout.start[longest] + np.array([0, layout.lengths[longest] - 1])
+    begin, finish = context.frequency.timestamps(ends)
     name = spell_key(list(keys.columns), list(keys.iloc[longest]))
     extent = f"{name} alone runs from {str(begin)[:10]} to {str(finish)[:10]}"
     check_size(layout.cells, extent)
-    if layout.cells > _SPARSE * int(spans.rows.sum()):
+    if layout.cells > _SPARSE * rows:
         context.findings.warn(
             "sparse",
-            f"{layout.cells:,} steps hold {int(spans.rows.sum()):,} rows, {extent}: look for a wrong date or freq",
+            f"{layout.cells:,} steps hold {rows:,} rows, {extent}: look for a wrong date or freq",
             layout.cells,
         )
-    return layout
 
 
 def _report_ends(context: IngestContext, late: int, empty: int) -> None:

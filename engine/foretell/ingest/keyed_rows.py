@@ -1,4 +1,4 @@
-"""The rows of a table with their key, step and values, and what one pass of grouping tells about them."""
+"""The rows of a table with their key, step and values, and what one pass of grouping finds in them."""
 
 from __future__ import annotations
 
@@ -75,18 +75,10 @@ def read_rows(
 ) -> KeyedRows:
     """The `KeyedRows` of `table`; `aggregation` says how the rows within one step become one."""
     parts = [f"{table.text(column)} AS k{i}" for i, column in enumerate(key.values())]
-    moment = table.moment(timestamp, frequency)
-    instant, zoned = table.instant(timestamp, frequency, moment)
-    limits = _LIMITS[frequency.unit != "step"]
-    parts.append(f"CASE WHEN {moment} BETWEEN {limits} THEN {moment} END AS moment")
-    parts += [f"{instant} AS instant", f"{zoned} AS zoned"]
-    parts.append(f"CAST({quoted(timestamp)} AS VARCHAR) AS written")
+    parts += _time_parts(table, timestamp, frequency)
     parts.append(f"{table.file} AS file")
     for i, column in enumerate(columns):
-        parts.append(f"{table.text(column) if column in texts else table.number(column)} AS v{i}")
-        misspelt = None if column in texts else table.misspelt(column)
-        if misspelt is not None:
-            parts += [f"{misspelt} AS wrong{i}", f"{quoted(column)} AS spelt{i}"]
+        parts += _value_parts(table, column, i, is_text=column in texts)
     view = table.view.replace("raw_", "rows_")
     inner = f"SELECT {', '.join(parts)} FROM {table.view}"
     store.execute(
@@ -101,6 +93,28 @@ def read_rows(
         columns=tuple(columns),
         texts=frozenset(texts),
         aggregation=aggregation or {},
+    )
+
+
+def _time_parts(table: Table, timestamp: str, frequency: Frequency) -> list[str]:
+    """SQL of moment, instant, zoned, and of the time as it is written, for messages."""
+    moment = table.moment(timestamp, frequency)
+    instant, zoned = table.instant(timestamp, frequency, moment)
+    limits = _LIMITS[frequency.unit != "step"]
+    return [
+        f"CASE WHEN {moment} BETWEEN {limits} THEN {moment} END AS moment",
+        f"{instant} AS instant",
+        f"{zoned} AS zoned",
+        f"CAST({quoted(timestamp)} AS VARCHAR) AS written",
+    ]
+
+
+def _value_parts(table: Table, column: str, i: int, *, is_text: bool) -> list[str]:
+    """SQL of a column's values, and where its text may be no number, of which rows are wrong and what they say."""
+    value = f"{table.text(column) if is_text else table.number(column)} AS v{i}"
+    misspelt = None if is_text else table.misspelt(column)
+    return (
+        [value] if misspelt is None else [value, f"{misspelt} AS wrong{i}", f"{quoted(column)} AS spelt{i}"]
     )
 
 
@@ -132,9 +146,34 @@ class KeySpans:
 
 
 def find_spans(store: Store, rows: KeyedRows, findings: Findings) -> KeySpans:
-    """Pass one: group by key. Rows without key or time, and text among numbers, are faults; a tolerant reading drops them."""
+    """Pass one: group by key. Rows without key or time, and text among numbers, are faults; a tolerant reading drops them.
+
+    Raises ForetellError for faults where the reading is not tolerant, and where no row is left.
+    """
     if rows.table.costly:
         _spool(store, rows)
+    group = f" GROUP BY {', '.join(rows.keys)}" if rows.key else ""
+    found = store.frame(f"SELECT {', '.join(_span_parts(rows))} FROM {rows.view}{group}")
+    if not rows.key and found["n"].sum() == 0:
+        found = found.iloc[:0]
+    some = len(found) > 0
+    found = _readable(store, rows, found, findings)
+    if not len(found):
+        raise ForetellError(f"{rows.table.label} has no rows{' that can be read' if some else ''}.")
+    first, last, seen = (_matrix(found, name, len(rows.columns)) for name in ("first", "last", "seen"))
+    return KeySpans(
+        keys=found[rows.keys].set_axis(list(rows.key), axis=1).astype(object),
+        rows=_whole(found["n"]),
+        final=_whole(found["final"]),
+        first=first,
+        last=last,
+        seen=seen,
+        zoned=int(found["zoned"].sum()),
+    )
+
+
+def _span_parts(rows: KeyedRows) -> list[str]:
+    """SQL of what pass one finds for each key."""
     parts = [
         *rows.keys,
         "count(*) AS n",
@@ -148,29 +187,13 @@ def find_spans(store: Store, rows: KeyedRows, findings: Findings) -> KeySpans:
         parts.append(f"count({'*' if column in rows.texts else f'v{i}'}) AS seen{i}")
         if _may_be_wrong(rows, column):
             parts.append(f"count(*) FILTER (WHERE wrong{i}) AS wrong{i}")
-    group = f" GROUP BY {', '.join(rows.keys)}" if rows.key else ""
-    found = store.frame(f"SELECT {', '.join(parts)} FROM {rows.view}{group}")
-    if not rows.key and found["n"].sum() == 0:
-        found = found.iloc[:0]
-    some = len(found) > 0
-    found = _readable(store, rows, found, findings)
+    return parts
 
-    def matrix(name: str) -> NDArray[np.int64]:
-        columns = [_whole(found[f"{name}{i}"]) for i in range(len(rows.columns))]
-        return np.stack(columns, axis=1) if columns else np.zeros((len(found), 0), np.int64)
 
-    if not len(found):
-        raise ForetellError(f"{rows.table.label} has no rows{' that can be read' if some else ''}.")
-    keys = found[rows.keys].set_axis(list(rows.key), axis=1).astype(object)
-    return KeySpans(
-        keys,
-        _whole(found["n"]),
-        _whole(found["final"]),
-        matrix("first"),
-        matrix("last"),
-        matrix("seen"),
-        zoned=int(found["zoned"].sum()),
-    )
+def _matrix(found: pd.DataFrame, name: str, columns: int) -> NDArray[np.int64]:
+    """[G, C] of the frame's columns name0, name1, ..."""
+    each = [_whole(found[f"{name}{i}"]) for i in range(columns)]
+    return np.stack(each, axis=1) if each else np.zeros((len(found), 0), np.int64)
 
 
 def _whole(column: pd.Series[Any]) -> NDArray[np.int64]:

@@ -169,18 +169,23 @@ def _aggregated(
     )[0]
     if twice:
         _report_twice(store, rows, source=source, steps=twice, findings=findings)
-    ways = [rows.aggregation.get(column, "last" if column in rows.texts else "mean") for column in columns]
+    methods = [rows.aggregation.get(column, "last" if column in rows.texts else "mean") for column in columns]
     findings.note(
         "aggregated",
         f"{crowded:,} steps hold several rows of {rows.table.label} (up to {most:,}, in {runs:,} series): made one by "
-        + ", ".join(f"{way} ({column})" for column, way in zip(columns, ways, strict=True)),
+        + ", ".join(f"{way} ({column})" for column, way in zip(columns, methods, strict=True)),
         crowded,
         table=rows.table.label,
     )
     inner = ", ".join(f"r.{rows.value(c)} AS c{i}" for i, c in enumerate(columns))
+    return _aggregate_query(source, inner, values, methods)
+
+
+def _aggregate_query(source: str, inner: str, values: Sequence[str], methods: Sequence[str]) -> str:
+    """SQL of cell, c0, c1, ...: the rows of each cell made one, each column by its method."""
     outer = ", ".join(
-        f"{value.format(METHODS[way].format(f'c{i}'))} AS c{i}"
-        for i, (value, way) in enumerate(zip(values, ways, strict=True))
+        f"{value.format(METHODS[method].format(f'c{i}'))} AS c{i}"
+        for i, (value, method) in enumerate(zip(values, methods, strict=True))
     )
     return (
         f"SELECT cell, {outer} FROM (SELECT p.base + r.step AS cell, r.instant AS instant, {inner} FROM {source})"

@@ -1,8 +1,8 @@
-"""Related tables as the user gives them: whom a row concerns, and which columns it has."""
+"""Related tables as the user gives them: which items a row is about, and which columns it has."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,12 +28,12 @@ class Related:
 
     rows: KeyedRows
     spans: KeySpans
-    item_keyed: bool  # its key is the items' whole key: every row concerns one item
+    item_keyed: bool  # its key is the items' whole key: every row is about one item
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A related table and whom it concerns."""
+    """A related table and the items it is about."""
 
     rows: KeyedRows
     spans: KeySpans
@@ -54,10 +54,7 @@ def read_related(
     options = context.options
     table = open_table(context.store, source, name=name, dates=options.date_format, decimal=options.decimal)
     timestamp = table.whole(table.find(names.timestamp, ()) or table.require(None, TIME_NAMES, "timestamp="))
-    key = context.key_in(table, names)
-    declared = {*options.known, *options.past, options.open}
-    if not key and metadata is not None:
-        key = {c: c for c in metadata.texts.columns if c in table.kinds and c not in declared}
+    key = _key_of(context, table, names, metadata)
     if not key and name != "holidays":
         context.findings.note(
             "by_time", f"{table.label} has no column of the item's key: its values count for every item"
@@ -65,31 +62,39 @@ def read_related(
     columns = _value_columns(context, table, {*key.values(), timestamp}, names)
     context.report_lacking(table, columns)
     texts = [c for c in columns if _is_text(table, c, context.schema)]
-    asked = {c: way for c, way in options.aggregation.items() if c in columns}
-    for column in asked:
-        if column in texts and asked[column] not in _OF_TEXT:
+    asked = _asked_aggregation(options.aggregation, columns, texts)
+    # open at some time of a step is open
+    usual = {options.open: "max"} if options.open is not None and options.open in columns else {}
+    rows = context.rows(table, key, timestamp, columns=columns, texts=texts, usual=usual, asked=asked)
+    shared = context.shared
+    if shared is not None and shared.is_source(source):
+        spans = shared.join(rows)
+    else:
+        spans = find_spans(context.store, rows, context.findings)
+    return Related(rows, spans, tuple(key) == tuple(names.key))
+
+
+def _key_of(context: IngestContext, table: Table, names: Names, metadata: Metadata | None) -> dict[str, str]:
+    """What the rows are keyed by: parts of the item's key, else columns of the metadata, else nothing."""
+    key, options = context.key_in(table, names), context.options
+    if key or metadata is None:
+        return key
+    declared = {*options.known, *options.past, options.open}
+    return {c: c for c in metadata.texts.columns if c in table.kinds and c not in declared}
+
+
+def _asked_aggregation(
+    asked: Mapping[str, str], columns: Sequence[str], texts: Sequence[str]
+) -> dict[str, str]:
+    """The aggregation of the table's columns; raises ForetellError for one that text cannot have."""
+    mine = {column: method for column, method in asked.items() if column in columns}
+    for column, method in mine.items():
+        if column in texts and method not in _OF_TEXT:
             raise ForetellError(
-                f"aggregation of {column!r}: {asked[column]!r} needs numbers, the column holds text."
+                f"aggregation of {column!r}: {method!r} needs numbers, the column holds text."
                 f" For text there are: {', '.join(_OF_TEXT)}."
             )
-    usual = {options.open: "max"} if options.open in columns else {}  # open at some time of a step is open
-    rows = context.rows(
-        table,
-        key,
-        timestamp,
-        columns=columns,
-        texts=texts,
-        usual={c: w for c, w in usual.items() if c},
-        asked=asked,
-    )
-    shared = context.shared
-    same = shared is not None and shared.is_source(source)
-    spans = (
-        shared.join(rows)
-        if shared is not None and same
-        else find_spans(context.store, rows, context.findings)
-    )
-    return Related(rows, spans, tuple(key) == tuple(names.key))
+    return mine
 
 
 def _value_columns(context: IngestContext, table: Table, taken: set[str], names: Names) -> list[str]:

@@ -18,15 +18,30 @@ _MINE: set[Path] = set()  # folders that this process has claimed
 def claimed(folder: str | Path) -> Iterator[None]:
     """Inside, no other process writes `folder`; what an interrupted one left beside it is removed.
 
-    Raises ForetellError where another one is at it. The claim ends with the process, however that ends.
+    Raises ForetellError where another process is writing it. The claim ends with the process, however that ends.
     """
     folder = Path(folder).resolve()
     if folder in _MINE:
         yield
         return
+    path = folder.with_name(f".{folder.name}.lock")
+    handle = _claim(folder, path)
+    _MINE.add(folder)
+    try:
+        for left in folder.parent.glob(f".{folder.name}.*.tmp"):
+            shutil.rmtree(left, ignore_errors=True)
+        yield
+    finally:
+        _MINE.discard(folder)
+        if os.name != "nt":  # Windows removes no open file; an old lock file does no harm
+            path.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _claim(folder: Path, path: Path) -> int:
+    """A handle of the lock file at `path`; raises ForetellError where another process has it, or it cannot be written."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        path = folder.with_name(f".{folder.name}.lock")
         handle = _open_locked(path)
     except OSError as error:
         raise ForetellError(
@@ -36,16 +51,7 @@ def claimed(folder: str | Path) -> Iterator[None]:
         raise ForetellError(
             f"another process is writing {str(folder)!r}. Wait until it is done, or name another folder."
         )
-    _MINE.add(folder)
-    try:
-        for left in folder.parent.glob(f".{folder.name}.*.tmp"):
-            shutil.rmtree(left, ignore_errors=True)
-        yield
-    finally:
-        _MINE.discard(folder)
-        if os.name != "nt":  # Windows removes no open file; an old lock file stands in nobody's way
-            path.unlink(missing_ok=True)
-        os.close(handle)
+    return handle
 
 
 def _open_locked(path: Path) -> int | None:
@@ -60,7 +66,7 @@ def _open_locked(path: Path) -> int | None:
                 return handle
         except FileNotFoundError:
             pass
-        os.close(handle)  # its last owner has just removed the file: take the one that stands there now
+        os.close(handle)  # its last owner has just removed the file: take the new one
 
 
 def _lock(handle: int) -> bool:
