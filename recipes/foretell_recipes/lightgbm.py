@@ -47,7 +47,17 @@ class LightGBM(TabularRecipe):
             import lightgbm
         except ImportError as error:
             raise missing_library(self.name, "LightGBM", extra="lightgbm") from error
-        settings: dict[str, Any] = {
+        settings = self._settings(seed, threads)
+        categorical = list(range(table.categorical))
+        data = lightgbm.Dataset(
+            table.features, table.target, categorical_feature=categorical, params=settings
+        )
+        models = [lightgbm.train({**settings, **_objective(level)}, data, self.max_steps) for level in levels]
+        return [grown_model(model.dump_model()) for model in models]
+
+    def _settings(self, seed: int, threads: int) -> dict[str, Any]:
+        """The hyperparameters in the library's own words."""
+        return {
             "learning_rate": self.learning_rate,
             "num_leaves": self.max_leaf_nodes,
             "min_data_in_leaf": self.min_samples_leaf,
@@ -59,12 +69,6 @@ class LightGBM(TabularRecipe):
             "force_col_wise": True,  # sums that do not depend on the number of threads
             "verbosity": -1,
         }
-        categorical = list(range(table.categorical))
-        data = lightgbm.Dataset(
-            table.features, table.target, categorical_feature=categorical, params=settings
-        )
-        models = [lightgbm.train({**settings, **_objective(level)}, data, self.max_steps) for level in levels]
-        return [grown_model(model.dump_model()) for model in models]
 
 
 def _objective(level: float | None) -> dict[str, Any]:

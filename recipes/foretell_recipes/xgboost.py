@@ -48,7 +48,17 @@ class XGBoost(TabularRecipe):
             import xgboost
         except ImportError as error:
             raise missing_library(self.name, "XGBoost", extra="xgboost") from error
-        settings: dict[str, Any] = {
+        settings = self._settings(seed, threads)
+        kinds = ["c" if f < table.categorical else "q" for f in range(table.features.shape[1])]
+        data = xgboost.QuantileDMatrix(
+            table.features, table.target, feature_types=kinds, enable_categorical=True, nthread=threads
+        )
+        models = [xgboost.train({**settings, **_objective(level)}, data, self.max_steps) for level in levels]
+        return [grown_model(json.loads(model.save_raw("json"))) for model in models]
+
+    def _settings(self, seed: int, threads: int) -> dict[str, Any]:
+        """The hyperparameters in the library's own words."""
+        return {
             "tree_method": "hist",
             "grow_policy": "lossguide",
             "max_depth": 0,
@@ -61,12 +71,6 @@ class XGBoost(TabularRecipe):
             "nthread": threads,
             "verbosity": 0,
         }
-        kinds = ["c" if f < table.categorical else "q" for f in range(table.features.shape[1])]
-        data = xgboost.QuantileDMatrix(
-            table.features, table.target, feature_types=kinds, enable_categorical=True, nthread=threads
-        )
-        models = [xgboost.train({**settings, **_objective(level)}, data, self.max_steps) for level in levels]
-        return [grown_model(json.loads(model.save_raw("json"))) for model in models]
 
 
 def _objective(level: float | None) -> dict[str, Any]:
