@@ -20,22 +20,26 @@ from torch import Tensor
 
 from foretell.data.arrays import Array
 from foretell.data.layout import Layout
-from foretell.data.panel import Panel
-from foretell.data.schema import Schema
 from foretell.data.segments import visible
 from foretell.data.static_scale import history_moments
-from foretell.networks.building_blocks import default_steps
-from foretell.networks.network_recipe import NetworkRecipe
-from foretell.networks.random_draws import Noise
-from foretell.networks.sample_paths import PathLSTM, rows_at_once
-from foretell.networks.sizes import Sizes
-from foretell.networks.source import Origins, Source
-from foretell.recipe.protocols import Abilities
-from foretell.recipe.search_space import Between
-from foretell.recipe.task import Task
-from foretell.windows.prefetch import sent
-from foretell.windows.tensors import constant
-from foretell.windows.windows import Windows
+from foretell.networks import (
+    Abilities,
+    Between,
+    NetworkRecipe,
+    Noise,
+    Origins,
+    Panel,
+    PathLSTM,
+    Schema,
+    Sizes,
+    Source,
+    Task,
+    Windows,
+    constant,
+    default_steps,
+    rows_at_once,
+    sent,
+)
 
 # Axes in names: B window, S path, T step, L lag, Q level.
 

@@ -12,8 +12,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.nn import functional
 
-from foretell.networks.forking_recipe import ForkingRecipe
-from foretell.networks.patches import Patches
+from foretell.networks import ForkingRecipe, Patches
 from foretell.recipe.protocols import Abilities
 
 KERNEL = 3  # patches that one convolution looks at

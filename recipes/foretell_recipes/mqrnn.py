@@ -11,8 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from foretell.networks.forking_recipe import ForkingRecipe
-from foretell.networks.patches import Patches
+from foretell.networks import ForkingRecipe, Patches
 from foretell.recipe.protocols import Abilities
 
 

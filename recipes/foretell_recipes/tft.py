@@ -14,17 +14,17 @@ import torch
 from gluonts.torch.model.tft.module import TemporalFusionTransformerModel
 from torch import Tensor, nn
 
-from foretell.data.panel import Panel
-from foretell.errors import ForetellError
-from foretell.networks.direct_recipe import (
+from foretell.networks import (
+    Abilities,
     DirectBatch,
     DirectNetwork,
     DirectRecipe,
     DirectSizes,
+    ForetellError,
+    Panel,
+    Task,
     mean_of_lags,
 )
-from foretell.recipe.protocols import Abilities
-from foretell.recipe.task import Task
 
 # Axes in names: B window, H step of the horizon, L lag, Q output.
 

@@ -23,7 +23,7 @@ from panels import daily, weekly_sales
 
 HORIZON = 6
 LEVELS = (0.1, 0.5, 0.9)
-NEURAL = ["mqrnn", "mqcnn", "deepar", "tft"]
+NEURAL = ["mqrnn", "mqcnn", "deepar", "tft", "nhits"]
 law = settings(deadline=None, derandomize=True, max_examples=15)
 
 

@@ -40,7 +40,7 @@ class Crossings(TorchDispatchMode):
         return result
 
 
-@pytest.mark.parametrize("name", ["mqrnn", "deepar", "tft"])
+@pytest.mark.parametrize("name", ["mqrnn", "deepar", "tft", "nhits"])
 def test_a_feed_on_the_device_copies_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     panel, task = daily(weekly_sales(0)), Task(6)
     recipe = make_recipe(name, {"hidden_size": 16, "context_length": 14}).resolved(panel, task)  # type: ignore[attr-defined]
