@@ -17,11 +17,12 @@ import pandas as pd
 import pytest
 
 import foretell
+from foretell.data import panel_files
 from foretell.data.columns import columns
+from foretell.data.panel_files import ARRAYS
 from foretell.errors import ForetellError
-from foretell.ingest import panel_folder as saved
 from foretell.ingest.dataset import Dataset, make_future_frame
-from foretell.ingest.panel_folder import ARRAYS, MANIFEST
+from foretell.ingest.panel_folder import MANIFEST
 from foretell.system.folder_lock import claimed
 
 DAYS = pd.date_range("2024-01-01", periods=60)
@@ -88,7 +89,7 @@ def test_an_opened_panel_equals_the_one_saved_in_every_array(tmp_path, options):
 
 
 def test_large_arrays_are_mapped_and_small_ones_read_and_none_can_be_written(folder, monkeypatch, tmp_path):
-    monkeypatch.setattr(saved, "_SMALL", 1000)
+    monkeypatch.setattr(panel_files, "SMALL", 1000)
     place = tmp_path / "panel"
     dataset().save(place)
     panel = Dataset.open(place).panel
@@ -101,7 +102,7 @@ def test_large_arrays_are_mapped_and_small_ones_read_and_none_can_be_written(fol
 
 
 def test_training_and_forecasting_on_a_mapped_panel_equal_those_in_memory(monkeypatch, tmp_path):
-    monkeypatch.setattr(saved, "_SMALL", 1000)
+    monkeypatch.setattr(panel_files, "SMALL", 1000)
     data = dataset()
     data.save(tmp_path / "panel")
     opened = Dataset.open(tmp_path / "panel")
@@ -155,7 +156,7 @@ def test_a_missing_file_is_named(folder, tmp_path, name):
 @pytest.mark.parametrize("name", ["target.npy", "known.npy", "keys.arrow"])
 @pytest.mark.parametrize("small", [1, 1 << 26])
 def test_a_file_cut_short_is_named(tmp_path, monkeypatch, name, small):
-    monkeypatch.setattr(saved, "_SMALL", small)
+    monkeypatch.setattr(panel_files, "SMALL", small)
     place = tmp_path / "panel"
     dataset().save(place)
     data = (place / name).read_bytes()
@@ -175,7 +176,7 @@ def test_a_changed_byte_of_a_small_file_is_named(folder, tmp_path, name):
 
 
 def test_a_damaged_header_of_a_large_file_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(saved, "_SMALL", 1)
+    monkeypatch.setattr(panel_files, "SMALL", 1)
     place = tmp_path / "panel"
     dataset().save(place)
     data = bytearray((place / "target.npy").read_bytes())
@@ -245,7 +246,7 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(saved, "_write_keys", full)
+    monkeypatch.setattr(panel_files, "_write_keys", full)
     for name in ("panel", "old"):
         with pytest.raises(ForetellError, match="No space left on device"):
             data.save(tmp_path / name)
@@ -256,17 +257,17 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path, monkeypatch):
 WRITER = """
 import sys, time
 from pathlib import Path
-from foretell.ingest import panel_folder as saved
+from foretell.data import panel_files
 from foretell.system.folder_lock import claimed
 from foretell.ingest.dataset import Dataset
 
-inner = saved._write_keys
-def slow(path, keys):
+inner = panel_files._write_keys
+def slow(path, *rest):
     Path(sys.argv[2]).touch()
     time.sleep(60)
-    return inner(path, keys)
+    return inner(path, *rest)
 
-saved._write_keys = slow
+panel_files._write_keys = slow
 Dataset(sys.argv[1], freq="D").save(sys.argv[3])
 """
 

@@ -14,7 +14,7 @@ from pandas.testing import assert_frame_equal
 
 import foretell
 from evaluator_fakes import FLAT, RISING, Last, dataset, sales
-from foretell.data import layout, panel
+from foretell.data import layout, panel, panel_files
 from foretell.data import static_scale as scaling
 from foretell.data.columns import columns
 from foretell.data.frequency import Frequency
@@ -26,7 +26,6 @@ from foretell.data.static_scale import StaticScale
 from foretell.evaluation import metrics
 from foretell.evaluation import results as report
 from foretell.evaluation.outcome import Outcome, Window
-from foretell.ingest import panel_folder as saved
 from foretell.ingest.context import Names
 from foretell.ingest.dataset import Dataset
 from foretell.ingest.panel_folder import Saved, write_panel
@@ -81,7 +80,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
     """The panel opened as a large one is: mapped, and worked on in pieces that are small beside it."""
-    monkeypatch.setattr(saved, "_SMALL", 0)
+    monkeypatch.setattr(panel_files, "SMALL", 0)
     data = Dataset.open(folder)
     for module, name in ((layout, "CHUNK"), (panel, "_COPIED"), (model, "CELLS_AT_A_TIME")):
         monkeypatch.setattr(module, name, 1 << 16)

@@ -4,60 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from foretell.data.panel import Panel
+from foretell.data.panel_files import read_panel_files, write_panel_files
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.protocols import Recipe, State
 
-_ARRAYS = (
-    "start",
-    "offsets",
-    "origin",
-    "target",
-    "known",
-    "past",
-    "static_real",
-    "static_cat",
-    "filled",
-    "past_filled",
-)
-_PLAIN = {f.name for f in fields(Panel) if f.init} - {*_ARRAYS, "keys", "schema"}
-
 
 def write_panel(panel: Panel, folder: Path) -> None:
     """Write `panel` to the new folder `folder`."""
     folder.mkdir()
-    for name in _ARRAYS:
-        array = getattr(panel, name)
-        if array is not None:
-            np.save(folder / f"{name}.npy", array, allow_pickle=False)
-    keys = {column: panel.keys[column].astype(str).tolist() for column in panel.keys}
-    facts = {
-        "keys": keys,
-        "schema": panel.schema.to_json(),
-        **{name: getattr(panel, name) for name in _PLAIN},
-    }
-    write_json(facts, folder / "panel.json")
+    files = write_panel_files(panel, folder, small=0)
+    write_json({"schema": panel.schema.to_json(), "files": files}, folder / "panel.json")
 
 
 def read_panel(folder: Path) -> Panel:
     """The panel that `write_panel` wrote; its arrays stay in their files until they are touched."""
     facts = read_json(folder / "panel.json")
-    values: dict[str, Any] = {name: _mapped(folder / f"{name}.npy") for name in _ARRAYS}
-    values |= {name: facts[name] for name in _PLAIN}
-    keys = pd.DataFrame(facts["keys"], dtype=object)
-    return Panel(keys=keys, schema=Schema.from_json(facts["schema"]), **values)
+    return read_panel_files(folder, facts["files"], Schema.from_json(facts["schema"]))
 
 
 def write_state(state: State, folder: Path, note: str = "") -> None:
@@ -117,19 +89,3 @@ def _plain(value: object) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} cannot be handed to another process")
-
-
-def _mapped(path: Path) -> NDArray[Any] | None:
-    if not path.exists():
-        return None
-    array: NDArray[Any] = np.load(path, allow_pickle=False) if _empty(path) else np.load(path, mmap_mode="r")
-    return array
-
-
-def _empty(path: Path) -> bool:
-    """Whether a file holds no value: such a one cannot be mapped."""
-    with path.open("rb") as file:
-        version = np.lib.format.read_magic(file)
-        assert version == (1, 0)
-        shape, _, _ = np.lib.format.read_array_header_1_0(file)
-    return 0 in shape
