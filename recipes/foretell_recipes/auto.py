@@ -26,7 +26,7 @@ from foretell.models.hyperparameter_search import make_search
 from foretell.models.model import Model
 from foretell.models.validation import ValidationWindows
 from foretell.recipe.protocols import Abilities, HeldOut, State, abilities_of
-from foretell.recipe.registry import recipe_class, recipe_names, search_space
+from foretell.recipe.registry import installed_recipes, search_space
 from foretell.recipe.task import Run, Task
 from foretell.system.listener import tell
 from foretell.system.time_budget import Budget, parse_seconds
@@ -91,7 +91,10 @@ class Auto:
 
 def default_members() -> tuple[str, ...]:
     """The installed recipes that declare the ability `ensemble`, cheapest first: something is there when time is short."""
-    declared = {name: abilities_of(recipe_class(name)) for name in recipe_names()}
+    installed = installed_recipes()
+    for why in installed.failed.values():
+        logger.warning("auto leaves a recipe out: %s", why)
+    declared = {name: abilities_of(kind) for name, kind in installed.recipes.items()}
     return tuple(sorted((n for n, can in declared.items() if can.ensemble), key=lambda n: declared[n].cost))
 
 

@@ -22,10 +22,10 @@ def chosen_recipes(recipes: RecipeOptions) -> dict[str, Recipe]:
 
     Raises ForetellError for a recipe that is not there and for a setting that it does not have.
     """
-    from foretell.recipe.registry import recipe_names
+    from foretell.recipe.registry import installed_recipes
     from foretell.workflows.backtest import name_recipes
 
-    asked = [name for text in recipes.recipe for name in names(text)] or recipe_names()
+    asked = [name for text in recipes.recipe for name in names(text)] or tuple(installed_recipes().recipes)
     return name_recipes(asked, settings_of(recipes))
 
 

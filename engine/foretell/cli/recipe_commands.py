@@ -8,7 +8,7 @@ from typing import Annotated
 
 from typer import Argument
 
-from foretell.cli.console import flush_table, standard_output
+from foretell.cli.console import flush_table, say, standard_output
 
 
 def recipes(
@@ -16,9 +16,10 @@ def recipes(
 ) -> None:
     """Show the recipes and their hyperparameters."""
     from foretell.recipe.hyperparameters import hyperparameters
-    from foretell.recipe.registry import recipe_class, recipe_names
+    from foretell.recipe.registry import installed_recipes, recipe_class
 
-    for each in name or recipe_names():
+    installed = installed_recipes()
+    for each in name or installed.recipes:
         kind = recipe_class(each)
         console = standard_output()
         console.print(f"\n[bold]{each}[/bold]  {_first_line(kind)}", highlight=False)
@@ -26,6 +27,9 @@ def recipes(
         for parameter in hyperparameters(kind):
             table.add_row(parameter.name, str(parameter.default), parameter.meaning)
         console.print(table)
+    if not name:
+        for reason in installed.failed.values():
+            say(f"left out: {reason}")
 
 
 def _first_line(kind: type) -> str:

@@ -14,6 +14,7 @@ from foretell.data.segments import visible
 from foretell.errors import ForetellError, Interrupted
 from foretell.models.calibration import Calibration
 from foretell.models.model import Model
+from foretell.recipe.form import fault_of
 from foretell.recipe.levels import QUANTILE_LEVELS
 from foretell.recipe.protocols import (
     HeldOut,
@@ -24,6 +25,7 @@ from foretell.recipe.protocols import (
     held_out_of,
     resolved_of,
 )
+from foretell.recipe.registry import is_registered
 from foretell.recipe.task import Run, Task
 from foretell.system.listener import interruptible, working_on
 
@@ -46,6 +48,8 @@ def fit_model(
     To `calibrate` its quantiles it is trained a first time without the last windows, unless it has held some back itself;
     of a time limit that first training gets `HELD_OUT_SHARE`.
     """
+    if (fault := fault_of(type(recipe))) is not None:
+        raise ForetellError(f"{type(recipe).__name__} is no recipe: {fault}.")
     longest = int(panel.stop.max(initial=0))
     if longest < task.horizon:
         raise ForetellError(
@@ -94,7 +98,11 @@ def _kept(
     stop: Interrupted, recipe: Recipe, resolved: Recipe, panel: Panel, task: Task, run: Run
 ) -> Interrupted:
     """The interruption, with what there is so far saved as a model in `run.out` when it is a model of `recipe`."""
-    if run.out is None or type(getattr(stop.predictor, "recipe", None)) is not type(recipe):
+    if (
+        run.out is None
+        or not is_registered(recipe)
+        or type(getattr(stop.predictor, "recipe", None)) is not type(recipe)
+    ):
         return stop
     best = Model(
         recipe=recipe,

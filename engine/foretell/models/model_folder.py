@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from foretell.errors import ForetellError
 from foretell.recipe.protocols import Recipe
-from foretell.recipe.registry import make_recipe, recipe_class, recipe_names
+from foretell.recipe.registry import is_registered, make_recipe
 
 FORMAT = 2  # of the folder; raised when an older foretell could not read it
 MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
@@ -59,7 +59,7 @@ def plain(value: Any, where: str) -> Any:
 
 def _check_registered(recipe: Recipe) -> None:
     """A model of an unregistered recipe could never be loaded: say so now."""
-    if recipe.name not in recipe_names() or type(recipe) is not recipe_class(recipe.name):
+    if not is_registered(recipe):
         raise ForetellError(
             f"{type(recipe).__name__} is not the recipe registered as {recipe.name!r}, so its model could not be loaded."
             " Register it in your package's entry points, group 'foretell.recipes'."

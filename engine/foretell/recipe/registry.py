@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, NamedTuple
 
 from foretell.errors import ForetellError, nearest
+from foretell.recipe.form import fault_of
 from foretell.recipe.hyperparameters import _read, hyperparameters
 from foretell.recipe.protocols import Recipe, abilities_of
 from foretell.recipe.search_space import Space
@@ -15,9 +16,25 @@ from foretell.recipe.search_space import Space
 GROUP = "foretell.recipes"
 
 
+class Installed(NamedTuple):
+    """What is installed: the recipes that work, and why the others do not, by name."""
+
+    recipes: Mapping[str, type[Recipe]]
+    failed: Mapping[str, str]
+
+
 @cache
 def _registered() -> dict[str, Any]:
     return {point.name: point for point in entry_points(group=GROUP)}
+
+
+@cache
+def _taken_twice() -> dict[str, list[str]]:
+    """Names that several entry points register for different recipes -> these."""
+    places: dict[str, set[str]] = {}
+    for point in entry_points(group=GROUP):
+        places.setdefault(point.name, set()).add(point.value)
+    return {name: sorted(several) for name, several in places.items() if len(several) > 1}
 
 
 def recipe_names() -> tuple[str, ...]:
@@ -26,15 +43,54 @@ def recipe_names() -> tuple[str, ...]:
 
 
 def recipe_class(name: str) -> type[Recipe]:
-    """The recipe registered under `name`; raises ForetellError with the nearest name when there is none."""
+    """The recipe registered under `name`.
+
+    Raises ForetellError with the nearest name when there is none, and where it cannot be used: the name is taken twice, its
+    module fails, or it has not the form of a recipe.
+    """
     if name not in _registered():
         known = recipe_names()
         raise ForetellError(f"no recipe {name!r}.{nearest(name, known)} There are: {', '.join(known)}")
+    if name in _taken_twice():
+        raise ForetellError(
+            f"the name {name!r} is taken by several recipes: {' and '.join(_taken_twice()[name])}. Uninstall the package of"
+            " all but one, or rename its entry point."
+        )
     try:
         loaded: type[Recipe] = _registered()[name].load()
     except ImportError as error:  # a plug-in whose own dependencies are not installed
         raise ForetellError(f"recipe {name!r} cannot be imported: {error}. Install what it needs.") from error
+    except Exception as error:  # whatever a plug-in's module does when it is imported
+        raise ForetellError(
+            f"recipe {name!r} cannot be imported: {type(error).__name__}: {error}. Tell its author, or uninstall it."
+        ) from error
+    fault = fault_of(loaded) if isinstance(loaded, type) else "it is no class"
+    if fault is None and loaded.name != name:
+        fault = f"it is called {loaded.name!r}; register it under that name"
+    if fault is not None:
+        raise ForetellError(f"what is registered as {name!r} is no recipe: {fault}.")
     return loaded
+
+
+def installed_recipes() -> Installed:
+    """All installed recipes that work, and for each of the others the reason, in one sentence; never raises for one."""
+    working, failed = {}, {}
+    for name in recipe_names():
+        try:
+            working[name] = recipe_class(name)
+            abilities_of(working[name])
+        except ForetellError as error:
+            working.pop(name, None)
+            failed[name] = str(error)
+    return Installed(working, failed)
+
+
+def is_registered(recipe: Recipe) -> bool:
+    """Whether a saved model of this recipe can be loaded by its name."""
+    try:
+        return recipe.name in recipe_names() and type(recipe) is recipe_class(recipe.name)
+    except ForetellError:
+        return False
 
 
 def make_recipe(name: str, settings: Mapping[str, Any] | None = None) -> Recipe:
@@ -62,7 +118,7 @@ def search_space(recipe: type[Recipe]) -> Space:
     """The ranges that a recipe declares; ForetellError when it has none, or one for no field of it."""
     space = abilities_of(recipe).search
     if not space:
-        others = [name for name in recipe_names() if abilities_of(recipe_class(name)).search]
+        others = [name for name, each in installed_recipes().recipes.items() if abilities_of(each).search]
         raise ForetellError(
             f"{recipe.name} declares no ranges to search: its Abilities have no search. These have: {', '.join(others)}."
         )

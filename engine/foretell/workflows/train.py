@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,13 +14,15 @@ from foretell.models.model import Model
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
 from foretell.recipe.protocols import Recipe, abilities_of
-from foretell.recipe.registry import make_recipe
+from foretell.recipe.registry import GROUP, is_registered, make_recipe
 from foretell.recipe.task import Run, Task
 from foretell.system.listener import interruptible
 from foretell.system.time_budget import parse_seconds
 
 if TYPE_CHECKING:
     from foretell.ingest.dataset import Dataset
+
+logger = logging.getLogger(__name__)
 
 
 @interruptible()
@@ -52,6 +55,7 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
     given. `model.save` keeps the model.
     """
     chosen = _recipe_to_train(recipe, settings, start)
+    _warn_if_unregistered(chosen)
     task = _task_to_train(horizon, levels, start)
     run = Run(
         seed=seed,
@@ -104,6 +108,17 @@ def _recipe_to_train(
             " without it; networks can."
         )
     return recipe
+
+
+def _warn_if_unregistered(recipe: Recipe) -> None:
+    if not is_registered(recipe):
+        logger.warning(
+            "%s is not the recipe registered as %r: its model can forecast, but not be saved and loaded. To save it, register"
+            " it in your package's entry points, group %r.",
+            type(recipe).__name__,
+            recipe.name,
+            GROUP,
+        )
 
 
 def _kept_settings(recipe: str | None, start: Model) -> Mapping[str, Any]:
