@@ -1,12 +1,13 @@
 # make demo   back-test five recipes on the sample data and write the report
 # make test   ruff, mypy and pytest
-# Both need Python 3.11 or newer and nothing else: they make .venv once and install the tested versions into it.
+# make stress fuzzers, kills and long laws at their full counts, of which `make test` runs a twentieth
+# All need Python 3.11 or newer and nothing else: they make .venv once and install the tested versions into it.
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test clean
+.PHONY: demo test stress clean
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
@@ -17,6 +18,9 @@ test: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+stress: $(INSTALLED)
+	FORETELL_STRESS=1 $(BIN)/pytest tests/stress
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
