@@ -23,6 +23,7 @@ from foretell.models.model_folder import (
     FORMAT,
     LIBRARIES,
     MANIFEST,
+    UNFIT,
     WEIGHTS,
     _check_registered,
     _pack,
@@ -318,7 +319,7 @@ def _predictor_of(
         return recipe.load(schema, task, state, run)
     except ForetellError as error:  # such as a device that is not there
         raise ForetellError(f"{folder}: {error}") from error
-    except (KeyError, IndexError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+    except UNFIT as error:
         raise ForetellError(
             f"{folder / WEIGHTS} does not hold the weights of {recipe.name!r} that {MANIFEST} speaks of:"
             f" {_reason(error)}. Train the model again."

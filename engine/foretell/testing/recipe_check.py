@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from functools import cached_property
@@ -18,8 +18,9 @@ from foretell.models.fitting import fit_model
 from foretell.models.model import Model
 from foretell.models.model_folder import _pack, plain
 from foretell.recipe.forecast import Forecast
+from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.protocols import Predictor, Recipe
-from foretell.recipe.registry import recipe_class, recipe_names
+from foretell.recipe.registry import build_recipe, recipe_class, recipe_names
 from foretell.recipe.task import Run, Task
 from foretell.testing.panels import HORIZON, Case, shop
 
@@ -87,12 +88,20 @@ class RecipeCheck:
         model = self.model
         with doing("asked its predictor for state()", "JSON and arrays"):
             state, arrays = model.predictor.state()
-            return json.loads(json.dumps(plain(state, "state"))), load(_pack(self.recipe.name, arrays))
+            return through_json(state), load(_pack(self.recipe.name, arrays))
 
     def loaded(self, state: tuple[dict[str, Any], dict[str, NDArray[Any]]]) -> Predictor:
         """The predictor that `Recipe.load` makes of a stored state."""
-        schema = Schema.from_json(json.loads(json.dumps(plain(self.shop.panel.schema.to_json(), "schema"))))
-        return self.model.resolved.load(schema, TASK, state, RUN)
+        resolved = self.model.resolved
+        schema = Schema.from_json(through_json(self.shop.panel.schema.to_json()))
+        settings = through_json(settings_of(resolved))
+        return build_recipe(type(resolved), settings).load(schema, TASK, state, RUN)
+
+
+def through_json(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """`facts` as they come back from a manifest."""
+    read: dict[str, Any] = json.loads(json.dumps(plain(facts, "state")))
+    return read
 
 
 def quick(recipe: Recipe) -> Recipe:
