@@ -93,9 +93,9 @@ class Checkup:
 
 @interruptible()
 def check(data: Dataset, *, horizon: int | None = None) -> Checkup:
-    """What reading the tables found, and what a run over `horizon` steps would stumble on; errors first.
+    """What reading the tables found, and what would stop or harm a run over `horizon` steps; errors first.
 
-    Every item and column is looked at, in a pass over the panel by chunks.
+    Every item and column is looked at, in a pass over the panel by chunks. Raises ForetellError for a horizon below 1.
     """
     if horizon is not None and (isinstance(horizon, bool) or horizon < 1):
         raise ForetellError(f"horizon must be a whole number of steps, at least 1, got {horizon!r}")
@@ -157,13 +157,13 @@ def _check_names(panel: Panel, findings: Findings) -> None:
     """Items whose names differ by blanks, capitals or a `.0` alone: perhaps one item, spelt in two ways."""
     names = pd.Series(panel.names, dtype=object)
     bare = names.str.strip().str.casefold().str.replace(r"\.0+$", "", regex=True)
-    alike = bare.duplicated(keep=False)
-    if alike.any():
-        first, second = names[bare == bare[alike].iloc[0]].iloc[:2]
+    repeated = bare.duplicated(keep=False)
+    if repeated.any():
+        first, second = names[bare == bare[repeated].iloc[0]].iloc[:2]
         findings.warn(
             "alike_ids",
-            f"{int(alike.sum()):,} items have names that differ by blanks, capitals or a '.0' alone: {first!r} and {second!r}",
-            int(alike.sum()),
+            f"{int(repeated.sum()):,} items have names that differ by blanks, capitals or a '.0' alone: {first!r} and {second!r}",
+            int(repeated.sum()),
         )
 
 

@@ -12,7 +12,7 @@ from foretell.checks.target_profile import Profile
 from foretell.data.frequency import Frequency
 from foretell.data.panel import Panel
 
-_FEW: Final = 4  # observations from which a usual distance (7 days, 24 hours) tells a frequency
+_FEW: Final = 4  # observations from which a usual distance (7 days, 24 hours) shows a frequency
 _SEVERAL: Final = 8  # observations from which any common divisor does: chance makes one in 1 % of the cases
 _DAYS: Final = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _MONTHLY: Final = {"MS": (28, 31), "QS": (90, 92), "YS": (365, 366)}  # days from one to the next
@@ -38,9 +38,9 @@ class Spacing:
 def spacings(panel: Panel, profile: Profile) -> list[Spacing]:
     """The frequencies found, the one asked for first, then by number of items; items with too few observations last."""
     frequency, apart, every = panel.frequency, profile.apart, profile.every
-    told = _tells(frequency, profile)
-    found = [Spacing(frequency.alias, np.flatnonzero(told & (apart == 1)), True)]
-    coarse = np.flatnonzero(told & (apart > 1))
+    enough = _enough_observed(frequency, profile)
+    found = [Spacing(frequency.alias, np.flatnonzero(enough & (apart == 1)), True)]
+    coarse = np.flatnonzero(enough & (apart > 1))
     kinds = np.stack([apart[coarse], every[coarse], _weekday(frequency, profile.first[coarse])], axis=1)
     kinds[kinds[:, 1] % 7 != 0, 2] = 0
     which, group = np.unique(kinds, axis=0, return_inverse=True)
@@ -50,12 +50,12 @@ def spacings(panel: Panel, profile: Profile) -> list[Spacing]:
         named.setdefault(name, []).append(coarse[group.ravel() == k])
     others = [Spacing(name, np.sort(np.concatenate(parts)), False) for name, parts in named.items()]
     found += sorted(others, key=lambda each: -len(each.items))
-    found.append(Spacing("too few observations to tell", np.flatnonzero(~told), True))
+    found.append(Spacing("too few observations to tell", np.flatnonzero(~enough), True))
     return [each for each in found if len(each.items)]
 
 
-def _tells(frequency: Frequency, profile: Profile) -> NDArray[np.bool_]:
-    """[N] whether an item's observations are enough to say what their frequency is.
+def _enough_observed(frequency: Frequency, profile: Profile) -> NDArray[np.bool_]:
+    """[N] whether an item has enough observations to show their frequency.
 
     One step from the next somewhere is enough for the frequency asked. Without that, sales on odd days may be all there is.
     """

@@ -158,7 +158,7 @@ def _find_outliers(
 
 
 def _sorted_within(run: NDArray[np.int64], values: Array) -> Array:
-    """`values` with those of each run in rising order; one sort of integers, in which a run stands above its value."""
+    """[O] `values`, rising within each run: one sort of 64-bit integers with the run in the upper half, the value in the lower."""
     bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
     sign = np.uint32(1 << 31)
     rising = np.where(bits & sign, ~bits, bits | sign)  # the order of these integers is that of the numbers

@@ -14,7 +14,7 @@ from foretell.errors import ForetellError, nearest
 
 
 def read_config(context: typer.Context, path: Path | None) -> Path | None:
-    """Make what the TOML file at `path` says the defaults of the command's other options."""
+    """`path`, with the keys of that TOML file made the defaults of the command's other options."""
     if path is not None:
         with user_errors():
             context.default_map = _config_values(context, path)
@@ -31,7 +31,7 @@ def _config_values(context: typer.Context, path: Path) -> dict[str, Any]:
         plain = key.replace("-", "_")
         if plain not in everyones:
             raise ForetellError(f"{path} has the key {key!r}, which is no option.{nearest(plain, everyones)}")
-        if plain in mine:  # one file serves all commands: what another command takes is passed over
+        if plain in mine:  # one file serves all commands: the options of other commands are ignored
             values[mine[plain].name] = _value(f"{path}: {key}", mine[plain], value)
     return values
 

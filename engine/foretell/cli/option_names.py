@@ -41,8 +41,8 @@ _SUBJECT: Final = re.compile(rf"^({_NAME})(?= must | is missing\b)")
 
 def as_options(message: str) -> str:
     """A message that names arguments of the library, with the options of the command line in their place."""
-    for said, instead in _NOT_HERE.items():
-        message = message.replace(said, instead)
+    for text, instead in _NOT_HERE.items():
+        message = message.replace(text, instead)
     message = _FILLING.sub(lambda filling: _repeated(f"--filling {filling[1]}.", filling[2]), message)
     message = _AGGREGATION.sub(lambda found: _repeated("--aggregation ", found[1]), message)
     message = _LIST.sub(lambda found: f"{OPTIONS[found[1]]} {_joined(found[2])}", message)

@@ -29,6 +29,16 @@ from foretell.errors import ForetellError
 if TYPE_CHECKING:
     from foretell.models.model import Model
 
+ModelFolder = Annotated[
+    Path | None, Option(metavar="FOLDER", help="Where the model goes; a model there is replaced.")
+]
+StudyFolder = Annotated[
+    Path | None,
+    Option(metavar="FOLDER", help="Where best.toml, trials.csv and the study go; a study there goes on."),
+]
+ForecastFile = Annotated[
+    Path | None, Option(metavar="FILE", help="A .csv or .parquet file; default: CSV to standard output.")
+]
 _NOT_OF_TUNE = (
     "time_limit",
     "precision",
@@ -44,9 +54,7 @@ def train(
     run: RunOptions,
     going_on: GoingOnOptions,
     common: CommonOptions,
-    out: Annotated[
-        Path | None, Option(metavar="FOLDER", help="Where the model goes; a model there is replaced.")
-    ] = None,
+    out: ModelFolder = None,
 ) -> None:
     """Train one recipe (default: mqrnn) on all of the data and save the model."""
     from foretell.ingest.panel_folder import is_panel
@@ -109,10 +117,7 @@ def tune(
     search: SearchOptions,
     run: RunOptions,
     common: CommonOptions,
-    out: Annotated[
-        Path | None,
-        Option(metavar="FOLDER", help="Where best.toml, trials.csv and the study go; a study there goes on."),
-    ] = None,
+    out: StudyFolder = None,
 ) -> None:
     """Search the hyperparameters of one recipe; best.toml is what `train --config` takes."""
     from foretell.recipe.registry import search_space
@@ -150,19 +155,14 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
     only: Annotated[str | None, Option(metavar="ITEMS", help="Forecast these items alone.")] = None,
     device: Annotated[str, Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     devices: Annotated[int, Option(min=1, help="Each forecasts its share of the items.")] = 1,
-    out: Annotated[
-        Path | None, Option(metavar="FILE", help="A .csv or .parquet file; default: CSV to standard output.")
-    ] = None,
+    out: ForecastFile = None,
 ) -> None:
     """Forecast what comes after the end of the data, with a trained model."""
-    from foretell.system.atomic_files import ensure_writable
     from foretell.workflows.train import load
 
     common.begin()
     if out is not None:
-        if out.suffix.lower() not in (".csv", ".parquet"):
-            raise ForetellError(f"--out must end in .csv or .parquet, got {str(out)!r}")
-        ensure_writable(out.parent)
+        _check_forecast_file(out)
     wanted = None if levels is None else level_list(levels)
     trained = load(model, device=device, devices=devices)
     tables, items = open_dataset(sales, data, trained.schema), names(only) or None
@@ -172,3 +172,12 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
     else:
         count = trained.predict_to(out, tables, items=items, levels=wanted)
         say(f"forecast {count} items, {trained.task.horizon} steps each: {out}")
+
+
+def _check_forecast_file(out: Path) -> None:
+    """Raises ForetellError, before any work, for a file that a forecast cannot be written to."""
+    from foretell.system.atomic_files import ensure_writable
+
+    if out.suffix.lower() not in (".csv", ".parquet"):
+        raise ForetellError(f"--out must end in .csv or .parquet, got {str(out)!r}")
+    ensure_writable(out.parent)

@@ -36,7 +36,7 @@ ADVICE: Final[dict[str, Advice]] = {
     ),
     "time_zone": Advice(
         "a day is a day there; the hour skipped in spring is not observed, the two of one name are aggregated",
-        "timezone=, where the clock of another place counts",
+        "timezone=, where the times of another zone are meant",
     ),
     "holidays": Advice("recipes learn what holidays do, if the history has some", "holidays=, holiday_days="),
     "duplicates": Advice(

@@ -37,7 +37,7 @@ class Schema:
     roles: Mapping[str, str] = field(default_factory=dict)
     holidays: tuple[str, ...] = ()  # country codes, or one `@column` of the metadata; they make known columns
     holiday_days: int = 1  # days before and after a holiday that have a column each
-    timezone: str | None = None  # whose clock counts for times with an offset or a zone; None: their own
+    timezone: str | None = None  # the zone in which times with an offset or a zone are read; None: their own
 
     @property
     def cardinalities(self) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""`IngestContext`: what every step of reading the tables needs, and what the target table calls its columns."""
+"""`IngestContext`: what every step of reading the tables needs, and `Names`, the columns of the target table."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class IngestContext:
-    """An open store, how to read its tables, and a place for what is found."""
+    """An open store, the options for reading its tables, and the findings so far."""
 
     store: Store
     options: Options
@@ -70,7 +70,7 @@ class IngestContext:
         return key | {d: table.whole(d) for d in self.options.dimensions if d in table.kinds}
 
     def report_lacking(self, table: Table, columns: Iterable[str]) -> None:
-        """Say which of a table's files lack which of these columns."""
+        """Report which of a table's files lack which of these columns."""
         for column in columns:
             if column in table.lacking:
                 self.findings.warn(
@@ -97,7 +97,8 @@ class IngestContext:
         usual: Mapping[str, str] | None = None,
         asked: Mapping[str, str] | None = None,
     ) -> KeyedRows:
-        """The rows of a table; rows of one step join as `asked`, else as `usual`. Raises ForetellError as strict says."""
+        """The rows of a table; rows of one step are aggregated as `asked`, else as `usual`. With `strict`, raises ForetellError
+        for a timestamp off the frequency."""
         rows = read_rows(
             self.store,
             table,

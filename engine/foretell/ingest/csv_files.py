@@ -24,7 +24,7 @@ _QUOTED: Final = 80  # characters of a broken line that a message repeats
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the first lines of a file say."""
+    """The delimiter, the columns and a sample of a file."""
 
     path: str
     delimiter: str
@@ -33,7 +33,7 @@ class Header:
 
 
 def read_headers(paths: Sequence[str]) -> list[Header]:
-    """The header of every file, and the first rows of some, spread evenly; ForetellError names a file that has none."""
+    """The header of every file, and the first rows of some, spread evenly. Raises ForetellError, naming the file, where one has none."""
     apart = max(1, -(-len(paths) // SAMPLE_FILES))
     return [_read_header(path, 1 if i % apart else SAMPLE_ROWS) for i, path in enumerate(paths)]
 
@@ -103,19 +103,19 @@ def lacking(columns: Iterable[tuple[str, Iterable[str]]]) -> dict[str, str]:
     return {name: path for name in sorted(everything) for path, names in reversed(have) if name not in names}
 
 
-def broken(said: str) -> str | None:
-    """What DuckDB says of a CSV line that it cannot read, in our words: file and line; None for something else."""
-    file = re.search(r"^\s*file = (.*)$", said, re.MULTILINE)
-    where = re.search(r"CSV Error on Line: (\d+)\s*\n(?:Original Line: ?([^\n]*))?", said)
+def explain_broken_line(message: str) -> str | None:
+    """DuckDB's message on a CSV line that it cannot read, in our words: file and line; None for another message."""
+    file = re.search(r"^\s*file = (.*)$", message, re.MULTILINE)
+    where = re.search(r"CSV Error on Line: (\d+)\s*\n(?:Original Line: ?([^\n]*))?", message)
     if file is None:
         return None
     if where is None:
-        if "state machine" not in said:
+        if "state machine" not in message:
             return None
         return f"{file[1]}: quotes or line ends are broken (a quote inside a value is doubled, lines all end alike)."
     line = where[2] or ""
     shown = repr(line if len(line) <= _QUOTED else line[:_QUOTED] + "...")
-    return f"{file[1]}, {_place(file[1], int(where[1]))}: {_fault(said)}: {shown}."
+    return f"{file[1]}, {_place(file[1], int(where[1]))}: {_fault(message)}: {shown}."
 
 
 def _place(path: str, record: int) -> str:
@@ -135,14 +135,14 @@ def _place(path: str, record: int) -> str:
         return f"row {record}"
 
 
-def _fault(said: str) -> str:
-    counts = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", said)
+def _fault(message: str) -> str:
+    counts = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
     if counts is not None:
         return f"expected {counts[1]} columns, as the header has, got {counts[2]}"
-    if "quote" in said.partition("Possible")[0]:
+    if "quote" in message.partition("Possible")[0]:
         return "a quote is not closed, or not doubled inside a value"
-    if "utf-8" in said.lower():
+    if "utf-8" in message.lower():
         return "not UTF-8, save the file as UTF-8"
-    if "Maximum line size" in said:
+    if "Maximum line size" in message:
         return "the line is longer than 2 MB; is a quote not closed?"
     return "it cannot be read"

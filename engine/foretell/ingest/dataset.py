@@ -44,7 +44,7 @@ class Dataset:
     query (`foretell.Sql`); the target may be a list of paths, and `related` a list of tables with different keys. A related table is keyed by what it
     has of the item's key (item_id and `dimensions`), else of the metadata's columns (a region), else by time alone.
 
-    The tables are read when the data set is made; ForetellError says what is wrong with them.
+    The tables are read when the data set is made. Raises ForetellError for what is wrong with them.
     """
 
     def __init__(  # noqa: PLR0913  # every argument is one decision about the data, named by the user

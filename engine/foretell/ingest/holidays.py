@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from foretell.data.frequency import Frequency
 from foretell.errors import ForetellError, nearest
 
-BY_COLUMN: Final = "@"  # `@country`: each item's country stands in that column of the metadata
+BY_COLUMN: Final = "@"  # `@country`: that column of the metadata has each item's country
 MOST_DAYS: Final = 7  # that a holiday can reach forward or back
 
 
@@ -112,7 +112,8 @@ def holiday_table(
 ) -> pd.DataFrame:
     """A related table: a row a step of `span` (first ordinal, last), with a column for each of `holiday_columns`.
 
-    With `@column` it has a row a step and country of `countries`, which stand in that column as the metadata spell them.
+    With `@column` it has a row a step and country of `countries`, spelt in that column as in the metadata. Raises ForetellError where no
+    item has a country.
     """
     steps = np.arange(span[0], span[1] + 1)
     stamps = frequency.timestamps(steps)

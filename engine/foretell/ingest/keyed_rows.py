@@ -36,7 +36,7 @@ _LIMITS: Final = (f"{-(2**53)} AND {2**53}", "TIMESTAMP '1678-01-01' AND TIMESTA
 class KeyedRows:
     """A DuckDB view of a table: k0, k1, ... (its key as text), moment, step (the ordinal), v0, v1, ... (its values).
 
-    `moment` is the time on the wall, `instant` what tells two rows of one such time apart, `zoned` whether a row says its
+    `moment` is the local time, `instant` the point in time (two may share a local time), `zoned` whether a row has an
     offset or zone. A number is a DOUBLE, NULL where it is missing; a text is a VARCHAR.
     """
 
@@ -119,7 +119,7 @@ def _value_parts(table: Table, column: str, i: int, *, is_text: bool) -> list[st
 
 
 def _spool(store: Store, rows: KeyedRows) -> None:
-    """Put a file in the place of a view whose rows are costly to read, so that both passes need them read once.
+    """Replace a view whose rows are costly to read by a file, so that they are read once for both passes.
 
     What only messages show, the text of a time or number that does not parse, is kept for those rows alone.
     """

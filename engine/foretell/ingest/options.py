@@ -37,7 +37,7 @@ class Options:
     holidays: tuple[str, ...] = ()  # country codes, or one `@column` of the metadata
     holiday_days: int = 1  # days before and after a holiday that have a column each
     ahead: int = 0  # steps past the end that known covariates must reach where they can
-    timezone: str | None = None  # whose clock counts for times with an offset or a zone; None: their own
+    timezone: str | None = None  # the zone in which times with an offset or a zone are read; None: their own
     date_format: str | None = None  # of dates in text that are not ISO
     decimal: str = "."  # the decimal mark of numbers in text: . or ,
     schema: Schema | None = None  # a model's: its columns and vocabularies are reproduced

@@ -20,7 +20,7 @@ from foretell.ingest.spilled_rows import RowBuckets
 from foretell.ingest.store import Store, literals
 from foretell.system.big_arrays import allocate, in_file, memory, pieces
 
-# A NaN of its own, whose bits no value has, marks a cell until a row is put there: so no second array need say which are.
+# A NaN of its own, whose bits no value has, marks a cell until a row is put there: no second array is needed for that.
 _UNTOUCHED: Final = np.uint32(0x7FC0FACE)
 
 
@@ -45,7 +45,7 @@ def scatter_rows(
 ) -> dict[str, Array]:
     """Pass two: every row of `columns` to its cell. Text becomes codes: 0 for none, 1 .. by vocabulary, then "other".
 
-    Rows of other keys, and of steps outside the layout, are passed over. Several rows of one step are aggregated, or
+    Rows of other keys, and of steps outside the layout, are left out. Several rows of one step are aggregated, or
     refused where they have the same timestamp and no aggregation was asked for.
     """
     grids = scatter_distinct_rows(store, rows, columns, keys=keys, layout=layout, vocabularies=vocabularies)
@@ -215,7 +215,7 @@ def _twice(store: Store, rows: KeyedRows, source: str) -> ForetellError:
     unkeyed = (
         ""
         if where
-        else " The table has no item_id: if its rows concern single items, name that column item_id."
+        else " The table has no item_id: if its rows are about single items, name that column item_id."
     )
     return ForetellError(
         f"{where + ': ' if where else ''}{found[-1]} rows at {spell(found[-4])} in {rows.table.label}, expected one{files}."

@@ -1,4 +1,4 @@
-"""Opens what a user hands in - frames, files, globs - as tables of one in-memory DuckDB."""
+"""Opens the sources of a data set - frames, files, globs, queries - as tables of one in-memory DuckDB."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NUMBERS: Final = (
     "DECIMAL",
 )
 _INSTANTS: Final = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ", "TIMESTAMPTZ_NS")
-_FILE: Final = "foretell's file"  # the column that says which file a row stands in
+_FILE: Final = "foretell's file"  # the column with the file that a row is from
 _CSV: Final = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".csv.zst")
 _PARQUET: Final = (".parquet", ".pq", ".parq")
 
@@ -42,7 +42,8 @@ def open_table(
     """`source` as a table that messages call `name`; `dates` is the format of its dates where they are not ISO.
 
     `decimal` is the decimal mark of its numbers where they are text.
-    A source is a frame (pandas, polars, Arrow), a path, a glob, a list of paths, or `Sql`.
+    A source is a frame (pandas, polars, Arrow), a path, a glob, a list of paths, or `Sql`. Raises ForetellError for other things,
+    for files that are not there or cannot be read, and for a table without rows (but for the items).
     """
     view = f"raw_{name.strip(']').replace('[', '_')}"
     parts = source if isinstance(source, (list, tuple)) else [source]

@@ -28,7 +28,7 @@ _SPELLINGS: Final = "sqlite:///shop.db (sqlite://// for a path from the root) or
 class Sql:
     """The rows of `query`: a table of a `Dataset`. It is read anew, in one transaction, each time the tables are.
 
-    `database` is `sqlite:///shop.db` or `postgresql://user@host:5432/shop`. A password may stand in it; better is the
+    `database` is `sqlite:///shop.db` or `postgresql://user@host:5432/shop`. It may hold a password; better is the
     environment's PGPASSWORD or a ~/.pgpass. The query is a SELECT, and the connection cannot write.
     """
 
@@ -67,7 +67,10 @@ class Sql:
 
 
 def spool(sql: Sql, store: Store, file: str) -> None:
-    """Write the rows of `sql` to a Parquet file, batch by batch: several passes then see the same rows."""
+    """Write the rows of `sql` to a Parquet file, batch by batch: several passes then see the same rows.
+
+    Raises ForetellError for a column that is there twice and for what the database refuses.
+    """
     with sql.stream() as reader:
         names = [part.name for part in reader.schema if part.name != _EXAMPLE]
         twice = next((name for name in names if names.count(name) > 1), None)
@@ -96,7 +99,7 @@ class _Address:
     driver: str  # sqlite, postgresql
     uri: str
     shown: str
-    secrets: tuple[str, ...] = ()  # what no message may say
+    secrets: tuple[str, ...] = ()  # passwords, hidden in messages
 
 
 def _parse(database: str) -> _Address:
@@ -208,16 +211,17 @@ def _explained(address: _Address) -> Iterator[None]:
     try:
         yield
     except (Error, OSError) as error:  # a stream that breaks off raises an OSError
-        said = str(error)
-        hidden = said
+        message = hidden = str(error)
         for secret in address.secrets:
             hidden = hidden.replace(secret, "***")
-        raise ForetellError(f"{address.shown}: {_readable(hidden)}") from (error if hidden == said else None)
+        raise ForetellError(f"{address.shown}: {_readable(hidden)}") from (
+            error if hidden == message else None
+        )
 
 
-def _readable(said: str) -> str:
+def _readable(message: str) -> str:
     """The gist of a driver's message: without its codes and the SQL, which is partly ours."""
-    text = re.split(r"\nquery:|\n\s*Query was|\nLINE 1|\. SQLSTATE", said)[0]
+    text = re.split(r"\nquery:|\n\s*Query was|\nLINE 1|\. SQLSTATE", message)[0]
     text = re.sub(
         r"^[A-Z_]+: |\[(SQLite|libpq)\] |Failed to (prepare|step|execute) query: |ERROR:\s+", "", text
     )

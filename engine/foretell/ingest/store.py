@@ -11,7 +11,7 @@ from typing import Any, Final
 import pandas as pd
 
 from foretell.errors import ForetellError
-from foretell.ingest.csv_files import broken
+from foretell.ingest.csv_files import explain_broken_line
 from foretell.system.big_arrays import SHARE, memory
 from foretell.system.listener import heed, on_cancel, tell
 
@@ -48,7 +48,7 @@ class Store:
     def __init__(self, timezone: str | None = None, *, scratch: str | os.PathLike[str] | None = None) -> None:
         import duckdb
 
-        self.timezone = timezone  # whose clock counts for times with an offset or a zone; None: their own
+        self.timezone = timezone  # the zone in which times with an offset or a zone are read; None: their own
         self.scratch: Final = os.fspath(scratch or tempfile.gettempdir())  # for what does not fit into memory
         self._failure: type[Exception] = duckdb.Error
         self._connection: Any = duckdb.connect()
@@ -73,24 +73,24 @@ class Store:
         return os.path.join(self._spooled.name, name)
 
     def execute(self, sql: str) -> None:
-        """Run a statement for its effect."""
+        """Run a statement for its effect. Raises ForetellError for what DuckDB cannot read, as `rows`, `frame` and `batches` do."""
         with self._asking():
             self._connection.execute(sql)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """All rows of a small result."""
+        """All rows of a small result; raises ForetellError for what DuckDB cannot read."""
         with self._asking():
             rows: list[tuple[Any, ...]] = self._connection.execute(sql).fetchall()
         return rows
 
     def frame(self, sql: str) -> pd.DataFrame:
-        """A small result as a frame."""
+        """A small result as a frame; raises ForetellError for what DuckDB cannot read."""
         with self._asking():
             frame: pd.DataFrame = self._connection.execute(sql).df()
         return frame
 
     def batches(self, sql: str) -> Iterator[Any]:
-        """A result of any size as a stream of Arrow record batches."""
+        """A result of any size as a stream of Arrow record batches; raises ForetellError for what DuckDB cannot read."""
         with self._asking(OSError):  # Arrow wraps what DuckDB raises in the middle of a stream
             relation = self._connection.sql(sql)
             # `to_arrow_reader` is the name since DuckDB 1.5, `fetch_arrow_reader` the one before
@@ -107,7 +107,7 @@ class Store:
                     tell("ingest", done, message="rows")
 
     def register(self, name: str, table: Any) -> None:
-        """Make an Arrow table or a frame readable under `name`."""
+        """Make an Arrow table or a frame readable under `name`; raises ForetellError for types that DuckDB does not have."""
         with self._asking():
             self._connection.register(name, table)
 
@@ -124,7 +124,7 @@ class Store:
 
 
 def _unreadable(error: Exception) -> ForetellError:
-    line = broken(str(error))
+    line = explain_broken_line(str(error))
     if line is not None:
         return ForetellError(line)
     text = str(error).split("LINE 1:")[0]  # what follows is our own SQL

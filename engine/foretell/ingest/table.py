@@ -13,7 +13,7 @@ from foretell.ingest.store import literal, quoted
 from foretell.ingest.time_zones import carries_zone, spelt_instant, spelt_wall, stored_wall
 
 Kind = Literal["number", "boolean", "text", "time", "other"]
-# read as "no value" where a number stands
+# read as "no value" in a column of numbers
 MISSING: Final = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 
 
@@ -28,7 +28,7 @@ class Table:
     fractional: frozenset[str] = frozenset()  # columns that are stored as floating point, or with decimals
     zones: Mapping[str, str] = field(default_factory=dict)  # columns stored as instants -> their time zone
     local: str | None = None  # the zone that times with an offset or a zone are read in; None: their own
-    file: str = "NULL"  # SQL of the file that a row stands in
+    file: str = "NULL"  # SQL of the file that a row is from
     # column -> the first file of several that lacks it
     lacking: Mapping[str, str] = field(default_factory=dict)
     costly: bool = False  # a large text file, whose rows take longer to read than to write and read again
@@ -100,7 +100,10 @@ class Table:
         return f"({name} IS NOT NULL AND TRY_CAST({wanted}) IS NULL AND trim(CAST({name} AS VARCHAR)) NOT IN {_words()})"
 
     def moment(self, column: str, frequency: Frequency) -> str:
-        """SQL of the TIMESTAMP (BIGINT for integer time) that a column holds; NULL where it does not parse."""
+        """SQL of the TIMESTAMP (BIGINT for integer time) that a column holds; NULL where it does not parse.
+
+        Raises ForetellError for a column that cannot hold times.
+        """
         name, kind = quoted(column), self.kinds[column]
         if frequency.unit == "step":
             if kind not in ("number", "text"):
@@ -118,7 +121,7 @@ class Table:
         return spelt_wall(name, tails, self.local)
 
     def instant(self, column: str, frequency: Frequency, moment: str) -> tuple[str, str]:
-        """SQL of what tells two times apart that may share their `moment`, and of whether a row carries a zone."""
+        """SQL of the point in time (two may share their `moment`), and of whether a row carries a zone."""
         name = quoted(column)
         plain = frequency.unit == "step" or self.dates is not None  # a format of the user's has no zones
         if plain or not (column in self.textual or column in self.zones):

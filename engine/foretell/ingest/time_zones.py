@@ -1,7 +1,7 @@
-"""Local wall time: times with an offset or a zone, as SQL of the clock on the wall and of the instant behind it.
+"""Local wall time: times with an offset or a zone, as SQL of the local time and of the instant.
 
-The clock decides the step that a row belongs to, the instant whether two rows have the same time: in the hour that
-daylight saving repeats, two instants share a place on the clock.
+The local time decides the step that a row belongs to, the instant whether two rows have the same time: in the hour that
+daylight saving repeats, two instants share one local time.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _by_city(name: str, zones: set[str]) -> str:
 
 
 def carries_zone(text: str) -> str:
-    """SQL, true where the text of a time says an offset or a zone. Every row is asked: dates alone cost one comparison."""
+    """SQL, true where the text of a time has an offset or a zone. It is evaluated for every row: a date costs one comparison."""
     return f"CASE WHEN length({text}) <= {_DATE} THEN false ELSE {_marked(text)} END"
 
 
@@ -81,7 +81,7 @@ def stored_wall(column: str, zone: str, local: str | None) -> str:
     if local is None and offset is not None:
         minutes = int(offset[1] + "1") * (int(offset[2]) * 60 + int(offset[3]))
         return f"(timezone('UTC', {moment}) + to_minutes({minutes}))"
-    name = (local or zone).replace("'", "''")  # what stands in a file is not to be trusted
+    name = (local or zone).replace("'", "''")  # the name comes from a file: not to be trusted
     return f"timezone('{name}', {moment})"
 
 

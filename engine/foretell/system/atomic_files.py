@@ -23,7 +23,10 @@ _HERE = -100  # AT_FDCWD
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A temporary name to write a file to; it takes the place of `path` on success and vanishes on failure."""
+    """A temporary name to write a file to; it becomes `path` on success and vanishes on failure.
+
+    Raises ForetellError where it cannot be written, as all functions here do.
+    """
     path = Path(path)
     with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,9 +107,10 @@ class FrameWriter:
 
 @contextmanager
 def new_folder(path: str | Path) -> Iterator[Path]:
-    """A temporary folder to fill; on success it stands at `path` in one step, on failure nothing is left of it.
+    """A temporary folder to fill; on success it becomes `path` in one step, on failure nothing is left of it.
 
     What an older folder at `path` holds under other names is kept; nothing but files of the same names is replaced.
+    Raises ForetellError where `path` is a file or cannot be written.
     """
     path = Path(path).resolve()
     if path.exists() and not path.is_dir():

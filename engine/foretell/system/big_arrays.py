@@ -1,4 +1,4 @@
-"""Where grids are made: in memory, or past a size in a file that the operating system pages in and out."""
+"""Large arrays: in memory, or past a size in a nameless file that the operating system pages in and out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BLOCK: Final = 1 << 24  # bytes written at a time where a file system cannot re
 
 
 def memory() -> int:
-    """Bytes of memory that the machine has; 64 GiB where it does not say."""
+    """Bytes of memory that the machine has; 64 GiB where that is not known."""
     names = getattr(os, "sysconf_names", {})
     if "SC_PAGE_SIZE" in names and "SC_PHYS_PAGES" in names:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -35,7 +35,8 @@ def allocate(
 ) -> NDArray[Any]:
     """A grid that is yet to be written; a large one is a nameless file in `scratch` (default: the temporary folder).
 
-    It is one of `beside` such grids that are held together. The file vanishes with the array, also when the process is killed. Raises ForetellError where the disk is full.
+    It is one of `beside` such grids that are held together. The file vanishes with the array, also when the process is killed.
+    Raises ForetellError where the disk is full.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size * beside <= memory() // SHARE:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import inspect
 import re
+from dataclasses import asdict
 
 import pytest
 import typer
 
 from foretell.cli.app import app
 from foretell.cli.data_commands import check
-from foretell.cli.option_groups import DataOptions
+from foretell.cli.option_groups import DataOptions, RunOptions
 from foretell.cli.option_names import OPTIONS, as_options
 from foretell.data.finding_advice import ADVICE
+from foretell.recipe.task import Run
 
 
 @pytest.mark.parametrize(
@@ -69,3 +71,8 @@ def test_every_option_that_messages_are_given_is_there() -> None:
     commands = typer.main.get_command(app).commands.values()  # type: ignore[attr-defined]
     there = {name for command in commands for parameter in command.params for name in parameter.opts}
     assert set(OPTIONS.values()) <= there
+
+
+def test_the_options_of_a_run_are_those_of_the_library_with_its_defaults() -> None:
+    elsewhere = {"out": None, "resume": False}  # options of single commands
+    assert asdict(RunOptions()) | elsewhere == asdict(Run())
