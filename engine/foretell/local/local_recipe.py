@@ -6,6 +6,7 @@ forecasts of it, with the pooled regression taken out of each series first and p
 
 from __future__ import annotations
 
+import logging
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -36,6 +37,8 @@ from foretell.system.processes import across_processes, cores
 from foretell.system.time_limit import TimeUp, time_limit
 
 Covariates = Literal["pooled", "none"]
+
+logger = logging.getLogger(__name__)
 
 _FEW: Final = 24  # series that are done before a second process would have started
 _AT_ONCE: Final = 16  # series sent to a process together, at most
@@ -199,9 +202,13 @@ def _fit_one(
         with time_limit(limit), warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             mean, quantiles = model(fill_gaps(values, season), season, horizon, levels)
-    except (Exception, TimeUp):  # whatever it is, the other series go on, and the forecast says so
+    except (Exception, TimeUp) as error:  # whatever it is, the other series go on, and the forecast says so
+        logger.debug("%s: %s", type(error).__name__, error)
         return None
-    return (mean, quantiles) if np.isfinite(quantiles).all() and np.isfinite(mean).all() else None
+    if np.isfinite(quantiles).all() and np.isfinite(mean).all():
+        return mean, quantiles
+    logger.debug("a forecast that is not a finite number")
+    return None
 
 
 def _trimmed(history: Floats) -> Floats:

@@ -95,10 +95,20 @@ def _read(where: str, kind: Any, value: Any) -> Any:
         if value not in get_args(kind):
             raise _refused(where, " or ".join(map(repr, get_args(kind))), value)
         return value
-    base = get_origin(kind) or kind
-    if base is tuple and get_args(kind)[:1] == (str,):
-        return _texts(where, value)
-    return _convert(where, base, value)
+    if get_origin(kind) is tuple:
+        element = get_args(kind)[0]
+        return _texts(where, value) if element is str else _numbers(where, element, value)
+    return _convert(where, kind, value)
+
+
+def _numbers(where: str, kind: Any, value: Any) -> tuple[Any, ...]:
+    """Numbers as they are, as Python writes a tuple or list of them, or separated by commas."""
+    try:
+        parts = ast.literal_eval(value) if isinstance(value, str) else value
+    except (ValueError, SyntaxError) as error:
+        raise _refused(where, "numbers separated by commas", value) from error
+    parts = parts if isinstance(parts, (tuple, list)) else (parts,)
+    return tuple(_convert(where, kind, part) for part in parts)
 
 
 def _texts(where: str, value: Any) -> tuple[str, ...]:
@@ -126,8 +136,6 @@ def _convert(where: str, base: Any, value: Any) -> Any:
         parsed = ast.literal_eval(value) if isinstance(value, str) else value
     except (ValueError, SyntaxError) as error:
         raise _refused(where, base.__name__, value) from error
-    if base is tuple:
-        return tuple(parsed) if isinstance(parsed, (tuple, list)) else (parsed,)
     if (
         isinstance(parsed, bool)
         or not isinstance(parsed, (int, float))

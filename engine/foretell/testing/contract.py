@@ -64,6 +64,7 @@ _PROMISES = (
     stored.hyperparameters_survive_as_text,
     forecast.is_fitted,
     forecast.forecasts_any_level,
+    forecast.its_own_model_forecasts,
     forecast.begins_at_each_origin,
     forecast.quantiles_rise,
     forecast.levels_differ_where_the_data_vary,

@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from foretell.testing.panels import HORIZON, Case, bare, negative, odd, shop, without_secret
-from foretell.testing.recipe_check import Broken, RecipeCheck, at, require, require_equal
+from foretell.testing.panels import HORIZON, ORDINARY, Case, bare, negative, odd, shop, without_secret
+from foretell.testing.recipe_check import Broken, RecipeCheck, at, overheard, require, require_equal
 
 MANY_LEVELS: Final = (0.003, 0.2, 0.5, 0.77, 0.996)
 # A matrix product rounds otherwise when its rows stand elsewhere: a hundred float32 steps.
@@ -34,6 +34,17 @@ def quantiles_rise(check: RecipeCheck) -> None:
     kept = np.diff(raw.quantiles, axis=-1, prepend=raw.quantiles[..., :1]) >= 0
     did = f"forecast {check.shop}{at(MANY_LEVELS)}"
     require(raw, raw.quantiles, kept, did=did, expected="at least the quantile of the level below")
+
+
+def its_own_model_forecasts(check: RecipeCheck) -> None:
+    """Items with an ordinary history are forecast by its own model, not by the simpler one that stands in for a failure."""
+    failed = check.forecast.fallbacks[: len(ORDINARY)]
+    if failed.any():
+        with overheard() as reasons:
+            check.predict(check.shop)
+        got = f"one by a simpler model, because its own failed with {reasons[0] if reasons else 'no reason given'}"
+        item = ORDINARY[int(failed.argmax())]
+        raise Broken(f"forecast {check.shop}", f"a forecast of item {item!r} by its own model", got)
 
 
 def begins_at_each_origin(check: RecipeCheck) -> None:

@@ -17,6 +17,7 @@ from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 
 HORIZON = 5
+ORDINARY = ("busy", "slow", "large")  # the first items of the shop: long, without gaps
 END = 20_000  # ordinal of the first day after the data, a day in October 2024
 CLOSED = 5  # the weekday (day modulo 7) on which nothing sells; day 19997 is one
 SCHEMA = Schema(

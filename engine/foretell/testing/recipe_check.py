@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -20,7 +21,7 @@ from foretell.models.model_folder import _pack, plain
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.protocols import Predictor, Recipe
-from foretell.recipe.registry import build_recipe, recipe_class, recipe_names
+from foretell.recipe.registry import build_recipe, is_registered
 from foretell.recipe.task import Run, Task
 from foretell.testing.panels import HORIZON, Case, shop
 
@@ -49,8 +50,7 @@ class RecipeCheck:
     @property
     def registered(self) -> bool:
         """Whether a saved model of this recipe can be loaded by its name."""
-        name = self.recipe.name
-        return name in recipe_names() and type(self.recipe) is recipe_class(name)
+        return is_registered(self.recipe)
 
     @cached_property
     def model(self) -> Model:
@@ -124,6 +124,22 @@ def doing(did: str, expected: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise Broken(did, expected, spoken(error)) from error
+
+
+@contextmanager
+def overheard() -> Iterator[list[str]]:
+    """What foretell logs inside, as a list of texts: why a series' own model failed is only logged."""
+    texts: list[str] = []
+    handler, logger = logging.Handler(), logging.getLogger("foretell")
+    handler.emit = lambda record: texts.append(record.getMessage())  # type: ignore[method-assign]
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield texts
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
 
 
 def spoken(error: Exception) -> str:

@@ -86,6 +86,8 @@ def test_settings_survive_json_and_text() -> None:
         ({"rate": "inf"}, "toy.rate must be float, got 'inf'"),
         ({"rate": 1e999}, "toy.rate must be a finite number"),
         ({"kind": "median"}, "toy.kind must be 'mean' or 'std', got 'median'"),
+        ({"lags": "7,7.5"}, "toy.lags must be a whole number, got 7.5"),
+        ({"lags": "seven"}, "toy.lags must be numbers separated by commas, got 'seven'"),
         ({"quiet": "1"}, "toy.quiet must be true or false, got '1'"),
     ],
 )

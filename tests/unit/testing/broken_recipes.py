@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -184,3 +185,11 @@ class ForgivesALoss(Sound):
 
 class Boastful(Sound):
     abilities: ClassVar[Abilities] = Abilities(summary=True)
+
+
+class FallsBack(Sound):
+    def spoil(self, forecast: Forecast, panel: Panel) -> Forecast:
+        failed = panel.stop > 0
+        if failed.any():
+            logging.getLogger("foretell.local.local_recipe").debug("NameError: name 'nump' is not defined")
+        return replace(forecast, fallbacks=failed)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import broken_recipes as broken
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from broken_recipes import Sound
 
 from foretell.errors import ForetellError
+from foretell.local import Floats, SeriesRecipe
 from foretell.recipe import Abilities, Forecast, registry
 from foretell.testing import BrokenPromise, check_recipe, promises
 from foretell.testing.recipe_check import RecipeCheck
@@ -50,6 +52,13 @@ BROKEN: list[tuple[str, Sound, str, set[str]]] = [
         f" sound must forecast quantiles of shape [N=10, H=5, Q=5] at levels [{MANY}],"
         " got [10, 5, 3] at [0.1, 0.5, 0.9].",
         {"levels_differ_where_the_data_vary", "what_is_never_negative_stays_so", "a_bare_panel_is_forecast"},
+    ),
+    (
+        "its_own_model_forecasts",
+        broken.FallsBack(),
+        f"forecast {SHOP}; expected a forecast of item 'busy' by its own model, got one by a simpler model, because its own"
+        " failed with NameError: name 'nump' is not defined.",
+        set(),
     ),
     (
         "begins_at_each_origin",
@@ -256,6 +265,22 @@ def test_hyperparameters_that_cost_time_are_made_small_unless_the_author_chose_t
 
     check = RecipeCheck(Network(hidden_size=16))
     assert check.recipe == Network(max_steps=12, hidden_size=16)
+
+
+def test_the_error_of_a_series_model_that_fails_is_named() -> None:
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Sleepy(SeriesRecipe):
+        name: ClassVar[str] = "sleepy"
+
+        def forecast_one(
+            self, values: Floats, season: int, horizon: int, levels: Sequence[float]
+        ) -> NoReturn:
+            raise ZeroDivisionError("float division by zero")
+
+    with pytest.raises(
+        BrokenPromise, match=r"its own failed with ZeroDivisionError: float division by zero\.$"
+    ):
+        check_recipe(Sleepy())
 
 
 class NotADataclass:
