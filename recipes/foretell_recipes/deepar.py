@@ -21,7 +21,7 @@ from torch import Tensor
 from foretell.data.arrays import Array
 from foretell.data.layout import Layout
 from foretell.data.segments import visible
-from foretell.data.static_scale import history_moments
+from foretell.data.static_scale import history_scale
 from foretell.networks import (
     Abilities,
     Between,
@@ -239,7 +239,7 @@ def likelihood_of(panel: Panel) -> Likelihood:
     chunks = visible(panel.target, Layout(panel.start, panel.offsets), panel.stop)
     if not all(_are_counts(values[~np.isnan(values)]) for _, values, _ in chunks):
         return "student_t"
-    means, _, count = history_moments(panel)
+    means, _, count = history_scale(panel)
     means = np.sort(means[count > 0])
     below = means.cumsum()  # of the sum, by items up to each
     typical = means[np.searchsorted(below, below[-1] / 2)] if len(means) else 0.0

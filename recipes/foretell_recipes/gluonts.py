@@ -36,7 +36,7 @@ from foretell.data.arrays import Array
 from foretell.data.frequency import Frequency
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
-from foretell.data.static_scale import StaticScale, history_moments
+from foretell.data.static_scale import StaticScale, history_scale
 from foretell.errors import ForetellError, nearest
 from foretell.networks.building_blocks import default_steps
 from foretell.networks.device import pick_device, seeded
@@ -200,7 +200,7 @@ class GluonTSPredictor:
         """The panel's items with an observed history as GluonTS reads them, covariates `ahead` steps past the origin."""
         least = self.task.horizon + 2
         windows = Windows(panel, self.moments, horizon=self.task.horizon, context=least)
-        means, _, count = history_moments(panel)
+        means, _, count = history_scale(panel)
         location = np.zeros_like(means) if self.scale.positive else means
         return Entries(windows, np.flatnonzero(count), location, least=least, ahead=ahead)
 

@@ -65,8 +65,8 @@ def _cover(panel: Panel, role: str, values: Array, future: int, horizon: int) ->
                 present &= np.asarray(panel.past_filled[cells, tally.positions[0]]) == UNFILLED
             at = np.flatnonzero(present)
             if len(at):
-                run, step = _owners(grid, first, stop, at)
-                tally.add(panel, horizon, span=(first, stop), run=run, ordinal=panel.start[run] + step)
+                item, step = _owners(grid, first, stop, at)
+                tally.add(panel, horizon, span=(first, stop), item=item, ordinal=panel.start[item] + step)
                 tally.widen(part, at)
     return [tally.result(role, int(panel.stop.sum()), horizon) for tally in tallies]
 
@@ -85,16 +85,16 @@ class _Tally:
         horizon: int,
         *,
         span: tuple[int, int],
-        run: NDArray[np.int64],
+        item: NDArray[np.int64],
         ordinal: NDArray[np.int64],
     ) -> None:
         """Count the values that the items `span` have at these ordinals, item by item."""
         first, stop = span
-        here = np.bincount(run - first, minlength=stop - first)
-        past = ordinal < panel.origin[run]
-        within = ~past & (ordinal < panel.origin[run] + horizon)
+        here = np.bincount(item - first, minlength=stop - first)
+        past = ordinal < panel.origin[item]
+        within = ~past & (ordinal < panel.origin[item] + horizon)
         self._items[first:stop] = here
-        self._ahead[first:stop] = np.bincount(run[within] - first, minlength=stop - first)
+        self._ahead[first:stop] = np.bincount(item[within] - first, minlength=stop - first)
         self._inside += int(np.count_nonzero(past))
         some = np.flatnonzero(here)
         self._last[first + some] = ordinal[np.cumsum(here)[some] - 1]
@@ -118,11 +118,11 @@ class _Tally:
 def _owners(
     grid: Layout, first: int, stop: int, at: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The run, and the step within it, of the cells `at` of the chunk that begins with run `first`."""
+    """[cells], [cells]: the item of each of the cells `at` of the chunk that begins with item `first`."""
     edges = grid.offsets[first : stop + 1] - grid.offsets[first]
     count = np.diff(np.searchsorted(at, edges))
-    run = np.repeat(np.arange(first, stop), count)
-    return run, at - edges[run - first]
+    item = np.repeat(np.arange(first, stop), count)
+    return item, at - edges[item - first]
 
 
 @dataclass(frozen=True, slots=True)

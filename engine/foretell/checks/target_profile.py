@@ -56,12 +56,12 @@ class Profile:
             None,
         )
         layout, farthest, worst = Layout(panel.start, panel.offsets), 0.0, None
-        for runs in layout.chunks():
-            part = _Observed.of(panel, layout, runs)
+        for segments in layout.chunks():
+            part = _Observed.of(panel, layout, segments)
             if len(part.values) == 0:
                 continue
-            _describe(out, part, runs[0], panel.start)
-            share, found = _find_outliers(out, part, runs[0])
+            _describe(out, part, segments[0], panel.start)
+            share, found = _find_outliers(out, part, segments[0])
             if found is not None and share > farthest:
                 item, step, value, median = found
                 farthest, worst = share, (item, int(panel.start[item]) + step, value, median)
@@ -85,14 +85,14 @@ class _Observed:
 
     values: Array  # [O]
     step: NDArray[np.int64]  # [O] within the item
-    run: NDArray[np.int64]  # [O] which of the items that have some
+    segment: NDArray[np.int64]  # [O] which of the items that have some
     have: NDArray[np.int64]  # [R] those items, counted from the chunk's first
     begin: NDArray[np.int64]  # [R] where each begins
     count: NDArray[np.int64]  # [R]
 
     @classmethod
-    def of(cls, panel: Panel, layout: Layout, runs: tuple[int, int]) -> _Observed:
-        first, last = runs
+    def of(cls, panel: Panel, layout: Layout, segments: tuple[int, int]) -> _Observed:
+        first, last = segments
         cells = slice(int(layout.offsets[first]), int(layout.offsets[last]))
         values = np.asarray(panel.target[cells])
         seen = ~np.isnan(values)
@@ -104,8 +104,8 @@ class _Observed:
         have = np.flatnonzero(count)
         count = count[have]
         begin = np.cumsum(count) - count
-        run = np.repeat(np.arange(len(have)), count)
-        return cls(values[at], at - edges[have][run], run, have, begin, count)
+        segment = np.repeat(np.arange(len(have)), count)
+        return cls(values[at], at - edges[have][segment], segment, have, begin, count)
 
 
 def _describe(out: Profile, part: _Observed, first: int, start: NDArray[np.int64]) -> None:
@@ -135,9 +135,9 @@ def _find_outliers(
 ) -> tuple[float, tuple[int, int, float, float] | None]:
     """Count each item's outliers; returns how far out the farthest of the chunk lies, and which it is."""
     some = part.values != 0
-    run, values = part.run[some], part.values[some]
-    count = np.bincount(run, minlength=len(part.have))
-    ordered = _sorted_within(run, values)
+    segment, values = part.segment[some], part.values[some]
+    count = np.bincount(segment, minlength=len(part.have))
+    ordered = _sorted_within(segment, values)
     begin, rest = np.cumsum(count) - count, np.maximum(count - 1, 0)
     last = max(len(values) - 1, 0)
     if len(values) == 0:
@@ -147,21 +147,21 @@ def _find_outliers(
     )
     spread = np.maximum(high - low, _LEAST_SPREAD * np.abs(median))
     spread = np.where((count >= ENOUGH) & (spread > 0), spread, np.inf)
-    away = np.abs(values - median[run]) / spread[run]
+    away = np.abs(values - median[segment]) / spread[segment]
     far = away > FAR
     if not far.any():
         return 0.0, None
-    out.outliers[first + part.have] = np.bincount(run[far], minlength=len(part.have))
+    out.outliers[first + part.have] = np.bincount(segment[far], minlength=len(part.have))
     top = int(np.argmax(away))
-    owner, step = int(run[top]), int(part.step[np.flatnonzero(some)[top]])
+    owner, step = int(segment[top]), int(part.step[np.flatnonzero(some)[top]])
     return float(away[top]), (first + int(part.have[owner]), step, float(values[top]), float(median[owner]))
 
 
-def _sorted_within(run: NDArray[np.int64], values: Array) -> Array:
-    """[O] `values`, rising within each run: one sort of 64-bit integers with the run in the upper half, the value in the lower."""
+def _sorted_within(segment: NDArray[np.int64], values: Array) -> Array:
+    """[O] `values`, rising within each segment: one sort of 64-bit integers with the segment in the upper half, the value in the lower."""
     bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
     sign = np.uint32(1 << 31)
     rising = np.where(bits & sign, ~bits, bits | sign)  # the order of these integers is that of the numbers
-    keys = np.sort((run.astype(np.uint64) << np.uint64(32)) | rising)
+    keys = np.sort((segment.astype(np.uint64) << np.uint64(32)) | rising)
     rising = (keys & np.uint64(0xFFFFFFFF)).astype(np.uint32)
     return np.where(rising & sign, rising & ~sign, ~rising).astype(np.uint32).view(np.float32)

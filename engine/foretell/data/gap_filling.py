@@ -1,4 +1,4 @@
-"""Fills gaps by place and method, with what lies before a gap only (known covariates may also look ahead)."""
+"""Fills gaps by position and method, with what lies before a gap only (known covariates may also look ahead)."""
 
 from __future__ import annotations
 
@@ -15,39 +15,42 @@ from foretell.data.layout import Layout
 from foretell.errors import ForetellError, nearest
 from foretell.system.big_arrays import zeros
 
-Place = Literal["front", "middle", "back", "future"]
+Position = Literal["front", "middle", "back", "future"]
 Method = Literal["zero", "nan", "value", "previous", "mean", "median", "min", "max", "next", "linear"]
 Role = Literal["target", "past", "known"]
-Rule = Mapping[str, Any]  # place -> method, or place -> {"value": number}
+Rule = Mapping[str, Any]  # position -> method, or position -> {"value": number}
 
 WINDOW: Final = 64  # observed entries before a gap that its statistics are taken over
 _STATISTICS: Final = ("mean", "median", "min", "max")
 _CONSTANT: Final = ("zero", "nan", "value")
 _AHEAD: Final = ("next", "linear")
-_PLACES: Final[dict[Role, tuple[str, ...]]] = {
+_POSITIONS: Final[dict[Role, tuple[str, ...]]] = {
     "target": ("front", "middle", "back"),
     "past": ("front", "middle", "back"),
-    "known": get_args(Place),
+    "known": get_args(Position),
 }
 
 
 def parse_rule(column: str, rule: object, role: Role, *, text: bool = False) -> dict[str, Any]:
-    """The rule of one column as it is stored: place -> method, or {"value": x}; a bare number is short for the latter.
+    """The rule of one column as it is stored: position -> method, or {"value": x}; a bare number is short for the latter.
 
-    Raises ForetellError for a place or method that there is not, or that the column cannot have.
+    Raises ForetellError for a position or method that there is not, or that the column cannot have.
     """
     if not isinstance(rule, Mapping):
         raise ForetellError(
             f"filling of {column!r} must say place and method, such as {{'middle': 'zero'}}, got {rule!r}"
         )
-    return {place: _parse_method(column, str(place), method, role, text) for place, method in rule.items()}
+    return {
+        position: _parse_method(column, str(position), method, role, text)
+        for position, method in rule.items()
+    }
 
 
-def _parse_method(column: str, place: str, method: object, role: Role, text: bool) -> Any:
-    if place not in _PLACES[role]:
+def _parse_method(column: str, position: str, method: object, role: Role, text: bool) -> Any:
+    if position not in _POSITIONS[role]:
         raise ForetellError(
-            f"filling of {column!r} has no place {place!r}.{nearest(place, _PLACES[role])}"
-            f" A {role} column has: {', '.join(_PLACES[role])}."
+            f"filling of {column!r} has no place {position!r}.{nearest(position, _POSITIONS[role])}"
+            f" A {role} column has: {', '.join(_POSITIONS[role])}."
         )
     if isinstance(method, Mapping) and set(method) == {"value"}:
         method = method["value"]
@@ -55,36 +58,36 @@ def _parse_method(column: str, place: str, method: object, role: Role, text: boo
             return {"value": method}
     if isinstance(method, (int, float)) and not isinstance(method, bool) and not text and np.isfinite(method):
         return {"value": float(method)}
-    allowed = _methods(place, role, text)
+    allowed = _methods(position, role, text)
     if not isinstance(method, str) or method not in allowed or method == "value":
         example = "{'value': 'none'}" if text else "3.5 or {'value': 3.5}"
         raise ForetellError(
-            f"filling of {column!r}, {place}: no method {method!r} there.{nearest(str(method), allowed)}"
+            f"filling of {column!r}, {position}: no method {method!r} there.{nearest(str(method), allowed)}"
             f" There are: {', '.join(allowed)} (a value is given as {example})."
         )
     return method
 
 
-def _methods(place: str, role: Role, text: bool) -> list[str]:
+def _methods(position: str, role: Role, text: bool) -> list[str]:
     """The methods that make sense: nothing lies before the front, and only known covariates may look ahead."""
     methods = [m for m in get_args(Method) if role == "known" or m not in _AHEAD]
-    if place == "front":
+    if position == "front":
         methods = [m for m in methods if m in (*_CONSTANT, "next")]
     if text:
         methods = [m for m in methods if m in (*_CONSTANT, "previous", "next")]
     return methods
 
 
-def fills(rule: Rule | None, place: str) -> bool:
-    """Whether a rule puts something into the gaps of a place."""
-    return bool(rule) and rule.get(place, "nan") != "nan"  # type: ignore[union-attr]  # bool(None) is False
+def fills(rule: Rule | None, position: str) -> bool:
+    """Whether a rule puts something into the gaps at a position."""
+    return bool(rule) and rule.get(position, "nan") != "nan"  # type: ignore[union-attr]  # bool(None) is False
 
 
 @dataclass(frozen=True, slots=True)
 class Gaps:
-    """How many steps were not observed, by place, and in how many series."""
+    """How many steps were not observed, by position, and in how many series."""
 
-    steps: dict[str, int]  # place -> steps
+    steps: dict[str, int]  # position -> steps
     series: int
 
     @property
@@ -97,11 +100,11 @@ def fill(
 ) -> tuple[NDArray[np.uint8], Gaps]:
     """Fill `values` [layout.cells] in place; returns the code of each cell, and the gaps that were there.
 
-    The last `future` steps of each run lie beyond its series' end; a series that lacks nothing but those is not counted
+    The last `future` steps of each segment lie beyond its series' end; a series that lacks nothing but those is not counted
     unless a filling is asked for there.
     """
     codes = zeros((layout.cells,), np.uint8)
-    steps = dict.fromkeys(get_args(Place), 0)
+    steps = dict.fromkeys(get_args(Position), 0)
     series = 0
     for first, last in layout.chunks():
         cells = slice(layout.offsets[first], layout.offsets[last])
@@ -109,11 +112,11 @@ def fill(
         if not np.isnan(part).any():
             continue
         found = _find(part, layout, (first, last), future)
-        counted = True if fills(rule, "future") else found.places != _CODES["future"]
-        for place in steps:
-            steps[place] += int(np.count_nonzero(found.places == _CODES[place]))
+        counted = True if fills(rule, "future") else found.positions != _CODES["future"]
+        for position in steps:
+            steps[position] += int(np.count_nonzero(found.positions == _CODES[position]))
         series += len(np.unique(found.head[np.broadcast_to(counted, found.head.shape)]))
-        if rule and any(fills(rule, place) for place in rule):
+        if rule and any(fills(rule, position) for position in rule):
             codes[cells] = _fill_chunk(part, found, rule)
     return codes, Gaps(steps, series)
 
@@ -128,34 +131,34 @@ class _Missing:
     at: NDArray[np.int64]  # [M] cells
     before: NDArray[np.int64]  # [M] the last observed cell before; -1 for none
     after: NDArray[np.int64]  # [M] the first observed cell after; -1 for none
-    places: NDArray[np.int8]  # [M]
+    positions: NDArray[np.int8]  # [M]
     observed: NDArray[np.int64]  # [O] all observed cells, in order
-    head: NDArray[np.int64]  # [M] the first cell of the run
+    head: NDArray[np.int64]  # [M] the first cell of the segment
 
 
-def _find(values: Array, layout: Layout, runs: tuple[int, int], future: int) -> _Missing:
+def _find(values: Array, layout: Layout, segments: tuple[int, int], future: int) -> _Missing:
     missing = np.isnan(values)
     at, observed = np.flatnonzero(missing), np.flatnonzero(~missing)
-    edges = layout.offsets[runs[0] : runs[1] + 1] - layout.offsets[runs[0]]
-    run = np.repeat(np.arange(len(edges) - 1), np.diff(edges))[at]
-    head, tail = edges[run], edges[run + 1]
+    edges = layout.offsets[segments[0] : segments[1] + 1] - layout.offsets[segments[0]]
+    segment = np.repeat(np.arange(len(edges) - 1), np.diff(edges))[at]
+    head, tail = edges[segment], edges[segment + 1]
     # observed cells before each: those before it, less the missing ones among them
     rank = at - np.arange(len(at))
     padded = np.concatenate([np.full(1, -1), observed, np.full(1, len(values))])
     before, after = padded[rank], padded[rank + 1]
     before, after = np.where(before >= head, before, -1), np.where(after < tail, after, -1)
-    places = np.where(after < 0, np.int8(_CODES["back"]), np.int8(_CODES["middle"]))
-    places[before < 0] = _CODES["front"]
+    positions = np.where(after < 0, np.int8(_CODES["back"]), np.int8(_CODES["middle"]))
+    positions[before < 0] = _CODES["front"]
     if future:
-        places[at >= tail - future] = _CODES["future"]
-    return _Missing(at, before, after, places, observed, head)
+        positions[at >= tail - future] = _CODES["future"]
+    return _Missing(at, before, after, positions, observed, head)
 
 
 def _fill_chunk(values: Array, found: _Missing, rule: Rule) -> NDArray[np.uint8]:
     codes = np.zeros(len(values), np.uint8)
-    source = values.copy()  # so that one place's filling is never another's evidence
-    for place, method in rule.items():
-        chosen = np.flatnonzero(found.places == _CODES[place])
+    source = values.copy()  # so that one position's filling is never another's evidence
+    for position, method in rule.items():
+        chosen = np.flatnonzero(found.positions == _CODES[position])
         if len(chosen) == 0 or method == "nan":
             continue
         put = _estimate(source, found, chosen, method)

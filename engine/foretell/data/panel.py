@@ -276,7 +276,7 @@ class Panel:
         groups = np.cumsum(width) // many
         for group in np.unique(groups):
             some = np.flatnonzero(groups == group)
-            cells = _runs(begin[some], width[some])
+            cells = _cells_of(begin[some], width[some])
             owner = np.repeat(some, width[some])
             present = ~np.isnan(self.known[cells, column])
             np.maximum.at(last, owner[present], (cells - begin[owner])[present])
@@ -292,8 +292,8 @@ class Panel:
         )
 
 
-def _runs(begin: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """begin[0] .. begin[0] + lengths[0] - 1, begin[1] .. and so on, in one array."""
+def _cells_of(begin: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The cells of segments: begin[0] .. begin[0] + lengths[0] - 1, begin[1] .. and so on, in one array."""
     total = int(lengths.sum())
     ends = np.cumsum(lengths)
     cells: NDArray[np.int64] = np.arange(total) + np.repeat(begin - (ends - lengths), lengths)
@@ -301,13 +301,13 @@ def _runs(begin: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.in
 
 
 def _copied(array: NDArray[Any], begin: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[Any]:
-    """The rows of `array` in runs, as `_runs` lists them; a list of all would need more memory than the rows."""
+    """The rows of `array` in the segments that `_cells_of` lists; a list of all would need more memory than the rows."""
     ends = np.cumsum(lengths)
     out = np.empty((int(lengths.sum()), *array.shape[1:]), array.dtype)
     first, done = 0, 0
     while first < len(begin):
         last = max(int(np.searchsorted(ends, done + _COPIED, side="right")), first + 1)
-        cells = _runs(begin[first:last], lengths[first:last])
+        cells = _cells_of(begin[first:last], lengths[first:last])
         out[done : done + len(cells)] = array[cells]
         first, done = last, done + len(cells)
     return out

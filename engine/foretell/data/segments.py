@@ -1,4 +1,7 @@
-"""Sums and moments over the runs of a flat array, a chunk of runs at a time: a panel of any size, in little memory."""
+"""Sums, means and deviations over the segments of a flat array, a chunk at a time: a panel of any size, in little memory.
+
+A segment is the part of the array that belongs to one series; `Layout` says where each is. [S] is an axis of segments.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from foretell.data.arrays import Array
+from foretell.data.arrays import Array, Floats
 from foretell.data.layout import Layout
 from foretell.data.panel import Panel
-
-Floats = NDArray[np.float64]
 
 
 def visible(
     column: Array, layout: Layout, stop: NDArray[np.int64] | None = None
 ) -> Iterator[tuple[slice, Array, NDArray[np.int64]]]:
-    """Chunks of runs: which, their values, and where each begins among these.
+    """Chunks of segments of `column` [cells]: which ones, their values [L], and where each begins among these.
 
-    With `stop` [runs] what lies at or beyond a run's stop reads as NaN.
+    With `stop` [S] what lies at or beyond a segment's stop reads as NaN.
     """
     whole = stop is None or bool((stop >= layout.lengths).all())
     for first, last in layout.chunks():
@@ -32,8 +33,8 @@ def visible(
         yield slice(first, last), values, begin
 
 
-def run_sums(values: NDArray[Any], begin: NDArray[np.int64]) -> Floats:
-    """[runs] the sum of each run of `values`; 0 for an empty one."""
+def segment_sums(values: NDArray[Any], begin: NDArray[np.int64]) -> Floats:
+    """[S] the sum of each segment of `values` [L], which begin at `begin` [S]; 0 for an empty one."""
     sums = np.zeros(len(begin))
     some = np.flatnonzero(np.diff(begin, append=len(values)) > 0)
     if len(some):
@@ -41,10 +42,10 @@ def run_sums(values: NDArray[Any], begin: NDArray[np.int64]) -> Floats:
     return sums
 
 
-def moments(
+def mean_and_deviation(
     column: Array, layout: Layout, stop: NDArray[np.int64] | None = None
 ) -> tuple[float, float] | None:
-    """Mean and deviation of the values of all runs; None where they are nothing but 0 and 1, or nothing at all."""
+    """Mean and deviation of all values of `column` [cells] before `stop` [S]; None where all are 0 or 1, or none is there."""
     count, total, flag = 0, 0.0, True
     for _, values, _ in visible(column, layout, stop):
         seen = values[~np.isnan(values)]
@@ -58,16 +59,16 @@ def moments(
     return mean, float(np.sqrt(square / count))
 
 
-def run_moments(
+def segment_means(
     column: Array,
     layout: Layout,
     stop: NDArray[np.int64] | None = None,
     *,
     counts: Callable[[slice], NDArray[np.bool_]] | None = None,
 ) -> tuple[Floats, Floats, NDArray[np.int64]]:
-    """[runs] mean, deviation and number of the values of each run; 0 where it has none.
+    """[S] mean, deviation and number of the values of each segment of `column` [cells]; 0 where it has none.
 
-    `counts` says of the cells of a chunk of runs which may count.
+    `counts` says of the cells of a chunk of segments which may count.
     """
     n = len(layout.start)
     mean, deviation, count = np.zeros(n), np.zeros(n), np.zeros(n, np.int64)
@@ -75,18 +76,18 @@ def run_moments(
         there = ~np.isnan(values)
         if counts is not None:
             there &= counts(items)
-        count[items] = run_sums(there, begin)
+        count[items] = segment_sums(there, begin)
         many = np.maximum(count[items], 1)
         exact = np.where(there, values, 0).astype(np.float64)
-        mean[items] = run_sums(exact, begin) / many
+        mean[items] = segment_sums(exact, begin) / many
         exact -= np.repeat(mean[items], np.diff(begin, append=len(values)))
         exact[~there] = 0
-        deviation[items] = np.sqrt(run_sums(np.square(exact, out=exact), begin) / many)
+        deviation[items] = np.sqrt(segment_sums(np.square(exact, out=exact), begin) / many)
     return mean, deviation, count
 
 
 def open_steps(panel: Panel) -> Callable[[slice], NDArray[np.bool_]] | None:
-    """Which steps of a chunk of items are not closed, as `run_moments` asks; None where no column says so."""
+    """Which steps of a chunk of items are not closed, as `segment_means` asks; None where no column says so."""
     position = panel.schema.open_position
     if position is None:
         return None

@@ -332,10 +332,10 @@ def _needs_indicator(context: IngestContext, name: str, values: Array, grid: Lay
         missing = np.isnan(values[grid.offsets[first] : grid.offsets[last]])
         if not missing.any():
             continue
-        run, step = grid.expand(first, last)
-        if (missing & (step < grid.lengths[run] - future)).any():
+        segment, step = grid.expand(first, last)
+        if (missing & (step < grid.lengths[segment] - future)).any():
             return True
-        present = np.bincount(run[~missing] - first, minlength=last - first)
+        present = np.bincount(segment[~missing] - first, minlength=last - first)
         if ((present == 0) & (grid.lengths[first:last] > 0)).any():
             return True
     return False

@@ -92,7 +92,7 @@ def _register_series(store: Store, keys: pd.DataFrame, layout: Layout) -> None:
         f"k{i}": pa.array(keys[name], pa.string()) for i, name in enumerate(keys.columns)
     }
     columns |= {
-        "run": np.arange(len(layout.start)),
+        "segment": np.arange(len(layout.start)),
         "base": layout.offsets[:-1] - layout.start,
         "first": layout.start,
         "last": layout.start + layout.lengths - 1,
@@ -160,19 +160,19 @@ def _aggregated(
 ) -> str:
     """The query that makes one row of each step. Raises ForetellError for rows that are there twice, unless allowed."""
     moments = (
-        f"SELECT count(*) AS n, count(DISTINCT r.instant) AS m, any_value(p.run) AS run FROM {source}"
+        f"SELECT count(*) AS n, count(DISTINCT r.instant) AS m, any_value(p.segment) AS segment FROM {source}"
         f" GROUP BY p.base + r.step"
     )
-    crowded, twice, most, runs = store.rows(
+    crowded, twice, most, segments = store.rows(
         f"SELECT count(*) FILTER (WHERE n > 1), count(*) FILTER (WHERE m < n), max(n),"
-        f" count(DISTINCT run) FILTER (WHERE n > 1) FROM ({moments})"
+        f" count(DISTINCT segment) FILTER (WHERE n > 1) FROM ({moments})"
     )[0]
     if twice:
         _report_twice(store, rows, source=source, steps=twice, findings=findings)
     methods = [rows.aggregation.get(column, "last" if column in rows.texts else "mean") for column in columns]
     findings.note(
         "aggregated",
-        f"{crowded:,} steps hold several rows of {rows.table.label} (up to {most:,}, in {runs:,} series): made one by "
+        f"{crowded:,} steps hold several rows of {rows.table.label} (up to {most:,}, in {segments:,} series): made one by "
         + ", ".join(f"{way} ({column})" for column, way in zip(columns, methods, strict=True)),
         crowded,
         table=rows.table.label,

@@ -87,7 +87,7 @@ class Pooled:
         telling = view.seen & (view.spread > 0)[:, None]
         design = regressors.design(panel, items, back=length, ahead=0) * telling[..., None]
         cells = CalendarCells.of(panel, items, back=length, ahead=0, yearly=yearly)
-        statics = static_design(panel, scale.moments)[items, :-1]
+        statics = static_design(panel, scale.real_scale)[items, :-1]
         hierarchy, common = estimate(design, view.z * telling, telling, cells, statics)
         typical = _without_trend(hierarchy.prior(statics))
         explained = np.einsum("nld,nd->nl", design, typical) + cells.effect(common)
@@ -112,7 +112,7 @@ class Pooled:
         yearly = self.regressors.yearly
         effect = CalendarCells.of(panel, items, back=length, ahead=horizon, yearly=yearly).effect(self.common)
         design = self.regressors.design(panel, items, back=length, ahead=horizon)
-        statics = static_design(panel, self.scale.moments)[items, :-1]
+        statics = static_design(panel, self.scale.real_scale)[items, :-1]
         hierarchy = Hierarchy(self.mean, self.slopes, self.variance, self.noise)
         with threadpool_limits(1):
             statistics = SufficientStatistics.of(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from foretell.data.arrays import Array
 from foretell.data.layout import Layout
 from foretell.data.panel import Panel
-from foretell.data.segments import run_sums, visible
+from foretell.data.segments import segment_sums, visible
 
 Floats = NDArray[np.float64]
 
@@ -275,5 +275,5 @@ def _counts(panel: Panel) -> tuple[Floats, Floats]:
     """[N] steps observed before the origin, and how many of them are 0."""
     seen, zeros = np.zeros(len(panel)), np.zeros(len(panel))
     for items, values, begin in visible(panel.target, Layout(panel.start, panel.offsets), panel.stop):
-        seen[items], zeros[items] = run_sums(~np.isnan(values), begin), run_sums(values == 0, begin)
+        seen[items], zeros[items] = segment_sums(~np.isnan(values), begin), segment_sums(values == 0, begin)
     return seen, zeros

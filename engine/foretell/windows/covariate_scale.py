@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from foretell.data.arrays import Array
 from foretell.data.layout import Layout
 from foretell.data.panel import Panel
-from foretell.data.segments import moments
+from foretell.data.segments import mean_and_deviation
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def _scale(columns: Array, layout: Layout, stop: NDArray[np.int64] | None = None
     """[rows, columns] -> [2, columns]: mean and deviation, (0, 1) for columns of nothing but 0 and 1."""
     result = np.stack([np.zeros(columns.shape[1]), np.ones(columns.shape[1])]).astype(np.float32)
     for index in range(columns.shape[1]):
-        found = moments(columns[:, index], layout, stop)
+        found = mean_and_deviation(columns[:, index], layout, stop)
         if found is not None:
             mean, deviation = found
             result[:, index] = mean, deviation if deviation > 0 else 1.0

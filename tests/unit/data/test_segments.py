@@ -1,4 +1,4 @@
-"""Moments over runs, a chunk at a time, equal those of numpy over the whole."""
+"""Sums, means and deviations over segments, a chunk at a time, equal those of numpy over the whole."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from tests.panels import daily
 
 from foretell.data import layout as layouts
 from foretell.data.layout import Layout
-from foretell.data.segments import moments, run_moments
-from foretell.data.static_scale import history_moments
+from foretell.data.segments import mean_and_deviation, segment_means
+from foretell.data.static_scale import history_scale
 from foretell.models.fitting import _floor
 from foretell.windows.covariate_scale import CovariateScale
 
 
 @pytest.fixture(params=[5, 1 << 22])
 def chunk(request, monkeypatch):
-    """Cells of a chunk: fewer than a run, and more than all."""
+    """Cells of a chunk: fewer than a segment, and more than all."""
     monkeypatch.setattr(layouts, "CHUNK", request.param)
 
 
@@ -26,28 +26,32 @@ def column():
     return values, Layout.of(np.arange(5), np.array([7, 0, 4, 18, 1])), np.array([7, 0, 2, 10, 0])
 
 
-def test_moments_of_all_runs_are_those_of_their_visible_values(chunk):
+def test_moments_of_all_segments_are_those_of_their_visible_values(chunk):
     values, layout, stop = column()
-    assert moments(values, layout) == pytest.approx((np.nanmean(values), np.nanstd(values)), rel=1e-6)
+    assert mean_and_deviation(values, layout) == pytest.approx(
+        (np.nanmean(values), np.nanstd(values)), rel=1e-6
+    )
     seen = np.concatenate([values[0:7], values[7:9], values[11:21]])
-    assert moments(values, layout, stop) == pytest.approx((np.nanmean(seen), np.nanstd(seen)), rel=1e-6)
+    assert mean_and_deviation(values, layout, stop) == pytest.approx(
+        (np.nanmean(seen), np.nanstd(seen)), rel=1e-6
+    )
 
 
 def test_a_column_of_flags_has_no_moments(chunk):
     _, layout, _ = column()
     flags = (np.arange(30) % 3 == 0).astype(np.float32)
     flags[3] = np.nan
-    assert moments(flags, layout) is None
-    assert moments(np.full(30, np.nan, np.float32), layout) is None
+    assert mean_and_deviation(flags, layout) is None
+    assert mean_and_deviation(np.full(30, np.nan, np.float32), layout) is None
 
 
 def test_moments_of_each_run_are_those_of_its_visible_values(chunk):
     values, layout, stop = column()
-    mean, deviation, count = run_moments(values, layout, stop)
+    mean, deviation, count = segment_means(values, layout, stop)
     assert count.tolist() == [6, 0, 2, 8, 0]
-    for run in (0, 2, 3):
-        seen = values[layout.offsets[run] : layout.offsets[run] + stop[run]].astype(np.float64)
-        assert (mean[run], deviation[run]) == pytest.approx((np.nanmean(seen), np.nanstd(seen)))
+    for segment in (0, 2, 3):
+        seen = values[layout.offsets[segment] : layout.offsets[segment] + stop[segment]].astype(np.float64)
+        assert (mean[segment], deviation[segment]) == pytest.approx((np.nanmean(seen), np.nanstd(seen)))
 
 
 def test_closed_steps_do_not_count_in_the_moments_of_a_history(chunk):
@@ -55,7 +59,7 @@ def test_closed_steps_do_not_count_in_the_moments_of_a_history(chunk):
     panel = daily(series)
     open_step = np.stack([panel.known_at(np.array([0]), panel.start[:1, None] + np.arange(10))[0, :, 1]])[0]
     kept = np.array(series[0])[open_step != 0]
-    mean, deviation, count = history_moments(panel)
+    mean, deviation, count = history_scale(panel)
     assert count[0] == len(kept) < 10
     assert (mean[0], deviation[0]) == pytest.approx((kept.mean(), kept.std()))
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from foretell.data.static_scale import StaticScale, history_moments
+from foretell.data.static_scale import StaticScale, history_scale
 from foretell.windows.target_scale import window_scale
 from panels import daily, weekly_sales
 
@@ -49,7 +49,7 @@ def test_history_moments_leave_out_gaps_closed_days_and_what_lies_beyond_the_ori
     panel = daily(weekly_sales(0, items=2)).until(20)
     target = panel.target.copy()
     target[5] = np.nan
-    mean, deviation, count = history_moments(replace(panel, target=target))
+    mean, deviation, count = history_scale(replace(panel, target=target))
     days = np.arange(20_000 - 80, 20_000 - 20)
     kept = (days % 7 != 3) & (np.arange(60) != 5)
     np.testing.assert_allclose(mean[0], target[:60][kept].mean(dtype=np.float64))

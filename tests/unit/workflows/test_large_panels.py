@@ -21,7 +21,7 @@ from foretell.data.frequency import Frequency
 from foretell.data.layout import Layout
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
-from foretell.data.segments import moments
+from foretell.data.segments import mean_and_deviation
 from foretell.data.static_scale import StaticScale
 from foretell.evaluation import metrics
 from foretell.evaluation import results as report
@@ -110,7 +110,7 @@ def test_the_counter_of_bytes_sees_a_copy_of_the_panel(opened: Dataset) -> None:
         ensemble._counts,
         likelihood_of,
         lambda panel: Windows(panel, CovariateScale.of(panel), horizon=7),
-        lambda panel: moments(panel.target, Layout(panel.start, panel.offsets), panel.stop - 9),
+        lambda panel: mean_and_deviation(panel.target, Layout(panel.start, panel.offsets), panel.stop - 9),
         lambda panel: panel.before(7).check_horizon(7),
     ],
 )
