@@ -39,11 +39,6 @@ StudyFolder = Annotated[
 ForecastFile = Annotated[
     Path | None, Option(metavar="FILE", help="A .csv or .parquet file; default: CSV to standard output.")
 ]
-_NOT_OF_TUNE = (
-    "time_limit",
-    "precision",
-    "devices",
-)  # run options that a search takes otherwise or not at all
 
 
 def train(
@@ -137,9 +132,8 @@ def tune(
         levels=levels,
         windows=search.held_back,
         trials=search.trials,
-        time_limit=run.time_limit or "30m",
         out=folder,
-        **{key: value for key, value in asdict(run).items() if key not in _NOT_OF_TUNE},
+        **{**asdict(run), "time_limit": run.time_limit or "30m"},
     )
     rows = found.trials.astype(object).where(found.trials.notna(), None)
     show_summary({"Trials": [dict(zip(rows.columns, row, strict=True)) for row in rows.to_numpy()]})

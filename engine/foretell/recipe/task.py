@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypedDict
 
-from foretell.errors import ForetellError
+from foretell.errors import ForetellError, nearest
 from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
 
 
@@ -23,6 +25,20 @@ class Task:
         object.__setattr__(self, "levels", check_levels(self.levels))
 
 
+Precision = Literal["auto", "float32", "bf16"]
+
+
+class RunArguments(TypedDict, total=False):
+    """The fields of `Run` that `train`, `backtest` and `tune` take under their own names; defaults and meaning stand there."""
+
+    seed: int
+    device: str
+    devices: int
+    precision: Precision
+    threads: int | None
+    processes: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """How it is carried out; nothing here changes what a model means.
@@ -32,7 +48,7 @@ class Run:
 
     seed: int = 0
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
-    precision: Literal["auto", "float32", "bf16"] = "auto"
+    precision: Precision = "auto"
     devices: int = 1  # that train one network, or share the items of its forecast
     threads: int | None = None  # of torch on a CPU; default: 1
     processes: int | None = None  # of the one-model-a-series recipes; default: one a core
@@ -48,3 +64,33 @@ class Run:
             raise ForetellError(f"devices must be a whole number, at least 1, got {self.devices!r}")
         if self.resume and self.out is None:
             raise ForetellError("resume needs the folder that the interrupted run wrote to: give out=")
+
+
+def make_run(
+    arguments: RunArguments,
+    function: Callable[..., Any],
+    *,
+    out: str | Path | None = None,
+    resume: bool = False,
+    time_limit: float | None = None,
+) -> Run:
+    """The run that the caller of `function` asked for.
+
+    Raises ForetellError for an argument that neither `function` nor `Run` has, with the nearest name.
+    """
+    own = [
+        name for name, each in inspect.signature(function).parameters.items() if each.kind != each.VAR_KEYWORD
+    ]
+    known = [*own, *RunArguments.__annotations__]
+    for name in arguments:
+        if name not in RunArguments.__annotations__:
+            raise ForetellError(
+                f"{function.__name__} has no argument {name!r}.{nearest(name, known)} It has: {', '.join(known)}"
+            )
+    folder = None if out is None else Path(out)
+    return Run(**arguments, out=folder, resume=resume, time_limit=time_limit)
+
+
+def run_arguments_of(run: Run) -> dict[str, Any]:
+    """Those of a run's fields that callers name, for a report."""
+    return {name: getattr(run, name) for name in RunArguments.__annotations__}

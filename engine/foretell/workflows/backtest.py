@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
 from foretell.recipe.protocols import Recipe
 from foretell.recipe.registry import make_recipe
-from foretell.recipe.task import Run, Task
+from foretell.recipe.task import Run, RunArguments, Task, make_run, run_arguments_of
 from foretell.reporting.report import Report
 from foretell.system.atomic_files import ensure_writable
 from foretell.system.listener import interruptible, shielded, tell
@@ -49,15 +49,10 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     cutoffs: Sequence[object] | None = None,
     refit: Refit = "never",
     settings: Mapping[str, Mapping[str, Any]] | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    devices: int = 1,
-    precision: Literal["auto", "float32", "bf16"] = "auto",
-    threads: int | None = None,
-    processes: int | None = None,
     time_limit: str | float | None = None,
     calibrate: bool = False,
     out: str | Path | None = None,
+    **run: Unpack[RunArguments],
 ) -> Report:
     """Forecast windows of the past with each recipe and score the forecasts on what came then.
 
@@ -67,6 +62,10 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     from the name in the report to either; `settings` are hyperparameters by recipe name. `time_limit` (seconds, or "10m")
     ends each training in time, of the recipes that heed one. `calibrate` adjusts each recipe's levels by what windows before
     the origin say. With `out` the report is saved.
+
+    How it runs: `seed` (0) of everything random; `device` ("auto"; cpu, cuda, cuda:1, mps), `devices` (1) that train one
+    network together, `precision` ("auto"; float32, bf16) of networks, `threads` (1) of torch on a CPU, `processes` (one a
+    core) of recipes that model one series at a time.
 
     Of a large panel, items are forecast and scored a chunk at a time. The report holds all forecasts, 4 bytes for each level
     and mean of each step; where these would take more than an eighth of the memory they are files in the temporary folder.
@@ -79,45 +78,26 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     _check_choice("refit", refit, get_args(Refit))
     if out is not None:
         ensure_writable(out)
+    carried_out = make_run(run, backtest, time_limit=seconds_of(time_limit, list(chosen.values())))
     panel = data.panel
     steps = window_steps(panel, task.horizon, windows=windows, stride=stride, cutoffs=cutoffs)
-    stands = make_windows(panel, steps, task.horizon)
-    run = Run(
-        seed=seed,
-        device=device,
-        devices=devices,
-        precision=precision,
-        threads=threads,
-        processes=processes,
-        time_limit=seconds_of(time_limit, list(chosen.values())),
+    origins = make_windows(panel, steps, task.horizon)
+    runner = _Runner(
+        task, carried_out, refit, data.fingerprint, len(chosen) * len(origins), calibrate=calibrate
     )
-    runner = _Runner(task, run, refit, data.fingerprint, len(chosen) * len(stands), calibrate=calibrate)
-    outcomes = [
-        outcome for label, recipe in chosen.items() for outcome in runner.recipe(label, recipe, stands)
-    ]
+    outcomes = [o for label, recipe in chosen.items() for o in runner.recipe(label, recipe, origins)]
     asked = {
         "horizon": task.horizon,
         "levels": list(task.levels),
-        "windows": len(stands),
+        "windows": len(origins),
         "stride": stride,
-        "origins": [window.day for window in stands],
+        "origins": [window.day for window in origins],
         "refit": refit,
-        "seed": seed,
-        "device": device,
-        "devices": devices,
-        "precision": precision,
-        "threads": threads,
-        "processes": processes,
-        "time_limit": run.time_limit,
+        **run_arguments_of(carried_out),
+        "time_limit": carried_out.time_limit,
         "calibrate": calibrate,
         "fingerprint": data.fingerprint,
-        "frequency": panel.frequency.alias,
-        "season": panel.season,
-        "items": len(panel),
-        "known": list(names_of(panel.schema.known)),
-        "past": list(names_of(panel.schema.past)),
-        "open": panel.schema.open,
-        "metadata": [*names_of(panel.schema.static_real), *panel.schema.static_cat],
+        **_facts_of(panel),
         "recipes": {label: {"recipe": r.name, **settings_of(r)} for label, r in chosen.items()},
     }
     checkup = check(data)
@@ -126,6 +106,20 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
         with shielded():
             report.save(out)
     return report
+
+
+def _facts_of(panel: Panel) -> dict[str, Any]:
+    """What a report says of the data."""
+    schema = panel.schema
+    return {
+        "frequency": panel.frequency.alias,
+        "season": panel.season,
+        "items": len(panel),
+        "known": list(names_of(schema.known)),
+        "past": list(names_of(schema.past)),
+        "open": schema.open,
+        "metadata": [*names_of(schema.static_real), *schema.static_cat],
+    }
 
 
 class _Runner:

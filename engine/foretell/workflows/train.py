@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Unpack
 
 from foretell.errors import ForetellError
 from foretell.ingest.dataset import check_dataset
@@ -15,7 +15,7 @@ from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
 from foretell.recipe.protocols import Recipe, abilities_of
 from foretell.recipe.registry import GROUP, is_registered, make_recipe
-from foretell.recipe.task import Run, Task
+from foretell.recipe.task import Run, RunArguments, Task, make_run
 from foretell.system.listener import interruptible
 from foretell.system.time_budget import parse_seconds
 
@@ -33,41 +33,31 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
     horizon: int | None = None,
     levels: Sequence[float] | None = None,
     settings: Mapping[str, Any] | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    devices: int = 1,
-    precision: Literal["auto", "float32", "bf16"] = "auto",
-    threads: int | None = None,
-    processes: int | None = None,
     time_limit: str | float | None = None,
     calibrate: bool = False,
     start: Model | None = None,
     out: str | Path | None = None,
     resume: bool = False,
+    **run: Unpack[RunArguments],
 ) -> Model:
     """Train a recipe (default: mqrnn) on all of `data` and return the model.
 
     `settings` are hyperparameters of a recipe given by name. `time_limit` (seconds, or "10m") ends training in time, of
     the recipes that heed one. `calibrate` adjusts each level by what windows held back before the end say, for which most
-    recipes are trained twice. `devices` of them train a network together. `out` is
-    a folder for checkpoints, from which `resume=True` goes on after an interruption; without it nothing is written. A
+    recipes are trained twice. `out` is a folder for checkpoints, from which `resume=True` goes on after an interruption; without it nothing is written. A
     network goes on from the weights of the model `start`, with its recipe, horizon, levels and columns unless others are
     given. `model.save` keeps the model.
+
+    How it runs: `seed` (0) of everything random; `device` ("auto"; cpu, cuda, cuda:1, mps), `devices` (1) that train one
+    network together, `precision` ("auto"; float32, bf16) of networks, `threads` (1) of torch on a CPU, `processes` (one a
+    core) of recipes that model one series at a time.
+    Raises ForetellError for anything a caller can put right.
     """
     chosen = _recipe_to_train(recipe, settings, start)
     _warn_if_unregistered(chosen)
     task = _task_to_train(horizon, levels, start)
-    run = Run(
-        seed=seed,
-        device=device,
-        devices=devices,
-        precision=precision,
-        threads=threads,
-        processes=processes,
-        out=None if out is None else Path(out),
-        resume=resume,
-        time_limit=seconds_of(time_limit, [chosen]),
-    )
+    seconds = seconds_of(time_limit, [chosen])
+    asked = make_run(run, train, out=out, resume=resume, time_limit=seconds)
     data = check_dataset(data)
     schema = data.schema if start is None else start.schema.extended(data.schema)
     panel = data.encode(schema, horizon=task.horizon)
@@ -75,7 +65,7 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
         chosen,
         panel,
         task,
-        run,
+        asked,
         fingerprint=data.fingerprint,
         calibrate=calibrate,
         start=None if start is None else start.predictor,

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,7 @@ from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
 from foretell.recipe.protocols import Recipe
 from foretell.recipe.registry import make_recipe, search_space
-from foretell.recipe.task import Run, Task
+from foretell.recipe.task import Run, RunArguments, Task, make_run
 from foretell.system.atomic_files import ensure_writable, write_frame, write_text
 from foretell.system.listener import interruptible, shielded, tell
 from foretell.system.time_budget import Budget, parse_seconds
@@ -74,11 +74,8 @@ def tune(  # noqa: PLR0913  (the library's front door spells out what it takes)
     windows: int | None = None,
     trials: int = 20,
     time_limit: str | float = "30m",
-    seed: int = 0,
-    device: str = "auto",
-    threads: int | None = None,
-    processes: int | None = None,
     out: str | Path | None = None,
+    **run: Unpack[RunArguments],
 ) -> Tuning:
     """Search the ranges that a recipe declares (in its abilities), `trials` times or until the time is over.
 
@@ -86,6 +83,10 @@ def tune(  # noqa: PLR0913  (the library's front door spells out what it takes)
     windows, so a test window must not be among the data. The recipe as given, with `settings`, is tried first. With `out`
     the study is kept there as `study.db`, and a search of the same recipe, data and question goes on from it; `best.toml`
     and `trials.csv` are written beside it. Needs Optuna: pip install foretell[tune].
+
+    How it runs: `seed` (0) of everything random; `device` ("auto"; cpu, cuda, cuda:1, mps), `devices` (1) that train one
+    network together, `precision` ("auto"; float32, bf16) of networks, `threads` (1) of torch on a CPU, `processes` (one a
+    core) of recipes that model one series at a time.
     """
     if not has_optuna():
         raise ForetellError("tune needs Optuna: pip install foretell[tune]")
@@ -94,8 +95,9 @@ def tune(  # noqa: PLR0913  (the library's front door spells out what it takes)
     task, budget = Task(horizon, check_levels(levels)), Budget(parse_seconds(time_limit))
     if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
         raise ForetellError(f"trials must be a whole number, at least 1, got {trials!r}")
+    carried_out = make_run(run, tune)
     panel = check_dataset(data).panel
-    validation = ValidationWindows.of(panel, task, windows=windows, seed=seed)
+    validation = ValidationWindows.of(panel, task, windows=windows, seed=carried_out.seed)
     if validation is None:
         raise ForetellError(
             "histories are too short to hold a window back: tune needs three horizons of history. Keep the defaults."
@@ -104,10 +106,11 @@ def tune(  # noqa: PLR0913  (the library's front door spells out what it takes)
     if folder is not None:
         ensure_writable(folder)
         folder.mkdir(parents=True, exist_ok=True)
-    run = Run(seed=seed, device=device, threads=threads, processes=processes)
-    name = _tag(chosen, task, data.fingerprint, len(validation.panels), seed)
-    search = OptunaSearch(space, seed=seed, file=None if folder is None else folder / STUDY, name=name)
-    tuning = _Tuner(chosen, search, validation, task, run, budget, trials).search()
+    name = _tag(chosen, task, data.fingerprint, len(validation.panels), carried_out.seed)
+    search = OptunaSearch(
+        space, seed=carried_out.seed, file=None if folder is None else folder / STUDY, name=name
+    )
+    tuning = _Tuner(chosen, search, validation, task, carried_out, budget, trials).search()
     if folder is not None:
         with shielded():
             write_text(folder / BEST, tuning.to_toml())
