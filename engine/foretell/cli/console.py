@@ -79,6 +79,7 @@ def show_checkup(checkup: Checkup) -> None:
 
 
 def show_report(report: Report, out: Path | None) -> None:
+    """The leaderboard and how each recipe was fitted; then which files `out` holds."""
     standard_output().print(_leaderboard(report.leaderboard))
     for recipe, window, summary in report.summaries:
         show_summary(summary, f"{recipe}, origin {window.day}: ")
@@ -179,6 +180,7 @@ def _leaderboard(board: pd.DataFrame) -> Table:
 
 
 def flush_table(*columns: str) -> Table:
+    """An empty table with these columns: the first one and texts to the left, numbers to the right."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), collapse_padding=True, pad_edge=False)
     for position, column in enumerate(columns):
         table.add_column(column, justify="left" if position == 0 or column in TEXTS else "right")
@@ -200,4 +202,5 @@ def standard_output() -> Console:
 
 
 def interactive() -> bool:
+    """Whether a person watches standard error."""
     return sys.stderr.isatty()
