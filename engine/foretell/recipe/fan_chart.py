@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from foretell.recipe.forecast import Forecast
+from foretell.recipe.fan import Fan
 from foretell.recipe.levels import central_intervals, level_name
 
 if TYPE_CHECKING:
@@ -33,19 +33,19 @@ UNITS = {
 }
 
 
-def plot_forecast(forecast: Forecast, position: int, *, axes: Axes | None = None) -> Axes:
+def plot_fan(fan: Fan, *, axes: Axes | None = None) -> Axes:
     """The end of an item's history and its forecast as a fan; `axes.figure` is what to show or save.
 
     Draws on `axes`, or on those of a new figure.
     """
     if axes is None:
         axes = Figure(figsize=(8, 3.2), layout="constrained").add_subplot()
-    draw_history(axes, forecast, position)
-    draw_fan(axes, forecast, position, colour=PALETTE[0])
-    _time_axis(axes, forecast)
-    _value_axis(axes, [forecast], position)
-    axes.set_title(_name(forecast, position), loc="left", fontsize=10, color=INK)
-    axes.set_ylabel(forecast.schema.target, color=MUTED, fontsize=9)
+    draw_history(axes, fan)
+    draw_fan(axes, fan, colour=PALETTE[0])
+    time_axis(axes, fan)
+    value_axis(axes, [fan])
+    axes.set_title(fan.name, loc="left", fontsize=10, color=INK)
+    axes.set_ylabel(fan.target, color=MUTED, fontsize=9)
     axes.legend(
         frameon=False,
         fontsize=8,
@@ -60,33 +60,28 @@ def plot_forecast(forecast: Forecast, position: int, *, axes: Axes | None = None
     return axes
 
 
-def draw_history(
-    axes: Axes, forecast: Forecast, position: int, *, actual: NDArray[Any] | None = None
-) -> None:
+def draw_history(axes: Axes, fan: Fan, *, actual: NDArray[Any] | None = None) -> None:
     """The end of an item's history, and the `actual` [H] of its horizon where it is known."""
-    steps, values = _recent(forecast, position)
-    frequency, origin = forecast.schema.frequency, int(forecast.origin[position])
-    if len(values):
-        axes.plot(frequency.timestamps(steps), values, color=MUTED, lw=1.0, label="history", **_dots(values))
+    past, first = fan.past, int(fan.steps[0])
+    if len(past):
+        when = fan.frequency.timestamps(fan.past_steps)
+        axes.plot(when, past, color=MUTED, lw=1.0, label="history", **_dots(past))
     if actual is not None:
-        if len(values):  # no gap between what came before the origin and what came after
-            actual, origin = np.concatenate([values[-1:], actual]), origin - 1
-        when = frequency.timestamps(origin + np.arange(len(actual)))
+        if len(past):  # no gap between what came before the origin and what came after
+            actual, first = np.concatenate([past[-1:], actual]), first - 1
+        when = fan.frequency.timestamps(first + np.arange(len(actual)))
         axes.plot(when, actual, color=INK, lw=1.3, label="actual", **_dots(actual))
 
 
-def draw_fan(axes: Axes, forecast: Forecast, position: int, *, colour: str) -> None:
+def draw_fan(axes: Axes, fan: Fan, *, colour: str) -> None:
     """An item's quantiles as shaded central intervals and its median as a line."""
-    steps = forecast.origin[position] + np.arange(forecast.horizon)
-    when, values = forecast.schema.frequency.timestamps(steps), forecast.quantiles[position]
-    if forecast.horizon == 1:  # a band needs two points to be seen
+    when, values = fan.frequency.timestamps(fan.steps), fan.quantiles
+    if len(fan.steps) == 1:  # a band needs two points to be seen
         wide = np.timedelta64(1, "s") if np.issubdtype(when.dtype, np.datetime64) else 0.1
         when, values = np.stack([when[0] - wide, when[0] + wide]), np.repeat(values, 2, axis=0)
-    intervals = [
-        pair for pair in central_intervals(forecast.levels).values() if _worth_shading(forecast, pair)
-    ]
+    intervals = [pair for pair in central_intervals(fan.levels).values() if _worth_shading(fan.levels, pair)]
     for k, (low, high) in enumerate(reversed(intervals)):
-        label = f"{level_name(forecast.levels[low])} to {level_name(forecast.levels[high])}"
+        label = f"{level_name(fan.levels[low])} to {level_name(fan.levels[high])}"
         axes.fill_between(
             when,
             values[:, low],
@@ -96,20 +91,8 @@ def draw_fan(axes: Axes, forecast: Forecast, position: int, *, colour: str) -> N
             lw=0,
             label=label,
         )
-    middle = forecast.at([0.5])[position, :, 0]
-    axes.plot(when, np.resize(middle, len(when)), color=colour, lw=1.8, label="median")
+    axes.plot(when, np.resize(fan.median, len(when)), color=colour, lw=1.8, label="median")
     axes.axvline(when[0], color=MUTED, lw=0.8, ls=(0, (2, 2)))
-
-
-def _recent(forecast: Forecast, position: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Ordinals and values of the last two horizons or two seasons of history, whichever is longer."""
-    panel = forecast.history
-    if panel is None:
-        return np.zeros(0, np.int64), np.zeros(0, np.float32)
-    wanted = max(2 * forecast.horizon, 2 * panel.season, 8)
-    values = panel.history(position)[-wanted:]
-    end = int(panel.start[position] + panel.stop[position])
-    return np.arange(end - len(values), end), values
 
 
 def _dots(values: NDArray[Any]) -> Mapping[str, Any]:
@@ -119,17 +102,15 @@ def _dots(values: NDArray[Any]) -> Mapping[str, Any]:
     return {"marker": "o", "ms": 2.2, "markevery": np.flatnonzero(alone).tolist()} if alone.any() else {}
 
 
-def _worth_shading(forecast: Forecast, pair: tuple[int, int]) -> bool:
+def _worth_shading(levels: Sequence[float], pair: tuple[int, int]) -> bool:
     """The widest interval, and one inner one of about half: more shades than that are not told apart."""
-    widths = {
-        p: forecast.levels[p[1]] - forecast.levels[p[0]] for p in central_intervals(forecast.levels).values()
-    }
+    widths = {p: levels[p[1]] - levels[p[0]] for p in central_intervals(levels).values()}
     widest = max(widths, key=lambda p: widths[p] if widths[p] <= 0.9 else 0)
     inner = min(widths, key=lambda p: abs(widths[p] - 0.5))
     return pair == widest or (pair == inner and widths[inner] < 0.75 * widths[widest])
 
 
-def _plain(axes: Axes) -> None:
+def plain_axes(axes: Axes) -> None:
     """No box, a light grid for values, small grey ticks."""
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(RULE)
@@ -140,9 +121,10 @@ def _plain(axes: Axes) -> None:
     axes.yaxis.label.set(color=MUTED, fontsize=9)
 
 
-def _time_axis(axes: Axes, forecast: Forecast) -> None:
-    _plain(axes)
-    if forecast.schema.frequency.unit == "step":
+def time_axis(axes: Axes, fan: Fan) -> None:
+    """Few and short dates below, or whole numbers where time is integer."""
+    plain_axes(axes)
+    if fan.frequency.unit == "step":
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         return
     locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
@@ -170,18 +152,16 @@ def _time_axis(axes: Axes, forecast: Forecast) -> None:
     axes.xaxis.set_major_formatter(formatter)
 
 
-def _value_axis(
-    axes: Axes, forecasts: Sequence[Forecast], position: int, *, actual: NDArray[Any] | None = None
-) -> None:
+def value_axis(axes: Axes, fans: Sequence[Fan], *, actual: NDArray[Any] | None = None) -> None:
     """Room for what was observed and for the fans, but spikes and fans far beyond all else are cut off.
 
     From zero where nothing is negative.
     """
-    past = _recent(forecasts[0], position)[1]
+    past = fans[0].past
     truth = past[:0] if actual is None else actual
     seen = np.concatenate([past, truth])
-    fans = np.concatenate([forecast.quantiles[position].ravel() for forecast in forecasts])
-    low, high = float(fans.min()), float(fans.max())
+    values = np.concatenate([fan.quantiles.ravel() for fan in fans])
+    low, high = float(values.min()), float(values.max())
     if not np.isnan(seen).all():
         ends = np.array([np.nanmin(seen), np.nanmax(seen)])
         span = float(np.ptp(ends)) or max(abs(float(ends[0])), 1.0)
@@ -193,7 +173,3 @@ def _value_axis(
         high = high if ends[1] > high + slack else max(high, float(ends[1]))
     margin = 0.06 * ((high - low) or 1.0)
     axes.set_ylim(0 if low >= 0 else low - margin, high + margin)
-
-
-def _name(forecast: Forecast, position: int) -> str:
-    return " / ".join(str(part) for part in forecast.keys.iloc[position])

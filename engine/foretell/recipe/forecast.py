@@ -15,6 +15,7 @@ from foretell.data.arrays import Array
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError, nearest
+from foretell.recipe.fan import Fan
 from foretell.recipe.levels import check_levels, interpolate, level_name
 
 if TYPE_CHECKING:
@@ -144,8 +145,33 @@ class Forecast:
             )
         return int(found[0])
 
-    def plot(self, item: str | Sequence[object], *, axes: Axes | None = None) -> Axes:
-        """The end of an item's history and its forecast as a fan, on matplotlib axes (new ones unless given)."""
-        from foretell.recipe.fan_chart import plot_forecast
+    def fan(self, position: int) -> Fan:
+        """The forecast of the item at `position` as a chart shows it.
 
-        return plot_forecast(self, self.position(item), axes=axes)
+        Its history is the last two horizons or the last two seasons, whichever is longer.
+        """
+        steps, past = np.zeros(0, np.int64), np.zeros(0, np.float32)
+        if self.history is not None:
+            panel = self.history
+            past = panel.history(position)[-max(2 * self.horizon, 2 * panel.season, 8) :]
+            steps = panel.start[position] + panel.stop[position] + np.arange(-len(past), 0)
+        return Fan(
+            name=" / ".join(str(part) for part in self.keys.iloc[position]),
+            target=self.schema.target,
+            frequency=self.schema.frequency,
+            steps=self.origin[position] + np.arange(self.horizon),
+            levels=self.levels,
+            quantiles=self.quantiles[position],
+            median=self.at([0.5])[position, :, 0],
+            past_steps=steps,
+            past=past,
+        )
+
+    def plot(self, item: str | Sequence[object], *, axes: Axes | None = None) -> Axes:
+        """The end of an item's history and its forecast as a fan, on matplotlib axes (new ones unless given).
+
+        Raises ForetellError for an item that the forecast does not have.
+        """
+        from foretell.recipe.fan_chart import plot_fan
+
+        return plot_fan(self.fan(self.position(item)), axes=axes)

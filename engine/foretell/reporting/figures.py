@@ -15,11 +15,11 @@ from foretell.recipe.fan_chart import (
     MUTED,
     PALETTE,
     UNITS,
-    _plain,
-    _time_axis,
-    _value_axis,
     draw_fan,
     draw_history,
+    plain_axes,
+    time_axis,
+    value_axis,
 )
 from foretell.system.big_arrays import pieces
 
@@ -41,17 +41,18 @@ def colours(recipes: Sequence[str]) -> dict[str, str]:
 def figure_item(report: Results, item: int, *, columns: int = 3) -> Figure:
     """One item's actuals beside each recipe's fan, in the last window; one axes a recipe, all on one scale."""
     recipes, colour = report.recipes, colours(report.recipes)
+    fans = {recipe: report.outcome(recipe).forecast.fan(item) for recipe in recipes}
     rows, across = -(-len(recipes) // columns), min(columns, len(recipes))
     figure = Figure(figsize=(11, 2.35 * rows + 0.1), layout="constrained")
     grid = _grid(figure, rows, across)
     for axes, recipe in zip(grid.flat, recipes, strict=False):
         outcome = report.outcome(recipe)
-        draw_history(axes, outcome.forecast, item, actual=outcome.window.actual[item])
-        draw_fan(axes, outcome.forecast, item, colour=colour[recipe])
+        draw_history(axes, fans[recipe], actual=outcome.window.actual[item])
+        draw_fan(axes, fans[recipe], colour=colour[recipe])
         _titles(axes, recipe, f"wQL {outcome.scores.items['wQL'][item]:.3f}")
-        _time_axis(axes, outcome.forecast)
-    outcomes = [report.outcome(recipe) for recipe in recipes]
-    _value_axis(grid[0, 0], [o.forecast for o in outcomes], item, actual=outcomes[0].window.actual[item])
+        time_axis(axes, fans[recipe])
+    actual = report.outcome(recipes[0]).window.actual[item]
+    value_axis(grid[0, 0], list(fans.values()), actual=actual)
     for axes in grid[:, 0]:
         axes.set_ylabel(report.outcomes[0].forecast.schema.target, color=MUTED, fontsize=9)
     _drop_unused(grid, len(recipes))
@@ -93,7 +94,7 @@ def figure_calibration(report: Results) -> Figure:
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="level", ylabel="share of actuals at or below")
     axes.set_aspect("equal")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:.0f} %"))
-    _plain(axes)
+    plain_axes(axes)
     return figure
 
 
@@ -109,7 +110,7 @@ def figure_steps(report: Results) -> Figure:
     axes.set_ylim(bottom=0)
     axes.set_xlim(left=1 - 0.02 * report.horizon)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _plain(axes)
+    plain_axes(axes)
     return figure
 
 
@@ -125,7 +126,7 @@ def figure_windows(report: Results) -> Figure:
     axes.set_xticks(shown, [days[k] for k in shown])
     axes.set(xlabel="origin", ylabel="wQL")
     axes.set_ylim(bottom=0)
-    _plain(axes)
+    plain_axes(axes)
     return figure
 
 
@@ -150,7 +151,7 @@ def _histogram(axes: Axes, values: NDArray[Any], edges: NDArray[Any], *, colour:
     axes.bar(edges[:-1], shares, width=np.diff(edges), align="edge", color=colour, alpha=0.75, lw=0)
     axes.axvline(0, color=INK, lw=0.9)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:.0f} %"))
-    _plain(axes)
+    plain_axes(axes)
 
 
 def _calibration(outcome: Outcome) -> NDArray[np.float64]:
