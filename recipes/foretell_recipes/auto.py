@@ -1,4 +1,4 @@
-"""Auto: a portfolio of recipes averaged with weights chosen on held-back windows (Caruana et al. 2004, ICML)."""
+"""Auto: an ensemble of recipes, averaged with weights chosen on held-out windows (Caruana et al. 2004, ICML)."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from foretell.models.ensemble_weights import (
     choose_shares,
     choose_weights,
 )
-from foretell.models.hyperparameter_search import make_search
+from foretell.models.hyperparameter_search import Search, make_search
 from foretell.models.model import Model
 from foretell.models.validation import ValidationWindows
-from foretell.recipe.protocols import Abilities, HeldOut, State, abilities_of
+from foretell.recipe.protocols import Abilities, HeldOut, Recipe, State, abilities_of
 from foretell.recipe.registry import installed_recipes, search_space
 from foretell.recipe.task import Run, Task
 from foretell.system.listener import tell
@@ -33,18 +33,29 @@ from foretell.system.time_budget import Budget, parse_seconds
 
 logger = logging.getLogger(__name__)
 
-JUDGING = 0.65  # share of the time in which members are judged; the rest trains those chosen on everything
-QUICK = 0.45  # share of that time which is left to the recipes that keep no time limit
-GENEROUS = 2  # a quick recipe may take this part of what the quick ones have left: few take so much, and the costly come last
 BASELINES = ("seasonal_naive", "npts")
-MANY = 50  # items from which members that learn from all of them are trained where none can be judged
-ENOUGH = 2  # of these: boosted trees and a network
-LEAST = 0.08  # share of the time below which a network is not worth beginning
-FORECASTING = 0.2  # share of the time that one member's forecast of all items may take
-RESERVE = 0.3  # share of the time that is kept for forecasting at most
+MANY_ITEMS = 50  # from which members that learn from all of them are trained where none can be judged
+ENOUGH_POOLED = 2  # of these: boosted trees and a network
+NO_TIME = "not tried: no time left"
 SEARCHED = 2  # members whose settings are searched, the best ones
-MARGIN = 1.3  # times what training took when a member was judged that it may take again
-END = 0.97  # share of the time at which training should be over
+
+
+@dataclass(frozen=True, slots=True)
+class _TimeShares:
+    """How `auto` spends its time: shares of its limit, unless said otherwise."""
+
+    judging: float = 0.65  # in which members are judged; the rest trains those chosen on everything
+    quick: float = 0.45  # of the judging, which is left to the recipes that keep no time limit
+    # a quick recipe may take this part of what the quick ones have left: few take so much, and the costly come last
+    generous: int = 2
+    least: float = 0.08  # below which a network is not worth beginning
+    forecasting: float = 0.2  # that one member's forecast of all items may take
+    reserve: float = 0.3  # kept for forecasting, at most
+    margin: float = 1.3  # times what training took when a member was judged that it may take again
+    end: float = 0.97  # at which training should be over
+
+
+SHARES = _TimeShares()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +65,10 @@ class Auto:
     name: ClassVar[str] = "auto"
     abilities: ClassVar[Abilities] = Abilities(time_limit=True, held_out=True, summary=True)
     time_limit: str = "10m"  # for training and one forecast: 90s, 10m, 1.5h; --time-limit goes before it
-    # such as ets,mqrnn:hidden_size=96; default: all of foretell's recipes that are installed
+    # such as ets,mqrnn:hidden_size=96; default: all installed recipes that declare the ability `ensemble`
     members: tuple[str, ...] | None = None
     trials: int = 4  # settings tried of the two best members that declare ranges, in the time that is left
-    windows: int | None = None  # held back to choose weights; default: by the length of histories, at most 8
+    windows: int | None = None  # held out to choose weights; default: by the length of histories, at most 8
 
     def __post_init__(self) -> None:
         parse_seconds(self.time_limit, where="auto.time_limit")
@@ -72,17 +83,18 @@ class Auto:
             raise ForetellError("auto keeps no checkpoints: train without resume")
         budget = Budget(run.time_limit or parse_seconds(self.time_limit))
         members = parse_members(self.members or default_members())
-        members.sort(key=lambda member: abilities_of(member.recipe).time_limit)  # the quick ones first
+        members.sort(key=lambda member: _keeps_time(member.recipe))  # the quick ones first
+        fit = _Fit(panel, task, run, budget)
         validation = ValidationWindows.of(panel, task, windows=self.windows, seed=run.seed)
         if validation is None:
-            why = "equal weights: histories are too short for a validation window"
-            return average_equally(members, panel, task, run, budget, why)
-        results, failed = judge(members, validation, task, run, budget)
+            return fit.equally(members, "equal weights: histories are too short for a validation window")
+        judging = _Judging(validation, task, run, budget)
+        results, failed = judging.judge(members)
         if not results:
             why = "equal weights: no member forecast the validation windows in time"
-            return average_equally(members, panel, task, run, budget, why, failed)
-        further, vain = search(results, self.trials, validation, len(panel), task, run, budget)
-        return train_chosen(results + further, failed + vain, validation, panel, task, run, budget)
+            return fit.equally(members, why, failed)
+        further, vain = judging.search(results, self.trials, len(panel))
+        return fit.chosen(results + further, failed + vain, validation)
 
     def load(self, schema: Schema, task: Task, state: State, run: Run) -> Ensemble:
         """The predictor whose `state` this is."""
@@ -98,163 +110,221 @@ def default_members() -> tuple[str, ...]:
     return tuple(sorted((n for n, can in declared.items() if can.ensemble), key=lambda n: declared[n].cost))
 
 
-def judge(
-    members: Sequence[Member], validation: ValidationWindows, task: Task, run: Run, budget: Budget
-) -> tuple[list[CandidateResult], list[MemberReport]]:
-    """The members that forecast the validation windows in time, and why the others did not."""
-    done: list[CandidateResult] = []
-    failed: list[MemberReport] = []
-    networks = sum(abilities_of(member.recipe).time_limit for member in members)
-    for number, member in enumerate(members):
-        network = abilities_of(member.recipe).time_limit
-        pool = budget.left(JUDGING if network or networks == 0 else JUDGING * QUICK)
-        left = len(members) - number - (0 if network else networks)
-        share = pool / (left if network else min(left, GENEROUS))
-        if network:
-            share = max(share, min(LEAST * budget.limit, pool))
-        if share <= (LEAST / 2 * budget.limit if network else 0):
-            failed.append(MemberReport(member.label, note="not tried: no time left"))
-            continue
-        tell("judge", number, len(members), message=member.label)
-        results = _tried(member, validation, task, run, budget, share)
-        if isinstance(results, MemberReport):
-            failed.append(results)
-        else:
-            done.append(results)
-    return done, failed
+@dataclass(frozen=True, slots=True)
+class _Judging:
+    """Tries members on the validation windows, within the budget."""
+
+    validation: ValidationWindows
+    task: Task
+    run: Run
+    budget: Budget
+
+    def judge(self, members: Sequence[Member]) -> tuple[list[CandidateResult], list[MemberReport]]:
+        """The members that forecast the validation windows in time, and why the others did not."""
+        done: list[CandidateResult] = []
+        failed: list[MemberReport] = []
+        for number, member in enumerate(members):
+            share = self._share(members[number:])
+            if share <= (SHARES.least / 2 * self.budget.limit if _keeps_time(member.recipe) else 0):
+                failed.append(MemberReport(member.label, note=NO_TIME))
+                continue
+            tell("judge", number, len(members), message=member.label)
+            _sort_in(self._try(member, share), done, failed)
+        return done, failed
+
+    def _share(self, waiting: Sequence[Member]) -> float:
+        """Seconds that the first of the `waiting` members may take; the quick ones come first."""
+        networks = sum(_keeps_time(member.recipe) for member in waiting)
+        if not _keeps_time(waiting[0].recipe):
+            pool = self.budget.left(SHARES.judging * (SHARES.quick if networks else 1))
+            return pool / min(len(waiting) - networks, SHARES.generous)
+        pool = self.budget.left(SHARES.judging)
+        return max(pool / len(waiting), min(SHARES.least * self.budget.limit, pool))
+
+    def search(
+        self, results: Sequence[CandidateResult], trials: int, items: int
+    ) -> tuple[list[CandidateResult], list[MemberReport]]:
+        """Up to `trials` further members: the best ones with other settings.
+
+        It ends early enough that those that count, of `items` items, can be trained again.
+        """
+        done: list[CandidateResult] = []
+        failed: list[MemberReport] = []
+        proposals = self._proposals(results) if trials else []
+        labels, again = {each.member.label for each in results}, self._seconds_again(results, items)
+        for number in range(trials if proposals else 0):
+            base, search = proposals[number % len(proposals)]
+            seconds = SHARES.margin * (base.fit_seconds + base.predict_seconds) + 1
+            if self.budget.left(SHARES.end) < again + 2 * seconds:
+                failed.append(MemberReport(f"{trials - number} more trials", note=NO_TIME))
+                break
+            member = _with(base.member, search.ask())
+            if member.label in labels:
+                search.tell(None)
+                continue
+            labels.add(member.label)
+            result = self._try(member, seconds)
+            search.tell(None if isinstance(result, MemberReport) else self._score(result))
+            _sort_in(result, done, failed)
+        return done, failed
+
+    def _proposals(self, results: Sequence[CandidateResult]) -> list[tuple[CandidateResult, Search]]:
+        """The best members that declare ranges, each with a search of these."""
+        order = np.argsort([self._score(result) for result in results], kind="stable")
+        bases = [results[m] for m in order if abilities_of(results[m].member.recipe).search][:SEARCHED]
+        spaces = [search_space(type(base.member.recipe)) for base in bases]
+        searches = [make_search(space, seed=self.run.seed) for space in spaces]
+        return list(zip(bases, searches, strict=True))
+
+    def _seconds_again(self, results: Sequence[CandidateResult], items: int) -> float:
+        """What the members that would count now take to be trained again and to forecast all items."""
+        shares = choose_shares(_cells(results, self.validation))
+        used = [results[int(m)] for m in np.flatnonzero(shares)]
+        return SHARES.margin * sum(a.fit_seconds for a in used) + _reserve(used, items, self.budget)
+
+    def _score(self, result: CandidateResult) -> float:
+        cells = _cells([result], self.validation)
+        return cells.score(cells.quantiles[0])
+
+    def _try(self, member: Member, seconds: float) -> CandidateResult | MemberReport:
+        """The member judged, or why it could not be."""
+        before, most = self.budget.spent, SHARES.forecasting * self.budget.limit
+        try:
+            return try_candidate(member, self.validation, self.task, self.run, seconds=seconds, most=most)
+        except Exception as error:  # what cannot forecast these data is left out, and the summary says why
+            return _left_out(member, error, self.budget.spent - before)
 
 
-def search(
-    results: Sequence[CandidateResult],
-    trials: int,
-    validation: ValidationWindows,
-    items: int,
-    task: Task,
-    run: Run,
-    budget: Budget,
-) -> tuple[list[CandidateResult], list[MemberReport]]:
-    """Up to `trials` further members: the best ones with other settings, as long as enough time remains to train again."""
-    cells = _cells(results, validation)
-    order = np.argsort([cells.score(quantiles) for quantiles in cells.quantiles], kind="stable")
-    bases = [results[m] for m in order if abilities_of(results[m].member.recipe).search][:SEARCHED]
-    searches = (
-        [make_search(search_space(type(a.member.recipe)), seed=run.seed) for a in bases] if trials else []
-    )
-    done: list[CandidateResult] = []
-    failed: list[MemberReport] = []
-    labels = {each.member.label for each in results}
-    used = [results[int(m)] for m in np.flatnonzero(choose_shares(cells))]
-    again = MARGIN * sum(a.fit_seconds for a in used) + _reserve(used, items, budget)
-    for number in range(trials if bases else 0):
-        base, proposals = bases[number % len(bases)], searches[number % len(bases)]
-        seconds = MARGIN * (base.fit_seconds + base.predict_seconds) + 1
-        if budget.left(END) < again + 2 * seconds:
-            failed.append(MemberReport(f"{trials - number} more trials", note="not tried: no time left"))
-            break
-        member = _with(base.member, proposals.ask())
-        if member.label in labels:
-            proposals.tell(None)
-            continue
-        labels.add(member.label)
-        trial = _tried(member, validation, task, run, budget, seconds)
-        if isinstance(trial, MemberReport):
-            failed.append(trial)
-            proposals.tell(None)
-        else:
-            done.append(trial)
-            cells = _cells([trial], validation)
-            proposals.tell(cells.score(cells.quantiles[0]))
-    return done, failed
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """Trains the members that count on the whole panel, within the budget."""
 
+    panel: Panel
+    task: Task
+    run: Run
+    budget: Budget
 
-def train_chosen(
-    results: Sequence[CandidateResult],
-    failed: Sequence[MemberReport],
-    validation: ValidationWindows,
-    panel: Panel,
-    task: Task,
-    run: Run,
-    budget: Budget,
-) -> Ensemble:
-    """The members that earn a weight, trained on everything in the time left."""
-    cells = _cells(results, validation)
-    last = validation.panels[-1]
-    weights = choose_weights(cells, {g: g.codes(last) for g in Grouping.candidates(last)})
-    used = [int(m) for m in np.flatnonzero(weights.used())]
-    mean = weights.of(panel).mean(0)
-    models, seconds, notes = _trained_again([results[m] for m in used], mean[used], panel, task, run, budget)
-    trials = [
-        MemberReport(
-            a.member.label, float(mean[m]), cells.score(cells.quantiles[m]), a.fit_seconds, a.predict_seconds
+    def chosen(
+        self,
+        results: Sequence[CandidateResult],
+        failed: Sequence[MemberReport],
+        validation: ValidationWindows,
+    ) -> Ensemble:
+        """The members that earn a weight, trained on everything in the time left."""
+        cells, last = _cells(results, validation), validation.panels[-1]
+        weights = choose_weights(cells, {g: g.codes(last) for g in Grouping.candidates(last)})
+        used = [int(m) for m in np.flatnonzero(weights.used())]
+        mean = weights.of(self.panel).mean(0)
+        models, seconds, notes = self._again([results[m] for m in used], mean[used])
+        trials = [
+            MemberReport(a.member.label, float(mean[m]), cells.score(q), a.fit_seconds, a.predict_seconds)
+            for m, (a, q) in enumerate(zip(results, cells.quantiles, strict=True))
+        ]
+        for place, m in enumerate(used):
+            again = trials[m].fit_seconds + seconds[place]
+            trials[m] = replace(trials[m], fit_seconds=again, note=notes[place])
+        by_item = weights.of(last)
+        return Ensemble(
+            models,
+            tuple(results[m].member.label for m in used),
+            weights.only(used),
+            (*trials, *failed),
+            _how_chosen(cells, by_item, validation),
+            self.task,
+            _held_out(results, by_item, validation),
         )
-        for m, a in enumerate(results)
-    ]
-    for place, m in enumerate(used):
-        again = trials[m].fit_seconds + seconds[place]
-        trials[m] = replace(trials[m], fit_seconds=again, note=notes[place])
-    by_item = weights.of(last)
-    average = np.einsum("cm,mcq->cq", by_item[cells.item], cells.quantiles)
-    held = np.einsum("nm,mknhq->knhq", by_item, np.stack([a.quantiles for a in results])).astype(np.float32)
-    windows = f"{len(validation.panels)} window{'s' if len(validation.panels) > 1 else ''} before the origin"
-    remark = (
-        f"weights chosen on {windows}, {validation.actual.shape[1]} items;"
+
+    def _again(
+        self, chosen: Sequence[CandidateResult], weights: Floats
+    ) -> tuple[tuple[Model, ...], list[float], list[str]]:
+        """The chosen members trained on everything; the seconds that took, and what is to be said of each.
+
+        Networks come last, those that count most first: one that is trained again in full is worth more than several in
+        part. One forecast of all items is reckoned with. Where there is time for all, they share all of it.
+        """
+        reserve = _reserve(chosen, len(self.panel), self.budget)
+        network = [_keeps_time(each.member.recipe) for each in chosen]
+        models, seconds, notes = [each.model for each in chosen], [0.0] * len(chosen), [""] * len(chosen)
+        order = sorted(range(len(chosen)), key=lambda m: (network[m], -weights[m]))
+        for position, m in enumerate(order):
+            before, left = self.budget.spent, max(self.budget.left(SHARES.end) - reserve, 0.0)
+            if network[m]:
+                all_others = sum(chosen[other].fit_seconds for other in order[position:])
+                left = min(left, chosen[m].fit_seconds * max(1.0, left / max(all_others, 1e-9)))
+            models[m], notes[m] = refit(chosen[m], self.panel, self.task, self.run, seconds=left)
+            seconds[m] = self.budget.spent - before
+        return tuple(models), seconds, notes
+
+    def equally(self, members: Sequence[Member], why: str, failed: Sequence[MemberReport] = ()) -> Ensemble:
+        """All members that can be trained, with equal weights.
+
+        Of those that learn from all items two, if there are enough, and bare baselines only where nothing else can be.
+        Raises ForetellError where none can be trained.
+        """
+        models: list[Model] = []
+        tried: dict[str, MemberReport] = {report.member: report for report in failed}
+        for number, member in enumerate(sorted(members, key=_rank)):
+            if models and (note := _superfluous(member, models, self.panel)):
+                tried[member.label] = MemberReport(member.label, note=note)
+                continue
+            share = self.budget.left(SHARES.end) / (len(members) - number)
+            try:
+                models.append(self._trained(member, share if models else max(share, self.budget.limit)))
+                tried[member.label] = MemberReport(member.label, 1.0, fit_seconds=models[-1].fit_seconds)
+            except Exception as error:  # as above
+                tried[member.label] = _left_out(member, error)
+        if not models:
+            reasons = "; ".join(f"{report.member}: {report.note}" for report in tried.values())
+            raise ForetellError(f"auto could train none of its members. {reasons}")
+        labels = tuple(report.member for report in tried.values() if report.weight)
+        reports = tuple(replace(report, weight=report.weight / len(models)) for report in tried.values())
+        weights = EnsembleWeights((1 / len(models),) * len(models))
+        return Ensemble(tuple(models), labels, weights, reports, why, self.task)
+
+    def _trained(self, member: Member, seconds: float) -> Model:
+        model = fit_within(member, self.panel, self.task, self.run, seconds)
+        model.forecast(self.panel.take(np.array([0])))  # to see that it can
+        return model
+
+
+def _sort_in(
+    result: CandidateResult | MemberReport, done: list[CandidateResult], failed: list[MemberReport]
+) -> None:
+    if isinstance(result, MemberReport):
+        failed.append(result)
+    else:
+        done.append(result)
+
+
+def _left_out(member: Member, error: Exception, seconds: float = 0.0) -> MemberReport:
+    logger.warning("auto: %s is left out: %s", member.label, reason(error))
+    return MemberReport(member.label, fit_seconds=seconds, note=reason(error))
+
+
+def _how_chosen(cells: ScoredCells, weights: Floats, validation: ValidationWindows) -> str:
+    """How the weights [N, M] of the validation's items were chosen, and what the average scores there."""
+    average = np.einsum("cm,mcq->cq", weights[cells.item], cells.quantiles)
+    count = len(validation.panels)
+    return (
+        f"weights chosen on {count} window{'s' if count > 1 else ''} before the origin, {validation.actual.shape[1]} items;"
         f" there the average has wQL {cells.score(average):.4f}"
     )
-    labels = tuple(results[m].member.label for m in used)
-    return Ensemble(
-        models,
-        labels,
-        weights.only(used),
-        (*trials, *failed),
-        remark,
-        task,
-        HeldOut(held, validation.actual, validation.levels),
-    )
 
 
-def _trained_again(
-    chosen: Sequence[CandidateResult], weights: Floats, panel: Panel, task: Task, run: Run, budget: Budget
-) -> tuple[tuple[Model, ...], list[float], list[str]]:
-    """The chosen members trained on everything; the seconds that took, and what is to be said of each.
-
-    Networks come last, those that count most first: one that is trained again in full is worth more than several in part.
-    One forecast of all items is reckoned with. Where there is time for all, they share all of it.
-    """
-    reserve = _reserve(chosen, len(panel), budget)
-    network = [abilities_of(each.member.recipe).time_limit for each in chosen]
-    models, seconds, notes = [each.model for each in chosen], [0.0] * len(chosen), [""] * len(chosen)
-    order = sorted(range(len(chosen)), key=lambda m: (network[m], -weights[m]))
-    for position, m in enumerate(order):
-        before, left = budget.spent, max(budget.left(END) - reserve, 0.0)
-        if network[m]:
-            all_others = sum(chosen[other].fit_seconds for other in order[position:])
-            left = min(left, chosen[m].fit_seconds * max(1.0, left / max(all_others, 1e-9)))
-        models[m], notes[m] = refit(chosen[m], panel, task, run, seconds=left)
-        seconds[m] = budget.spent - before
-    return tuple(models), seconds, notes
-
-
-def _tried(
-    member: Member, validation: ValidationWindows, task: Task, run: Run, budget: Budget, seconds: float
-) -> CandidateResult | MemberReport:
-    """The member judged, or why it could not be."""
-    before = budget.spent
-    try:
-        return try_candidate(member, validation, task, run, seconds=seconds, most=FORECASTING * budget.limit)
-    except Exception as error:  # what cannot forecast these data is left out, and the summary says why
-        logger.warning("auto: %s is left out: %s", member.label, reason(error))
-        return MemberReport(member.label, fit_seconds=budget.spent - before, note=reason(error))
+def _held_out(results: Sequence[CandidateResult], weights: Floats, validation: ValidationWindows) -> HeldOut:
+    """The validation windows as the average, by weights [N, M], forecast them."""
+    quantiles = np.einsum("nm,mknhq->knhq", weights, np.stack([a.quantiles for a in results]))
+    return HeldOut(quantiles.astype(np.float32), validation.actual, validation.levels)
 
 
 def _cells(results: Sequence[CandidateResult], validation: ValidationWindows) -> ScoredCells:
-    return ScoredCells.of(
-        np.stack([each.quantiles for each in results]), validation.actual, validation.levels
-    )
+    quantiles = np.stack([each.quantiles for each in results])
+    return ScoredCells.of(quantiles, validation.actual, validation.levels)
 
 
 def _reserve(results: Sequence[CandidateResult], items: int, budget: Budget) -> float:
     """Seconds kept for one forecast of all items."""
-    return min(RESERVE * budget.limit, items * sum(each.item_seconds for each in results))
+    return min(SHARES.reserve * budget.limit, items * sum(each.item_seconds for each in results))
 
 
 def _with(member: Member, settings: Mapping[str, Any]) -> Member:
@@ -264,55 +334,24 @@ def _with(member: Member, settings: Mapping[str, Any]) -> Member:
     return Member(label, recipe, member.repeat)
 
 
-def average_equally(
-    members: Sequence[Member],
-    panel: Panel,
-    task: Task,
-    run: Run,
-    budget: Budget,
-    why: str,
-    failed: Sequence[MemberReport] = (),
-) -> Ensemble:
-    """All members that can be trained, alike; of those that learn from all items two, if there are enough, and bare
-    baselines only where nothing else can be."""
-    models: list[Model] = []
-    tried: dict[str, MemberReport] = {trial.member: trial for trial in failed}
-    for number, member in enumerate(sorted(members, key=_rank)):
-        if models and (note := _superfluous(member, models, panel)):
-            tried[member.label] = MemberReport(member.label, note=note)
-            continue
-        share = budget.left(END) / (len(members) - number)
-        try:
-            model = fit_within(member, panel, task, run, share if models else max(share, budget.limit))
-            model.forecast(panel.take(np.array([0])))  # to see that it can
-            models.append(model)
-            tried[member.label] = MemberReport(member.label, 1.0, fit_seconds=models[-1].fit_seconds)
-        except Exception as error:  # as above
-            logger.warning("auto: %s is left out: %s", member.label, reason(error))
-            tried[member.label] = MemberReport(member.label, note=reason(error))
-    if not models:
-        reasons = "; ".join(f"{trial.member}: {trial.note}" for trial in tried.values())
-        raise ForetellError(f"auto could train none of its members. {reasons}")
-    labels = tuple(trial.member for trial in tried.values() if trial.weight)
-    trials = tuple(replace(trial, weight=trial.weight / len(models)) for trial in tried.values())
-    return Ensemble(
-        tuple(models), labels, EnsembleWeights((1 / len(models),) * len(models)), trials, why, task
-    )
+def _keeps_time(recipe: Recipe) -> bool:
+    """Whether it ends in time by itself, as networks and boosted trees do; the others are quick, mostly."""
+    return abilities_of(recipe).time_limit
 
 
 def _rank(member: Member) -> int:
     """Quick recipes first, then those that learn from all items, then what is only there to be better than nothing."""
-    return 2 if member.recipe.name in BASELINES else int(abilities_of(member.recipe).time_limit)
+    return 2 if member.recipe.name in BASELINES else int(_keeps_time(member.recipe))
 
 
 def _superfluous(member: Member, models: Sequence[Model], panel: Panel) -> str:
     """Why a member is not needed where `models` are there already; empty where it is."""
     if member.recipe.name in BASELINES:
         return "not tried: a baseline, and others can be trained"
-    if not abilities_of(member.recipe).time_limit:
+    if not _keeps_time(member.recipe):
         return ""
-    if int((panel.stop > 0).sum()) < MANY:
+    if int((panel.stop > 0).sum()) < MANY_ITEMS:
         return "not tried: too few items to learn from"
-    if sum(abilities_of(model.recipe).time_limit for model in models) >= ENOUGH:
-        return f"not tried: {ENOUGH} pooled members are enough where none can be judged"
+    if sum(_keeps_time(model.recipe) for model in models) >= ENOUGH_POOLED:
+        return f"not tried: {ENOUGH_POOLED} pooled members are enough where none can be judged"
     return ""

@@ -1,4 +1,4 @@
-"""Judging members of a portfolio on held-back windows, each within its share of the time."""
+"""Candidates for an ensemble, each trained and judged on held-out windows within its share of the time."""
 
 from __future__ import annotations
 
@@ -26,13 +26,21 @@ logger = logging.getLogger(__name__)
 # items forecast to see how fast it goes, before all others are; the first two warm up
 CHUNKS = (2, 4, 16, 64)
 NETWORK_CHUNKS = (8, 128)  # of networks, which forecast many items in the time of one
-TRAINING_SHARE = 0.85  # of a network's time; the rest is for preparing and for its forecasts
-SLACK = 0.15  # of its share that the forecasts of a member may take whose training was late
-NETWORK_SLACK = 0.6  # of a network, which would have been trained for nothing
-# of the time that a network was trained when it was judged: with less it might become worse
-LEAST_AGAIN = 0.8
-GRACE = 1.15  # times its share that a member may take before it is cut off
-TIDYING = 5.0  # seconds for what is cut off to put things away before it is told again
+
+
+@dataclass(frozen=True, slots=True)
+class TimeShares:
+    """How far a candidate may go past its share of the time; shares of it, unless said otherwise."""
+
+    slack: float = 0.15  # that forecasts may take where the training was late
+    network_slack: float = 0.6  # the same of a network, which would have been trained for nothing
+    # of the time that a network was trained when it was judged: with less it might become worse
+    least_again: float = 0.8
+    grace: float = 1.15  # after which a candidate is cut off
+    tidying: float = 5.0  # seconds for what is cut off to put things away before it is told again
+
+
+SHARES = TimeShares()
 
 
 class OverTime(Exception):
@@ -60,7 +68,7 @@ def try_candidate(
     raises.
     """
     began = time.perf_counter()
-    slack = seconds * (NETWORK_SLACK if abilities_of(member.recipe).time_limit else SLACK)
+    slack = seconds * (SHARES.network_slack if abilities_of(member.recipe).time_limit else SHARES.slack)
     with cut_off(seconds, slack=slack):
         model = fit_model(member.recipe, validation.early, task, run_of(member, run, seconds))
         trained = time.perf_counter() - began
@@ -80,7 +88,7 @@ def fit_within(member: Member, panel: Panel, task: Task, run: Run, seconds: floa
 def cut_off(seconds: float, *, slack: float = 0.0) -> Iterator[None]:
     """OverTime inside the block once `seconds`, a little grace and `slack` have passed."""
     try:
-        with time_limit(GRACE * seconds + slack, again=TIDYING):
+        with time_limit(SHARES.grace * seconds + slack, again=SHARES.tidying):
             yield
     except TimeUp as up:
         raise OverTime(f"took longer than its share of {seconds:.0f} s") from up
@@ -97,7 +105,9 @@ def refit(
     result: CandidateResult, panel: Panel, task: Task, run: Run, *, seconds: float
 ) -> tuple[Model, str]:
     """The member trained on the whole panel within `seconds`, or as it was judged and why."""
-    needed = result.fit_seconds * (LEAST_AGAIN if abilities_of(result.member.recipe).time_limit else 1.0)
+    needed = result.fit_seconds * (
+        SHARES.least_again if abilities_of(result.member.recipe).time_limit else 1.0
+    )
     if needed > seconds:
         return result.model, "not trained on the validation windows: no time left"
     try:
@@ -150,5 +160,5 @@ def _forecast_all(model: Model, validation: ValidationWindows, pace: _Pace) -> A
         parts.append(pace.forecast(model, first.take(np.arange(begin, end)), validation.levels))
         if begin > 0 or end == n:
             pace.check((n - end) + n * (count - 1))
-    others = [pace.forecast(model, stand, validation.levels) for stand in validation.panels[1:]]
+    others = [pace.forecast(model, panel, validation.levels) for panel in validation.panels[1:]]
     return np.stack([np.concatenate(parts), *others])
