@@ -57,20 +57,9 @@ class Calibration:
         parts = min(BUCKETS, horizon) if count >= LEAST else 1
         first = [int(edge) for edge in np.linspace(0, horizon, parts + 1)[:-1].round()]
         step = np.searchsorted(first, np.arange(horizon), side="right") - 1
-        trust, windows = count / (count + CAUTION), int(seen.any((1, 2)).sum())
-        middle, common = (
-            int(np.argmin(np.abs(np.asarray(held.levels) - 0.5))),
-            windows / (windows + CAUTION_OF_WINDOWS),
-        )
-        shifts = []
-        for part in range(parts):
-            mine = seen & (step == part)
-            missed = _missed(held, mine) if mine.any() else np.zeros(len(held.levels))
-            alike = missed[middle]
-            shifts.append(tuple((trust * (missed - alike + common * alike)).tolist()))
+        shifts = tuple(_shift(held, seen, seen & (step == part)) for part in range(parts))
         below = (held.actual[..., None] <= held.quantiles)[seen if seen.any() else observed].mean(0)
-        covered = tuple(below.tolist())
-        return cls(held.levels, tuple(first), tuple(shifts), covered, count, len(held.actual))
+        return cls(held.levels, tuple(first), shifts, tuple(below.tolist()), count, len(held.actual))
 
     def apply(self, forecast: Forecast) -> Forecast:
         """The forecast with its levels shifted, p10 and p90 among them; they may cross."""
@@ -105,6 +94,19 @@ class Calibration:
         lists = {name: tuple(state[name]) for name in ("levels", "first", "covered")}
         shifts = tuple(tuple(row) for row in state["shifts"])
         return cls(**lists, shifts=shifts, forecasts=state["forecasts"], windows=state["windows"])
+
+
+def _shift(held: HeldOut, seen: NDArray[np.bool_], part: NDArray[np.bool_]) -> tuple[float, ...]:
+    """[Q] the shift of each level in a `part` [K, N, H] of the cells that were `seen` [K, N, H].
+
+    What the median misses, which all levels miss alike, is trusted by the number of windows, the rest by the number of
+    forecasts.
+    """
+    missed = _missed(held, part) if part.any() else np.zeros(len(held.levels))
+    alike = missed[int(np.argmin(np.abs(np.asarray(held.levels) - 0.5)))]
+    count, windows = int(seen.any(2).sum()), int(seen.any((1, 2)).sum())
+    trust, common = count / (count + CAUTION), windows / (windows + CAUTION_OF_WINDOWS)
+    return tuple((trust * (missed - alike + common * alike)).tolist())
 
 
 def _missed(held: HeldOut, cells: NDArray[np.bool_]) -> NDArray[np.float64]:

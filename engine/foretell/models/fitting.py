@@ -14,6 +14,7 @@ from foretell.data.segments import visible
 from foretell.errors import ForetellError, Interrupted
 from foretell.models.calibration import Calibration
 from foretell.models.model import Model
+from foretell.models.validation import ValidationWindows
 from foretell.recipe.form import fault_of
 from foretell.recipe.levels import QUANTILE_LEVELS
 from foretell.recipe.protocols import (
@@ -46,16 +47,10 @@ def fit_model(
     """Train `recipe` on what lies before each item's origin, from `start` on if given; the one place where recipes are trained.
 
     To `calibrate` its quantiles it is trained a first time without the last windows, unless it has held some back itself;
-    of a time limit that first training gets `HELD_OUT_SHARE`.
+    of a time limit that first training gets `HELD_OUT_SHARE`. Raises ForetellError where the recipe is none, where no history
+    is as long as the horizon, where there is nothing to calibrate on, and whatever the recipe raises.
     """
-    if (fault := fault_of(type(recipe))) is not None:
-        raise ForetellError(f"{type(recipe).__name__} is no recipe: {fault}.")
-    longest = int(panel.stop.max(initial=0))
-    if longest < task.horizon:
-        raise ForetellError(
-            f"the horizon is {task.horizon} steps, but the longest history has {longest}. Give more history, or ask for"
-            f" a horizon of at most {longest}."
-        )
+    _check_trainable(recipe, panel, task)
     began = time.perf_counter()
     held = None
     if calibrate and not abilities_of(recipe).held_out:
@@ -86,6 +81,17 @@ def fit_model(
         panel=panel,
         adjustments=() if held is None else (Calibration.learn(held),),
     )
+
+
+def _check_trainable(recipe: Recipe, panel: Panel, task: Task) -> None:
+    if (fault := fault_of(type(recipe))) is not None:
+        raise ForetellError(f"{type(recipe).__name__} is no recipe: {fault}.")
+    longest = int(panel.stop.max(initial=0))
+    if longest < task.horizon:
+        raise ForetellError(
+            f"the horizon is {task.horizon} steps, but the longest history has {longest}. Give more history, or ask for"
+            f" a horizon of at most {longest}."
+        )
 
 
 def _fit(recipe: Recipe, panel: Panel, task: Task, run: Run, start: Predictor | None) -> Predictor:
@@ -129,10 +135,10 @@ def _floor(panel: Panel) -> float | None:
 
 
 def held_out_forecasts(recipe: Recipe, panel: Panel, task: Task, run: Run) -> HeldOut:
-    """Forecasts of the last windows before the origin by the recipe trained on what came before them."""
-    from foretell.models.fitting import fit_model
-    from foretell.models.validation import ValidationWindows
+    """Forecasts of the last windows before the origin by the recipe trained on what came before them.
 
+    Raises ForetellError where histories are too short to hold a window out.
+    """
     # the same windows for every recipe that is calibrated on this panel: what is learnt of them is shared too
     validation = panel.once(
         ("held back", task, run.seed),
@@ -146,5 +152,5 @@ def held_out_forecasts(recipe: Recipe, panel: Panel, task: Task, run: Run) -> He
             " history. Leave calibrate out."
         )
     model = fit_model(recipe, validation.early, task, replace(run, out=None, resume=False))
-    parts = [model.forecast(stand, levels=validation.levels).quantiles for stand in validation.panels]
+    parts = [model.forecast(early, levels=validation.levels).quantiles for early in validation.panels]
     return HeldOut(np.stack(parts), validation.actual, validation.levels)

@@ -36,7 +36,12 @@ from foretell.models.model_folder import (
     plain,
 )
 from foretell.models.older_formats import upgraded
-from foretell.recipe.adjustments import Adjustment, adjustment_from_json, adjustment_to_json
+from foretell.recipe.adjustments import (
+    Adjustment,
+    UnknownAdjustment,
+    adjustment_from_json,
+    adjustment_to_json,
+)
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import check_levels
@@ -209,12 +214,10 @@ class Model:
         return found[0] if found else None
 
     def save(self, folder: str | Path, *, scores: Mapping[str, float] | None = None) -> None:
-        """Write the model to `folder`, replacing a model that stands there; `scores` are kept beside it.
+        """Write the model to `folder`, replacing a model that is there; `scores` are kept beside it.
 
         A crash leaves the old model or the new one. Raises ForetellError when `folder` holds anything but a model.
         """
-        from foretell.models.model import write_model
-
         write_model(self, Path(folder), scores=self.scores if scores is None else scores)
 
     def _panel_of(self, data: Dataset | None) -> Panel:
@@ -257,7 +260,17 @@ def write_model(model: Model, folder: Path, *, scores: Mapping[str, float]) -> N
     _check_registered(model.recipe)
     state, arrays = model.predictor.state()
     weights = _pack(model.recipe.name, arrays)
-    manifest = {
+    checksum = {"sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights)}
+    manifest = _manifest_of(model) | {"scores": dict(scores), "weights": checksum, "state": state}
+    text = json.dumps(plain(manifest, "manifest"), indent=1, ensure_ascii=False)
+    with new_folder(folder) as partial:
+        (partial / MANIFEST).write_text(text + "\n", encoding="utf-8")
+        (partial / WEIGHTS).write_bytes(weights)
+
+
+def _manifest_of(model: Model) -> dict[str, Any]:
+    """What a manifest says of a model, but for its scores, weights and state."""
+    return {
         "format": FORMAT,
         "recipe": model.recipe.name,
         "hyperparameters": settings_of(model.recipe),
@@ -269,16 +282,9 @@ def write_model(model: Model, folder: Path, *, scores: Mapping[str, float]) -> N
         "fit_seconds": model.fit_seconds,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "fingerprint": model.fingerprint,
-        "scores": dict(scores),
         "libraries": {name: _version(name) for name in LIBRARIES},
-        "weights": {"sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights)},
         "adjustments": [adjustment_to_json(adjustment) for adjustment in model.adjustments],
-        "state": state,
     }
-    text = json.dumps(plain(manifest, "manifest"), indent=1, ensure_ascii=False)
-    with new_folder(folder) as partial:
-        (partial / MANIFEST).write_text(text + "\n", encoding="utf-8")
-        (partial / WEIGHTS).write_bytes(weights)
 
 
 def read_model(folder: Path, run: Run) -> Model:
@@ -287,29 +293,28 @@ def read_model(folder: Path, run: Run) -> Model:
     recipe = _recipe_of(folder, manifest)
     arrays = _read_weights(folder, manifest)
     try:
-        manifest = upgraded(manifest)
-        task = Task(manifest["task"]["horizon"], tuple(manifest["task"]["levels"]))
-        schema = Schema.from_json(manifest["schema"])
-        names = ("seed", "floor", "fit_seconds", "fingerprint", "scores")
-        facts = {name: manifest[name] for name in names}
-        state: State = (manifest["state"], arrays)
-        resolved = make_recipe(recipe.name, manifest["resolved"])
-        adjustments = tuple(map(adjustment_from_json, manifest["adjustments"]))
+        facts, state = _facts_of(upgraded(manifest), recipe)
         run = replace(run, seed=facts["seed"])
+    except UnknownAdjustment as error:
+        raise ForetellError(f"{folder / MANIFEST}: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise ForetellError(
             f"{folder / MANIFEST} is damaged: {_reason(error)}. Train the model again."
         ) from error
-    predictor = _predictor_of(folder, resolved, schema, task, state, run)
-    return Model(
-        recipe=recipe,
-        resolved=resolved,
-        task=task,
-        schema=schema,
-        predictor=predictor,
-        adjustments=adjustments,
-        **facts,
-    )
+    predictor = _predictor_of(folder, facts["resolved"], facts["schema"], facts["task"], (state, arrays), run)
+    return Model(recipe=recipe, predictor=predictor, **facts)
+
+
+def _facts_of(manifest: Mapping[str, Any], recipe: Recipe) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields of a model that its manifest holds, and the predictor's state."""
+    names = ("seed", "floor", "fit_seconds", "fingerprint", "scores")
+    facts = {name: manifest[name] for name in names} | {
+        "resolved": make_recipe(recipe.name, manifest["resolved"]),
+        "task": Task(manifest["task"]["horizon"], tuple(manifest["task"]["levels"])),
+        "schema": Schema.from_json(manifest["schema"]),
+        "adjustments": tuple(map(adjustment_from_json, manifest["adjustments"])),
+    }
+    return facts, manifest["state"]
 
 
 def _predictor_of(

@@ -34,6 +34,10 @@ class Adjustment(Protocol):
         ...
 
 
+class UnknownAdjustment(ForetellError):
+    """A saved model has an adjustment of a kind that is not registered."""
+
+
 A = TypeVar("A", bound=Adjustment)
 _KINDS: dict[str, type[Adjustment]] = {}
 
@@ -52,10 +56,10 @@ def adjustment_to_json(adjustment: Adjustment) -> dict[str, Any]:
 
 
 def adjustment_from_json(state: Mapping[str, Any]) -> Adjustment:
-    """The adjustment that `adjustment_to_json` wrote; raises ForetellError for a kind that is not registered."""
+    """The adjustment that `adjustment_to_json` wrote; raises UnknownAdjustment for a kind that is not registered."""
     rest = {key: value for key, value in state.items() if key != "kind"}
     if state["kind"] not in _KINDS:
-        raise ForetellError(
+        raise UnknownAdjustment(
             f"the model has an adjustment {state['kind']!r}, which this foretell does not know. It knows:"
             f" {', '.join(sorted(_KINDS))}."
         )

@@ -259,7 +259,7 @@ def name_recipes(
     recipes: Sequence[str | Recipe] | Mapping[str, str | Recipe],
     settings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Recipe]:
-    """The recipes by the names they get in a report; one that stands there twice is told apart by its settings.
+    """The recipes by the names they get in a report; one that is there twice is told apart by its settings.
 
     Raises ForetellError for an unknown recipe or hyperparameter, and for settings of a recipe that is not asked for.
     """
@@ -268,12 +268,7 @@ def name_recipes(
             f"recipes must be a list of at least one, such as ['mqrnn', 'ets'], got {recipes!r}"
         )
     pairs = list(recipes.items()) if isinstance(recipes, Mapping) else [(None, recipe) for recipe in recipes]
-    asked = [recipe for _, recipe in pairs if isinstance(recipe, str)]
-    for name in settings or {}:
-        if name not in asked:
-            raise ForetellError(
-                f"settings are given for {name!r}, which is not among the recipes named.{nearest(name, asked)}"
-            )
+    _check_asked_for(settings or {}, [recipe for _, recipe in pairs if isinstance(recipe, str)])
     built = [
         (label, make_recipe(r, (settings or {}).get(r)) if isinstance(r, str) else r) for label, r in pairs
     ]
@@ -287,6 +282,14 @@ def name_recipes(
             )
         named[full] = recipe
     return named
+
+
+def _check_asked_for(settings: Mapping[str, Any], asked: Sequence[str]) -> None:
+    for name in settings:
+        if name not in asked:
+            raise ForetellError(
+                f"settings are given for {name!r}, which is not among the recipes named.{nearest(name, asked)}"
+            )
 
 
 def _described(recipe: Recipe) -> str:

@@ -51,23 +51,12 @@ def evaluate(
     rows = placed(rows, panel, found)
     horizon = complete(rows, panel)
     columns = _Columns.of(rows, found)
-    outcomes: list[Outcome] = []
-    numbers = sorted(set(rows.window.tolist()))
-    recipes = [set(rows.recipe[rows.window == number].tolist()) for number in numbers]
-    total = sum(map(len, recipes))
-    for number in numbers:
-        inside = rows.select(rows.window == number)
-        window = _window(number + 1, inside, panel, horizon, found)
-        for recipe in dict.fromkeys(inside.recipe.tolist()):
-            tell("score", len(outcomes), total, recipe=recipe)
-            outcomes.append(
-                _outcome(recipe, inside.select(inside.recipe == recipe), window, horizon, columns)
-            )
+    outcomes = _outcomes(rows, panel, horizon, columns, found)
     asked = {
         "title": "Evaluation",
         "horizon": horizon,
         "levels": list(columns.levels),
-        "windows": len(numbers),
+        "windows": len(set(rows.window.tolist())),
         "origins": list(dict.fromkeys(outcome.window.day for outcome in outcomes)),
         "frequency": panel.frequency.alias,
         "season": panel.season,
@@ -82,6 +71,23 @@ def evaluate(
         with shielded():
             report.save(out)
     return report
+
+
+def _outcomes(
+    rows: ForecastRows, panel: Panel, horizon: int, columns: _Columns, found: Findings
+) -> list[Outcome]:
+    """The scores of each recipe in each window, the earliest window first."""
+    outcomes: list[Outcome] = []
+    numbers = sorted(set(rows.window.tolist()))
+    total = sum(len(set(rows.recipe[rows.window == number].tolist())) for number in numbers)
+    for number in numbers:
+        inside = rows.select(rows.window == number)
+        window = _window(number + 1, inside, panel, horizon, found)
+        for recipe in dict.fromkeys(inside.recipe.tolist()):
+            tell("score", len(outcomes), total, recipe=recipe)
+            outcome = _outcome(recipe, inside.select(inside.recipe == recipe), window, horizon, columns)
+            outcomes.append(outcome)
+    return outcomes
 
 
 def _window(number: int, rows: ForecastRows, panel: Panel, horizon: int, found: Findings) -> Window:
@@ -123,26 +129,13 @@ class _Columns:
     @classmethod
     def of(cls, rows: ForecastRows, found: Findings) -> _Columns:
         """Raises ForetellError where there is nothing to judge, two columns of one level, or a value missing."""
-        columns: dict[float, str] = {}
-        for column in map(str, rows.values):
-            level = level_of(column)
-            if level in columns:
-                raise ForetellError(
-                    f"columns {columns[level]!r} and {column!r} both hold the quantile at {level}"
-                )
-            if level is not None:
-                columns[level] = column
+        columns = _quantile_columns(rows)
         mean, median = "mean" if "mean" in rows.values else None, columns.get(0.5)
         if mean is None and median is None:
             raise ForetellError(
                 "the forecasts need a column 'mean' or 'p50'; quantiles are recognised as p10, p2.5 or 0.1"
             )
-        for column in map(str, rows.values):
-            bad = np.flatnonzero(~np.isfinite(rows.values[column]))
-            if len(bad):
-                raise ForetellError(
-                    f"{rows.name(int(bad[0]))}: column {column!r} is missing or no finite number ({len(bad)} rows)"
-                )
+        _check_finite(rows)
         if not columns:
             found.note("point_forecast", "no quantile columns: the mean is scored as the median too")
             return cls((0.5,), ("mean",), "mean", "mean")
@@ -156,6 +149,29 @@ class _Columns:
         ordered = tuple(columns[level] for level in levels)
         _report_crossing(rows.values[list(ordered)].to_numpy(), levels, found)
         return cls(levels, ordered, mean or str(median), median or str(mean))
+
+
+def _quantile_columns(rows: ForecastRows) -> dict[float, str]:
+    """Level -> the column of its quantile; ForetellError where two columns hold one level."""
+    columns: dict[float, str] = {}
+    for column in map(str, rows.values):
+        level = level_of(column)
+        if level in columns:
+            raise ForetellError(
+                f"columns {columns[level]!r} and {column!r} both hold the quantile at {level}"
+            )
+        if level is not None:
+            columns[level] = column
+    return columns
+
+
+def _check_finite(rows: ForecastRows) -> None:
+    for column in map(str, rows.values):
+        bad = np.flatnonzero(~np.isfinite(rows.values[column]))
+        if len(bad):
+            raise ForetellError(
+                f"{rows.name(int(bad[0]))}: column {column!r} is missing or no finite number ({len(bad)} rows)"
+            )
 
 
 def _report_crossing(quantiles: NDArray[np.float64], levels: Sequence[float], found: Findings) -> None:

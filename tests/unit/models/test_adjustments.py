@@ -63,6 +63,9 @@ def test_adjustments_follow_one_another_and_only_the_levels_asked_for_are_return
     assert again.adjustments == model.adjustments
     assert again.calibration is None
     np.testing.assert_array_equal(again.forecast(weeks()).quantiles, lifted.quantiles)
+    adjustments._KINDS.pop("lift")
+    with pytest.raises(ForetellError, match=r"manifest\.json: the model has an adjustment 'lift'"):
+        read_model(tmp_path / "model", Run())
 
 
 def test_a_kind_that_is_not_known_or_is_taken_is_refused() -> None:
