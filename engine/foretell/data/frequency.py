@@ -153,7 +153,10 @@ class Frequency:
         return f"CAST(floor(({base} - {self.phase}) / {self.multiple}.0) AS BIGINT)"
 
     def ordinal(self, moment: object) -> int:
-        """The ordinal of one moment: a date string, a timestamp, or an integer when time is integer."""
+        """The ordinal of one moment: a date string, a timestamp, or an integer when time is integer.
+
+        Raises ForetellError for anything else.
+        """
         import pandas as pd
 
         try:

@@ -92,6 +92,7 @@ class Gaps:
 
     @property
     def total(self) -> int:
+        """Steps at all positions."""
         return sum(self.steps.values())
 
 

@@ -71,6 +71,7 @@ class Panel:
 
     @property
     def frequency(self) -> Frequency:
+        """The grid of time."""
         return self.schema.frequency
 
     @property
@@ -161,7 +162,7 @@ class Panel:
     def actuals(self, steps_before_end: int, horizon: int) -> Array:
         """[N, H]: the truth of the window whose origin lies `steps_before_end` steps before each series' end.
 
-        NaN where it was not observed, where a filling other than zero or a value stands, and beyond the data.
+        NaN where it was not observed, where it was filled by other than zero or a value, and beyond the data.
         """
         origin = self.start + self.lengths - steps_before_end
         truth: Array = allocate((len(self), horizon))

@@ -66,6 +66,7 @@ class StaticScale:
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> StaticScale:
+        """The regression that `arrays` wrote."""
         positive = bool(arrays["scale.positive"])
         return cls(arrays["scale.weights"], arrays["scale.unit"], arrays["scale.moments"], positive)
 
@@ -100,7 +101,7 @@ def _normal_equations(
 
 
 def _log(values: Floats, unit: float) -> Floats:
-    """Logarithms in units of `unit`; a thousandth of it stands for zero."""
+    """Logarithms in units of `unit`; zero counts as a thousandth of it."""
     return np.log(np.maximum(values, 1e-3 * unit) / unit)
 
 

@@ -123,9 +123,8 @@ class SourceColumn:
 
     values: Array  # [cells]
     codes: NDArray[np.uint8] | None  # [cells] how each was filled; None where nothing was asked for
-    columns: tuple[
-        Column, ...
-    ]  # what it becomes in the panel: a number, a number and its indicator, or a text's values
+    # what it becomes in the panel: a number, a number and its indicator, or the values of a text
+    columns: tuple[Column, ...]
 
     def put(self, out: Array, cells: slice) -> None:
         """Write the panel's columns at some cells into `out` [cells, columns]."""

@@ -38,19 +38,11 @@ class Metadata:
 def read_metadata(
     store: Store, table: Table, *, key: Mapping[str, str], schema: Schema | None, findings: Findings
 ) -> Metadata:
-    """The metadata, with columns of other types left out and reported. Raises ForetellError for a key given twice."""
-    columns = [c for c in table.kinds if c not in key.values()]
-    if schema is not None:
-        columns = _wanted(table, columns, schema)
-    odd = [c for c in columns if table.kinds[c] in ("time", "other")]
-    if odd:
-        findings.warn(
-            "left_out",
-            f"{table.label}: {', '.join(map(repr, odd))} left out, neither text nor number",
-            len(odd),
-        )
-    columns = [c for c in columns if c not in odd]
-    as_text = {c for c in columns if _is_text(c, table, schema)}
+    """The metadata, with columns of other types left out and reported.
+
+    Raises ForetellError for an empty table, a row without a key of its own, and a column of a model that is not there.
+    """
+    columns = _usable(table, key, schema, findings)
     frame = _read(store, table, key, columns)
     if frame.empty:
         raise ForetellError(f"{table.label} has no rows.")
@@ -59,16 +51,26 @@ def read_metadata(
     if not good.any():
         raise ForetellError(f"{table.label} has no rows that can be read.")
     frame, keys = frame[good].reset_index(drop=True), keys[good].reset_index(drop=True)
-    numbers = {
-        c: np.array(frame[f"n{i}"].to_numpy(np.float64, na_value=np.nan))
-        for i, c in enumerate(columns)
-        if c not in as_text
-    }
+    words = tuple(c for c in columns if _is_text(c, table, schema))
+    numbers = {}
     for i, column in enumerate(columns):
-        if column in numbers:
+        if column not in words:
+            numbers[column] = np.array(frame[f"n{i}"].to_numpy(np.float64, na_value=np.nan))
             _check_words(table, column, keys, frame[f"w{i}"], numbers[column], findings)
     texts = frame[[f"t{i}" for i in range(len(columns))]].set_axis(columns, axis=1)
-    return Metadata(table.label, tuple(key), keys, texts, numbers, tuple(c for c in columns if c in as_text))
+    return Metadata(table.label, tuple(key), keys, texts, numbers, words)
+
+
+def _usable(table: Table, key: Mapping[str, str], schema: Schema | None, findings: Findings) -> list[str]:
+    """The columns that are text or numbers, or those that a model's schema asks for; others are reported."""
+    columns = [c for c in table.kinds if c not in key.values()]
+    if schema is not None:
+        columns = _wanted(table, columns, schema)
+    odd = [c for c in columns if table.kinds[c] in ("time", "other")]
+    if odd:
+        listed = ", ".join(map(repr, odd))
+        findings.warn("left_out", f"{table.label}: {listed} left out, neither text nor number", len(odd))
+    return [c for c in columns if c not in odd]
 
 
 def _wanted(table: Table, columns: Sequence[str], schema: Schema) -> list[str]:
@@ -168,35 +170,31 @@ class Statics:
 def encode_statics(
     metadata: Metadata | None, keys: pd.DataFrame, *, schema: Schema | None, findings: Findings
 ) -> Statics:
-    """The statics of the items `keys`; with a model's schema its columns and vocabularies, otherwise from the data."""
+    """The statics of the items `keys`; with a model's schema its columns and vocabularies, otherwise from the data.
+
+    Raises ForetellError where a model was trained with metadata and there are none.
+    """
     if metadata is None:
         _refuse_absence(schema)
-        return Statics(
-            np.zeros((len(keys), 0), np.float32), (), np.zeros((len(keys), 0), np.int32), (), {}, {}
-        )
+        return Statics(_beside([], len(keys)), (), np.zeros((len(keys), 0), np.int32), (), {}, {})
     row = match(keys, metadata.keys)
     _report_absence(row, keys, metadata, findings)
     vocabularies = _vocabularies(metadata, len(keys), schema, findings)
     cat_names = tuple(vocabularies) if schema is None else schema.static_cat
     cat = np.zeros((len(keys), len(cat_names)), np.int32)
     for c, name in enumerate(cat_names):
-        codes = (
-            pd.Index(vocabularies[name], dtype=object)
-            .get_indexer(pd.Index(metadata.texts[name], dtype=object))
-            .astype(np.int32)
-            + 1
+        codes = 1 + pd.Index(vocabularies[name], dtype=object).get_indexer(
+            pd.Index(metadata.texts[name], dtype=object)
         )
         cat[:, c] = np.where(row >= 0, codes[row], 0)
     real = _real(metadata, row, schema)
     roles = dict.fromkeys((*metadata.numbers, *cat_names), "static")
-    return Statics(
-        np.stack(list(real.values()), axis=1) if real else np.zeros((len(keys), 0), np.float32),
-        tuple(real),
-        cat,
-        cat_names,
-        vocabularies,
-        roles,
-    )
+    return Statics(_beside(list(real.values()), len(keys)), tuple(real), cat, cat_names, vocabularies, roles)
+
+
+def _beside(columns: Sequence[Array], rows: int) -> Array:
+    """[rows, R] the columns [rows] side by side, also where there is none."""
+    return np.stack(columns, axis=1) if columns else np.zeros((rows, 0), np.float32)
 
 
 def _refuse_absence(schema: Schema | None) -> None:

@@ -155,7 +155,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ForetellError(f"{path} is damaged: {error}. {_AGAIN}") from error
     if not isinstance(manifest, dict) or manifest.get("kind") != KIND:
-        raise ForetellError(f"{folder} holds no panel: its {MANIFEST} speaks of something else. {_AGAIN}")
+        raise ForetellError(f"{folder} holds no panel: its {MANIFEST} is of something else. {_AGAIN}")
     found = manifest.get("format")
     if not isinstance(found, int) or found > FORMAT:
         raise ForetellError(

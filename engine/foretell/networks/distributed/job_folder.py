@@ -33,7 +33,7 @@ def read_panel(folder: Path) -> Panel:
 
 
 def write_state(state: State, folder: Path, note: str = "") -> None:
-    """Write a predictor's state, and a note beside it, to the new folder `folder`; it is whole once it stands there."""
+    """Write a predictor's state, and a note beside it, to the new folder `folder`; it is whole once it is there."""
     partial = folder.with_name(f".{folder.name}")
     partial.mkdir()
     facts, arrays = state
@@ -46,8 +46,8 @@ def write_state(state: State, folder: Path, note: str = "") -> None:
 
 def read_state(folder: Path) -> tuple[State, str]:
     """The state that `write_state` wrote, and its note."""
-    said = read_json(folder / "state.json")
-    return (said["facts"], load_file(folder / "arrays.safetensors")), str(said["note"])
+    written = read_json(folder / "state.json")
+    return (written["facts"], load_file(folder / "arrays.safetensors")), str(written["note"])
 
 
 def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
@@ -61,12 +61,12 @@ def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
     return {"module": kind.__module__, "name": kind.__qualname__, "settings": settings_of(recipe)}
 
 
-def recipe_from_json(said: Mapping[str, Any]) -> Any:
-    """The recipe that `recipe_to_json` described; to be asked of what this program itself wrote, never of a model."""
-    kind: Any = import_module(said["module"])
-    for part in said["name"].split("."):
+def recipe_from_json(written: Mapping[str, Any]) -> Any:
+    """The recipe that `recipe_to_json` described; only for what this program itself wrote, never of a model."""
+    kind: Any = import_module(written["module"])
+    for part in written["name"].split("."):
         kind = getattr(kind, part)
-    settings = {name: tuple(v) if isinstance(v, list) else v for name, v in said["settings"].items()}
+    settings = {name: tuple(v) if isinstance(v, list) else v for name, v in written["settings"].items()}
     return kind(**settings)
 
 
