@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foretell.errors import ForetellError
+from foretell.system.sql_text import integer
 
 Unit = Literal["min", "h", "D", "B", "W", "M", "Q", "Y", "step"]
 Ordinals = NDArray[np.int64]
@@ -36,6 +37,7 @@ _SPELLINGS: Final[dict[str, tuple[Unit, Literal["start", "end"]]]] = {
     "Y": ("Y", "end"),
     "A": ("Y", "end"),
 }
+MOST_MULTIPLE: Final = 1_000_000  # of a unit in one step
 _MINUTES: Final[dict[Unit, int]] = {"min": 1, "h": 60}
 _MONTHS_IN: Final[dict[Unit, int]] = {"M": 1, "Q": 3, "Y": 12}
 _MONDAY: Final = 3  # 1970-01-01 was a Thursday: three days into its week
@@ -56,6 +58,15 @@ class Frequency:
     # for multiples of a day and more: the base step that ordinal 0 begins at, modulo `multiple`
     phase: int = 0
     stamp: Literal["start", "end"] = "start"  # M, Q, Y: which day of the period its timestamp is
+
+    def __post_init__(self) -> None:
+        """Raises ForetellError for a field of another type, or beyond what its unit has."""
+        if self.unit not in get_args(Unit) or self.stamp not in ("start", "end"):
+            raise ForetellError(f"a frequency has no unit {self.unit!r} with the stamp {self.stamp!r}")
+        anchors = {"W": 7, "Q": 3, "Y": 12}.get(self.unit, 1)
+        _check_range("multiple", self.multiple, 1, MOST_MULTIPLE)
+        _check_range("anchor", self.anchor, 0, anchors - 1)
+        _check_range("phase", self.phase, 0, self.multiple - 1)
 
     @classmethod
     def parse(cls, alias: str | Frequency) -> Frequency:
@@ -138,19 +149,20 @@ class Frequency:
         if self.unit == "step":
             return f"CAST({column} AS BIGINT)"
         if self.unit in _MINUTES:
-            return f"CAST(floor(epoch_us({column}) / {_MINUTES[self.unit] * 60_000_000 * self.multiple}.0) AS BIGINT)"
-        days = f"CAST(floor(epoch_us({column}) / {_DAY_US}.0) AS BIGINT)"
+            width = integer(_MINUTES[self.unit] * 60_000_000 * self.multiple)
+            return f"CAST(floor(epoch_us({column}) / {width}.0) AS BIGINT)"
+        days = f"CAST(floor(epoch_us({column}) / {integer(_DAY_US)}.0) AS BIGINT)"
         if self.unit in _MONTHS_IN:
             months = f"((year({column}) - 1970) * 12 + month({column}) - 1)"
-            base = f"floor(({months} - {self.anchor}) / {_MONTHS_IN[self.unit]}.0)"
+            base = f"floor(({months} - {integer(self.anchor)}) / {integer(_MONTHS_IN[self.unit])}.0)"
         elif self.unit == "W":
-            base = f"floor(({days} + {_MONDAY - self.anchor}) / 7.0)"
+            base = f"floor(({days} + {integer(_MONDAY - self.anchor)}) / 7.0)"
         elif self.unit == "B":
-            week = f"floor(({days} + {_MONDAY}) / 7.0)"
-            base = f"({week} * 5 + least({days} + {_MONDAY} - {week} * 7, 4))"
+            week = f"floor(({days} + {integer(_MONDAY)}) / 7.0)"
+            base = f"({week} * 5 + least({days} + {integer(_MONDAY)} - {week} * 7, 4))"
         else:
             base = days
-        return f"CAST(floor(({base} - {self.phase}) / {self.multiple}.0) AS BIGINT)"
+        return f"CAST(floor(({base} - {integer(self.phase)}) / {integer(self.multiple)}.0) AS BIGINT)"
 
     def ordinal(self, moment: object) -> int:
         """The ordinal of one moment: a date string, a timestamp, or an integer when time is integer.
@@ -224,6 +236,13 @@ def spell(moment: Any) -> str:
     if clock.count(":") == 2:
         clock = clock.removesuffix(":00")
     return day if clock in ("", "00:00") else f"{day} {clock}"
+
+
+def _check_range(name: str, value: object, least: int, most: int) -> None:
+    if type(value) is not int or not least <= value <= most:
+        raise ForetellError(
+            f"the {name} of a frequency must be a whole number from {least} to {most}, got {value!r}"
+        )
 
 
 def _anchor(alias: object, unit: Unit, stamp: str, suffix: str | None) -> int:

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from foretell.data.columns import OTHER, Column, columns_from_json
 from foretell.data.frequency import Frequency
+from foretell.data.time_zone_names import check_timezone
 from foretell.errors import ForetellError
 
 Ends = Literal["last", "own"]
@@ -97,6 +98,7 @@ class Schema:
             )
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in state.items()}
         values["frequency"] = Frequency(**values["frequency"])
+        check_timezone(values.get("timezone"))
         words = {name: tuple(words) for name, words in values["vocabularies"].items()}
         values["vocabularies"] = words
         values |= {name: columns_from_json(values[name], words, values["roles"]) for name in _COLUMNS}

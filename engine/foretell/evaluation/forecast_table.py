@@ -14,9 +14,10 @@ from foretell.data.findings import Findings
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
 from foretell.ingest.context import ID_NAMES, TIME_NAMES
-from foretell.ingest.sources import open_table
-from foretell.ingest.store import Store, quoted
+from foretell.ingest.sources import files_of, open_table
+from foretell.ingest.store import Store
 from foretell.ingest.table import Table
+from foretell.system.sql_text import quoted
 
 if TYPE_CHECKING:
     from foretell.ingest.dataset import Dataset
@@ -60,7 +61,7 @@ class ForecastRows:
 def read_rows(forecasts: object, data: Dataset, item_id: str | None, timestamp: str | None) -> ForecastRows:
     """The rows of `forecasts`; ForetellError says what cannot be read. Items and windows are not worked out yet."""
     frequency, names = data.panel.frequency, data.names
-    with Store(data.schema.timezone) as store:
+    with Store(data.schema.timezone, files=files_of(forecasts)) as store:
         table = open_table(store, forecasts, name="forecast")
         if store.rows(f"SELECT count(*) FROM {table.view}")[0][0] == 0:
             raise ForetellError(f"{table.label} has no rows")

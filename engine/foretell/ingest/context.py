@@ -17,6 +17,7 @@ from foretell.ingest.keyed_rows import KeyedRows, first_row, read_rows
 from foretell.ingest.options import Options
 from foretell.ingest.store import Store
 from foretell.ingest.table import Table
+from foretell.system.sql_text import literal
 
 if TYPE_CHECKING:
     from foretell.ingest.shared_table import SharedTable
@@ -120,7 +121,7 @@ class IngestContext:
         proper = self.frequency.timestamps(self.frequency.ordinals(moments)).astype("datetime64[us]")
         off = moments[moments != proper]
         if len(off):
-            moment = f"TIMESTAMP '{pd.Timestamp(off[0])}'"
+            moment = f"TIMESTAMP {literal(str(pd.Timestamp(off[0])))}"
             where, _ = first_row(self.store, rows, f"moment = {moment}", "written")
             error = ForetellError(
                 f"{where}: not on the frequency {self.frequency.alias!r} ({len(off)} such timestamps in"

@@ -22,6 +22,7 @@ from foretell.ingest.placement import expand_groups, scatter_rows
 from foretell.ingest.related_tables import Joined
 from foretell.ingest.store import Store
 from foretell.system.big_arrays import allocate, anywhere, blanked, pieces, zeros
+from foretell.system.sql_text import integer, literal, real
 
 COMMONEST: Final = 32  # values of a text column that get a column of their own
 _BLOCK: Final = 1 << 14  # cells written at a time: a block of all columns stays in the processor's cache
@@ -93,8 +94,8 @@ def _vocabulary(store: Store, rows: KeyedRows, column: str) -> tuple[str, ...]:
     """The commonest values of a text column, by name; a value spelt "other" joins the others."""
     value = rows.value(column)
     found = store.rows(
-        f"SELECT {value}, count(*) AS n FROM {rows.view} WHERE {value} <> '{OTHER}'"
-        f" GROUP BY {value} ORDER BY n DESC, {value} LIMIT {COMMONEST}"
+        f"SELECT {value}, count(*) AS n FROM {rows.view} WHERE {value} <> {literal(OTHER)}"
+        f" GROUP BY {value} ORDER BY n DESC, {value} LIMIT {integer(COMMONEST)}"
     )
     return tuple(sorted(str(row[0]) for row in found))
 
@@ -310,7 +311,7 @@ def _coded(method: Any, words: tuple[str, ...]) -> Any:
 def infinite(store: Store, rows: KeyedRows, name: str) -> ForetellError:
     """The error for a value that float32 cannot hold, naming the first."""
     value = rows.value(name)
-    beyond = f"abs({value}) > {float(np.finfo(np.float32).max)!r}"
+    beyond = f"abs({value}) > {real(float(np.finfo(np.float32).max))}"
     if not store.rows(f"SELECT count(*) FROM {rows.view} WHERE {beyond}")[0][0]:
         return ForetellError(f"{name!r}: a sum over one step goes beyond 3.4e38. Scale the column down.")
     where, got = first_row(store, rows, beyond, value)

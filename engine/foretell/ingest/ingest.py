@@ -35,7 +35,7 @@ from foretell.ingest.options import Options
 from foretell.ingest.placement import check_size, scatter_rows
 from foretell.ingest.related_tables import Related, check_columns, join, read_related
 from foretell.ingest.shared_table import SharedTable, same_source
-from foretell.ingest.sources import open_table
+from foretell.ingest.sources import files_of, open_table
 from foretell.ingest.store import Store
 from foretell.ingest.table import Table
 from foretell.ingest.time_zones import describe_zones
@@ -70,7 +70,8 @@ def ingest(
     """
     findings = Findings(tolerant=options.tolerant)
     try:
-        with Store(options.timezone, scratch=scratch) as store, interruptible():
+        files = files_of(target, *related, items)
+        with Store(options.timezone, files=files, scratch=scratch) as store, interruptible():
             return _ingest(IngestContext(store, options, findings, options.frequency), target, related, items)
     except ForetellError as error:
         error.findings = findings.all() if options.tolerant else ()

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from foretell.data.findings import Findings
 from foretell.data.frequency import Frequency, spell
 from foretell.errors import ForetellError
-from foretell.ingest.store import Store, literal, quoted
+from foretell.ingest.store import Store
 from foretell.ingest.table import Table
+from foretell.system.sql_text import literal, quoted
 
 # how the rows within one step become one, as SQL
 METHODS: Final[dict[str, str]] = {

@@ -11,9 +11,9 @@ import numpy as np
 from foretell.data.frequency import Frequency
 from foretell.data.gap_filling import parse_rule
 from foretell.data.schema import Ends, Schema
+from foretell.data.time_zone_names import check_timezone
 from foretell.errors import ForetellError, nearest
 from foretell.ingest.keyed_rows import METHODS
-from foretell.ingest.time_zones import check_timezone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,7 +91,7 @@ def read_panel(folder: str | Path) -> Saved:
     folder = Path(folder)
     manifest = _read_manifest(folder)
     try:
-        schema = Schema.from_json(manifest["schema"])
+        schema = _schema_of(folder, manifest)
         panel = _read_files(folder, manifest, schema)
         findings = tuple(Finding(**finding) for finding in manifest["findings"])
         names = Names(**manifest["names"])
@@ -102,6 +102,13 @@ def read_panel(folder: str | Path) -> Saved:
         raise ForetellError(
             f"{folder / MANIFEST} is damaged: {type(error).__name__}: {error}. {_AGAIN}"
         ) from error
+
+
+def _schema_of(folder: Path, manifest: Mapping[str, Any]) -> Schema:
+    try:
+        return Schema.from_json(manifest["schema"])
+    except ForetellError as error:
+        raise ForetellError(f"{folder / MANIFEST} is damaged: {error} {_AGAIN}") from error
 
 
 def _read_files(folder: Path, manifest: Mapping[str, Any], schema: Schema) -> Panel:

@@ -17,8 +17,9 @@ from foretell.data.layout import Layout
 from foretell.errors import ForetellError
 from foretell.ingest.keyed_rows import METHODS, KeyedRows, spell_key, within
 from foretell.ingest.spilled_rows import RowBuckets
-from foretell.ingest.store import Store, literals
+from foretell.ingest.store import Store
 from foretell.system.big_arrays import allocate, in_file, memory, pieces
+from foretell.system.sql_text import integer, literals
 
 # A NaN of its own, whose bits no value has, marks a cell until a row is put there: no second array is needed for that.
 _UNTOUCHED: Final = np.uint32(0x7FC0FACE)
@@ -106,7 +107,7 @@ def _encoded(rows: KeyedRows, column: str, vocabulary: Sequence[str] | None) -> 
         return "coalesce({0}, 'NaN'::DOUBLE)"
     words = literals(list(vocabulary or ())).replace("{", "{{").replace("}", "}}")
     other = len(vocabulary or ()) + 1
-    return f"CASE WHEN {{0}} IS NULL THEN 0.0 ELSE CAST(coalesce(nullif(list_position({words}, {{0}}), 0), {other}) AS DOUBLE) END"
+    return f"CASE WHEN {{0}} IS NULL THEN 0.0 ELSE CAST(coalesce(nullif(list_position({words}, {{0}}), 0), {integer(other)}) AS DOUBLE) END"
 
 
 def _scatter_query(store: Store, query: str, columns: int, cells: int) -> tuple[list[Array], int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -14,8 +15,9 @@ import pandas as pd
 from foretell.errors import ForetellError
 from foretell.ingest.csv_files import Header, lacking, read_headers, sampled_columns
 from foretell.ingest.sql_source import Sql, spool
-from foretell.ingest.store import Store, literal, literals, quoted
+from foretell.ingest.store import Store
 from foretell.ingest.table import Kind, Table, _with_point, _words
+from foretell.system.sql_text import literal, literals, quoted
 
 _COSTLY: Final = 1 << 24  # bytes of text from which rows are kept as Parquet between the passes
 _NUMBERS: Final = (
@@ -61,6 +63,17 @@ def open_table(
         store.register(view, arrow)
         table = _typed_table(store, f"the {name} table", view, arrow.schema)
     return replace(table, dates=dates, decimal=decimal)
+
+
+def files_of(*sources: object) -> list[str]:
+    """The files that `sources` stand for, which a `Store` must be allowed to open; what names none is passed over."""
+    found: list[str] = []
+    for source in sources:
+        for part in source if isinstance(source, (list, tuple)) else [source]:
+            if isinstance(part, (str, os.PathLike)):
+                with suppress(ForetellError, OSError):
+                    found += _files_of(os.fspath(part), "")
+    return found
 
 
 def _open_files(

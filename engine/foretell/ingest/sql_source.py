@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from foretell.errors import ForetellError, nearest
+from foretell.system.sql_text import literal
 
 if TYPE_CHECKING:
     from foretell.ingest.store import Store
@@ -79,7 +80,7 @@ def spool(sql: Sql, store: Store, file: str) -> None:
         store.register("stream", reader)
         columns = ", ".join(_column(part) for part in reader.schema if part.name != _EXAMPLE)
         real = f" WHERE {_identifier(_EXAMPLE)} = 0" if len(names) < len(reader.schema) else ""
-        store.execute(f"COPY (SELECT {columns} FROM stream{real}) TO '{file}' (FORMAT parquet)")
+        store.execute(f"COPY (SELECT {columns} FROM stream{real}) TO {literal(file)} (FORMAT parquet)")
 
 
 def _column(part: Any) -> str:

@@ -1,8 +1,10 @@
-"""`Store`: one in-memory DuckDB."""
+"""`Store`: one in-memory DuckDB, which opens no files but those it is given."""
 
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ from foretell.errors import ForetellError
 from foretell.ingest.csv_files import explain_broken_line
 from foretell.system.big_arrays import SHARE, memory
 from foretell.system.listener import heed, on_cancel, tell
+from foretell.system.sql_text import literal, literals
 
 # rows of one Arrow batch: a few MB, so memory stays flat however long the table is
 BATCH_ROWS: Final = 1 << 17
@@ -27,72 +30,77 @@ _SETTINGS: Final = (
 _LEAST_MEMORY: Final = 1 << 30  # bytes that DuckDB may use at least; past its limit it spills to disk
 
 
-def quoted(name: str) -> str:
-    """`name` as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """`text` as an SQL string."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def literals(texts: Sequence[str]) -> str:
-    """`texts` as an SQL list of strings."""
-    return "[" + ", ".join(map(literal, texts)) + "]::VARCHAR[]"
-
-
 class Store:
-    """One in-memory DuckDB; a context manager. What DuckDB rejects becomes a ForetellError."""
+    """One in-memory DuckDB; a context manager. What DuckDB rejects becomes a ForetellError.
 
-    def __init__(self, timezone: str | None = None, *, scratch: str | os.PathLike[str] | None = None) -> None:
+    It reads `files` and what it has spooled itself, and writes to its own folders alone: whatever SQL it is handed, no
+    other file is opened, no extension loaded, and no setting changed.
+    """
+
+    def __init__(
+        self,
+        timezone: str | None = None,
+        *,
+        files: Sequence[str] = (),
+        scratch: str | os.PathLike[str] | None = None,
+    ) -> None:
         import duckdb
 
         self.timezone = timezone  # the zone in which times with an offset or a zone are read; None: their own
         self.scratch: Final = os.fspath(scratch or tempfile.gettempdir())  # for what does not fit into memory
         self._failure: type[Exception] = duckdb.Error
         self._connection: Any = duckdb.connect()
-        self._spooled: tempfile.TemporaryDirectory[str] | None = None
+        self._own = os.path.join(os.path.abspath(self.scratch), f"foretell-{secrets.token_hex(8)}")
         spill = os.path.join(self.scratch, f"foretell-{os.getpid()}")
-        limit = f"SET memory_limit = '{max(memory() // SHARE, _LEAST_MEMORY)}B'"  # the grids need memory too
-        for setting in (*_SETTINGS, f"SET temp_directory = {literal(spill)}", limit):
-            self._connection.execute(setting)
+        limit = f"{max(memory() // SHARE, _LEAST_MEMORY)}B"  # the grids need memory too
+        self._set(
+            *_SETTINGS,
+            f"SET temp_directory = {literal(spill)}",
+            f"SET memory_limit = {literal(limit)}",
+            f"SET allowed_paths = {literals(files)}",
+            f"SET allowed_directories = {literals([self._own + os.sep])}",
+            "SET enable_external_access = false",  # but for what is allowed: it cannot be turned on again
+            "SET lock_configuration = true",
+        )
+
+    def _set(self, *settings: str) -> None:
+        with self._asking():
+            for setting in settings:
+                self._connection.execute(setting)
 
     def __enter__(self) -> Store:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
-        if self._spooled is not None:
-            self._spooled.cleanup()
+        shutil.rmtree(self._own, ignore_errors=True)
 
     def spooled(self, name: str) -> str:
         """The path of a file called `name` that lives as long as the store."""
-        if self._spooled is None:
-            self._spooled = tempfile.TemporaryDirectory(prefix="foretell-", dir=self.scratch)
-        return os.path.join(self._spooled.name, name)
+        os.makedirs(self._own, mode=0o700, exist_ok=True)
+        return os.path.join(self._own, name)
 
     def execute(self, sql: str) -> None:
         """Run a statement for its effect. Raises ForetellError for what DuckDB cannot read, as `rows`, `frame` and `batches` do."""
         with self._asking():
-            self._connection.execute(sql)
+            self._connection.execute(self._single(sql))
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of a small result; raises ForetellError for what DuckDB cannot read."""
         with self._asking():
-            rows: list[tuple[Any, ...]] = self._connection.execute(sql).fetchall()
+            rows: list[tuple[Any, ...]] = self._connection.execute(self._single(sql)).fetchall()
         return rows
 
     def frame(self, sql: str) -> pd.DataFrame:
         """A small result as a frame; raises ForetellError for what DuckDB cannot read."""
         with self._asking():
-            frame: pd.DataFrame = self._connection.execute(sql).df()
+            frame: pd.DataFrame = self._connection.execute(self._single(sql)).df()
         return frame
 
     def batches(self, sql: str) -> Iterator[Any]:
         """A result of any size as a stream of Arrow record batches; raises ForetellError for what DuckDB cannot read."""
         with self._asking(OSError):  # Arrow wraps what DuckDB raises in the middle of a stream
-            relation = self._connection.sql(sql)
+            relation = self._connection.sql(self._single(sql))
             # `to_arrow_reader` is the name since DuckDB 1.5, `fetch_arrow_reader` the one before
             read = (
                 relation.to_arrow_reader
@@ -110,6 +118,13 @@ class Store:
         """Make an Arrow table or a frame readable under `name`; raises ForetellError for types that DuckDB does not have."""
         with self._asking():
             self._connection.register(name, table)
+
+    def _single(self, sql: str) -> str:
+        """`sql`, if it is one statement; raises ForetellError otherwise."""
+        count = len(self._connection.extract_statements(sql))
+        if count != 1:
+            raise ForetellError(f"DuckDB is asked one thing at a time, got {count} statements")
+        return sql
 
     @contextmanager
     def _asking(self, *failures: type[Exception]) -> Iterator[None]:

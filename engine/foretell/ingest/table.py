@@ -9,8 +9,8 @@ from typing import Final, Literal
 
 from foretell.data.frequency import Frequency
 from foretell.errors import ForetellError, nearest
-from foretell.ingest.store import literal, quoted
 from foretell.ingest.time_zones import carries_zone, spelt_instant, spelt_wall, stored_wall
+from foretell.system.sql_text import literal, quoted
 
 Kind = Literal["number", "boolean", "text", "time", "other"]
 # read as "no value" in a column of numbers

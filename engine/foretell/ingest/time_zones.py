@@ -10,40 +10,21 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from foretell.errors import ForetellError, nearest
+from foretell.system.sql_text import integer, literal
 
 # 2024-03-31T01:00:00.5 and whatever follows it: Z, +02:00, Europe/Berlin, +02:00[Europe/Berlin]
 _SPELT: Final = r"^\s*(\d+[-/]\d+[-/]\d+[T ]+\d+:\d+(?::\d+(?:\.\d+)?)?)\s*(.*?)\s*$"
 _DATE: Final = 10  # characters of a date: nothing so short can carry a zone
 
 
-def check_timezone(name: str | None) -> str | None:
-    """`name`, if there is a time zone of that name; raises ForetellError with the nearest one otherwise."""
-    from zoneinfo import available_timezones
-
-    if name is None or name in (known := available_timezones()):
-        return name
-    close = nearest(str(name), known) or _by_city(str(name), known)
-    raise ForetellError(
-        f"there is no time zone {name!r}.{close} Write it as Europe/Berlin or America/New_York."
-    )
-
-
-def _by_city(name: str, zones: set[str]) -> str:
-    """A sentence offering the zone of a city that was given without its continent."""
-    cities = {zone.rpartition("/")[2].lower(): zone for zone in sorted(zones, reverse=True)}
-    found = cities.get(name.rpartition("/")[2].replace(" ", "_").lower())
-    return f" Did you mean {found!r}?" if found else ""
-
-
 def carries_zone(text: str) -> str:
     """SQL, true where the text of a time has an offset or a zone. It is evaluated for every row: a date costs one comparison."""
-    return f"CASE WHEN length({text}) <= {_DATE} THEN false ELSE {_marked(text)} END"
+    return f"CASE WHEN length({text}) <= {integer(_DATE)} THEN false ELSE {_marked(text)} END"
 
 
 def _marked(text: str) -> str:
     """SQL, true where a text longer than a date ends in a letter, or has a sign behind the date."""
-    return f"(right({text}, 1) > '9' OR contains({text}, '+') OR contains(substr({text}, {_DATE + 1}), '-'))"
+    return f"(right({text}, 1) > '9' OR contains({text}, '+') OR contains(substr({text}, {integer(_DATE + 1)}), '-'))"
 
 
 def spelt_wall(text: str, tails: Sequence[str], local: str | None) -> str:
@@ -51,13 +32,19 @@ def spelt_wall(text: str, tails: Sequence[str], local: str | None) -> str:
 
     `tails` are what may be missing from a short spelling: `-01` for the day of a month.
     """
-    spellings = (f"TRY_CAST({part} AS TIMESTAMP)" for part in (text, *(f"({text} || '{t}')" for t in tails)))
+    spellings = (
+        f"TRY_CAST({part} AS TIMESTAMP)" for part in (text, *(f"({text} || {literal(t)})" for t in tails))
+    )
     plain = f"coalesce({', '.join(spellings)})"
     zoned = spelt_instant(text)
-    wall = f"TRY_CAST({_part(text, 1)} AS TIMESTAMP)" if local is None else f"timezone('{local}', {zoned})"
+    wall = (
+        f"TRY_CAST({_part(text, 1)} AS TIMESTAMP)"
+        if local is None
+        else f"timezone({literal(local)}, {zoned})"
+    )
     # A branch is computed for its own rows only: the patterns of times with a zone cost nothing where there are none.
     return (
-        f"CASE WHEN length({text}) <= {_DATE} THEN {plain}"
+        f"CASE WHEN length({text}) <= {integer(_DATE)} THEN {plain}"
         f" WHEN {_marked(text)} THEN CASE WHEN {zoned} IS NOT NULL THEN {wall} END ELSE {plain} END"
     )
 
@@ -71,7 +58,7 @@ def spelt_instant(text: str) -> str:
 
 
 def _part(text: str, group: int) -> str:
-    return f"regexp_extract({text}, '{_SPELT}', {group})"
+    return f"regexp_extract({text}, {literal(_SPELT)}, {integer(group)})"
 
 
 def stored_wall(column: str, zone: str, local: str | None) -> str:
@@ -80,9 +67,8 @@ def stored_wall(column: str, zone: str, local: str | None) -> str:
     offset = re.fullmatch(r"([-+])(\d\d):?(\d\d)", zone)
     if local is None and offset is not None:
         minutes = int(offset[1] + "1") * (int(offset[2]) * 60 + int(offset[3]))
-        return f"(timezone('UTC', {moment}) + to_minutes({minutes}))"
-    name = (local or zone).replace("'", "''")  # the name comes from a file: not to be trusted
-    return f"timezone('{name}', {moment})"
+        return f"(timezone('UTC', {moment}) + to_minutes({integer(minutes)}))"
+    return f"timezone({literal(local or zone)}, {moment})"
 
 
 def describe_zones(label: str, count: int, zone: str | None, local: str | None) -> str:
