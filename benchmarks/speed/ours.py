@@ -42,9 +42,9 @@ class Untrained:
     @classmethod
     def of(cls, name: str, hyperparameters: dict[str, Any], panel: Panel, settings: Settings) -> Untrained:
         """Of the recipe `name` for the horizon that all parts have."""
-        run = Run(device=settings.device, threads=settings.threads)
+        run, task = Run(device=settings.device, threads=settings.threads), Task(HORIZON, LEVELS)
         recipe: Any = make_recipe(name, hyperparameters)
-        fitted, source = prepare(recipe, panel, Task(HORIZON, LEVELS), run)
+        fitted, source = prepare(recipe.resolved(panel, task), panel, task, run)
         return cls(fitted.recipe, panel, source, fitted, run)
 
     def batch(self, step: int) -> Batch:

@@ -177,7 +177,7 @@ class DeepAR(NetworkRecipe):
         windows, sizes, context = source.windows, source.sizes, self.window_length
         length = context + sizes.horizon
         reached, _ = _reached(sizes.lags, context, sizes.horizon, windows.device)
-        read = source.target(at, reached, context=slice(-length, -sizes.horizon), until=sizes.horizon)
+        read = source.target(at, reached, context=slice(-length, -sizes.horizon))
         if self.likelihood == "negative_binomial":
             unit = (read.scale[:, 0] + 0.05 * read.scale[:, 1]).clamp(min=1e-6)
             read = read._replace(scale=torch.stack([torch.zeros_like(unit), unit], -1))

@@ -39,7 +39,7 @@ class Encoder(nn.Module):
         state = static.expand(self.lstm.num_layers, *static.shape).contiguous()
         start = (state, torch.zeros_like(state))
         # cuDNN wants the weights in one piece of memory; gradients are to reach them as they are
-        if patches.alike and state.device.type == "cpu" and not torch.is_grad_enabled():
+        if patches.same_steps and state.device.type == "cpu" and not torch.is_grad_enabled():
             return self._forecasting(patches, start)
         states: Tensor
         states, _ = self.lstm(patches.joined(), start)

@@ -41,6 +41,7 @@ class NHiTS(DirectRecipe):
         },
     )
     hidden_size: int = 128  # width of each block's MLP
+    learning_rate: float = 2e-3  # highest rate of the schedule
     pools: tuple[int, ...] = (8, 4, 1)  # steps that a block's view averages, a block each, the coarsest first
 
     def network(self, sizes: DirectSizes) -> DirectNetwork:

@@ -22,7 +22,7 @@ class Patches(NamedTuple):
     steps: Tensor  # [B, T, patch, S]; where all windows share them, one row in memory
 
     @property
-    def alike(self) -> bool:
+    def same_steps(self) -> bool:
         """Whether all windows lie on the same steps, and that saves work: `marked` is narrower than `joined`."""
         _, patches, length, numbers = self.steps.shape
         return shares_rows(self.steps) and patches < length * numbers
@@ -34,8 +34,8 @@ class Patches(NamedTuple):
     def marked(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Inputs [B, T, patch * W + T] and a weight [E, patch * W + T] with the product that `joined` and `weight` have.
 
-        What the windows, which must be alike, share adds the same vector to each at a patch: a column of the weight, which
-        a 1 among the inputs chooses.
+        All windows lie on the same steps, so that the product of these with the weight is one vector a patch: it becomes an
+        extra column of the weight, and a one-hot input selects it.
         """
         patches = self.own.shape[1]
         mine, shared = self._split(weight)
@@ -45,7 +45,7 @@ class Patches(NamedTuple):
 
     def through(self, weight: Tensor, bias: Tensor) -> Tensor:
         """[B, T, E] as a linear layer makes it of `joined`."""
-        if not self.alike:
+        if not self.same_steps:
             return functional.linear(self.joined(), weight, bias)
         mine, shared = self._split(weight)
         return functional.linear(self.own.flatten(2), mine) + (shared + bias)

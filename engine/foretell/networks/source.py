@@ -75,12 +75,12 @@ class Source(Generic[S]):
         return Origins(items, self.windows.origin[items], torch.full_like(items, NOTHING_HIDDEN))
 
     def target(
-        self, at: Origins, steps: Tensor, *, context: slice = slice(None), until: Tensor | int = 0
+        self, at: Origins, steps: Tensor, *, context: slice = slice(None), until: Tensor | None = None
     ) -> Target:
-        """The target at `steps` [L], which rise; its scale is that of what is visible in `context` before `until` [B, 1]."""
+        """The target at `steps` [L], which rise; its scale is that of what is visible in `context`, before `until` [B, 1] if given."""
         values, observed = self.windows.reached(at.items, at.origins, steps)
         visible = observed & (steps >= at.hidden[:, None])
-        shown = (visible & (steps < until))[:, context]
+        shown = visible[:, context] if until is None else (visible & (steps < until))[:, context]
         return Target(
             values, observed, visible, window_scale(values[:, context], shown, self.guess[at.items])
         )

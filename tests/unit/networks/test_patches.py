@@ -39,8 +39,8 @@ def test_a_patch_holds_its_steps_one_after_another() -> None:
 
 def test_marks_stand_for_what_windows_share() -> None:
     read, weight = patches(alike=True), torch.randn(6, LENGTH * 9)
-    assert read.alike
-    assert not patches(alike=False).alike
+    assert read.same_steps
+    assert not patches(alike=False).same_steps
     inputs, narrow = read.marked(weight)
     assert inputs.shape[-1] == LENGTH * 2 + PATCHES
     torch.testing.assert_close(inputs @ narrow.T, read.joined() @ weight.T, rtol=1e-5, atol=1e-5)
@@ -65,7 +65,7 @@ def test_a_shared_calendar_changes_no_forecast(name: str, monkeypatch: pytest.Mo
         monkeypatch.setattr(
             Patches,
             method,
-            lambda read, *given, original=original: used.append(read.alike) or original(read, *given),
+            lambda read, *given, original=original: used.append(read.same_steps) or original(read, *given),
         )
     together = fitted.predict(panel, levels=fitted.task.levels)
     assert used == [True]

@@ -87,7 +87,7 @@ def predict_on_devices(
 
 
 def merge_shares(folder: Path, size: int, panel: Panel, shape: tuple[int, int]) -> tuple[Array, Array]:
-    """The shares of a forecast as one; raises ForetellError unless every item stands in exactly one of them."""
+    """The shares of a forecast as one; raises ForetellError unless every item is in exactly one of them."""
     horizon, levels = shape
     quantiles = np.empty((len(panel), horizon, levels), np.float32)
     mean, times = np.empty((len(panel), horizon), np.float32), np.zeros(len(panel), np.int64)
@@ -128,12 +128,12 @@ def device_of(run: Run, rank: int) -> str:
 def _job(kind: str, recipe: Recipe, panel: Panel, task: Task, run: Run, **more: Any) -> Iterator[Path]:
     """A folder, for the time being, that says what there is to do."""
     device_of(run, 0)
-    said = {"kind": kind, "recipe": recipe_to_json(recipe), "task": asdict(task), "run": asdict(run), **more}
-    said["told"] = heard()
+    facts = {"kind": kind, "recipe": recipe_to_json(recipe), "task": asdict(task), "run": asdict(run), **more}
+    facts["told"] = heard()
     with tempfile.TemporaryDirectory(prefix="foretell-") as name:
         folder = Path(name)
         write_panel(panel, folder / PANEL)
-        write_json(said, folder / JOB)
+        write_json(facts, folder / JOB)
         yield folder
 
 
