@@ -1,4 +1,5 @@
 # make demo   back-test five recipes on the sample data and write the report
+# make quick  ruff, mypy and the unit tests but the slow ones: for a look after each change
 # make test   ruff, mypy and pytest
 # make stress fuzzers, kills and long laws at their full counts, of which `make test` runs a twentieth
 # All need Python 3.11 or newer and nothing else: they make .venv once and install the tested versions into it.
@@ -6,18 +7,28 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+WORKERS ?= 2
+# Tests of one file share what they train, and so a process.
+SPREAD = --numprocesses $(WORKERS) --dist loadfile
 
-.PHONY: demo test stress clean
+.PHONY: demo quick test stress clean
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
 	$(BIN)/foretell demo --out runs/demo
 
+quick: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@$(BIN)/mypy & types=$$!; \
+		$(BIN)/pytest $(SPREAD) -m "not slow" tests/unit tests/test_layers.py; tests=$$?; \
+		wait $$types && exit $$tests
+
 test: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest $(SPREAD)
 
 stress: $(INSTALLED)
 	FORETELL_STRESS=1 $(BIN)/pytest tests/stress

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+# What tests train is tiny: more threads cost more than they give, most of all beside other tests. Before torch is loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:

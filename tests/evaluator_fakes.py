@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
@@ -65,16 +66,18 @@ class Broken:
         raise NotImplementedError
 
 
-def sales(**series: Sequence[float]) -> pd.DataFrame:
+def sales(**series: ArrayLike) -> pd.DataFrame:
     """A long table, one item an argument, from 2024-01-01 on; NaN rows are left out."""
     frames = [
-        pd.DataFrame({"item_id": name, "timestamp": DAYS[: len(values)], "target": np.asarray(values, float)})
+        pd.DataFrame(
+            {"item_id": name, "timestamp": DAYS[: np.size(values)], "target": np.asarray(values, float)}
+        )
         for name, values in series.items()
     ]
     return pd.concat(frames, ignore_index=True).dropna()
 
 
-def dataset(**series: Sequence[float]) -> Dataset:
+def dataset(**series: ArrayLike) -> Dataset:
     """Twelve days of `series`."""
     return Dataset(sales(**series), freq="D", season=1)
 

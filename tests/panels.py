@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from foretell.data.columns import columns
 from foretell.data.frequency import Frequency
@@ -16,7 +17,7 @@ END = 20_000  # ordinal of the first day after the data
 FUTURE = 6  # steps that the known covariates reach past it
 
 
-def daily(series: Sequence[Sequence[float]], *, covariates: bool = True, season: int = 7) -> Panel:
+def daily(series: Iterable[ArrayLike], *, covariates: bool = True, season: int = 7) -> Panel:
     """Daily series that end together; with a numeric and an open column, a past one, and statics when `covariates`."""
     arrays = [np.asarray(values, np.float32) for values in series]
     lengths, n = np.array([len(a) for a in arrays]), len(arrays)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from benchmarks.speed.panels import SEASONS, Series
@@ -40,8 +41,8 @@ def local(settings: Settings) -> list[Row]:
         rows += compete(
             case,
             {
-                f"foretell {name}": lambda run=ours: timed(len(series.values), run),
-                "statsforecast": lambda run=theirs: timed(len(series.values), run),
+                f"foretell {name}": partial(timed, len(series.values), ours),
+                "statsforecast": partial(timed, len(series.values), theirs),
             },
             settings,
         )

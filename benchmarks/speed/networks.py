@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -35,7 +36,7 @@ def feed(settings: Settings) -> list[Row]:
     series = Series.make(settings.amount(ITEMS, least=100), LENGTH)
     ours = Untrained.of("deepar", DEEPAR, series.panel(), settings)
     many, few = settings.amount(200, least=20), settings.amount(20, least=5)
-    theirs = gluonts_side.feeding(settings, series, few, ours.fitted.sizes.lags)
+    theirs = gluonts_side.feeding(settings, series, few, ours.lags)
 
     def gather() -> Sample:
         with seeded(ours.run):
@@ -56,7 +57,7 @@ def training(settings: Settings) -> list[Row]:
     many, few = settings.amount(100, least=10), settings.amount(40, least=5)
     ours = Untrained.of("deepar", DEEPAR, panel, settings)
     forks = Untrained.of("mqrnn", MQRNN, panel, settings)
-    theirs = gluonts_side.training(settings, series, few, ours.fitted.sizes.lags)
+    theirs = gluonts_side.training(settings, series, few, ours.lags)
     deepar = Case("training", f"deepar, LSTM {LAYERS} x {DEEPAR['hidden_size']}", "windows", 8)
     with peer("autogluon", series, settings, **WORKER, width=DEEPAR["hidden_size"]) as autogluon:
         rows = compete(
@@ -87,7 +88,7 @@ def prediction(settings: Settings) -> list[Row]:
     series = Series.make(settings.amount(ITEMS, least=20), LENGTH)
     panel = series.panel()
     ours = Untrained.of("deepar", DEEPAR, panel, settings)
-    theirs = gluonts_side.predicting(settings, series, ours.fitted.sizes.lags)
+    theirs = gluonts_side.predicting(settings, series, ours.lags)
     count = len(panel)
     case = Case("prediction", f"deepar, {DEEPAR['num_samples']} paths x {HORIZON} steps", "series", 3)
     with peer("autogluon", series, settings, **WORKER, width=DEEPAR["hidden_size"]) as autogluon:
@@ -200,8 +201,8 @@ def _profile(name: str, ours: Untrained, settings: Settings) -> list[Row]:
     with seeded(ours.run):
         for number in range(steps):
             optimiser.zero_grad()
-            batch = spend("feed", lambda number=number: ours.batch(number))
-            loss = spend("forward", lambda batch=batch: ours.loss(batch))
+            batch = spend("feed", partial(ours.batch, number))
+            loss = spend("forward", partial(ours.loss, batch))
             spend("backward", loss.backward)
             spend("optimiser", optimiser.step)
     whole = timed(steps, lambda: ours.train(steps), settings.device)

@@ -68,6 +68,12 @@ class Untrained:
         )
         fit_network(job, Schedule(steps, 1e-3, patience=steps), self.run)
 
+    @property
+    def lags(self) -> Any:
+        """The lags that deepar's network reads."""
+        sizes: Any = self.fitted.sizes
+        return sizes.lags
+
     def feeding(self, batches: int) -> Callable[[], None]:
         """Makes batches and nothing else; none is kept, as none is of the peer's."""
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from foretell.data.arrays import Array
-from foretell.data.frequency import Frequency
+from foretell.data.frequency import Frequency, Unit
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 
@@ -22,10 +22,10 @@ class Series:
     """N series of one length: a season, a level and noise."""
 
     values: Array  # [N, L]
-    unit: str  # h or D
+    unit: Unit  # h or D
 
     @classmethod
-    def make(cls, items: int, length: int, *, unit: str = "h", seed: int = 0) -> Series:
+    def make(cls, items: int, length: int, *, unit: Unit = "h", seed: int = 0) -> Series:
         """Series of a fixed seed, all above zero."""
         rng = np.random.default_rng(seed)
         season = SEASONS[unit][0]

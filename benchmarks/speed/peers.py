@@ -46,7 +46,7 @@ class Peer:
         self.process.stdin.write(json.dumps(job) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
-        answer = json.loads(line) if line else {"error": "its process ended"}
+        answer: dict[str, Any] = json.loads(line) if line else {"error": "its process ended"}
         if "error" in answer:
             raise Unavailable(f"{self.name} failed: {answer['error']}")
         return Sample(answer["work"], answer["seconds"], answer["cpu_seconds"])

@@ -51,7 +51,7 @@ def render(rows: pd.DataFrame) -> str:
 
 
 def _table(group: pd.DataFrame) -> str:
-    growing = group["part"].str.startswith(_GROWTH).any()
+    growing = bool(group["part"].str.startswith(_GROWTH).any())
     last = ["growth"] if growing else ["ratio", "at least"]
     header = ["case", "system", "device", "work", "CPU s", "wall s", "rate", *last, "threads", "note"]
     lines = [header, ["---"] * len(header)]

@@ -51,9 +51,9 @@ def compete(case: Case, contestants: Mapping[str, Contestant | Unavailable], set
         for name, run in present.items():
             samples[name].append(run())
     rows = []
-    for name, run in contestants.items():
-        if isinstance(run, Unavailable):
-            rows.append(_row(case, name) | {"note": str(run)})
+    for name, each in contestants.items():
+        if isinstance(each, Unavailable):
+            rows.append(_row(case, name) | {"note": str(each)})
         else:
             rows.append(_row(case, name) | _medians(samples[name]))
     return rows

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import pytest
 
+from foretell.local import SeriesRecipe
 from foretell.recipe.hyperparameters import hyperparameters
 from foretell.recipe.registry import make_recipe, recipe_class, recipe_names
 from foretell.testing import Promise, promises
@@ -24,7 +26,10 @@ AFRESH = "comes_back_in_a_fresh_process"
 def check_of(name: str) -> RecipeCheck:
     """The recipe under check: what one test fits serves the others."""
     known = {parameter.name for parameter in hyperparameters(recipe_class(name))}
-    return RecipeCheck(make_recipe(name, {key: value for key, value in SMALL.items() if key in known}))
+    settings = {key: value for key, value in SMALL.items() if key in known}
+    if issubclass(recipe_class(name), SeriesRecipe):
+        settings["time_limit"] = 600.0  # a busy machine must not turn a slow series into a fallback
+    return RecipeCheck(make_recipe(name, settings))
 
 
 @pytest.mark.parametrize("promise", PROMISES, ids=[promise.name for promise in PROMISES])
@@ -38,7 +43,7 @@ def test_a_recipe_keeps_its_promise(name: str, promise: Promise, request: pytest
 
 def _asked_afresh(tests: list[pytest.Item]) -> list[str]:
     """The recipes of the chosen tests that need a fresh process, which they share."""
-    settings = [
+    settings: list[Any] = [
         test.callspec.params
         for test in tests
         if isinstance(test, pytest.Function) and hasattr(test, "callspec")

@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 FOLDERS = sorted(HERE.glob("model-format-?"))
 
 
-def data():  # type: ignore[no-untyped-def]
+def data():
     from panels import daily, weekly_sales
 
     return daily([*weekly_sales(1), []])

@@ -1,5 +1,7 @@
 """Nothing at or after an origin reaches what lies before it, and the grid is what pandas makes of the rows."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import torch
@@ -72,7 +74,7 @@ def histories(panel):
 @given(tables(), rules(), st.integers(1, STEPS - 1), st.data())
 def test_what_happens_from_the_origin_on_leaves_the_history_as_it_was(frame, rule, origin, data):
     price = frame.rename(columns={"target": "price"})
-    options = {"freq": "D", "past": ["price"], "filling": {"target": rule, "price": rule}}
+    options: dict[str, Any] = {"freq": "D", "past": ["price"], "filling": {"target": rule, "price": rule}}
     later, later_price = (
         changed_from(frame, "target", origin, data.draw),
         changed_from(price, "price", origin, data.draw),

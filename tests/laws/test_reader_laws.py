@@ -164,7 +164,8 @@ def test_a_table_lands_on_the_grid_as_pandas_says(route, method):
     @settings(law, max_examples=30 if method is None else 20)
     @given(tables(), options)
     def holds(table, given_options):
-        check(*table, route, {**given_options, "aggregation": aggregation})
+        rows, ways = table
+        check(rows, ways, route, {**given_options, "aggregation": aggregation})
 
     holds()
 

@@ -17,7 +17,7 @@ from benchmarks.speed.sales import AHEAD, DAYS, write_sales
 def test_the_tables_have_every_item_and_day_once_in_no_order(tmp_path: Path, ending: str) -> None:
     history, future = write_sales(tmp_path, 7, ending=ending, ahead=True)
     read = pd.read_parquet if ending == "parquet" else pd.read_csv
-    rows, later = read(history), read(future)  # type: ignore[operator]
+    rows, later = read(history), read(future)
     assert len(rows) == 7 * DAYS == len(rows.drop_duplicates(["item_id", "timestamp"]))
     assert rows["item_id"].nunique() == 7
     assert not rows["item_id"].is_monotonic_increasing

@@ -23,7 +23,7 @@ def sample(work: float, seconds: float) -> Sample:
 def test_contestants_take_turns_and_give_their_median() -> None:
     turns: list[str] = []
 
-    def contestant(name: str, seconds: list[float]):  # type: ignore[no-untyped-def]
+    def contestant(name: str, seconds: list[float]):
         return lambda: (turns.append(name), sample(10, seconds[turns.count(name) - 1]))[1]
 
     rows = compete(

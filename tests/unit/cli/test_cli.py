@@ -476,6 +476,7 @@ def test_a_time_limit_is_refused_where_it_is_no_time_or_makes_no_sense(run: Run)
     refused(run(*common, RECIPE, "--time-limit", "10m"), f"a time limit makes no sense for {RECIPE}")
 
 
+@pytest.mark.slow
 def test_tune_writes_settings_that_train_takes(run: Run) -> None:
     pytest.importorskip("optuna")
     result = run(

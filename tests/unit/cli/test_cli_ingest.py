@@ -37,6 +37,7 @@ def text(result: Any) -> str:
     return str(result.stdout)
 
 
+@pytest.mark.slow
 def test_every_command_takes_the_panel_in_place_of_the_tables(run: Run) -> None:
     assert "5 items, 200 steps" in run("ingest", *TABLES, "--out", "panel").stderr
     recipe = ("--horizon", 7, "--recipe", "seasonal_naive")
@@ -146,8 +147,8 @@ def test_a_forecast_written_in_chunks_is_the_forecast(
     monkeypatch.setattr(model, "ITEMS_AT_A_TIME", 2)
     text(run("predict", "model", *TABLES, "--out", chunks))
     text(run("predict", "model", *TABLES, "--out", some, "--only", "d,a,b"))
-    pd.testing.assert_frame_equal(read(chunks), read(whole))  # type: ignore[operator]
-    assert list(read(some)["item_id"].unique()) == ["d", "a", "b"]  # type: ignore[operator]
+    pd.testing.assert_frame_equal(read(chunks), read(whole))
+    assert list(read(some)["item_id"].unique()) == ["d", "a", "b"]
 
 
 def _write_two_kinds(writer: FrameWriter) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.panels import daily
 
 from foretell.data import layout as layouts
 from foretell.data.layout import Layout
@@ -12,6 +11,7 @@ from foretell.data.segments import mean_and_deviation, segment_means
 from foretell.data.static_scale import history_scale
 from foretell.models.fitting import _floor
 from foretell.windows.covariate_scale import CovariateScale
+from panels import daily
 
 
 @pytest.fixture(params=[5, 1 << 22])

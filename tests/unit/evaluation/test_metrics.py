@@ -42,7 +42,7 @@ def panel_of(
     )
 
 
-def random_window(*, missing: float = 0.2, levels: tuple[float, ...] = NINE, n: int = 30, horizon: int = 7):  # type: ignore[no-untyped-def]
+def random_window(*, missing: float = 0.2, levels: tuple[float, ...] = NINE, n: int = 30, horizon: int = 7):
     """Actuals with gaps, a mean, rising quantiles and seasonal errors."""
     rng = np.random.default_rng(3)
     actual = rng.normal(5, 10, (n, horizon)).astype(np.float32)
@@ -157,7 +157,7 @@ def test_all_scores_equal_plain_loops_over_cells_however_they_are_pooled() -> No
     levels = (0.05, 0.1, 0.5, 0.9, 0.95)
     window = random_window(levels=levels)
     n, horizon = window[0].shape
-    got = score(*window[:3], levels, window[3])
+    got = score(window[0], window[1], window[2], levels, window[3])
     each_item = [plain_scores(window, levels, [(i, h) for h in range(horizon)]) for i in range(n)]
     each_step = [plain_scores(window, levels, [(i, h) for i in range(n)]) for h in range(horizon)]
     whole = plain_scores(window, levels, [(i, h) for i in range(n) for h in range(horizon)])
@@ -173,9 +173,9 @@ def test_all_scores_equal_plain_loops_over_cells_however_they_are_pooled() -> No
 
 def test_scores_do_not_depend_on_where_the_blocks_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     window = random_window()
-    whole = score(*window[:3], NINE, window[3])
+    whole = score(window[0], window[1], window[2], NINE, window[3])
     monkeypatch.setattr(metrics, "_BLOCK", 20)  # two items at a time
-    cut = score(*window[:3], NINE, window[3])
+    cut = score(window[0], window[1], window[2], NINE, window[3])
     for name, value in whole.pooled.items():
         assert cut.pooled[name] == pytest.approx(value, rel=1e-12)
         np.testing.assert_allclose(cut.items[name], whole.items[name], rtol=1e-12)

@@ -1,5 +1,7 @@
 """Public holidays as known covariates: which days, at which frequency, for which item, and how far ahead."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -192,7 +194,7 @@ def test_holidays_reach_as_far_as_the_longest_horizon():
 
 def test_a_short_new_history_is_forecast_over_the_whole_horizon():
     promo = pd.DataFrame({"timestamp": pd.date_range("2023-12-20", periods=60), "promo": 1.0})
-    options = {"freq": "D", "known": ["promo"]}
+    options: dict[str, Any] = {"freq": "D", "known": ["promo"]}
     model = train(
         Dataset(sales(periods=30), promo, holidays="DE", **options), recipe="seasonal_naive", horizon=20
     )

@@ -11,6 +11,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -132,7 +133,7 @@ def test_a_panel_ingested_with_a_models_schema_is_taken_by_that_model(tmp_path):
     sales, related, metadata = tables()
     schema = dataset().schema
     fewer = sales["item_id"].isin(["item-0", "item-1"])
-    columns = {"known": ["price"], "past": ["visits"], "freq": "D"}
+    columns: Any = {"known": ["price"], "past": ["visits"], "freq": "D"}
     Dataset(sales[fewer], related, metadata.iloc[:1], schema=schema, **columns).save(tmp_path / "panel")
     assert Dataset.open(tmp_path / "panel").encode(schema).schema == schema
 
@@ -290,6 +291,7 @@ def writer(tmp_path):
         process.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_a_killed_writer_leaves_no_panel_and_the_next_one_clears_up(writer, tmp_path):
     with pytest.raises(ForetellError, match="another process is writing"):

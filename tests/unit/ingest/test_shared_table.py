@@ -9,6 +9,7 @@ import pytest
 from foretell.errors import ForetellError
 from foretell.ingest import shared_table
 from foretell.ingest.dataset import Dataset
+from foretell.ingest.placement import scatter_distinct_rows
 
 
 def table():
@@ -54,7 +55,7 @@ def test_a_path_given_as_both_beside_another_table_is_read_as_if_it_were_two(mon
 
 def test_its_numbers_are_placed_in_one_pass(monkeypatch):
     frame, seen = table().drop(columns="mood"), []
-    inner = shared_table.scatter_distinct_rows
+    inner = scatter_distinct_rows
 
     def counted(store, rows, columns, **places):
         seen.append(columns)

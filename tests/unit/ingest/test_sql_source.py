@@ -10,6 +10,7 @@ import sys
 import tempfile
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -241,7 +242,7 @@ def server():
     if not programs:
         pytest.skip("no PostgreSQL server is installed")
     user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
-    as_user = {
+    as_user: dict[str, Any] = {
         "user": user,
         "group": user,
         "check": True,
@@ -253,7 +254,7 @@ def server():
         if user is not None:
             shutil.chown(folder, user)
         data, port = f"{folder}/data", _free_port()
-        make = [
+        make: list[Any] = [
             programs[-1].with_name("initdb"),
             "-D",
             data,
@@ -378,10 +379,10 @@ def test_the_command_line_reads_a_timestamptz_in_its_timezone(warehouse, tmp_pat
     ],
 )
 def test_what_postgresql_refuses_is_said_without_the_password(warehouse, query, change, message):
-    database = re.sub(*change, warehouse) if change else warehouse
+    database = re.sub(change[0], change[1], warehouse) if change else warehouse
     with pytest.raises(ForetellError, match=message) as caught:
         Dataset(Sql(query, database), freq="D")
-    chain = caught.value
+    chain: BaseException | None = caught.value
     while chain is not None:
         assert "s3cret" not in str(chain)
         chain = chain.__cause__

@@ -45,6 +45,7 @@ def test_a_model_that_runs_past_its_time_is_replaced_and_marked(run: Run) -> Non
     assert time.monotonic() - begun < 30  # a fresh process takes some seconds to start
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_ends_the_run_with_a_message_and_the_next_run_is_well() -> None:
     history = histories([1000.0] + [10.0] * 29)
     with pytest.raises(ForetellError, match=r"was killed, most likely for want of memory.*processes=1"):

@@ -13,9 +13,10 @@ import pytest
 import foretell
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
-from foretell.models.calibration import Calibration, HeldOut
+from foretell.models.calibration import Calibration
 from foretell.models.fitting import fit_model
 from foretell.models.model_folder import plain
+from foretell.recipe.protocols import HeldOut
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
 from foretell.reporting.html import render

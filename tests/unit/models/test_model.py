@@ -24,7 +24,7 @@ from foretell.recipe.protocols import State
 from foretell.recipe.task import Run, Task
 from foretell.workflows.train import train
 
-HISTORIES = ([1.0, 2.0, 3.0], [5.0, np.nan], [])
+HISTORIES: tuple[list[float], ...] = ([1.0, 2.0, 3.0], [5.0, np.nan], [])
 
 
 def panel_of(*histories: Sequence[float], **changes: Any) -> Panel:
@@ -174,6 +174,7 @@ def test_every_public_name_is_there_and_a_misspelt_one_is_an_attribute_error() -
         foretell.trian  # noqa: B018
 
 
+@pytest.mark.slow
 def test_backtest_stays_the_function_when_its_module_is_imported() -> None:
     code = "import foretell.workflows.backtest, foretell.workflows.evaluate, foretell.checks.check, foretell as f; print(f.backtest, f.evaluate, f.check)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

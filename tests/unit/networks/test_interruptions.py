@@ -56,6 +56,7 @@ def versions(path: Path, count: int, *, seconds: float = 300) -> None:
     assert len(seen) >= count, "no checkpoint was written in time"
 
 
+@pytest.mark.slow
 def test_after_a_kill_9_resume_trains_to_the_same_weights_bit_for_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,6 +95,7 @@ def small(table: Path, **more: Any) -> foretell.Model:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("devices", [1, 2])
 def test_ctrl_c_keeps_the_best_weights_as_a_model_and_says_where(devices: int, tmp_path: Path) -> None:
     table, out = sales(tmp_path), tmp_path / "out"

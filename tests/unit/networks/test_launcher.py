@@ -40,6 +40,7 @@ def losses(out: Path) -> NDArray[np.float64]:
     return np.array(callback["progress"]["losses"])
 
 
+@pytest.mark.slow
 def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
     # dropout draws other numbers in each process, so that it is left out; what remains is the order of float32 sums
     panel, recipe = daily(weekly_sales(0)), make_recipe("mqrnn", {**SMALL, "max_steps": 30, "dropout": 0.0})
@@ -55,6 +56,7 @@ def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
     np.testing.assert_allclose(forecasts[1], forecasts[0], rtol=2e-2)
 
 
+@pytest.mark.slow
 def test_two_processes_go_on_from_a_model_and_end_within_their_time() -> None:
     panel, still = daily(weekly_sales(0)), {**SMALL, "max_steps": 1_000_000, "learning_rate": 1e-12}
     start, began = untrained(panel, Run(device="cpu")), time.monotonic()
@@ -68,6 +70,7 @@ def test_two_processes_go_on_from_a_model_and_end_within_their_time() -> None:
     assert time.monotonic() - began < 600  # a million steps take hours; the processes agreed on when to stop
 
 
+@pytest.mark.slow
 def test_a_calibration_is_learnt_by_two_processes_as_by_one() -> None:
     panel, small = daily(weekly_sales(0)), make_recipe("mqrnn", {**SMALL, "max_steps": 8, "dropout": 0.0})
     one, two = (held_out_forecasts(small, panel, TASK, Run(device="cpu", devices=count)) for count in (1, 2))
@@ -85,6 +88,7 @@ def untrained(panel: Panel, run: Run) -> NetworkPredictor:
     return replace(fitted, run=run)
 
 
+@pytest.mark.slow
 def test_two_processes_forecast_exactly_what_one_does() -> None:
     panel = many(2 * PREDICTION_BATCH + 40)  # three chunks, the last one short
     shared = untrained(panel, Run(device="cpu", devices=2))
@@ -123,6 +127,7 @@ def test_the_shares_of_a_batch_are_disjoint_and_leave_nothing_out() -> None:
     assert sorted(np.concatenate(parts)) == rows.tolist()
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_ends_the_run_with_a_message(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -144,6 +149,7 @@ def test_a_process_that_is_killed_ends_the_run_with_a_message(
     assert all(worker.poll() is not None for worker in hired)
 
 
+@pytest.mark.slow
 def test_what_a_process_has_to_say_is_passed_on() -> None:
     panel = daily(weekly_sales(0))
     target = np.where(np.arange(len(panel.target)) == 41, np.float32(np.inf), panel.target)  # an open day

@@ -39,6 +39,7 @@ print(apart, inside, held - resident())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(_glibc() is None, reason="thresholds of glibc")
 def test_memory_is_kept_inside_and_given_back_at_the_end() -> None:
     done = subprocess.run(

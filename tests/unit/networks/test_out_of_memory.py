@@ -70,9 +70,9 @@ def test_a_prediction_that_runs_out_of_memory_goes_on_in_smaller_chunks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     panel = daily(weekly_sales(0, items=11))
-    fitted = make_recipe("mqrnn", SMALL).fit(panel, Task(6), Run(device="cpu"))
+    fitted: Any = make_recipe("mqrnn", SMALL).fit(panel, Task(6), Run(device="cpu"))
     expected = fitted.predict(panel, levels=fitted.task.levels).quantiles
-    forecast = ForkingRecipe.forecast
+    forecast: Any = ForkingRecipe.forecast
 
     def short(self: Any, network: Any, windows: Any, scale: Any, items: Tensor, *more: Any) -> Any:
         if len(items) > 4:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_sizes_come_back_from_json() -> None:
 def test_a_longer_vocabulary_keeps_the_width_of_its_embedding() -> None:
     old = DirectSizes.from_json(OF_FORMAT_1)
     new = DirectSizes.from_json(OF_FORMAT_1 | {"cardinalities": [3, 20], "levels": [0.5]})
-    grown = grown_sizes(old, new)
+    grown: Any = grown_sizes(old, new)
     assert (grown.cardinalities, grown.embeddings, grown.levels) == ((3, 20), (2, 4), old.levels)
 
 

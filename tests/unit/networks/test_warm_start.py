@@ -64,6 +64,7 @@ def test_a_model_that_started_from_another_is_saved_and_may_be_started_from(tmp_
     np.testing.assert_allclose(third.predict(newer).quantiles, second.predict(newer).quantiles, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_it_learns_from_the_newer_data() -> None:
     old = trained()
     new = foretell.train(data(["mug", "bag"], days=80), start=old, settings={"max_steps": 40}, device="cpu")

@@ -44,7 +44,7 @@ def test_a_frame_has_a_row_an_item_and_step_from_the_origin_on() -> None:
 
 
 @pytest.mark.parametrize(("name", "read"), [("f.csv", pd.read_csv), ("f.parquet", pd.read_parquet)])
-def test_a_saved_forecast_reads_back(tmp_path: Path, name: str, read) -> None:  # type: ignore[no-untyped-def]
+def test_a_saved_forecast_reads_back(tmp_path: Path, name: str, read) -> None:
     simple().save(tmp_path / name)
     got = read(tmp_path / name)
     got["timestamp"] = pd.to_datetime(got["timestamp"])

@@ -28,6 +28,7 @@ def promoted() -> tuple[Panel, np.ndarray]:
     return replace(panel, known=known, target=sales[:, :140].astype(np.float32).ravel()), sales[:, 140:]
 
 
+@pytest.mark.slow
 def test_it_learns_what_a_covariate_does() -> None:
     panel, truth = promoted()
     forecast = SMALL.fit(panel, TASK, Run()).predict(panel, levels=TASK.levels)
@@ -37,6 +38,7 @@ def test_it_learns_what_a_covariate_does() -> None:
     assert inside[open_days].mean() > 0.5
 
 
+@pytest.mark.slow
 def test_new_items_get_the_level_and_the_season_that_their_statics_suggest() -> None:
     sizes = np.repeat([10.0, 100.0], 6)
     days = np.arange(100)
@@ -56,6 +58,7 @@ def test_new_items_get_the_level_and_the_season_that_their_statics_suggest() -> 
         assert error.mean() < 0.35 * size
 
 
+@pytest.mark.slow
 def test_what_is_stored_are_numbers_and_it_forecasts_the_same_when_loaded() -> None:
     panel, _ = promoted()
     fitted = SMALL.fit(panel, TASK, Run())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,6 +39,7 @@ def test_the_likelihood_is_chosen_from_before_the_origin() -> None:
     assert likelihood_of(daily([[0, 3, 2, 0, 1, 0.5]]).until(1)) == "negative_binomial"
 
 
+@pytest.mark.slow
 def test_counts_are_forecast_in_whole_numbers_with_a_mean_of_their_own() -> None:
     rng = np.random.default_rng(0)
     panel = daily([rng.poisson(3, 120) for _ in range(6)], covariates=False)
@@ -57,7 +59,9 @@ def test_paths_equal_an_unrolling_that_gathers_every_lag_anew(likelihood: str) -
     """The reference puts each drawn step into a target of its own and gathers whole windows again."""
     panel, paths = daily([np.round(series) for series in weekly_sales(0, items=2)]), 3
     recipe = make_recipe("deepar", SMALL | {"likelihood": likelihood}).resolved(panel, TASK)  # type: ignore[attr-defined]
-    fitted = make_recipe("deepar", SMALL | {"likelihood": likelihood, "max_steps": 5}).fit(panel, TASK, Run())
+    fitted: Any = make_recipe("deepar", SMALL | {"likelihood": likelihood, "max_steps": 5}).fit(
+        panel, TASK, Run()
+    )
     network, items = fitted.network.eval(), torch.arange(2)
     noise = Noise(0, item_codes(panel.keys), paths)
 
@@ -80,7 +84,7 @@ def test_paths_equal_an_unrolling_that_gathers_every_lag_anew(likelihood: str) -
             np.testing.assert_allclose(got[:, path], values, rtol=1e-4, atol=1e-3)
 
 
-def _draw_like(network, params, noise, step, located):  # type: ignore[no-untyped-def]
+def _draw_like(network, params, noise, step, located):
     location, scale = located[:, :1], located[:, 1:]
     if len(params) == 2:
         count, logits = params
@@ -89,6 +93,7 @@ def _draw_like(network, params, noise, step, located):  # type: ignore[no-untype
     return location + scale * (centre + spread * noise.student(df, step))
 
 
+@pytest.mark.slow
 def test_a_known_column_decides_the_forecast() -> None:
     panel = daily([np.zeros(150)] * 6)
     high = panel.known[:, 0] > 12

@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,6 +60,7 @@ def promoted() -> tuple[Panel, np.ndarray]:
     return replace(panel, known=known, target=sales[:, :140].astype(np.float32).ravel()), sales[:, 140:]
 
 
+@pytest.mark.slow
 @BOTH
 def test_covariates_make_it_better(build: Callable[..., Recipe]) -> None:
     panel, truth = promoted()
@@ -72,6 +74,7 @@ def test_covariates_make_it_better(build: Callable[..., Recipe]) -> None:
     assert error < 0.4 * np.abs(plain - truth[open_days]).mean()
 
 
+@pytest.mark.slow
 @BOTH
 def test_the_state_forecasts_what_the_fitted_recipe_does(build: Callable[..., Recipe]) -> None:
     panel, _ = promoted()
@@ -98,6 +101,7 @@ def test_gaps_single_steps_and_new_items_are_forecast_without_a_fallback(
         assert (forecast.quantiles[3:, :, 4] > forecast.quantiles[3:, :, 0]).all()  # a new item is uncertain
 
 
+@pytest.mark.slow
 @BOTH
 def test_a_closed_day_in_the_history_changes_nothing_whatever_stands_there(
     build: Callable[..., Recipe],
@@ -114,7 +118,7 @@ def test_a_series_that_takes_too_long_falls_back_and_says_so(monkeypatch: pytest
     slow = panel.history(1).mean()
     real = AutoETS.forecast
 
-    def sometimes_slow(self: AutoETS, y: np.ndarray, **kwargs: object) -> object:
+    def sometimes_slow(self: AutoETS, y: np.ndarray, **kwargs: Any) -> object:
         if abs(y.mean() - slow) < 1e-3:
             time.sleep(20)
         return real(self, y=y, **kwargs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -154,13 +155,19 @@ def test_the_mean_of_quantiles_is_the_integral_of_the_quantile_function() -> Non
     np.testing.assert_allclose(mean, [2.3])
 
 
+def _global_state() -> Any:
+    """Of numpy's global generator."""
+    state: Any = np.random.get_state()  # noqa: NPY002
+    return state[1]
+
+
 def test_a_host_program_keeps_its_random_states_and_finds_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    numpy_before, torch_before = np.random.get_state()[1], torch.get_rng_state()  # noqa: NPY002
+    numpy_before, torch_before = _global_state(), torch.get_rng_state()
     fit().predict(daily(weekly_sales(0)), levels=TASK.levels)
-    assert (np.random.get_state()[1] == numpy_before).all()  # noqa: NPY002
+    assert (_global_state() == numpy_before).all()
     assert torch.equal(torch.get_rng_state(), torch_before)
     assert list(tmp_path.iterdir()) == []
 

@@ -33,6 +33,7 @@ def promoted(steps: int = 150) -> Panel:
     return replace(panel, target=np.concatenate(sales).astype(np.float32))
 
 
+@pytest.mark.slow
 def test_a_known_covariate_decides_the_forecast() -> None:
     panel = promoted()
     median = (
@@ -46,6 +47,7 @@ def test_a_known_covariate_decides_the_forecast() -> None:
     assert median[high].mean() > median[~high].mean() + 25
 
 
+@pytest.mark.slow
 def test_the_kind_of_a_new_item_decides_its_forecast() -> None:
     rng = np.random.default_rng(0)
     panel = daily([*(rng.normal(100 if i % 2 else 20, 2, 100) for i in range(10)), [], []])
@@ -60,6 +62,7 @@ def test_the_kind_of_a_new_item_decides_its_forecast() -> None:
     assert 75 < median[1] < 130
 
 
+@pytest.mark.slow
 def test_the_mean_of_a_skewed_series_lies_above_its_median() -> None:
     rng = np.random.default_rng(1)
     panel = daily([rng.exponential(10, 200) for _ in range(8)], covariates=False)

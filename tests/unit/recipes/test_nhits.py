@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,7 +43,8 @@ def test_each_block_reads_what_the_ones_before_it_left_and_hidden_steps_stay_zer
     panel = daily(weekly_sales(0))
     fitted, source = prepare(NHiTS(context_length=14, pools=(2, 1)), panel, TASK, Run())
     at = source.ends(torch.arange(len(panel)))
-    batch: DirectBatch = fitted.recipe.gather(source, at._replace(hidden=torch.full_like(at.items, -5)))
+    recipe: Any = fitted.recipe
+    batch: DirectBatch = recipe.gather(source, at._replace(hidden=torch.full_like(at.items, -5)))
     read, left = [], []
     for block in fitted.network.eval().blocks:
         block.register_forward_hook(lambda _, given, made: (read.append(given[0]), left.append(made[0]))[0])

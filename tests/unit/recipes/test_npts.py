@@ -16,7 +16,7 @@ LEVELS = (0.1, 0.5, 0.9)
 nan = np.nan
 
 
-def forecast(recipe: NPTS, history: np.ndarray, *, season: int = 7, horizon: int = 4):  # type: ignore[no-untyped-def]
+def forecast(recipe: NPTS, history: np.ndarray, *, season: int = 7, horizon: int = 4):
     return recipe.forecast_all(np.atleast_2d(history), season, horizon, LEVELS, Run())
 
 

@@ -27,7 +27,7 @@ def test_levels_and_mean_agree_with_statsforecast() -> None:
     history = np.stack(weekly_sales(0))
     ours = seasonal_naive(history, 7, 17, (0.1, 0.5, 0.975))
     for row, values in enumerate(history):
-        theirs = Theirs(season_length=7).forecast(values, 17, level=[80.0, 95.0])
+        theirs = Theirs(season_length=7).forecast(values, 17, level=[80.0, 95.0])  # type: ignore[list-item]  # they say int
         np.testing.assert_allclose(ours.mean[row], theirs["mean"])
         np.testing.assert_allclose(ours.quantiles[row, :, 0], theirs["lo-80.0"])
         np.testing.assert_allclose(ours.quantiles[row, :, 1], theirs["mean"])
@@ -96,9 +96,9 @@ def test_on_m4_hourly_it_scores_what_is_published(real_data: Path) -> None:
         offsets=np.concatenate([[0], np.cumsum(lengths)]),
         origin=np.zeros(n, np.int64),
         target=train["target"].to_numpy(np.float32),
-        known=np.zeros((lengths.sum(), 0)),
-        past=np.zeros((lengths.sum(), 0)),
-        static_real=np.zeros((n, 0)),
+        known=np.zeros((lengths.sum(), 0), np.float32),
+        past=np.zeros((lengths.sum(), 0), np.float32),
+        static_real=np.zeros((n, 0), np.float32),
         static_cat=np.zeros((n, 0), np.int32),
         future=0,
         schema=Schema(frequency=Frequency("step"), seasons=(24,)),

@@ -34,6 +34,7 @@ def window(panel: Panel, hidden: int = NOTHING_HIDDEN, back: int = 0) -> DirectB
     return recipe.gather(source, Origins(items, windows.origin - back, torch.full_like(items, hidden)))
 
 
+@pytest.mark.slow
 def test_a_known_covariate_decides_the_forecast() -> None:
     panel = daily([np.zeros(150)] * 6)
     high = panel.known[:, 0] > 12
@@ -47,6 +48,7 @@ def test_a_known_covariate_decides_the_forecast() -> None:
     assert median[ahead].mean() > median[~ahead].mean() + 25
 
 
+@pytest.mark.slow
 def test_the_mean_of_a_skewed_series_lies_above_its_median() -> None:
     rng = np.random.default_rng(1)
     panel = daily([rng.exponential(10, 200) for _ in range(8)], covariates=False)

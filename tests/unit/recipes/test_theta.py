@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,7 +56,10 @@ def test_the_deviation_grows_as_that_of_simulated_paths(dynamic: bool) -> None:
     alpha, theta, n, horizon = 0.4, 3.0, 30, 8
     got = _growth(n, horizon, {"alpha": alpha, "theta": theta}, dynamic=dynamic)
     errors = np.random.default_rng(0).normal(0, 1, (40_000, horizon))
-    level, mean, slope, intercept = 5.0, 4.0, 0.2, 1.0
+    level: Any = 5.0
+    mean: Any = 4.0
+    slope: Any = 0.2
+    intercept: Any = 1.0
     paths = []
     for k in range(horizon):  # the state space form of Fiorucci et al. 2016, path by path
         i = n + k

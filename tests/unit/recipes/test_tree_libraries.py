@@ -32,7 +32,8 @@ def table(*, gaps: float, seed: int = 0, count: int = 3000) -> TrainingTable:
     codes = [rng.integers(0, 7, count), rng.integers(0, 200, count)]
     rows = np.stack([*codes, *rng.normal(0, 1, (2, count))], axis=1).astype(np.float32)
     target = (rows[:, 0] % 3) + np.sin(rows[:, 1]) + rows[:, 2] * (rows[:, 3] > 0.3)
-    return TrainingTable(np.where(rng.random(rows.shape) < gaps, np.float32(np.nan), rows), target, 2)
+    seen = np.where(rng.random(rows.shape) < gaps, np.float32(np.nan), rows)
+    return TrainingTable(seen, target.astype(np.float64), 2)
 
 
 def kept(monkeypatch: pytest.MonkeyPatch, library: Any) -> list[Any]:

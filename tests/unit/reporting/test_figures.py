@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import cast
 
 import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from evaluator_fakes import DAYS, FLAT, RISING, Last, dataset, sales
 from foretell.ingest.dataset import Dataset
@@ -46,7 +48,7 @@ def test_a_forecast_is_drawn_as_history_median_and_band() -> None:
     assert drawn["median"] == pytest.approx([12.5] * 3)
     (band,) = axes.collections
     assert band.get_label() == "p10 to p90"
-    heights = band.get_paths()[0].vertices[:, 1]
+    heights = np.asarray(band.get_paths()[0].vertices)[:, 1]
     assert (heights.min(), heights.max()) == pytest.approx((12.1, 12.9), abs=1e-5)
     assert axes.get_title(loc="left") == "a"
 
@@ -60,7 +62,7 @@ def test_a_forecast_is_drawn_on_the_axes_given() -> None:
 def test_any_levels_are_drawn(levels: tuple[float, ...]) -> None:
     axes = forecast_of_a(levels).plot("b")
     assert len(axes.collections) == {1: 0, 2: 0, 9: 2}[len(levels)]
-    axes.figure.canvas.draw()  # type: ignore[union-attr]
+    axes.figure.canvas.draw()
 
 
 def test_an_item_is_drawn_once_a_recipe_with_what_came_true(report: Report) -> None:
@@ -75,7 +77,7 @@ def test_an_item_is_drawn_once_a_recipe_with_what_came_true(report: Report) -> N
 def test_histograms_hold_every_error_once(report: Report) -> None:
     figure = plots.figure_errors(report)
     for axes in figure.axes:
-        assert sum(patch.get_height() for patch in axes.patches) == pytest.approx(1.0)
+        assert sum(cast(Rectangle, patch).get_height() for patch in axes.patches) == pytest.approx(1.0)
     # far is near plus 5: near's errors on a are -1, -2 (twice), on b 0: mean -3/4
     assert figure.axes[0].get_title(loc="right") == "mean error -0.75"
     assert figure.axes[1].get_title(loc="right") == "mean error +4.25"
@@ -110,6 +112,7 @@ def test_plotting_changes_no_global_setting(report: Report) -> None:
     assert dict(matplotlib.rcParams) == before
 
 
+@pytest.mark.slow
 def test_plotting_never_imports_pyplot() -> None:
     code = "import sys, foretell.reporting.figures, foretell.reporting.html; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -34,7 +34,7 @@ def test_a_written_file_has_the_permissions_of_any_other(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(("name", "read"), [("t.csv", pd.read_csv), ("t.parquet", pd.read_parquet)])
-def test_a_frame_reads_back_as_written(tmp_path: Path, name: str, read) -> None:  # type: ignore[no-untyped-def]
+def test_a_frame_reads_back_as_written(tmp_path: Path, name: str, read) -> None:
     frame = pd.DataFrame({"item_id": ["a", "b"], "p10": [1.5, 2.0]})
     write_frame(frame, tmp_path / name)
     pd.testing.assert_frame_equal(read(tmp_path / name), frame)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -102,11 +103,11 @@ def test_a_panel_whose_grids_are_files_equals_the_one_in_memory(monkeypatch):
         }
     )
     related = rows.drop_duplicates(["item_id", "timestamp"]).rename(columns={"target": "price"})
-    related["mood"] = rng.choice(["good", "bad", None], len(related))
+    related["mood"] = rng.choice(np.array(["good", "bad", None], object), len(related))
     related["region"] = related.pop("item_id").map(dict(zip("abcdef", "xxyyzz", strict=True)))
     related = related.drop_duplicates(["region", "timestamp"])
     items = pd.DataFrame({"item_id": list("abcdef"), "region": list("xxyyzz")})
-    options = {
+    options: dict[str, Any] = {
         "freq": "D",
         "known": ["price"],
         "past": ["mood"],

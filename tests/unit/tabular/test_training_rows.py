@@ -27,11 +27,11 @@ def table(panel: Panel, of: Panel | None = None) -> PanelRows:
     )
 
 
-def training(panel: Panel, budget: Budget | None = None):  # type: ignore[no-untyped-def]
+def training(panel: Panel, budget: Budget | None = None):
     return table(panel).training(most=MOST, cold_share=0.1, seed=0, budget=budget)
 
 
-def rows_at(panel: Panel, origin: int, step: int, seen: int | None = None):  # type: ignore[no-untyped-def]
+def rows_at(panel: Panel, origin: int, step: int, seen: int | None = None):
     items = torch.arange(len(panel))
     hidden = None if seen is None else torch.full_like(items, seen)
     return table(panel).make(items, torch.full_like(items, origin), torch.full_like(items, step), hidden)

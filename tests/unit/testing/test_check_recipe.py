@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NoReturn
 
-import broken_recipes as broken
 import numpy as np
 import pytest
-from broken_recipes import Sound
 
+import broken_recipes as broken
+from broken_recipes import Sound
 from foretell.errors import ForetellError
 from foretell.local import Floats, SeriesRecipe
 from foretell.recipe import Abilities, Forecast, registry

@@ -19,7 +19,11 @@ def test_gathered_targets_equal_a_plain_loop() -> None:
     panel = daily([[1, np.nan, 3, 4], [5, 6, 7, 8, 9, 10, 11, 12]], covariates=False).until(2)
     windows = Windows(panel, CovariateScale.of(panel), horizon=3)
     values, observed = windows.target(torch.tensor([0, 1]), torch.arange(END - 9, END + 1).expand(2, -1))
-    for item, series in enumerate([{-4: 1, -2: None}, {-8: 5, -7: 6, -6: 7, -5: 8, -4: 9, -3: 10}]):
+    histories: list[dict[int, float | None]] = [
+        {-4: 1, -2: None},
+        {-8: 5, -7: 6, -6: 7, -5: 8, -4: 9, -3: 10},
+    ]
+    for item, series in enumerate(histories):
         want = [series.get(step - 9) for step in range(10)]
         if item == 0:
             # the second step was never observed, the last two lie beyond the origin

@@ -133,7 +133,7 @@ def test_a_cutoff_outside_of_the_data_says_where_it_may_lie(cutoff: str) -> None
         ({"recipes": ["no_such_recipe"]}, "no recipe 'no_such_recipe'"),
     ],
 )
-def test_what_cannot_be_asked_is_refused_before_anything_is_trained(asked: dict, message: str) -> None:  # type: ignore[type-arg]
+def test_what_cannot_be_asked_is_refused_before_anything_is_trained(asked: dict, message: str) -> None:
     with pytest.raises(ForetellError, match=message):
         backtest(dataset(a=RISING), **{"horizon": 2, "recipes": [Broken()]} | asked)
 

@@ -31,7 +31,7 @@ def table(**columns: object) -> pd.DataFrame:
     return pd.DataFrame({name: value for name, value in (plain | columns).items() if value is not None})
 
 
-def codes(report) -> list[str]:  # type: ignore[no-untyped-def]
+def codes(report) -> list[str]:
     return [finding.code for finding in report.findings]
 
 

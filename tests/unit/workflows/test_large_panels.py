@@ -35,6 +35,7 @@ from foretell.models.fitting import fit_model
 from foretell.models.item_lookup import find_items
 from foretell.models.model import items_at_a_time
 from foretell.recipe.forecast import Forecast
+from foretell.recipe.protocols import Recipe
 from foretell.recipe.task import Run, Task
 from foretell.reporting import figures as plots
 from foretell.reporting.report import Report
@@ -120,6 +121,7 @@ def test_what_training_and_forecasting_look_at_is_read_in_pieces(
     assert peak(lambda: look(opened.panel)) < COLUMN / 3
 
 
+@pytest.mark.slow
 def test_training_and_forecasting_of_an_opened_panel_hold_a_part_of_it(
     opened: Dataset, tmp_path: Path
 ) -> None:
@@ -133,6 +135,7 @@ def test_training_and_forecasting_of_an_opened_panel_hold_a_part_of_it(
     assert len(pd.read_parquet(tmp_path / "some.parquet")) == len(some) * 7
 
 
+@pytest.mark.slow
 def test_a_forecast_in_pieces_is_the_forecast_of_all(opened: Dataset) -> None:
     trained = foretell.train(opened, recipe="seasonal_naive", horizon=7)
     some = ["item-0400", "item-0007", "item-0999"]
@@ -145,10 +148,11 @@ def test_a_forecast_in_pieces_is_the_forecast_of_all(opened: Dataset) -> None:
 
 
 def scored(data: Dataset, place: Path) -> Report:
-    recipes = {"naive": "seasonal_naive", "far": Last(add=5.0)}
+    recipes: dict[str, str | Recipe] = {"naive": "seasonal_naive", "far": Last(add=5.0)}
     return backtest(data, horizon=2, recipes=recipes, windows=2, levels=[0.1, 0.9], calibrate=True, out=place)
 
 
+@pytest.mark.slow
 def test_a_backtest_in_pieces_and_files_has_the_same_numbers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

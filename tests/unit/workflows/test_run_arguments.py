@@ -32,9 +32,10 @@ def test_help_tells_what_they_are(function: Callable[..., Any]) -> None:
     ("wrong", "meant"), [("sede", "seed"), ("devise", "device"), ("callibrate", "calibrate")]
 )
 def test_an_unknown_one_gets_the_nearest_name(wrong: str, meant: str) -> None:
+    given: dict[str, Any] = {wrong: 1}
     for call in (
-        lambda: foretell.train(dataset(a=RISING), recipe=Last(), horizon=2, **{wrong: 1}),
-        lambda: foretell.backtest(dataset(a=RISING), recipes=[Last()], horizon=2, **{wrong: 1}),
+        lambda: foretell.train(dataset(a=RISING), recipe=Last(), horizon=2, **given),
+        lambda: foretell.backtest(dataset(a=RISING), recipes=[Last()], horizon=2, **given),
     ):
         with pytest.raises(ForetellError, match=rf"has no argument '{wrong}'\. Did you mean '{meant}'\?"):
             call()
