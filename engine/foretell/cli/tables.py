@@ -104,7 +104,6 @@ def _query(option: str, text: str, database: str | None) -> Sql:
 
 def _open_panel(sales: list[str], options: DataOptions) -> Dataset:
     """The saved panel that is given in place of the tables."""
-    from foretell.data.frequency import Frequency
     from foretell.ingest.dataset import Dataset
 
     if len(sales) > 1:
@@ -116,7 +115,7 @@ def _open_panel(sales: list[str], options: DataOptions) -> Dataset:
         listed = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         say(f"{sales[0]} is read as it was ingested; {listed} not used")
     data = Dataset.open(sales[0])
-    if options.freq and Frequency.parse(options.freq) != Frequency.parse(data.schema.frequency.alias):
+    if options.freq and not data.schema.frequency.fits(options.freq):
         raise ForetellError(
             f"{sales[0]} was ingested with --freq {data.schema.frequency.alias}, asked is --freq {options.freq}. Ingest the"
             " tables again with that, or leave it out."

@@ -48,6 +48,15 @@ ADVICE: Final[dict[str, Advice]] = {
     "bad_number": Advice("a run would stop: the value is not known", "correct it, or leave it empty"),
     "infinite": Advice("a run would stop: the grid cannot hold the value", "correct it, or leave it empty"),
     "not_open": Advice("a run would stop: open is 1, closed is 0", "correct the values, or open="),
+    "offset_kept": Advice(
+        "steps begin where the rows do, and forecasts have such times", "other times in the table"
+    ),
+    "anchor_kept": Advice("forecasts are stamped as the rows are", "freq=, with the day or month by name"),
+    "other_offset": Advice("forecasts would have times that no row has", "correct the times, or train again"),
+    "stamps": Advice(
+        "forecasts have the times of the steps: joined by time, these rows find none", "freq=, or strict=True"
+    ),
+    "weekend_rows": Advice("Friday's value is not Friday's alone", "freq='D', or leave those rows out"),
     "off_grid": Advice("a run with strict=True would stop", "correct the times, freq=, or leave strict out"),
     "repeated_key": Advice("a run would stop: which row counts is not known", "keep one row of each key"),
     "repeated": Advice("they count as one value, joined as asked", "aggregation=, with another method"),

@@ -15,8 +15,8 @@ from foretell.system.sql_text import integer
 Unit = Literal["min", "h", "D", "B", "W", "M", "Q", "Y", "step"]
 Ordinals = NDArray[np.int64]
 
-_WEEKDAYS: Final = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
-_MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+WEEKDAYS: Final = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _SPELLINGS: Final[dict[str, tuple[Unit, Literal["start", "end"]]]] = {
     "min": ("min", "start"),
     "T": ("min", "start"),
@@ -42,6 +42,7 @@ _MINUTES: Final[dict[Unit, int]] = {"min": 1, "h": 60}
 _MONTHS_IN: Final[dict[Unit, int]] = {"M": 1, "Q": 3, "Y": 12}
 _MONDAY: Final = 3  # 1970-01-01 was a Thursday: three days into its week
 _DAY_US: Final = 86_400_000_000
+_MINUTE_US: Final = 60_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ class Frequency:
     unit: Unit
     multiple: int = 1
     anchor: int = 0  # weekday (0 = Monday) of W; first month (0 = January) of Q and Y
-    # for multiples of a day and more: the base step that ordinal 0 begins at, modulo `multiple`
+    # D and more: the base step that ordinal 0 begins at, modulo `multiple`; min and h: minutes that the steps begin
+    # after the full ones (15min at :07 has 7, shifts of 8h at 6, 14 and 22 have 360)
     phase: int = 0
     stamp: Literal["start", "end"] = "start"  # M, Q, Y: which day of the period its timestamp is
 
@@ -66,7 +68,7 @@ class Frequency:
         anchors = {"W": 7, "Q": 3, "Y": 12}.get(self.unit, 1)
         _check_range("multiple", self.multiple, 1, MOST_MULTIPLE)
         _check_range("anchor", self.anchor, 0, anchors - 1)
-        _check_range("phase", self.phase, 0, self.multiple - 1)
+        _check_range("phase", self.phase, 0, (self.minutes or self.multiple) - 1)
 
     @classmethod
     def parse(cls, alias: str | Frequency) -> Frequency:
@@ -95,17 +97,31 @@ class Frequency:
             name += "S" if self.stamp == "start" else "E"
         suffix = ""
         if self.unit == "W":
-            suffix = f"-{_WEEKDAYS[self.anchor]}"
+            suffix = f"-{WEEKDAYS[self.anchor]}"
         elif self.unit in ("Q", "Y"):
-            suffix = f"-{_MONTHS[(self.anchor if self.stamp == 'start' else self.anchor - 1) % 12]}"
+            suffix = f"-{MONTHS[(self.anchor if self.stamp == 'start' else self.anchor - 1) % 12]}"
         return f"{self.multiple if self.multiple > 1 else ''}{name}{suffix}"
+
+    def fits(self, asked: str | Frequency) -> bool:
+        """Whether this frequency is the one asked for, its phase apart; `W`, `QS` and `YE` alone leave the anchor open."""
+        other = Frequency.parse(asked)
+        anchor = other.anchor if names_anchor(asked) else self.anchor
+        return replace(other, phase=0, anchor=anchor) == replace(self, phase=0)
+
+    @property
+    def minutes(self) -> int:
+        """The minutes of a step of min or h; 0 for other units."""
+        return _MINUTES.get(self.unit, 0) * self.multiple
 
     def aligned(self, first: np.datetime64) -> Frequency:
         """This frequency with its multiples counted from `first` (2W data begin in an odd or an even week)."""
         if self.multiple == 1 or self.unit in ("min", "h", "step"):
             return self
-        base = replace(self, multiple=1, phase=0).ordinals(np.asarray([first]))[0]
-        return replace(self, phase=int(base % self.multiple))
+        single = replace(self, multiple=1, phase=0)
+        base = int(single.ordinals(np.asarray([first]))[0])
+        if self.stamp == "end" and single.timestamps(np.array([base]))[0] == first:
+            base += 1  # the last day of a step: the next one begins behind it
+        return replace(self, phase=base % self.multiple)
 
     def ordinals(self, timestamps: NDArray[Any]) -> Ordinals:
         """The ordinals of `timestamps`, a datetime64 array (integers when `unit` is "step"), of the same shape."""
@@ -113,7 +129,7 @@ class Frequency:
             return np.asarray(timestamps, dtype=np.int64)
         moments = np.asarray(timestamps, dtype="datetime64[us]")
         if self.unit in _MINUTES:
-            return moments.astype(np.int64) // (_MINUTES[self.unit] * 60_000_000 * self.multiple)
+            return (moments.astype(np.int64) - self.phase * _MINUTE_US) // (self.minutes * _MINUTE_US)
         if self.unit in _MONTHS_IN:
             base = (moments.astype("datetime64[M]").astype(np.int64) - self.anchor) // _MONTHS_IN[self.unit]
         else:
@@ -126,11 +142,7 @@ class Frequency:
         if self.unit == "step":
             return steps
         if self.unit in _MINUTES:
-            return (
-                (steps * (_MINUTES[self.unit] * self.multiple))
-                .astype("datetime64[m]")
-                .astype("datetime64[ns]")
-            )
+            return (steps * self.minutes + self.phase).astype("datetime64[m]").astype("datetime64[ns]")
         base = steps * self.multiple + self.phase
         if self.unit in _MONTHS_IN:
             width = _MONTHS_IN[self.unit]
@@ -149,8 +161,8 @@ class Frequency:
         if self.unit == "step":
             return f"CAST({column} AS BIGINT)"
         if self.unit in _MINUTES:
-            width = integer(_MINUTES[self.unit] * 60_000_000 * self.multiple)
-            return f"CAST(floor(epoch_us({column}) / {width}.0) AS BIGINT)"
+            since = f"(epoch_us({column}) - {integer(self.phase * _MINUTE_US)})"
+            return f"CAST(floor({since} / {integer(self.minutes * _MINUTE_US)}.0) AS BIGINT)"
         days = f"CAST(floor(epoch_us({column}) / {integer(_DAY_US)}.0) AS BIGINT)"
         if self.unit in _MONTHS_IN:
             months = f"((year({column}) - 1970) * 12 + month({column}) - 1)"
@@ -163,6 +175,29 @@ class Frequency:
         else:
             base = days
         return f"CAST(floor(({base} - {integer(self.phase)}) / {integer(self.multiple)}.0) AS BIGINT)"
+
+    def stamped_sql(self, column: str) -> str:
+        """A DuckDB expression, true where the TIMESTAMP `column` is the timestamp of its step."""
+        if self.unit == "step":
+            return "true"
+        if self.unit in _MINUTES:
+            since = f"(epoch_us({column}) - {integer(self.phase * _MINUTE_US)})"
+            return f"{since} % {integer(self.minutes * _MINUTE_US)} = 0"
+        midnight = f"epoch_us({column}) % {integer(_DAY_US)} = 0"
+        days = f"(epoch_us({column}) // {integer(_DAY_US)})"
+        if self.unit in _MONTHS_IN:
+            width = _MONTHS_IN[self.unit]
+            first = column if self.stamp == "start" else f"({column} + INTERVAL 1 DAY)"
+            months = f"((year({first}) - 1970) * 12 + month({first}) - 1)"
+            since = f"({months} - {integer(self.anchor + self.phase * width)})"
+            return f"({midnight} AND day({first}) = 1 AND {since} % {integer(width * self.multiple)} = 0)"
+        if self.unit == "W":
+            since = f"({days} + {integer(_MONDAY - self.anchor - 7 * self.phase)})"
+            return f"({midnight} AND {since} % {integer(7 * self.multiple)} = 0)"
+        if self.unit == "D":
+            return f"({midnight} AND ({days} - {integer(self.phase)}) % {integer(self.multiple)} = 0)"
+        since = f"({replace(self, multiple=1, phase=0).sql(column)} - {integer(self.phase)})"
+        return f"({midnight} AND isodow({column}) <= 5 AND {since} % {integer(self.multiple)} = 0)"
 
     def ordinal(self, moment: object) -> int:
         """The ordinal of one moment: a date string, a timestamp, or an integer when time is integer.
@@ -183,7 +218,7 @@ class Frequency:
     @property
     def seasons(self) -> tuple[int, ...]:
         """Usual seasonal periods in steps, the first one first to mind; (1,) when there is none."""
-        minutes = _MINUTES.get(self.unit, 0) * self.multiple
+        minutes = self.minutes
         if minutes:
             return tuple(
                 cycle // minutes for cycle in (1440, 10080) if cycle % minutes == 0 and cycle > minutes
@@ -229,6 +264,11 @@ class Frequency:
         return base
 
 
+def names_anchor(alias: str | Frequency) -> bool:
+    """Whether an alias says on which day or in which month its steps begin (`W-FRI`, not `W`)."""
+    return isinstance(alias, Frequency) or "-" in str(alias)
+
+
 def spell(moment: Any) -> str:
     """A timestamp (datetime64, datetime, pandas', or an integer) as text, without a time of day or seconds that are zero."""
     day, _, clock = str(moment).replace("T", " ").partition(" ")
@@ -248,14 +288,14 @@ def _check_range(name: str, value: object, least: int, most: int) -> None:
 def _anchor(alias: object, unit: Unit, stamp: str, suffix: str | None) -> int:
     if unit == "W":
         day = (suffix or "SUN").upper()
-        if day not in _WEEKDAYS:
+        if day not in WEEKDAYS:
             raise _unknown(alias)
-        return _WEEKDAYS.index(day)
-    if suffix is not None and (unit not in ("Q", "Y") or suffix.upper() not in _MONTHS):
+        return WEEKDAYS.index(day)
+    if suffix is not None and (unit not in ("Q", "Y") or suffix.upper() not in MONTHS):
         raise _unknown(alias)
     if unit not in ("Q", "Y"):
         return 0
-    month = _MONTHS.index(suffix.upper()) if suffix else (0 if stamp == "start" else 11)
+    month = MONTHS.index(suffix.upper()) if suffix else (0 if stamp == "start" else 11)
     return (month if stamp == "start" else month + 1) % _MONTHS_IN[unit]
 
 

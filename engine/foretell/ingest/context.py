@@ -7,17 +7,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
 
 from foretell.data.findings import Findings
 from foretell.data.frequency import Frequency
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
-from foretell.ingest.keyed_rows import KeyedRows, first_row, read_rows
+from foretell.ingest.keyed_rows import KeyedRows, read_rows
 from foretell.ingest.options import Options
 from foretell.ingest.store import Store
 from foretell.ingest.table import Table
-from foretell.system.sql_text import literal
 
 if TYPE_CHECKING:
     from foretell.ingest.shared_table import SharedTable
@@ -98,8 +96,7 @@ class IngestContext:
         usual: Mapping[str, str] | None = None,
         asked: Mapping[str, str] | None = None,
     ) -> KeyedRows:
-        """The rows of a table; rows of one step are aggregated as `asked`, else as `usual`. With `strict`, raises ForetellError
-        for a timestamp off the frequency."""
+        """The rows of a table; rows of one step are aggregated as `asked`, else as `usual`."""
         rows = read_rows(
             self.store,
             table,
@@ -110,21 +107,4 @@ class IngestContext:
             texts=texts,
             aggregation={**(usual or {}), **(asked or {})},
         )
-        if self.options.strict and self.frequency.unit != "step":
-            self._refuse_off_grid(rows)
         return replace(rows, allowed=bool(asked), tolerant=self.options.tolerant)
-
-    def _refuse_off_grid(self, rows: KeyedRows) -> None:
-        """Raise for the first timestamp that is not the one its step has."""
-        distinct = f"SELECT DISTINCT moment FROM {rows.view} WHERE moment IS NOT NULL ORDER BY moment"
-        moments = self.store.frame(distinct)["moment"].to_numpy().astype("datetime64[us]")
-        proper = self.frequency.timestamps(self.frequency.ordinals(moments)).astype("datetime64[us]")
-        off = moments[moments != proper]
-        if len(off):
-            moment = f"TIMESTAMP {literal(str(pd.Timestamp(off[0])))}"
-            where, _ = first_row(self.store, rows, f"moment = {moment}", "written")
-            error = ForetellError(
-                f"{where}: not on the frequency {self.frequency.alias!r} ({len(off)} such timestamps in"
-                f" {rows.table.label}). Correct them, choose another freq, or leave strict off to have them aggregated."
-            )
-            self.findings.fault("off_grid", error, len(off))

@@ -13,7 +13,7 @@ import pandas as pd
 
 from foretell.data.columns import names_of
 from foretell.data.findings import Finding
-from foretell.data.frequency import Frequency
+from foretell.data.frequency import Frequency, names_anchor
 from foretell.data.panel import Panel
 from foretell.data.schema import Ends, Schema
 from foretell.errors import ForetellError
@@ -95,6 +95,7 @@ class Dataset:
         countries = parse_holidays(holidays, holiday_days, frequency)
         self.options: Final = Options(
             frequency=frequency,
+            anchored=names_anchor(freq),
             item_id=item_id,
             timestamp=timestamp,
             target=target_column,

@@ -159,7 +159,9 @@ def _values(code: str, days: int, frequency: Frequency, steps: NDArray[np.int64]
     if frequency.unit == "B":
         around = around[(around + 3) % 7 < 5]  # 1970-01-01 was a Thursday
     flags = _flags(code, around, days)
-    owner = frequency.ordinals(around.astype("datetime64[D]")) - steps[0]
+    # steps of 24h that begin at 6 have the date of their beginning
+    later = np.timedelta64(frequency.phase % 1440 if frequency.minutes else 0, "m")
+    owner = frequency.ordinals(around.astype("datetime64[D]") + later) - steps[0]
     inside = (owner >= 0) & (owner < len(steps))
     out = np.zeros((len(steps), flags.shape[1]))
     np.add.at(out, owner[inside], flags[inside])
@@ -167,7 +169,7 @@ def _values(code: str, days: int, frequency: Frequency, steps: NDArray[np.int64]
 
 
 def _of_whole_days(frequency: Frequency) -> bool:
-    return frequency.multiple * (1 if frequency.unit == "min" else 60) >= 1440
+    return frequency.minutes >= 1440
 
 
 def _flags(code: str, days: NDArray[np.int64], reach: int) -> NDArray[np.float64]:

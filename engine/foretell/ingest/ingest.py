@@ -36,6 +36,7 @@ from foretell.ingest.placement import check_size, scatter_rows
 from foretell.ingest.related_tables import Related, check_columns, join, read_related
 from foretell.ingest.shared_table import SharedTable, same_source
 from foretell.ingest.sources import files_of, open_table
+from foretell.ingest.stamps import report_stamps, settle
 from foretell.ingest.store import Store
 from foretell.ingest.table import Table
 from foretell.ingest.time_zones import describe_zones
@@ -85,9 +86,8 @@ def _ingest(context: IngestContext, target: object, related: Sequence[object], i
     )
     names = context.names(table)
     context = context.aligned(table, names.timestamp)
-    context = replace(context, shared=find_shared_table(context, table, names, related, target))
     metadata = None if items is None else _read_metadata(context, items, names)
-    rows, spans = _read_target(context, table, names)
+    context, rows, spans = _read_target(context, table, names, related=related, source=target)
     labels = [f"related[{i}]" for i in range(len(related))] if len(related) > 1 else ["related"]
     tables = [
         read_related(context, source, name=label, names=names, metadata=metadata)
@@ -99,11 +99,21 @@ def _ingest(context: IngestContext, target: object, related: Sequence[object], i
     check_columns(context, tables, table)
     panel = _build(context, rows, spans, names=names, tables=tables, metadata=metadata)
     _report_weeks(context)
+    report_stamps(context, _apart(context, rows, spans, tables[: len(related)]))
     read = [(rows, spans), *((each.rows, each.spans) for each in tables[: len(related)])]
     counts = {each.table.label: int(of.rows.sum()) for each, of in read}
     if metadata is not None:
         counts[metadata.label] = len(metadata.keys)
     return Ingested(panel, names, context.findings.all(), counts)
+
+
+def _apart(
+    context: IngestContext, rows: KeyedRows, spans: KeySpans, tables: Sequence[Related]
+) -> list[tuple[KeyedRows, KeySpans]]:
+    """The tables that were read apart, each once: the target, and the related ones that are not the target again."""
+    twice = set() if context.shared is None else context.shared.views
+    others = [(each.rows, each.spans) for each in tables if each.rows.table.view not in twice]
+    return [(rows, spans), *others]
 
 
 def _read_holidays(
@@ -170,8 +180,14 @@ def _read_metadata(context: IngestContext, items: object, names: Names) -> Metad
     return read_metadata(context.store, table, key=key, schema=context.schema, findings=context.findings)
 
 
-def _read_target(context: IngestContext, table: Table, names: Names) -> tuple[KeyedRows, KeySpans]:
-    """The target's rows after pass one."""
+def _read_target(
+    context: IngestContext, table: Table, names: Names, *, related: Sequence[object], source: object
+) -> tuple[IngestContext, KeyedRows, KeySpans]:
+    """The target's rows after pass one, and the context with the steps that they have the timestamps of."""
+    shared = find_shared_table(context, table, names, related, source)
+    if shared is not None:
+        context, all_rows, all_spans = settle(context, shared.rows, shared.spans)
+        context = replace(context, shared=replace(shared, rows=all_rows, spans=all_spans))
     asked = [way for column, way in context.options.aggregation.items() if column in ("target", names.target)]
     rows = context.rows(
         table,
@@ -186,12 +202,9 @@ def _read_target(context: IngestContext, table: Table, names: Names) -> tuple[Ke
         context.findings.note(
             "unused", f"{table.label}: {', '.join(spare)} not used (covariates go into related)", len(spare)
         )
-    spans = (
-        find_spans(context.store, rows, context.findings)
-        if context.shared is None
-        else context.shared.part(rows.columns)
-    )
-    return rows, spans
+    if context.shared is not None:
+        return context, rows, context.shared.part(rows.columns)
+    return settle(context, rows, find_spans(context.store, rows, context.findings))
 
 
 def _build(

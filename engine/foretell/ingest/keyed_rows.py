@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -52,6 +52,7 @@ class KeyedRows:
     aggregation: Mapping[str, str] = field(default_factory=dict)
     allowed: bool = False  # several rows of one key and timestamp are aggregated as well
     tolerant: bool = False  # or else they are found, not refused
+    stamped: str = "true"  # SQL, true where `moment` is the timestamp of its step
 
     def value(self, column: str) -> str:
         """The name of a column's values in the view."""
@@ -94,7 +95,18 @@ def read_rows(
         columns=tuple(columns),
         texts=frozenset(texts),
         aggregation=aggregation or {},
+        stamped=frequency.stamped_sql("moment"),
     )
+
+
+def restepped(store: Store, rows: KeyedRows, frequency: Frequency) -> KeyedRows:
+    """The same rows, after pass one, with the steps of another frequency; they are not spooled again."""
+    view = f"{rows.view}_restepped"
+    store.execute(
+        f"CREATE OR REPLACE VIEW {view} AS SELECT * REPLACE ({frequency.sql('moment')} AS step) FROM {rows.view}"
+    )
+    table = replace(rows.table, costly=False)
+    return replace(rows, table=table, view=view, stamped=frequency.stamped_sql("moment"))
 
 
 def _time_parts(table: Table, timestamp: str, frequency: Frequency) -> list[str]:
@@ -144,6 +156,7 @@ class KeySpans:
     last: NDArray[np.int64]  # [G, C] the last one (for text the last row)
     seen: NDArray[np.int64]  # [G, C] how many values
     zoned: int = 0  # rows whose time carries an offset or a zone
+    off: int = 0  # rows whose time is not the timestamp of their step
 
 
 def find_spans(store: Store, rows: KeyedRows, findings: Findings) -> KeySpans:
@@ -170,6 +183,7 @@ def find_spans(store: Store, rows: KeyedRows, findings: Findings) -> KeySpans:
         last=last,
         seen=seen,
         zoned=int(found["zoned"].sum()),
+        off=int(found["off"].sum()),
     )
 
 
@@ -181,6 +195,7 @@ def _span_parts(rows: KeyedRows) -> list[str]:
         "max(step) AS final",
         "count(*) FILTER (WHERE step IS NULL) AS undated",
         "count(*) FILTER (WHERE zoned) AS zoned",
+        f"count(*) FILTER (WHERE NOT ({rows.stamped})) AS off",
     ]
     for i, column in enumerate(rows.columns):
         there = "" if column in rows.texts else f" FILTER (WHERE v{i} IS NOT NULL)"

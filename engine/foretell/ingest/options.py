@@ -21,6 +21,7 @@ class Options:
     """How the tables are to be read; see `Dataset` for what each means."""
 
     frequency: Frequency
+    anchored: bool = True  # the day or month that its steps begin at was asked for by name: W-FRI, not W
     item_id: str | None = None
     timestamp: str | None = None
     target: str | None = None
@@ -100,8 +101,8 @@ def following(options: Options, schema: Schema, *, ahead: int = 0) -> Options:
 
     Known covariates then reach `ahead` steps past the end, where their tables do.
     """
-    mine, its = replace(options.frequency, phase=0), replace(schema.frequency, phase=0)
-    if mine != its:
+    asked = options.frequency if options.anchored else options.frequency.alias.partition("-")[0]
+    if not schema.frequency.fits(asked):
         raise ForetellError(
             f"the model was trained at frequency {schema.frequency.alias!r}, these data are read at"
             f" {options.frequency.alias!r}. Give freq={schema.frequency.alias!r}."
@@ -111,11 +112,11 @@ def following(options: Options, schema: Schema, *, ahead: int = 0) -> Options:
             f"the model's items are keyed by {', '.join(schema.key)}, these data by"
             f" {', '.join(('item_id', *options.dimensions))}. Give dimensions={list(schema.key[1:])}."
         )
-    asked = (options.holidays, options.holiday_days)
-    if options.holidays and asked != (schema.holidays, schema.holiday_days):
+    wanted = (options.holidays, options.holiday_days)
+    if options.holidays and wanted != (schema.holidays, schema.holiday_days):
         raise ForetellError(
             f"the model was trained with {_describe_holidays(schema.holidays, schema.holiday_days)}, these data ask for"
-            f" {_describe_holidays(*asked)}. Leave holidays out: a model remembers its own."
+            f" {_describe_holidays(*wanted)}. Leave holidays out: a model remembers its own."
         )
     return replace(
         options,

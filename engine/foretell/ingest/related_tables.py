@@ -16,6 +16,7 @@ from foretell.ingest.context import TIME_NAMES, IngestContext, Names
 from foretell.ingest.item_metadata import Metadata, match
 from foretell.ingest.keyed_rows import KeyedRows, KeySpans, find_spans, spell_key
 from foretell.ingest.sources import open_table
+from foretell.ingest.stamps import refuse_off_grid
 from foretell.ingest.table import Table
 
 _OF_TEXT: Final = ("first", "last", "min", "max")
@@ -71,6 +72,8 @@ def read_related(
         spans = shared.join(rows)
     else:
         spans = find_spans(context.store, rows, context.findings)
+        if options.strict and spans.off:
+            refuse_off_grid(context, rows)
     return Related(rows, spans, tuple(key) == tuple(names.key))
 
 

@@ -18,7 +18,7 @@ CALLS = {"execute", "rows", "frame", "batches"}  # of a Store: what they are giv
 SAFE = {"quoted", "literal", "literals", "integer", "real"}
 # Functions and methods whose result is SQL, made of safe parts: their own f-strings are walked too.
 MAKERS = {
-    *("text", "number", "spelt", "misspelt", "moment", "instant", "sql", "value", "format"),
+    *("text", "number", "spelt", "misspelt", "moment", "instant", "sql", "stamped_sql", "value", "format"),
     *(
         "_words",
         "_with_point",
@@ -41,13 +41,14 @@ MAKERS = {
     ),
 }
 # Attributes that hold SQL, or names that we make ourselves: of Table, KeyedRows and the loops over keys.
-HELD = {"view", "file", "keys"}
+HELD = {"view", "file", "keys", "stamped"}
 # Parameters and loop variables that hold SQL by their function's contract: file -> names.
 GIVEN = {
     "data/frequency.py": {"column"},  # SQL of the moment
     "ingest/time_zones.py": {"text", "column", "part"},
     "ingest/table.py": {"name", "text", "real", "whole", "zoned", "moment"},
     "ingest/store.py": {"setting"},
+    "ingest/stamps.py": {"place"},
     "ingest/keyed_rows.py": {"view", "i", "limits", "part", "condition", "value", "query", "there", "group", "keys", "moment", "instant"},
     "ingest/placement.py": {"source", "query", "inner", "outer", "part", "words", "join", "picked", "moments", "listed", "value"},
     "ingest/sources.py": {"view", "selects", "form"},  # views are called raw_ and our own name of the table

@@ -102,7 +102,7 @@ def test_the_doubled_hour_without_its_offset_is_a_repeated_row():
 def test_a_zone_that_is_asked_for_counts_for_times_stored_in_utc(source, tmp_path):
     sold = hours("2024-10-26 22:30", 5).assign(timestamp=lambda f: f["timestamp"].dt.tz_convert("UTC"))
     data = Dataset(source(sold, tmp_path), freq="h", timezone=BERLIN)
-    assert clock(data) == ["22:00", "23:00", "00:00", "01:00", "02:00"]
+    assert clock(data) == ["22:30", "23:30", "00:30", "01:30", "02:30"]
     np.testing.assert_array_equal(data.panel.history(0), [1, 2, 3, 4, 5])
 
 
@@ -131,7 +131,7 @@ def test_each_row_keeps_its_own_clock_where_no_zone_is_asked_for(tmp_path):
 def test_a_fixed_offset_of_an_arrow_column_is_its_clock(offset):
     stamps = pa.array([0, 3_600_000_000], pa.timestamp("us", offset))  # 1970-01-01 00:00 and 01:00 in UTC
     sold = pa.table({"item_id": ["a", "a"], "timestamp": stamps, "target": [1.0, 2.0]})
-    expected = {"+05:30": ["05:00", "06:00"], "-03:00": ["21:00", "22:00"], "+00:00": ["00:00", "01:00"]}
+    expected = {"+05:30": ["05:30", "06:30"], "-03:00": ["21:00", "22:00"], "+00:00": ["00:00", "01:00"]}
     assert clock(Dataset(sold, freq="h")) == expected[offset]
 
 
