@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
 
@@ -165,15 +166,16 @@ def fit_each(
     )
     workers = min(run.processes or cores(), len(batches))
     if workers > 1 and len(rows) >= _FEW:
-        parts: Iterable[list[_Fit]] = across_processes(_fit_batch, calls, workers=workers)
+        parts: Generator[list[_Fit], None, None] = across_processes(_fit_batch, calls, workers=workers)
     else:
         parts = (_fit_batch(*call) for call in calls)
-    for number, (batch, part) in enumerate(zip(batches, parts, strict=True)):
-        tell("fit series", number * _AT_ONCE + len(batch), len(rows))
-        for row, fit in zip(batch, part, strict=True):
-            naive.failed[row] = fit is None
-            if fit is not None:
-                naive.mean[row], naive.quantiles[row] = fit
+    with closing(parts):  # a cancel leaves no process at work
+        for number, (batch, part) in enumerate(zip(batches, parts, strict=True)):
+            tell("fit series", number * _AT_ONCE + len(batch), len(rows))
+            for row, fit in zip(batch, part, strict=True):
+                naive.failed[row] = fit is None
+                if fit is not None:
+                    naive.mean[row], naive.quantiles[row] = fit
     return naive
 
 

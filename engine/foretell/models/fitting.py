@@ -28,7 +28,7 @@ from foretell.recipe.protocols import (
 )
 from foretell.recipe.registry import is_registered
 from foretell.recipe.task import Run, Task
-from foretell.system.listener import interruptible, working_on
+from foretell.system.listener import interruptible, tell, working_on
 
 HELD_OUT_SHARE = 0.4  # of a time limit, for the training without the windows that calibrate
 BEST = "best"  # the folder, in that of the checkpoints, of the model that Ctrl-C leaves
@@ -59,6 +59,7 @@ def fit_model(
     resolved = resolved_of(recipe, panel, task, start=start)
     try:
         with working_on(recipe.name), interruptible():
+            tell("train", 0)
             predictor = _fit(resolved, panel, task, run, start)
     except Interrupted as stop:
         raise _kept(stop, recipe, resolved, panel, task, run) from stop

@@ -146,6 +146,7 @@ class Model:
         extra = [level for adjustment in self.adjustments for level in adjustment.extra_levels]
         asked = check_levels((*wanted, *extra))
         with working_on(self.recipe.name), interruptible():
+            tell("forecast", 0, len(panel))
             forecast = self.predictor.predict(panel, levels=asked)
         _check(self.recipe.name, forecast, panel, self.task.horizon, asked)
         forecast = forecast.within(panel, floor=self.floor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any, TypeVar
 
 from foretell.errors import ForetellError
@@ -19,12 +19,12 @@ CPU_THREADS = 1
 
 def across_processes(
     function: Callable[..., R], calls: Iterable[tuple[Any, ...]], *, workers: int
-) -> Iterator[R]:
+) -> Generator[R, None, None]:
     """The results of `function` on each of `calls`, in order, by processes of one thread each.
 
     joblib's processes are fresh ones (safe when torch has been imported) that do not import the caller's script again, so
-    that a script needs no `if __name__ == "__main__"`; they stay for the next call and end with this process. Where the
-    results are not wanted to their end, as when this is cancelled, the processes are killed.
+    that a script needs no `if __name__ == "__main__"`; they stay for the next call and end with this process. Where this is
+    closed before its end, they are killed.
     """
     from joblib import Parallel, delayed, parallel_config  # type: ignore[import-untyped]
     from joblib.externals.loky.process_executor import TerminatedWorkerError  # type: ignore[import-untyped]
