@@ -292,14 +292,14 @@ class _ScheduleCallback(lightning.Callback):
                 trainer.save_checkpoint(checkpoint_path(self.run.out))
         if self.progress.end is not None and step >= self.progress.end:
             trainer.should_stop = True
-        self._tell(step)
+        self._tell(step, outputs["loss"])
 
-    def _tell(self, step: int) -> None:
+    def _tell(self, step: int, loss: Tensor) -> None:
         """Say how far training is, and end it when it is cancelled."""
-        loss = float(self._losses[-1]) if heard() and self._losses else None
+        figure = float(loss.detach()) if heard() else None
         score = self.progress.best_score if self.progress.scores else None
         with past_lightning():
-            tell("train", step, self.progress.end or self.schedule.max_steps, loss=loss, score=score)
+            tell("train", step, self.progress.end or self.schedule.max_steps, loss=figure, score=score)
 
     def _hold(self, step: int) -> None:
         """Validate when it is time to, and begin the annealing when it is time for that."""

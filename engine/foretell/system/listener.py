@@ -21,12 +21,10 @@ from typing import Any, Final, Literal, Protocol
 from foretell.errors import Interrupted
 from foretell.system.interruption import Interruption
 
-Stage = Literal[
-    "backtest", "fit series", "forecast", "ingest", "judge", "measure speed", "save", "score", "train", "tune"
-]
+Stage = Literal["backtest", "fit series", "forecast", "ingest", "judge", "score", "train", "tune"]
 
 _GRACE: Final = 0.2  # seconds that a cancelled action has to reach a place where it asks
-_TIDYING: Final = 5.0  # seconds for what was interrupted to tidy up before it is interrupted again
+_TIDYING: Final = 1.0  # seconds after which it is interrupted again, should somebody's `except:` have swallowed it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

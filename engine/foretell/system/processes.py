@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterable
 from typing import Any, TypeVar
 
 from foretell.errors import ForetellError
+from foretell.system.listener import shielded
 
 R = TypeVar("R")
 
@@ -33,16 +34,28 @@ def across_processes(
         with parallel_config(backend="loky", inner_max_num_threads=1):
             tasks = (delayed(function)(*call) for call in calls)
             results = Parallel(n_jobs=workers, return_as="generator", batch_size=1, max_nbytes=None)(tasks)
+        wanted = True
         try:
-            yield from results
+            for result in results:  # noqa: UP028  (`yield from` would close joblib's generator itself, which warns)
+                yield result
+            wanted = False
         finally:
-            with warnings.catch_warnings():  # joblib's, of results that nobody wants any more
-                warnings.simplefilter("ignore")
-                results.close()
+            if wanted:
+                _end(results)
     except TerminatedWorkerError as error:
         raise ForetellError(
             "a process that fitted series was killed, most likely for want of memory. Ask for fewer: processes=1"
         ) from error
+
+
+def _end(results: Generator[Any, None, None]) -> None:
+    """End joblib's processes: those that still work, for nobody, and those that are done."""
+    from joblib.externals.loky import get_reusable_executor  # type: ignore[import-untyped]
+
+    with shielded(), warnings.catch_warnings():  # of results that nobody wants
+        warnings.simplefilter("ignore")
+        results.close()
+        get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
 
 
 def cores() -> int:

@@ -178,6 +178,7 @@ def _wait(workers: list[subprocess.Popen[bytes]], folder: Path) -> None:
         heed()
         time.sleep(_PAUSE)
         told = _pass_on(folder / EVENTS, told)
+    _pass_on(folder / EVENTS, told)
 
 
 def _pass_on(events: Path, told: int) -> int:

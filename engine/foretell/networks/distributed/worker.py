@@ -111,7 +111,8 @@ def _told(folder: Path) -> Iterator[None]:
 
 
 def _write(event: Event, file: TextIO) -> None:
-    file.write(json.dumps(asdict(event)) + "\n")
+    told = {name: value for name, value in asdict(event).items() if name != "recipe"}  # the parent knows that
+    file.write(json.dumps(told) + "\n")
 
 
 def _task(job: dict[str, Any]) -> Task:
