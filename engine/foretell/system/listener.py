@@ -24,7 +24,8 @@ from foretell.system.interruption import Interruption
 Stage = Literal["backtest", "fit series", "forecast", "ingest", "judge", "score", "train", "tune"]
 
 _GRACE: Final = 0.2  # seconds that a cancelled action has to reach a place where it asks
-_TIDYING: Final = 1.0  # seconds after which it is interrupted again, should somebody's `except:` have swallowed it
+# seconds after which it is interrupted again, should somebody's `except:` have swallowed it
+_TIDYING: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
