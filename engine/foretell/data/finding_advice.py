@@ -26,6 +26,10 @@ ADVICE: Final[dict[str, Advice]] = {
         "freq= with the day that weeks begin on, and all tables dated by it",
     ),
     "alike_ids": Advice("each is an item with a history of its own", "spell the ids of one item alike"),
+    "twin_ids": Advice(
+        "their rows are one item's: two rows of one time are a repeated row", "spell the ids in NFC"
+    ),
+    "decomposed_ids": Advice("they join the other tables in either spelling", ""),
     "left_out": Advice("no recipe sees it", "make a category or a number of it, or complete the key"),
     "by_time": Advice("every item gets the same values", "item_id=, where a column of it names the item"),
     "known": Advice(

@@ -15,7 +15,7 @@ from foretell.data.columns import Column
 from foretell.data.findings import Findings
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError, nearest
-from foretell.ingest.keyed_rows import report_commas, spell_key, within
+from foretell.ingest.keyed_rows import report_commas, report_twins, spell_key, within
 from foretell.ingest.store import Store
 from foretell.ingest.table import Table
 
@@ -47,6 +47,7 @@ def read_metadata(
     if frame.empty:
         raise ForetellError(f"{table.label} has no rows.")
     keys = frame[[f"k{i}" for i in range(len(key))]].set_axis(list(key), axis=1)
+    report_twins(store, table, key, keys, findings)
     good = _keyed(keys, table, frame["file"], findings)
     if not good.any():
         raise ForetellError(f"{table.label} has no rows that can be read.")

@@ -172,6 +172,7 @@ def find_spans(store: Store, rows: KeyedRows, findings: Findings) -> KeySpans:
         found = found.iloc[:0]
     some = len(found) > 0
     found = _readable(store, rows, found, findings)
+    report_twins(store, rows.table, rows.key, found[rows.keys], findings)
     if not len(found):
         raise ForetellError(f"{rows.table.label} has no rows{' that can be read' if some else ''}.")
     first, last, seen = (_matrix(found, name, len(rows.columns)) for name in ("first", "last", "seen"))
@@ -185,6 +186,35 @@ def find_spans(store: Store, rows: KeyedRows, findings: Findings) -> KeySpans:
         zoned=int(found["zoned"].sum()),
         off=int(found["off"].sum()),
     )
+
+
+def report_twins(
+    store: Store, table: Table, key: Mapping[str, str], keys: pd.DataFrame, findings: Findings
+) -> None:
+    """Report ids that are not spelt in Unicode's composed characters (NFC), above all those spelt both ways."""
+    for part, column in zip(keys, key.values(), strict=True):
+        if column not in table.textual or all(map(str.isascii, keys[part].dropna().unique())):
+            continue
+        text = table.raw_text(column)
+        spelt = store.rows(
+            f"SELECT id, count(DISTINCT raw) FROM (SELECT {table.text(column)} AS id, {text} AS raw FROM {table.view})"
+            f" WHERE strlen(raw) > length(raw) GROUP BY id HAVING bool_or(raw <> id) ORDER BY id"
+        )
+        twins = [name for name, ways in spelt if ways > 1]
+        if twins:
+            findings.warn(
+                "twin_ids",
+                f"{len(twins):,} values of {column!r} in {table.label} are spelt in two ways that look alike (Unicode NFC and"
+                f" NFD), first {twins[0]!r}: each counts as one",
+                len(twins),
+            )
+        elif spelt:
+            findings.note(
+                "decomposed_ids",
+                f"{len(spelt):,} values of {column!r} in {table.label} are spelt in decomposed characters (Unicode NFD), first"
+                f" {spelt[0][0]!r}: read as composed ones (NFC)",
+                len(spelt),
+            )
 
 
 def _span_parts(rows: KeyedRows) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
@@ -147,6 +148,16 @@ def _check_date_format(form: str | None) -> None:
         raise ForetellError(
             f"date_format={form!r} has {zoned}: an offset or a zone is read in ISO times only (2024-02-01T23:30+01:00). Write"
             " the times so, or leave the offset out of the column."
+        )
+    parts = set(re.findall(r"%-?([A-Za-z])", form))
+    if ("G" in parts) != ("V" in parts) or ("V" in parts and parts & set("wmdj")):
+        raise ForetellError(
+            f"date_format={form!r}: the year %G, the week %V and the day %u of ISO weeks go together. Write '%G-W%V-%u'."
+        )
+    if parts & {"W", "U"} and "u" in parts:
+        raise ForetellError(
+            f"date_format={form!r}: the day of a week %W or %U is %w, from 0 for Sunday. Write '%Y-W%W-%w', or ISO weeks as"
+            " '%G-W%V-%u'."
         )
 
 

@@ -66,7 +66,14 @@ class Table:
         return column
 
     def text(self, column: str) -> str:
-        """SQL of a column as text: 7 and 7.0 are one id; NaN and '' are none."""
+        """SQL of a column as text: 7 and 7.0 are one id, as are the NFC and NFD spellings of "é"; NaN and '' are none."""
+        text = self.raw_text(column)
+        if column not in self.textual:
+            return text
+        return f"CASE WHEN strlen({text}) = length({text}) THEN {text} ELSE nfc_normalize({text}) END"
+
+    def raw_text(self, column: str) -> str:
+        """SQL of a column as text, in Unicode's composed or decomposed characters as they are written."""
         name = quoted(column)
         if column not in self.fractional:
             return f"nullif(CAST({name} AS VARCHAR), '')"
@@ -114,7 +121,7 @@ class Table:
             real = f"TRY_CAST({name} AS DOUBLE)"  # 2.5 is no step: a plain cast would round it
             return f"CASE WHEN {real} = floor({real}) THEN TRY_CAST({name} AS BIGINT) END"
         if self.dates is not None and (column in self.textual or kind == "number"):
-            return self._formatted_moment(self.text(column), self.dates)
+            return self._formatted_moment(self.raw_text(column), self.dates)
         if column not in self.textual:
             return self._stored_moment(name, column, frequency)
         tails = {"Y": ("-01", "-01-01"), "Q": ("-01",), "M": ("-01",)}.get(frequency.unit, ())
@@ -137,7 +144,7 @@ class Table:
     def _formatted_moment(self, text: str, form: str) -> str:
         """As the format says; ISO dates too, unless the format begins with a year and they could be taken for it."""
         moment = f"try_strptime(trim({text}), {literal(form)})"
-        if form.startswith("%Y"):
+        if form.lstrip().startswith(("%Y", "%G")):
             return moment
         return f"CASE WHEN regexp_matches({text}, '^\\s*\\d{{4}}-') THEN TRY_CAST({text} AS TIMESTAMP) ELSE {moment} END"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
@@ -36,7 +37,7 @@ def _parts(item: str | Sequence[object], most: int) -> tuple[str, ...]:
     parts = [item] if isinstance(item, str) or not isinstance(item, Sequence) else list(item)
     if not 0 < len(parts) <= most:
         raise ForetellError(f"item {item!r} has {len(parts)} parts, but an item's key has {most}")
-    return tuple(map(str, parts))
+    return tuple(normalize("NFC", str(part)) for part in parts)  # as the tables' ids are read
 
 
 def _places(columns: Sequence[Any]) -> pd.Index[Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
@@ -134,6 +135,7 @@ class Forecast:
             if isinstance(item, str) or not isinstance(item, Sequence)
             else [str(part) for part in item]
         )
+        wanted = [normalize("NFC", part) for part in wanted]
         match = np.ones(len(self.keys), bool)
         for column, part in zip(self.keys.columns, wanted, strict=False):
             match &= (self.keys[column].astype(str) == part).to_numpy()

@@ -18,7 +18,19 @@ CALLS = {"execute", "rows", "frame", "batches"}  # of a Store: what they are giv
 SAFE = {"quoted", "literal", "literals", "integer", "real"}
 # Functions and methods whose result is SQL, made of safe parts: their own f-strings are walked too.
 MAKERS = {
-    *("text", "number", "spelt", "misspelt", "moment", "instant", "sql", "stamped_sql", "value", "format"),
+    *(
+        "text",
+        "raw_text",
+        "number",
+        "spelt",
+        "misspelt",
+        "moment",
+        "instant",
+        "sql",
+        "stamped_sql",
+        "value",
+        "format",
+    ),
     *(
         "_words",
         "_with_point",
