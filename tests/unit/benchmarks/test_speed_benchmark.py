@@ -35,6 +35,7 @@ def test_anonymous_memory_grows_with_what_a_process_holds() -> None:
     assert anonymous(2**22 + 1) == 0.0
 
 
+@pytest.mark.slow
 def test_work_that_fails_is_an_error_with_its_output(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"opening failed:[\s\S]*is missing"):
         measured("opening", tmp_path)

@@ -104,6 +104,7 @@ def test_train_replaces_the_model_that_stands_there(run: Run) -> None:
     assert len(run("predict", "model", *TABLES[:5]).stdout.splitlines()) == 11
 
 
+@pytest.mark.slow
 def test_evaluate_gives_the_scores_that_backtest_gave(run: Run) -> None:
     run("backtest", *TABLES, "--horizon", 7, "--recipe", RECIPE, "--out", "runs")
     result = run("evaluate", "runs/forecasts.parquet", "sales.csv", "--freq", "D", "--out", "again")
@@ -115,6 +116,7 @@ def test_evaluate_gives_the_scores_that_backtest_gave(run: Run) -> None:
     )  # forecasts are stored as float32
 
 
+@pytest.mark.slow
 def test_a_forecast_to_standard_output_is_written_in_pieces(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,6 +204,7 @@ def test_check_goes_on_behind_a_repeated_row(run: Run) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_page_of_a_backtest_holds_the_checkup(run: Run) -> None:
     run("backtest", *TABLES, "--horizon", 7, "--recipe", RECIPE, "--holidays", "DE", "--out", "runs")
     page, state = Path("runs/report.html").read_text(), json.loads(Path("runs/run.json").read_text())
@@ -430,6 +433,7 @@ def test_the_sample_is_found_and_its_known_columns_reach_through_the_horizon(run
     assert panel.schema.open == "open"
 
 
+@pytest.mark.slow
 def test_the_target_may_come_in_several_files(run: Run) -> None:
     sales = pd.read_csv("sales.csv")
     for item, part in sales.groupby("item_id"):

@@ -403,6 +403,7 @@ def test_no_file_that_is_written_and_nothing_that_is_said_has_the_password(wareh
         assert b"s3cret" not in text
 
 
+@pytest.mark.slow
 def test_import_foretell_needs_no_driver():
     assert foretell.Sql is Sql
     code = "import sys, foretell.ingest.sql_source, foretell.ingest.sources; assert not any(m.startswith('adbc') for m in sys.modules)"

@@ -146,6 +146,7 @@ def test_histories_too_short_to_hold_back_a_window_are_refused() -> None:
             fit_model(recipe, weeks(steps=12), TASK, Run(), calibrate=True)
 
 
+@pytest.mark.slow
 def test_a_backtest_shows_coverage_before_and_after() -> None:
     panel = noisy()
     days = np.arange(np.datetime64("2024-01-01"), np.datetime64("2024-01-01") + 84)

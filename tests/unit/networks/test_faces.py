@@ -19,12 +19,14 @@ def loaded(code: str, *names: str) -> list[str]:
     ).stdout.split()
 
 
+@pytest.mark.slow
 def test_the_face_for_authors_of_recipes_loads_no_torch() -> None:
     assert loaded("import foretell.recipe", "torch", "statsforecast", "sklearn", "foretell.recipe") == [
         "foretell.recipe"
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code",
     ["import foretell.networks", f"import foretell; foretell.load({str(GOLDEN)!r}, device='cpu')"],

@@ -110,6 +110,7 @@ def test_ctrl_c_keeps_the_best_weights_as_a_model_and_says_where(devices: int, t
     assert np.isfinite(forecast.quantiles).all()
 
 
+@pytest.mark.slow
 def test_on_the_command_line_ctrl_c_says_what_was_kept(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -54,6 +54,7 @@ def test_each_block_reads_what_the_ones_before_it_left_and_hidden_steps_stay_zer
     assert not read[1][:, :9].any()
 
 
+@pytest.mark.slow
 def test_a_known_covariate_decides_the_forecast() -> None:
     panel = daily([np.zeros(150)] * 6)
     high = panel.known[:, 0] > 12

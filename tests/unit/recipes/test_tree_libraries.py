@@ -66,6 +66,7 @@ def test_they_say_what_xgboost_says(gaps: float, monkeypatch: pytest.MonkeyPatch
         )  # it adds in float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["threshold", "values"])
 @each
 def test_more_threads_grow_the_same_trees_and_leave_the_host_its_own(
@@ -96,12 +97,12 @@ def test_what_is_stored_are_numbers_and_it_forecasts_without_its_library(
     recipe: TabularRecipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     panel = daily(weekly_sales(0))
-    fitted = recipe.fit(panel, TASK, Run())
+    fitted: Any = recipe.fit(panel, TASK, Run())
     facts, arrays = fitted.state()
     json.dumps(facts)
     assert all(array.dtype.kind in "biuf" for array in arrays.values())
     monkeypatch.setitem(sys.modules, recipe.name, None)
-    loaded = make_recipe(recipe.name).load(panel.schema, TASK, (facts, arrays), Run())
+    loaded = fitted.recipe.load(panel.schema, TASK, (facts, arrays), Run())  # its settings are resolved
     ours, theirs = (p.predict(panel, levels=(0.01, 0.37, 0.9)) for p in (fitted, loaded))
     np.testing.assert_array_equal(ours.quantiles, theirs.quantiles)
 

@@ -237,6 +237,7 @@ def test_what_the_engine_does_for_a_recipe_is_checked_too(monkeypatch: pytest.Mo
     )
 
 
+@pytest.mark.slow
 def test_a_registered_recipe_is_loaded_in_a_fresh_process(monkeypatch: pytest.MonkeyPatch) -> None:
     points = {"sound": type("Point", (), {"load": staticmethod(lambda: Sound)})}
     monkeypatch.setattr(registry, "_registered", lambda: points)

@@ -47,6 +47,7 @@ def test_a_table_is_scored_as_by_hand() -> None:
     assert row["MASE"] == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_the_forecasts_of_a_backtest_get_the_scores_of_the_backtest(tmp_path: Path) -> None:
     recipes = {"near": Last(), "far": Last(add=5.0)}
     data = dataset(**DATA, c=(float("nan"),) * 8 + (1.0, 2.0, 3.0, 4.0))

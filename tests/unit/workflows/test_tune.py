@@ -91,6 +91,7 @@ def test_a_random_search_with_equal_seeds_asks_the_same_and_nothing_twice() -> N
     assert len({tuple(settings.items()) for settings in asked[0]}) == 5
 
 
+@pytest.mark.slow
 def test_every_declared_range_is_of_a_field_and_its_values_are_taken() -> None:
     for name in registry.recipe_names():
         kind = registry.recipe_class(name)
@@ -113,6 +114,7 @@ def test_a_recipe_without_ranges_and_a_range_without_field_are_refused() -> None
         search_space(Wrong)
 
 
+@pytest.mark.slow
 @needs_optuna
 def test_the_best_settings_are_found_and_written_as_train_reads_them(tmp_path: Path) -> None:
     found = foretell.tune(data(), recipe="off", horizon=5, trials=12, out=tmp_path)
