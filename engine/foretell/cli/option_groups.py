@@ -81,6 +81,10 @@ class DataOptions:
         Literal["last", "own"] | None,
         Option(help="Do all series end at the last timestamp (the default), or each at its own?"),
     ] = None
+    partial: Annotated[
+        Literal["drop", "keep"] | None,
+        Option(help="Is a step at the end that is not whole left out (the default), or kept?"),
+    ] = None
     filling: Annotated[
         list[str],
         Option(

@@ -21,7 +21,17 @@ _SAME: Final = (
         "date_format",
         "decimal",
     ),
-    *("season", "ends", "filling", "aggregation", "holidays", "holiday_days", "timezone", "strict"),
+    *(
+        "season",
+        "ends",
+        "partial",
+        "filling",
+        "aggregation",
+        "holidays",
+        "holiday_days",
+        "timezone",
+        "strict",
+    ),
     *("horizon", "levels", "windows", "stride", "cutoffs", "refit", "calibrate", "trials", "recipe"),
     *("seed", "device", "devices", "precision", "threads", "processes", "time_limit", "resume", "out"),
 )

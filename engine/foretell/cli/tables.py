@@ -66,6 +66,7 @@ def _read_tables(
         open=options.open,
         season=whole_numbers("--season", options.season) or None,
         ends=options.ends or "last",
+        partial=options.partial or "drop",
         aggregation=pairs("--aggregation", options.aggregation),
         filling=filling_rules(options.filling),
         strict=options.strict,
@@ -138,4 +139,5 @@ def as_in_training(schema: Schema, options: DataOptions) -> DataOptions:
         past=options.past or columns["past"],
         season=options.season or ",".join(map(str, schema.seasons)),
         ends=options.ends or schema.ends,
+        partial=options.partial or schema.partial,
     )

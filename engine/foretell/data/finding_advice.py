@@ -60,6 +60,9 @@ ADVICE: Final[dict[str, Advice]] = {
     "stamps": Advice(
         "forecasts have the times of the steps: joined by time, these rows find none", "freq=, or strict=True"
     ),
+    "partial": Advice(
+        "kept, it would be learned and scored as if it were whole", "partial='keep', or rows to its end"
+    ),
     "weekend_rows": Advice("Friday's value is not Friday's alone", "freq='D', or leave those rows out"),
     "off_grid": Advice("a run with strict=True would stop", "correct the times, freq=, or leave strict out"),
     "repeated_key": Advice("a run would stop: which row counts is not known", "keep one row of each key"),

@@ -12,6 +12,7 @@ from foretell.data.time_zone_names import check_timezone
 from foretell.errors import ForetellError
 
 Ends = Literal["last", "own"]
+Partial = Literal["drop", "keep"]
 _COLUMNS: Final = ("known", "past", "static_real")  # the fields that hold `Column`s
 
 
@@ -25,6 +26,7 @@ class Schema:
     frequency: Frequency = field(default_factory=lambda: Frequency("D"))
     seasons: tuple[int, ...] = (1,)  # seasonal periods in steps; the first is the one that MASE and naive use
     ends: Ends = "last"  # all series end at the last timestamp of the target, or each at its own
+    partial: Partial = "drop"  # steps at the ends whose finer times are not all there
     known: tuple[Column, ...] = ()  # [K] the columns of `Panel.known`
     past: tuple[Column, ...] = ()  # [P]
     static_real: tuple[Column, ...] = ()  # [R]
@@ -97,6 +99,7 @@ class Schema:
                 f"the schema has fields that this version does not know: {', '.join(sorted(unknown))}"
             )
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in state.items()}
+        values.setdefault("partial", "keep")  # as in releases before there was a choice
         values["frequency"] = Frequency(**values["frequency"])
         check_timezone(values.get("timezone"))
         words = {name: tuple(words) for name, words in values["vocabularies"].items()}

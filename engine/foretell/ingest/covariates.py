@@ -39,14 +39,17 @@ class Plan:
     rules: Mapping[str, Rule]
 
 
-def make_plan(context: IngestContext, tables: Sequence[Joined], layout: Layout) -> Plan:
-    """The plan for these tables: a model's, or made from what was declared and what the data have."""
+def make_plan(context: IngestContext, tables: Sequence[Joined], ends: NDArray[np.int64]) -> Plan:
+    """The plan for these tables: a model's, or made from what was declared and what the data have.
+
+    `ends` [N] is the step behind the last one of each item's rows.
+    """
     options, schema = context.options, context.schema
     if schema is not None:
         texts = {c: words for c, words in schema.vocabularies.items() if c not in schema.static_cat}
         roles = {c: role for c, role in schema.roles.items() if role != "static"}
         return Plan(roles, texts, schema.open, schema.filling)
-    roles = _choose_roles(context, tables, layout.start + layout.lengths)
+    roles = _choose_roles(context, tables, ends)
     texts = {
         c: _vocabulary(context.store, t.rows, c) for t in tables for c in t.rows.columns if c in t.rows.texts
     }

@@ -15,7 +15,7 @@ from foretell.data.columns import names_of
 from foretell.data.findings import Finding
 from foretell.data.frequency import Frequency, names_anchor
 from foretell.data.panel import Panel
-from foretell.data.schema import Ends, Schema
+from foretell.data.schema import Ends, Partial, Schema
 from foretell.errors import ForetellError
 from foretell.ingest.context import Names
 from foretell.ingest.holidays import holiday_columns, parse_holidays
@@ -67,6 +67,8 @@ class Dataset:
         # seasonal period in steps, one or several; default: the frequency's
         season: int | Sequence[int] | None = None,
         ends: Ends = "last",  # all series end at the target's last timestamp, or each at its own ("own")
+        # a step at the end of the data that is not whole (July, of which there are three days) is left out, or kept
+        partial: Partial = "drop",
         # column -> sum, mean, median, min, max, first, last
         aggregation: Mapping[str, str] | None = None,
         # column -> front, middle, back, future -> method; a number is a value
@@ -105,6 +107,7 @@ class Dataset:
             open=open,
             seasons=season_lengths(season, frequency),
             ends=ends,
+            partial=partial,
             date_format=date_format,
             aggregation=dict(aggregation or {}),
             filling=filling_rules(filling, target_column),

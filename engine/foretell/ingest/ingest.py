@@ -32,6 +32,7 @@ from foretell.ingest.holidays import by_column, country_code, holiday_columns, h
 from foretell.ingest.item_metadata import Metadata, Statics, encode_statics, match, read_metadata
 from foretell.ingest.keyed_rows import KeyedRows, KeySpans, find_spans, spell_key
 from foretell.ingest.options import Options
+from foretell.ingest.partial_steps import without_partial_steps
 from foretell.ingest.placement import check_size, scatter_rows
 from foretell.ingest.related_tables import Related, check_columns, join, read_related
 from foretell.ingest.shared_table import SharedTable, same_source
@@ -187,6 +188,7 @@ def _read_target(
     shared = find_shared_table(context, table, names, related, source)
     if shared is not None:
         context, all_rows, all_spans = settle(context, shared.rows, shared.spans)
+        all_spans = without_partial_steps(context, all_rows, all_spans)
         context = replace(context, shared=replace(shared, rows=all_rows, spans=all_spans))
     asked = [way for column, way in context.options.aggregation.items() if column in ("target", names.target)]
     rows = context.rows(
@@ -204,7 +206,8 @@ def _read_target(
         )
     if context.shared is not None:
         return context, rows, context.shared.part(rows.columns)
-    return settle(context, rows, find_spans(context.store, rows, context.findings))
+    context, rows, spans = settle(context, rows, find_spans(context.store, rows, context.findings))
+    return context, rows, without_partial_steps(context, rows, spans)
 
 
 def _build(
@@ -221,7 +224,7 @@ def _build(
     target, filled = _place_target(context, rows, keys, layout)
     statics = encode_statics(metadata, keys, schema=context.schema, findings=context.findings)
     joined = join(context, tables, keys, metadata)
-    plan = make_plan(context, joined, layout)
+    plan = make_plan(context, joined, _ends_of_rows(layout, spans, keys))
     future = future_steps(joined, layout, plan=plan, year=context.frequency.year, ahead=context.options.ahead)
     known = read_covariates(context, joined, "known", keys=keys, layout=layout, future=future, plan=plan)
     past = read_covariates(context, joined, "past", keys=keys, layout=layout, future=0, plan=plan)
@@ -335,6 +338,16 @@ def _lay_out(context: IngestContext, keys: pd.DataFrame, spans: KeySpans) -> Lay
     return layout
 
 
+def _ends_of_rows(layout: Layout, spans: KeySpans, keys: pd.DataFrame) -> NDArray[np.int64]:
+    """[N] the step behind each series, or behind its partial last step, to which its rows reach."""
+    ends = layout.start + layout.lengths
+    if spans.ends is None:
+        return ends
+    where = match(spans.keys, keys)
+    ends[where] = np.maximum(ends[where], spans.ends)
+    return ends
+
+
 def _check_extent(context: IngestContext, keys: pd.DataFrame, layout: Layout, rows: int) -> None:
     """Raises ForetellError for a grid too large for memory; reports one that hardly any row is in."""
     longest = int(np.argmax(layout.lengths))
@@ -396,6 +409,7 @@ def _make_schema(
         frequency=context.frequency,
         seasons=options.seasons,
         ends=options.ends,
+        partial=options.partial,
         known=known.columns,
         past=past.columns,
         static_real=statics.real_columns,

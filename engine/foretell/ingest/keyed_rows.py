@@ -157,6 +157,8 @@ class KeySpans:
     seen: NDArray[np.int64]  # [G, C] how many values
     zoned: int = 0  # rows whose time carries an offset or a zone
     off: int = 0  # rows whose time is not the timestamp of their step
+    # [G] the step behind the last one, where partial steps were left out; else None
+    ends: NDArray[np.int64] | None = None
 
 
 def find_spans(store: Store, rows: KeyedRows, findings: Findings) -> KeySpans:

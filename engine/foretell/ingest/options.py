@@ -11,7 +11,7 @@ import numpy as np
 
 from foretell.data.frequency import Frequency
 from foretell.data.gap_filling import parse_rule
-from foretell.data.schema import Ends, Schema
+from foretell.data.schema import Ends, Partial, Schema
 from foretell.data.time_zone_names import check_timezone
 from foretell.errors import ForetellError, nearest
 from foretell.ingest.keyed_rows import METHODS
@@ -32,6 +32,7 @@ class Options:
     open: str | None = None
     seasons: tuple[int, ...] = (1,)
     ends: Ends = "last"
+    partial: Partial = "drop"
     aggregation: Mapping[str, str] = field(default_factory=dict)
     filling: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # the target's under "target"
     strict: bool = False
@@ -48,6 +49,8 @@ class Options:
         """Raises ForetellError for options that contradict each other or are spelt wrongly."""
         if self.ends not in get_args(Ends):
             raise ForetellError(f"ends must be 'last' or 'own', got {self.ends!r}")
+        if self.partial not in get_args(Partial):
+            raise ForetellError(f"partial must be 'drop' or 'keep', got {self.partial!r}")
         both = set(self.known) & set(self.past)
         if both:
             raise ForetellError(
@@ -124,6 +127,7 @@ def following(options: Options, schema: Schema, *, ahead: int = 0) -> Options:
         frequency=schema.frequency,
         seasons=schema.seasons,
         ends=schema.ends,
+        partial=schema.partial,
         filling=schema.filling,
         open=schema.open,
         timezone=options.timezone or schema.timezone,

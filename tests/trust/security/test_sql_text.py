@@ -41,6 +41,7 @@ MAKERS = {
         "_number_of",
         "_column",
     ),
+    "_by",
     *("carries_zone", "_marked", "spelt_wall", "spelt_instant", "_part", "stored_wall", "_identifier"),
     *(
         "_aggregate_query",
@@ -53,7 +54,7 @@ MAKERS = {
     ),
 }
 # Attributes that hold SQL, or names that we make ourselves: of Table, KeyedRows and the loops over keys.
-HELD = {"view", "file", "keys", "stamped"}
+HELD = {"view", "file", "keys", "stamped", "sql"}
 # Parameters and loop variables that hold SQL by their function's contract: file -> names.
 GIVEN = {
     "data/frequency.py": {"column"},  # SQL of the moment
@@ -61,6 +62,7 @@ GIVEN = {
     "ingest/table.py": {"name", "text", "real", "whole", "zoned", "moment"},
     "ingest/store.py": {"setting"},
     "ingest/stamps.py": {"place"},
+    "ingest/partial_steps.py": {"parts", "times", "on", "only", "way", "part"},
     "ingest/keyed_rows.py": {"view", "i", "limits", "part", "condition", "value", "query", "there", "group", "keys", "moment", "instant"},
     "ingest/placement.py": {"source", "query", "inner", "outer", "part", "words", "join", "picked", "moments", "listed", "value"},
     "ingest/sources.py": {"view", "selects", "form"},  # views are called raw_ and our own name of the table

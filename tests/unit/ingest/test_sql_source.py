@@ -325,7 +325,8 @@ def test_a_timestamptz_of_postgresql_is_the_wall_time_of_the_zone_asked_for(ware
     assert hours == np.datetime64("2024-03-30T00:00")
     wall = [float(k) for k in range(26)] + [np.nan] + [float(k) for k in range(26, 48)]
     np.testing.assert_array_equal(panel.history(0), np.array(wall, np.float32))
-    days = Dataset(Sql(query, database), freq="D", timezone="Europe/Berlin").panel
+    # the last day has one hour: whole days are no question of this test
+    days = Dataset(Sql(query, database), freq="D", timezone="Europe/Berlin", partial="keep").panel
     np.testing.assert_array_equal(days.history(0), [sum(range(24)), sum(range(24, 47)), 47])
     own = Dataset(Sql(query, database), freq="D")
     np.testing.assert_array_equal(own.panel.history(0), [0, sum(range(1, 25)), sum(range(25, 48))])
