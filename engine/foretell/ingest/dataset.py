@@ -22,6 +22,7 @@ from foretell.ingest.holidays import holiday_columns, parse_holidays
 from foretell.ingest.ingest import Ingested, ingest
 from foretell.ingest.options import Options, column_names, filling_rules, following, season_lengths
 from foretell.ingest.panel_folder import Saved, fingerprint, is_panel, read_panel, write_panel
+from foretell.system.listener import heed
 
 
 def check_dataset(data: Dataset) -> Dataset:
@@ -225,4 +226,12 @@ def _tables(related: object) -> tuple[object, ...]:
 
 def _rereadable(source: Any) -> object:
     """`source` so that it can be read again: an Arrow stream is read to its end and kept."""
-    return source.read_all() if hasattr(source, "read_next_batch") else source
+    if not hasattr(source, "read_next_batch"):
+        return source
+    import pyarrow as pa
+
+    batches = []
+    for batch in source:
+        heed()
+        batches.append(batch)
+    return pa.Table.from_batches(batches, source.schema)

@@ -169,17 +169,24 @@ def fit_each(
         parts: Generator[list[_Fit], None, None] = across_processes(_fit_batch, calls, workers=workers)
     else:
         parts = (_fit_batch(*call) for call in calls)
+    done = 0
     with closing(parts):  # a cancel leaves no process at work
-        for number, (batch, part) in enumerate(zip(batches, parts, strict=True)):
-            tell("fit series", number * _AT_ONCE + len(batch), len(rows))
-            for row, fit in zip(batch, part, strict=True):
-                naive.failed[row] = fit is None
-                if fit is not None:
-                    naive.mean[row], naive.quantiles[row] = fit
+        for batch, part in zip(batches, parts, strict=True):
+            done += len(batch)
+            tell("fit series", done, len(rows))
+            _put(part, batch, naive)
     return naive
 
 
 _Fit = tuple[Floats, Floats] | None
+
+
+def _put(fits: Sequence[_Fit], rows: NDArray[np.int64], forecast: LocalForecast) -> None:
+    """Put the fits into their `rows` [n] of a forecast, and mark those that failed."""
+    for row, fit in zip(rows, fits, strict=True):
+        forecast.failed[row] = fit is None
+        if fit is not None:
+            forecast.mean[row], forecast.quantiles[row] = fit
 
 
 def _fit_batch(
