@@ -53,17 +53,16 @@ def names_of(these: Iterable[Column]) -> tuple[str, ...]:
     return tuple(column.name for column in these)
 
 
-def columns_from_json(
-    state: Sequence[Any], vocabularies: Mapping[str, Sequence[str]], sources: Iterable[str]
+def columns_of_names(
+    these: Sequence[Column | str], vocabularies: Mapping[str, Sequence[str]], sources: Iterable[str]
 ) -> tuple[Column, ...]:
-    """The columns that `Column.to_json` wrote, or those that the names alone meant, as older files have them.
+    """`these` columns, or those that names alone meant, as older files have them.
 
     `sources` are the names of the user's columns.
     """
-    known, names = set(sources), {name for name in state if isinstance(name, str)}
+    known, names = set(sources), {name for name in these if isinstance(name, str)}
     return tuple(
-        _of_name(entry, names, vocabularies, known) if isinstance(entry, str) else Column(**entry)
-        for entry in state
+        _of_name(each, names, vocabularies, known) if isinstance(each, str) else each for each in these
     )
 
 

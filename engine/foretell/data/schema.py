@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final, Literal
 
-from foretell.data.columns import OTHER, Column, columns_from_json
+from foretell.data.columns import OTHER, Column, columns_of_names
 from foretell.data.frequency import Frequency
+from foretell.data.gap_filling import Role, parse_rule
 from foretell.data.time_zone_names import check_timezone
 from foretell.errors import ForetellError
+from foretell.system.typed import typed
 
 Ends = Literal["last", "own"]
 Partial = Literal["drop", "keep"]
 _COLUMNS: Final = ("known", "past", "static_real")  # the fields that hold `Column`s
+_ALWAYS: Final = (*_COLUMNS, "frequency", "vocabularies", "roles")  # fields that every release has written
+MOST_STEPS: Final = 1_000_000  # of a seasonal period
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,26 +92,61 @@ class Schema:
         return {**plain, **made, "frequency": asdict(self.frequency)}
 
     @classmethod
-    def from_json(cls, state: Mapping[str, Any]) -> Schema:
+    def from_json(cls, state: Any) -> Schema:
         """The schema that `to_json` wrote, also in releases whose columns were names alone.
 
-        Raises ForetellError for fields that it does not know.
+        Raises ForetellError for anything else: fields that are missing, unknown, of another type or out of range, and columns
+        that do not fit together.
         """
-        unknown = set(state) - {f.name for f in fields(cls)}
-        if unknown:
-            raise ForetellError(
-                f"the schema has fields that this version does not know: {', '.join(sorted(unknown))}"
-            )
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in state.items()}
-        values.setdefault("partial", "keep")  # as in releases before there was a choice
-        values["frequency"] = Frequency(**values["frequency"])
-        check_timezone(values.get("timezone"))
-        words = {name: tuple(words) for name, words in values["vocabularies"].items()}
-        values["vocabularies"] = words
-        values |= {name: columns_from_json(values[name], words, values["roles"]) for name in _COLUMNS}
-        return cls(**values)
+        if not isinstance(state, dict):
+            raise ForetellError("the schema must be an object")
+        lacking = [name for name in _ALWAYS if name not in state]
+        if lacking:
+            raise ForetellError(f"the schema has no field {lacking[0]!r}")
+        words = typed(dict[str, tuple[str, ...]], state["vocabularies"], "schema.vocabularies")
+        roles = typed(dict[str, str], state["roles"], "schema.roles")
+        said = {name: typed(tuple[str | Column, ...], state[name], f"schema.{name}") for name in _COLUMNS}
+        made = {
+            name: [each.to_json() for each in columns_of_names(these, words, roles)]
+            for name, these in said.items()
+        }
+        before = {"partial": "keep"}  # as in releases before there was a choice
+        schema = typed(cls, {**before, **state, **made}, "schema")
+        check_schema(schema)
+        return schema
 
 
 def _absent(words: tuple[str, ...], known: tuple[str, ...]) -> list[str]:
     there = set(known)
     return [word for word in words if word not in there]
+
+
+def check_schema(schema: Schema) -> None:
+    """Raises ForetellError for a schema whose parts do not fit together, as only a damaged file has it."""
+    faults = {
+        "the key must begin with item_id and name no column twice": schema.key[:1] != ("item_id",)
+        or len(set(schema.key)) < len(schema.key),
+        f"seasons must be whole numbers from 1 to {MOST_STEPS:,}": not schema.seasons
+        or not all(1 <= season <= MOST_STEPS for season in schema.seasons),
+        "a static category has no vocabulary": not set(schema.static_cat) <= set(schema.vocabularies),
+        "the open column is not known": schema.open is not None and Column(schema.open) not in schema.known,
+        "roles must be known, past or static": not set(schema.roles.values()) <= {"known", "past", "static"},
+        "an indicator has no column": any(
+            column.indicator and Column(column.source) not in schema.past for column in schema.past
+        ),
+        "a filled text has no vocabulary": any(
+            column.value is not None
+            and column.source in schema.filling
+            and column.source not in schema.vocabularies
+            for column in (*schema.known, *schema.past)
+        ),
+        "holiday_days must be from 0 to 366": not 0 <= schema.holiday_days <= 366,
+    }
+    wrong = [fault for fault, found in faults.items() if found]
+    if wrong:
+        raise ForetellError(f"the schema does not fit together: {wrong[0]}")
+    check_timezone(schema.timezone)
+    texts = {column.source for column in (*schema.known, *schema.past) if column.value is not None}
+    for column, rule in schema.filling.items():
+        role: Role = "target" if column == "target" else "known"
+        parse_rule(column, rule, role, text=column in texts)

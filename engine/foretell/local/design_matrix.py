@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from foretell.data.arrays import Array
 from foretell.data.frequency import Frequency, Ordinals
 from foretell.data.panel import Panel
+from foretell.system.typed import typed
 
 _MOST_COLUMNS: Final = 64  # known columns taken, those that vary most
 _MOST_SHIFTED: Final = 16  # 0/1 columns whose value one step before and after is taken too
@@ -71,12 +72,8 @@ class Regressors:
 
     @classmethod
     def from_json(cls, state: dict[str, Any]) -> Regressors:
-        pairs = {name: tuple((int(k), int(s)) for k, s in state[name]) for name in ("shifted", "crossed")}
-        return cls(
-            tuple((int(k), bool(log), float(d)) for k, log, d in state["plain"]),
-            yearly=state["yearly"],
-            **pairs,
-        )
+        """The regressors that `to_json` wrote; raises ForetellError for anything else."""
+        return typed(cls, state, "regressors")
 
     def design(self, panel: Panel, items: NDArray[np.int64], *, back: int, ahead: int) -> Array:
         """[n, back + ahead, D]: the regressors of `items` from `back` steps before their origins to `ahead` steps on.

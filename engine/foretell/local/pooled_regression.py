@@ -22,6 +22,7 @@ from foretell.data.static_scale import StaticScale, static_design
 from foretell.errors import ForetellError
 from foretell.local.design_matrix import Regressors
 from foretell.local.hierarchical_model import CalendarCells, Hierarchy, SufficientStatistics, estimate
+from foretell.system.typed import typed
 
 CONTEXT: Final = 3000  # steps before the origin that are looked at, at most
 # items with fewer observed steps are forecast as if they had no history of their own
@@ -142,17 +143,19 @@ class Pooled:
 
     @classmethod
     def of_state(cls, plain: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Pooled:
+        """The regression whose `state` this is; raises ForetellError or KeyError for anything else."""
+        noise, bias = (typed(float, plain[name], name) for name in ("noise", "bias"))
         return cls(
             Regressors.from_json(plain["regressors"]),
             StaticScale.of_arrays(arrays),
             arrays["pooled.mean"],
             arrays["pooled.slopes"],
             arrays["pooled.variance"],
-            plain["noise"],
+            noise,
             arrays["pooled.common"],
             arrays["pooled.rest"],
-            plain["bias"],
-            plain["useful"],
+            bias,
+            typed(bool, plain["useful"], "useful"),
         )
 
 

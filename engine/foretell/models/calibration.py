@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,10 +22,12 @@ from foretell.errors import ForetellError
 from foretell.recipe.adjustments import register_adjustment
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.protocols import HeldOut, Summary
+from foretell.system.typed import typed
 
 ENDS = (0.1, 0.9)  # the levels whose distance is the unit of a shift
 BUCKETS = 4  # parts of the horizon with shifts of their own, at most
 LEAST = 60  # forecasts (an item in a window) that it takes for more than one part
+MOST_SHIFT = 1e6  # widths that a level can be shifted by
 CAUTION = 20  # forecasts at which shifts are halved: so many say little about the next window
 CAUTION_OF_WINDOWS = 4  # windows at which the shift of the median is halved
 
@@ -91,9 +94,21 @@ class Calibration:
 
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> Calibration:
-        lists = {name: tuple(state[name]) for name in ("levels", "first", "covered")}
-        shifts = tuple(tuple(row) for row in state["shifts"])
-        return cls(**lists, shifts=shifts, forecasts=state["forecasts"], windows=state["windows"])
+        found = typed(cls, dict(state), cls.kind)
+        sizes = {len(found.covered), *map(len, found.shifts)}
+        rising = all(a < b for row in (found.levels, found.first) for a, b in pairwise(row))
+        if (
+            not found.levels
+            or sizes != {len(found.levels)}
+            or len(found.first) != len(found.shifts)
+            or not rising
+        ):
+            raise ForetellError("the calibration has rows of different lengths, or levels that do not rise")
+        if found.first[0] != 0 or max(abs(shift) for row in found.shifts for shift in row) > MOST_SHIFT:
+            raise ForetellError(
+                f"the calibration shifts by over {MOST_SHIFT:g} widths, or not from step 0 on"
+            )
+        return found
 
 
 def _shift(held: HeldOut, seen: NDArray[np.bool_], part: NDArray[np.bool_]) -> tuple[float, ...]:

@@ -16,11 +16,13 @@ from foretell.data.schema import Schema
 from foretell.errors import ForetellError
 from foretell.models.ensemble_weights import EnsembleWeights, combine
 from foretell.models.model import Model
+from foretell.models.saved_model import check_settings
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.protocols import HeldOut, Recipe, State, Summary
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
+from foretell.system.typed import typed
 
 logger = logging.getLogger(__name__)
 
@@ -101,14 +103,15 @@ class Ensemble:
     @classmethod
     def load(cls, schema: Schema, task: Task, state: State, run: Run) -> Ensemble:
         """The predictor whose `state` this is."""
-        facts, arrays = state
+        said, arrays = typed(_SavedEnsemble, state[0]), state[1]
+        weights = EnsembleWeights.from_json(said.weights)
+        if not len(said.members) == len(said.labels) == len(weights.common):
+            raise ForetellError("members, labels and weights of the ensemble are of different numbers")
         members = tuple(
             _load_member(entry, _under(f"{number}.", arrays), schema, task, run)
-            for number, entry in enumerate(facts["members"])
+            for number, entry in enumerate(said.members)
         )
-        trials = tuple(MemberReport(**trial) for trial in facts["trials"])
-        weights = EnsembleWeights.from_json(facts["weights"])
-        return cls(members, tuple(facts["labels"]), weights, trials, facts["remark"], task)
+        return cls(members, said.labels, weights, said.trials, said.remark, task)
 
     def held_out(self) -> HeldOut | None:
         """The validation windows as the average of the members forecast them, before those were trained on everything."""
@@ -156,20 +159,42 @@ def parse_members(texts: Sequence[str]) -> list[Member]:
     return members
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SavedMember:
+    recipe: str
+    settings: Mapping[str, Any]
+    resolved: Mapping[str, Any]
+    seed: int
+    floor: float | None
+    fit_seconds: float
+    state: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SavedEnsemble:
+    members: tuple[_SavedMember, ...]
+    labels: tuple[str, ...]
+    weights: Mapping[str, Any]
+    trials: tuple[MemberReport, ...]
+    remark: str
+
+
 def _load_member(
-    entry: Mapping[str, Any], arrays: dict[str, NDArray[Any]], schema: Schema, task: Task, run: Run
+    entry: _SavedMember, arrays: dict[str, NDArray[Any]], schema: Schema, task: Task, run: Run
 ) -> Model:
-    resolved = make_recipe(entry["recipe"], entry["resolved"])
-    predictor = resolved.load(schema, task, (entry["state"], arrays), replace(run, seed=entry["seed"]))
+    check_settings(entry.settings)
+    check_settings(entry.resolved)
+    resolved = make_recipe(entry.recipe, entry.resolved)
+    predictor = resolved.load(schema, task, (dict(entry.state), arrays), replace(run, seed=entry.seed))
     return Model(
-        recipe=make_recipe(entry["recipe"], entry["settings"]),
+        recipe=make_recipe(entry.recipe, entry.settings),
         resolved=resolved,
-        seed=entry["seed"],
+        seed=entry.seed,
         task=task,
         schema=schema,
         predictor=predictor,
-        floor=entry["floor"],
-        fit_seconds=entry["fit_seconds"],
+        floor=entry.floor,
+        fit_seconds=entry.fit_seconds,
     )
 
 

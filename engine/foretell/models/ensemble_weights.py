@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from foretell.data.arrays import Array
 from foretell.data.layout import Layout
 from foretell.data.panel import Panel
 from foretell.data.segments import segment_sums, visible
+from foretell.errors import ForetellError
+from foretell.system.typed import Within, typed
 
 Floats = NDArray[np.float64]
 
@@ -164,12 +166,24 @@ class EnsembleWeights:
 
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> EnsembleWeights:
-        common = tuple(state["common"])
-        if state["grouping"] is None:
-            return cls(common)
-        by, bounds = state["grouping"]
-        groups = {int(code): tuple(weights) for code, weights in state["groups"].items()}
-        return cls(common, Grouping(by, None if bounds is None else tuple(bounds)), groups)
+        """The weights that `to_json` wrote; raises ForetellError for anything else."""
+        said = typed(_SavedWeights, dict(state), "weights")
+        groups = {int(code): row for code, row in said.groups.items() if code.isdecimal()}
+        if not said.common or {len(said.common), *map(len, groups.values())} != {len(said.common)}:
+            raise ForetellError("the weights of an ensemble are of different numbers of members")
+        if said.grouping is None:
+            return cls(said.common)
+        return cls(said.common, Grouping(*said.grouping), groups)
+
+
+Weight = Annotated[float, Within(0, 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class _SavedWeights:
+    common: tuple[Weight, ...]
+    grouping: tuple[str, tuple[float, ...] | None] | None
+    groups: Mapping[str, tuple[Weight, ...]]
 
 
 def prior_shares(cells: ScoredCells) -> Floats:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,12 +22,12 @@ from foretell.ingest.dataset import check_dataset
 from foretell.models.calibration import Calibration
 from foretell.models.item_lookup import find_items
 from foretell.models.model_folder import (
-    FORMAT,
     LIBRARIES,
     MANIFEST,
     UNFIT,
     WEIGHTS,
     _check_registered,
+    _damaged,
     _pack,
     _read_manifest,
     _read_weights,
@@ -36,6 +38,7 @@ from foretell.models.model_folder import (
     plain,
 )
 from foretell.models.older_formats import upgraded
+from foretell.models.saved_model import FORMAT, SavedModel
 from foretell.recipe.adjustments import (
     Adjustment,
     UnknownAdjustment,
@@ -46,11 +49,12 @@ from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import check_levels
 from foretell.recipe.protocols import Predictor, Recipe, State, Summary, summary_of
-from foretell.recipe.registry import make_recipe
+from foretell.recipe.registry import make_recipe, recipe_names
 from foretell.recipe.task import Run, Task
 from foretell.system.atomic_files import FrameWriter, new_folder
 from foretell.system.big_arrays import allocate
 from foretell.system.listener import interruptible, tell, working_on
+from foretell.system.typed import typed
 
 if TYPE_CHECKING:
     from foretell.ingest.dataset import Dataset
@@ -76,9 +80,9 @@ class Model:
     fingerprint: str = ""  # of the training data, sha256
     scores: Mapping[str, float] = field(default_factory=dict)  # of a backtest, when `save` was given them
     panel: Panel | None = field(default=None, repr=False)  # the training data; None after `load`
-    adjustments: tuple[
-        Adjustment, ...
-    ] = ()  # of its forecasts, one after the other; calibration is the first
+    # of its forecasts, one after the other; calibration is the first
+    adjustments: tuple[Adjustment, ...] = ()
+    folder: str = field(default="", repr=False)  # that it was loaded from
 
     def predict(
         self,
@@ -145,7 +149,7 @@ class Model:
         panel.check_horizon(self.task.horizon)
         extra = [level for adjustment in self.adjustments for level in adjustment.extra_levels]
         asked = check_levels((*wanted, *extra))
-        with working_on(self.recipe.name), interruptible():
+        with working_on(self.recipe.name), interruptible(), self._fitting():
             tell("forecast", 0, len(panel))
             forecast = self.predictor.predict(panel, levels=asked)
         _check(self.recipe.name, forecast, panel, self.task.horizon, asked)
@@ -160,6 +164,21 @@ class Model:
             forecast, levels=wanted, quantiles=forecast.quantiles[..., at], before=before[..., at]
         )
         return forecast.within(panel, floor=self.floor)
+
+    @contextmanager
+    def _fitting(self) -> Iterator[None]:
+        """What a loaded state raises that does not fit together becomes a ForetellError which names its folder."""
+        try:
+            yield
+        except ForetellError:
+            raise
+        except UNFIT as error:
+            if not self.folder:
+                raise
+            raise ForetellError(
+                f"{self.folder} cannot forecast these data: {_reason(error)}. Its files do not fit together, or the data are"
+                " too large for this machine. Train the model again."
+            ) from error
 
     def forecast_in_arrays(
         self, panel: Panel, *, levels: Sequence[float] | None = None, beside: int = 1
@@ -290,32 +309,40 @@ def _manifest_of(model: Model) -> dict[str, Any]:
 
 def read_model(folder: Path, run: Run) -> Model:
     """The model that `write_model` wrote; raises ForetellError naming the file that is missing, damaged or foreign."""
-    manifest = _read_manifest(folder)
-    recipe = _recipe_of(folder, manifest)
-    arrays = _read_weights(folder, manifest)
+    said = _read_manifest(folder)
     try:
-        facts, state = _facts_of(upgraded(manifest), recipe)
-        run = replace(run, seed=facts["seed"])
+        saved = typed(SavedModel, upgraded(said))
+    except (ForetellError, *UNFIT) as error:
+        if said["recipe"] not in recipe_names():
+            make_recipe(said["recipe"])
+        raise _damaged(folder / MANIFEST, _reason(error)) from error
+    recipe = _recipe_of(folder, saved)
+    arrays = _read_weights(folder, saved)
+    try:
+        facts = _facts_of(saved, recipe)
+        run = replace(run, seed=saved.seed)
     except UnknownAdjustment as error:
         raise ForetellError(f"{folder / MANIFEST}: {error}") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise ForetellError(
-            f"{folder / MANIFEST} is damaged: {_reason(error)}. Train the model again."
-        ) from error
-    predictor = _predictor_of(folder, facts["resolved"], facts["schema"], facts["task"], (state, arrays), run)
-    return Model(recipe=recipe, predictor=predictor, **facts)
+    except (ForetellError, *UNFIT) as error:
+        raise _damaged(folder / MANIFEST, _reason(error)) from error
+    state = (dict(saved.state), arrays)
+    predictor = _predictor_of(folder, facts["resolved"], facts["schema"], facts["task"], state, run)
+    return Model(recipe=recipe, predictor=predictor, folder=str(folder), **facts)
 
 
-def _facts_of(manifest: Mapping[str, Any], recipe: Recipe) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The fields of a model that its manifest holds, and the predictor's state."""
-    names = ("seed", "floor", "fit_seconds", "fingerprint", "scores")
-    facts = {name: manifest[name] for name in names} | {
-        "resolved": make_recipe(recipe.name, manifest["resolved"]),
-        "task": Task(manifest["task"]["horizon"], tuple(manifest["task"]["levels"])),
-        "schema": Schema.from_json(manifest["schema"]),
-        "adjustments": tuple(map(adjustment_from_json, manifest["adjustments"])),
+def _facts_of(saved: SavedModel, recipe: Recipe) -> dict[str, Any]:
+    """The fields of a model that its manifest holds."""
+    return {
+        "seed": saved.seed,
+        "floor": saved.floor,
+        "fit_seconds": saved.fit_seconds,
+        "fingerprint": saved.fingerprint,
+        "scores": {name: math.nan if score is None else score for name, score in saved.scores.items()},
+        "resolved": make_recipe(recipe.name, saved.resolved),
+        "task": Task(saved.task.horizon, saved.task.levels),
+        "schema": Schema.from_json(saved.schema),
+        "adjustments": tuple(map(adjustment_from_json, saved.adjustments)),
     }
-    return facts, manifest["state"]
 
 
 def _predictor_of(

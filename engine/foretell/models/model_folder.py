@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import math
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,14 +13,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foretell.errors import ForetellError
+from foretell.models.saved_model import FORMAT, SavedModel
 from foretell.recipe.protocols import Recipe
 from foretell.recipe.registry import is_registered, make_recipe
+from foretell.system.regular_files import read_regular
+from foretell.system.strict_json import MOST_BYTES, parse_json, refuse_special
+from foretell.system.tensor_header import checked_header
 
-FORMAT = 2  # of the folder; raised when an older foretell could not read it
+MOST_WEIGHTS = 1 << 40  # bytes of the file of weights
 MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
 TRAINING = "training"  # where the command line keeps the checkpoints of a training that is under way
 # what `Recipe.load` raises on a state that is not of its making
-UNFIT = (KeyError, IndexError, TypeError, ValueError, RuntimeError, AttributeError)
+UNFIT = (
+    LookupError,
+    TypeError,
+    ValueError,
+    RuntimeError,
+    AttributeError,
+    AssertionError,
+    ArithmeticError,
+    MemoryError,
+)
 LIBRARIES = ("foretell", "torch", "numpy", "gluonts", "lightning", "scikit-learn", "statsforecast")
 
 
@@ -40,6 +53,8 @@ def plain(value: Any, where: str) -> Any:
     """`value` as JSON's own types (numbers of numpy and tuples become Python's and lists); names what cannot be."""
     if isinstance(value, np.generic):
         value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON has no such number
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Mapping):
@@ -90,16 +105,18 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise ForetellError(f"no model folder {folder}. Train one: foretell train ... --out {folder}")
     try:
-        manifest = json.loads(_bytes(path))
-    except ValueError as error:
-        raise ForetellError(f"{path} is damaged: {_reason(error)}. Train the model again.") from error
+        manifest = _strict(_bytes(path, MOST_BYTES))
+    except ForetellError as error:
+        raise _damaged(path, error) from error
     written = manifest.get("format") if isinstance(manifest, dict) else None
     if isinstance(manifest, dict) and manifest.get("kind") == "panel":
         raise ForetellError(
             f"{folder} is a panel that `foretell ingest` wrote, expected a model. Name the model first."
         )
-    if not isinstance(written, int) or isinstance(written, bool) or "recipe" not in manifest:
+    if type(written) is not int or not isinstance(manifest.get("recipe"), str):
         raise ForetellError(f"{path} is no foretell manifest: it does not say its format and recipe")
+    if written < 1:
+        raise _damaged(path, f"there is no format {written}")
     if written > FORMAT:
         libraries = manifest.get("libraries")
         newer = libraries.get("foretell", "unknown") if isinstance(libraries, dict) else "unknown"
@@ -110,33 +127,48 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     return dict(manifest)
 
 
-def _recipe_of(folder: Path, manifest: Mapping[str, Any]) -> Recipe:
-    settings = manifest.get("hyperparameters")
+def _strict(data: bytes) -> Any:
+    """A manifest. A score that is not defined was NaN up to format 2, and is null now."""
+    manifest = parse_json(data, special=True)
+    if isinstance(manifest, dict) and isinstance(manifest.get("scores"), dict):
+        manifest["scores"] = {
+            name: None if isinstance(score, float) and not math.isfinite(score) else score
+            for name, score in manifest["scores"].items()
+        }
+    refuse_special(manifest)
+    return manifest
+
+
+def _damaged(path: Path, why: object) -> ForetellError:
+    return ForetellError(f"{path} is damaged: {str(why).removesuffix('.')}. Train the model again.")
+
+
+def _recipe_of(folder: Path, saved: SavedModel) -> Recipe:
     try:
-        return make_recipe(str(manifest["recipe"]), settings if isinstance(settings, dict) else {})
-    except ForetellError as error:
-        raise ForetellError(f"{folder / MANIFEST}: {error}") from error
+        return make_recipe(saved.recipe, saved.hyperparameters)
+    except (ForetellError, *UNFIT) as error:
+        raise ForetellError(f"{folder / MANIFEST}: {_reason(error)}") from error
 
 
-def _read_weights(folder: Path, manifest: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+def _read_weights(folder: Path, saved: SavedModel) -> dict[str, NDArray[Any]]:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     path = folder / WEIGHTS
-    data, wanted = _bytes(path), manifest.get("weights")
+    data = _bytes(path, MOST_WEIGHTS)
     try:
+        owner = checked_header(data).get("recipe", "unknown")
         arrays: dict[str, NDArray[Any]] = load(data)
-        owner = _owner(data)
-    except (SafetensorError, ValueError, KeyError) as error:
+    except (SafetensorError, *UNFIT) as error:
         raise ForetellError(
             f"{path} is damaged or cut short: {_reason(error)}. Train the model again."
         ) from error
-    if owner != manifest["recipe"]:
+    if owner != saved.recipe:
         raise ForetellError(
-            f"{path} holds the weights of recipe {owner!r}, but {MANIFEST} speaks of {manifest['recipe']!r}."
+            f"{path} holds the weights of recipe {owner!r}, but {MANIFEST} speaks of {saved.recipe!r}."
             " The two files come from different models."
         )
-    if not isinstance(wanted, dict) or wanted.get("sha256") != hashlib.sha256(data).hexdigest():
+    if saved.weights.sha256 != hashlib.sha256(data).hexdigest() or saved.weights.bytes != len(data):
         raise ForetellError(
             f"{path} is not the file that {MANIFEST} was written with: its checksum differs. The two files come from"
             " different models, or one was changed."
@@ -144,19 +176,11 @@ def _read_weights(folder: Path, manifest: Mapping[str, Any]) -> dict[str, NDArra
     return arrays
 
 
-def _owner(data: bytes) -> str:
-    """The recipe that a safetensors file says it belongs to: its header is 8 bytes of length, then JSON."""
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    return str(header.get("__metadata__", {}).get("recipe", "unknown"))
-
-
-def _bytes(path: Path) -> bytes:
+def _bytes(path: Path, most: int) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path, most=most)
     except FileNotFoundError as error:
         raise ForetellError(f"{path} is missing: {path.parent} holds no whole model") from error
-    except OSError as error:
-        raise ForetellError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _version(name: str) -> str:
@@ -168,4 +192,6 @@ def _version(name: str) -> str:
 
 def _reason(error: Exception) -> str:
     text = str(error).strip().splitlines()
+    if isinstance(error, ForetellError):
+        return text[0].removesuffix(".")
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

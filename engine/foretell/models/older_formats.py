@@ -16,7 +16,8 @@ def upgraded(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """
     if manifest["format"] > 1:
         return dict(manifest)
-    calibration = manifest.get("calibration")
+    manifest = dict(manifest)
+    calibration = manifest.pop("calibration", None)
     part = _part(manifest["recipe"], manifest["hyperparameters"], manifest["state"])
     return {
         **manifest,

@@ -13,6 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from foretell.errors import ForetellError
+from foretell.system.regular_files import open_regular
+from foretell.system.strict_json import parse_json
 
 _TENSOR = "\0tensor"  # marks the place of a tensor in the JSON; no key of a checkpoint begins so
 
@@ -37,8 +39,11 @@ class SafetensorsIO(CheckpointIO):
     ) -> dict[str, Any]:
         with _opened(Path(path)) as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no iterator of its own
-            tree = json.loads(file.metadata()["tree"])
-        loaded: dict[str, Any] = _unflatten(tree, tensors)
+            said = (file.metadata() or {}).get("tree", "")
+        try:
+            loaded: dict[str, Any] = _unflatten(parse_json(said, special=True), tensors)
+        except (LookupError, TypeError, ValueError) as error:
+            raise _damaged(path, error) from error
         return loaded
 
     def remove_checkpoint(self, path: Any) -> None:
@@ -53,9 +58,14 @@ def tagged(path: Path) -> str:
 
 def _opened(path: Path) -> Any:
     try:
+        open_regular(path).close()
         return safe_open(path, framework="pt")
-    except (SafetensorError, OSError) as error:
-        raise ForetellError(f"the checkpoint {path} is damaged ({error}). Train without resume.") from error
+    except (SafetensorError, OSError, ForetellError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> ForetellError:
+    return ForetellError(f"the checkpoint {path} is damaged ({error}). Train without resume.")
 
 
 def _flatten(value: Any, tensors: dict[str, torch.Tensor]) -> Any:

@@ -22,6 +22,7 @@ from foretell.data.schema import Schema
 from foretell.data.static_scale import StaticScale
 from foretell.data.validation_windows import validation_windows
 from foretell.errors import ForetellError, Interrupted
+from foretell.networks.checked_shapes import network_of_shapes
 from foretell.networks.device import pick_device, seeded
 from foretell.networks.distributed.ranks import SINGLE, Ranks
 from foretell.networks.out_of_memory import in_pieces, short_of_memory
@@ -179,12 +180,12 @@ class NetworkPredictor:
         """
         facts, arrays = state
         sizes = recipe.SIZES.from_json(facts["sizes"])
-        network = recipe.network(sizes)
         weights = {
             name[8:]: torch.from_numpy(np.array(a))
             for name, a in arrays.items()
             if name.startswith("network.")
         }
+        network = network_of_shapes(lambda: recipe.network(sizes), weights)
         try:
             network.load_state_dict(weights)
         except RuntimeError as error:

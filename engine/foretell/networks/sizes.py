@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
+from foretell.errors import ForetellError
+from foretell.system.typed import typed
+
 LARGEST_EMBEDDING = 16
+LARGEST = 1_000_000  # number that a network's shape depends on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +33,16 @@ class Sizes:
 
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> Self:
-        """The sizes that a model folder holds; names that this class lacks are left out."""
-        return cls(**{f.name: _frozen(facts[f.name]) for f in fields(cls) if f.name in facts})
+        """The sizes that a model folder holds; names that this class lacks are left out.
+
+        Raises ForetellError for a size that is missing, no number, or beyond LARGEST.
+        """
+        known = {f.name for f in fields(cls)}
+        sizes = typed(cls, {name: value for name, value in facts.items() if name in known}, "sizes")
+        numbers = list(_numbers(asdict(sizes).values()))
+        if not all(0 <= number <= LARGEST for number in numbers):
+            raise ForetellError(f"sizes must be from 0 to {LARGEST:,}, got {max(numbers, key=abs)}")
+        return sizes
 
 
 def embedding_size(cardinality: int) -> int:
@@ -38,6 +50,6 @@ def embedding_size(cardinality: int) -> int:
     return min(LARGEST_EMBEDDING, (cardinality + 1) // 2)
 
 
-def _frozen(value: Any) -> Any:
-    """JSON's lists as tuples."""
-    return tuple(_frozen(part) for part in value) if isinstance(value, (list, tuple)) else value
+def _numbers(values: Iterable[Any]) -> Iterator[float]:
+    for value in values:
+        yield from _numbers(value) if isinstance(value, tuple) else (value,)

@@ -24,6 +24,7 @@ from foretell.recipe.protocols import Abilities, State
 from foretell.recipe.task import Run, Task
 from foretell.system.processes import CPU_THREADS
 from foretell.system.time_budget import Budget
+from foretell.system.typed import typed
 from foretell.tabular.category_ranks import category_ranks, with_ranks
 from foretell.tabular.training_rows import PanelRows
 from foretell.tabular.tree_arrays import MOST_LEAVES, GrownModel, Trees
@@ -108,7 +109,7 @@ class TabularRecipe(ABC):
         return TabularPredictor(
             self,
             Trees.of_arrays(arrays),
-            tuple(facts["levels"]),
+            typed(tuple[float, ...], facts["levels"], "levels"),
             arrays["ranks"],
             CovariateScale.of_arrays(arrays),
             StaticScale.of_arrays(arrays),

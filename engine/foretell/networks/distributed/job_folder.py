@@ -17,6 +17,8 @@ from foretell.data.schema import Schema
 from foretell.errors import ForetellError
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.protocols import Recipe, State
+from foretell.system.regular_files import read_regular
+from foretell.system.strict_json import MOST_BYTES, parse_json
 
 
 def write_panel(panel: Panel, folder: Path) -> None:
@@ -77,7 +79,7 @@ def write_json(value: Mapping[str, Any], path: Path) -> None:
 
 def read_json(path: Path) -> dict[str, Any]:
     """What `write_json` wrote."""
-    value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    value: dict[str, Any] = parse_json(read_regular(path, most=MOST_BYTES), special=True)
     return value
 
 

@@ -1,0 +1,68 @@
+"""`SavedModel`: the fields of a model's manifest, typed; a field that is not here is refused when a model is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from foretell.errors import ForetellError
+from foretell.system.typed import Within
+
+FORMAT: Final = (
+    2  # of the folder; raised when an older foretell could not read it, so with every new field here
+)
+LARGEST: Final = 1_000_000  # of a hyperparameter that says how much is read or computed
+_FREE: Final = ("max_", "patience")  # begin those that only end a training
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedTask:
+    """What a model forecasts."""
+
+    horizon: Annotated[int, Within(1, LARGEST)]
+    levels: tuple[Annotated[float, Within(0, 1)], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedWeights:
+    """The file of weights as it was written."""
+
+    sha256: str
+    bytes: Annotated[int, Within(0, 1 << 50)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedModel:
+    """The manifest of the present format; `upgraded` makes one of older formats."""
+
+    format: Annotated[int, Within(1, FORMAT)]
+    recipe: str
+    hyperparameters: Mapping[str, Any]
+    resolved: Mapping[str, Any]
+    seed: int
+    task: SavedTask
+    schema: Mapping[str, Any]  # `Schema.from_json` reads it
+    floor: float | None
+    fit_seconds: float
+    written: str
+    fingerprint: str
+    scores: Mapping[str, float | None]  # None: not defined
+    libraries: Mapping[str, str]
+    weights: SavedWeights
+    adjustments: tuple[Mapping[str, Any], ...]
+    state: Mapping[str, Any]  # the recipe reads it
+
+    def __post_init__(self) -> None:
+        """Raises ForetellError for a number among the hyperparameters that no training has."""
+        for settings in (self.hyperparameters, self.resolved):
+            check_settings(settings)
+
+
+def check_settings(settings: Any) -> None:
+    """Raises ForetellError for hyperparameters that would take a machine's memory."""
+    if not isinstance(settings, Mapping):
+        raise ForetellError("hyperparameters must be an object")
+    for name, value in settings.items():
+        if isinstance(value, int) and abs(value) > LARGEST and not name.startswith(_FREE):
+            raise ForetellError(f"{name} must be {LARGEST:,} at most, got {value!r}")
