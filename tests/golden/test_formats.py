@@ -41,7 +41,7 @@ def test_a_model_of_this_format_forecasts_as_when_it_was_written(folder: Path) -
 def write() -> None:
     """Train a very small network and keep it with its forecast."""
     from foretell.models.fitting import fit_model
-    from foretell.models.model_folder import FORMAT
+    from foretell.models.saved_model import FORMAT
     from foretell.recipe.registry import make_recipe
     from foretell.recipe.task import Run, Task
 

@@ -13,7 +13,8 @@ import pytest
 import foretell
 from foretell.errors import ForetellError
 from foretell.models.model import Model
-from foretell.models.model_folder import FORMAT, MANIFEST, WEIGHTS, _pack, plain
+from foretell.models.model_folder import MANIFEST, WEIGHTS, _pack, plain
+from foretell.models.saved_model import FORMAT
 from foretell.workflows.train import load, train
 
 
