@@ -107,6 +107,9 @@ class DataOptions:
     timezone: Annotated[
         str | None, Option(metavar="ZONE", help="Whose clock counts where times have offsets: Europe/Berlin.")
     ] = None
+    partitions: Annotated[
+        bool, Option("--partitions", help="Folders named column=value are columns of the files in them.")
+    ] = False
     strict: Annotated[bool, Option("--strict", help="Timestamps off the frequency are an error.")] = False
 
 

@@ -31,6 +31,7 @@ _SAME: Final = (
         "holiday_days",
         "timezone",
         "strict",
+        "partitions",
     ),
     *("horizon", "levels", "windows", "stride", "cutoffs", "refit", "calibrate", "trials", "recipe"),
     *("seed", "device", "devices", "precision", "threads", "processes", "time_limit", "resume", "out"),

@@ -74,6 +74,7 @@ def _read_tables(
         timezone=options.timezone,
         holidays=options.holidays,
         holiday_days=options.holiday_days,
+        partitions=options.partitions,
         schema=schema,
         scratch=scratch,
     )

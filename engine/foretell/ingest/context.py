@@ -14,6 +14,7 @@ from foretell.data.schema import Schema
 from foretell.errors import ForetellError
 from foretell.ingest.keyed_rows import KeyedRows, read_rows
 from foretell.ingest.options import Options
+from foretell.ingest.sources import open_table
 from foretell.ingest.store import Store
 from foretell.ingest.table import Table
 
@@ -48,6 +49,14 @@ class IngestContext:
     def schema(self) -> Schema | None:
         """A model's schema to be reproduced; None when the data make their own."""
         return self.options.schema
+
+    def open(self, source: object, name: str) -> Table:
+        """The table that messages call `name`, read as the options say. Raises ForetellError for what cannot be read."""
+        o = self.options
+        dates = None if name == "items" else o.date_format
+        return open_table(
+            self.store, source, name=name, dates=dates, decimal=o.decimal, partitions=o.partitions
+        )
 
     def names(self, table: Table) -> Names:
         """The columns of the target table; raises ForetellError for one that is not there."""

@@ -81,6 +81,7 @@ class Dataset:
         tolerant: bool = False,  # rows that cannot be read become findings of `check`; nothing trains on such data
         # the zone in which times with an offset or a zone are read; default: their own
         timezone: str | None = None,
+        partitions: bool = False,  # folders named column=value are columns of the files in them
         schema: Schema | None = None,  # a model's: its columns and categories are reproduced
         # folder for what does not fit into memory; default: the temporary one
         scratch: str | os.PathLike[str] | None = None,
@@ -118,6 +119,7 @@ class Dataset:
             holidays=countries,
             holiday_days=holiday_days,
             decimal=decimal,
+            partitions=partitions,
         )
         options = self.options if schema is None else following(self.options, schema)
         self._read = ingest(self._target, self._related, self._items, options, scratch=scratch)

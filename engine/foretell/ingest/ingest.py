@@ -36,7 +36,7 @@ from foretell.ingest.partial_steps import without_partial_steps
 from foretell.ingest.placement import check_size, scatter_rows
 from foretell.ingest.related_tables import Related, check_columns, join, read_related
 from foretell.ingest.shared_table import SharedTable, same_source
-from foretell.ingest.sources import files_of, open_table
+from foretell.ingest.sources import files_of
 from foretell.ingest.stamps import report_stamps, settle
 from foretell.ingest.store import Store
 from foretell.ingest.table import Table
@@ -82,9 +82,7 @@ def ingest(
 
 def _ingest(context: IngestContext, target: object, related: Sequence[object], items: object) -> Ingested:
     options = context.options
-    table = open_table(
-        context.store, target, name="target", dates=options.date_format, decimal=options.decimal
-    )
+    table = context.open(target, "target")
     names = context.names(table)
     context = context.aligned(table, names.timestamp)
     metadata = None if items is None else _read_metadata(context, items, names)
@@ -173,7 +171,7 @@ def _report_zones(context: IngestContext, tables: Sequence[tuple[KeyedRows, KeyS
 
 
 def _read_metadata(context: IngestContext, items: object, names: Names) -> Metadata:
-    table = open_table(context.store, items, name="items", decimal=context.options.decimal)
+    table = context.open(items, "items")
     key = context.key_in(table, names)
     if not key:
         table.require(context.options.item_id, ID_NAMES, "item_id=")

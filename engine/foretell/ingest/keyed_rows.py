@@ -16,7 +16,7 @@ from foretell.data.frequency import Frequency, spell
 from foretell.errors import ForetellError
 from foretell.ingest.store import Store
 from foretell.ingest.table import Table
-from foretell.system.sql_text import literal, quoted
+from foretell.system.sql_text import file_pattern, literal, quoted
 
 # how the rows within one step become one, as SQL
 METHODS: Final[dict[str, str]] = {
@@ -139,10 +139,12 @@ def _spool(store: Store, rows: KeyedRows) -> None:
     wrong = [i for i, column in enumerate(rows.columns) if _may_be_wrong(rows, column)]
     shown = ["CASE WHEN step IS NULL THEN written END AS written"]
     shown += [f"CASE WHEN wrong{i} THEN spelt{i} END AS spelt{i}" for i in wrong]
-    file = literal(store.spooled(f"{rows.view}.parquet"))
+    file = store.spooled(f"{rows.view}.parquet")
     query = f"SELECT * REPLACE ({', '.join(shown)}) FROM {rows.view}"
-    store.execute(f"COPY ({query}) TO {file} (FORMAT parquet, COMPRESSION snappy)")
-    store.execute(f"CREATE OR REPLACE VIEW {rows.view} AS SELECT * FROM read_parquet({file})")
+    store.execute(f"COPY ({query}) TO {literal(file)} (FORMAT parquet, COMPRESSION snappy)")
+    store.execute(
+        f"CREATE OR REPLACE VIEW {rows.view} AS SELECT * FROM read_parquet({literal(file_pattern(file))}, hive_partitioning = false)"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ class Options:
     timezone: str | None = None  # the zone in which times with an offset or a zone are read; None: their own
     date_format: str | None = None  # of dates in text that are not ISO
     decimal: str = "."  # the decimal mark of numbers in text: . or ,
+    partitions: bool = False  # folders named column=value are columns
     schema: Schema | None = None  # a model's: its columns and vocabularies are reproduced
 
     def __post_init__(self) -> None:

@@ -15,7 +15,6 @@ from foretell.errors import ForetellError, nearest
 from foretell.ingest.context import TIME_NAMES, IngestContext, Names
 from foretell.ingest.item_metadata import Metadata, match
 from foretell.ingest.keyed_rows import KeyedRows, KeySpans, find_spans, spell_key
-from foretell.ingest.sources import open_table
 from foretell.ingest.stamps import refuse_off_grid
 from foretell.ingest.table import Table
 
@@ -53,7 +52,7 @@ def read_related(
 ) -> Related:
     """Open a related table, find its key and columns, and group it. Raises ForetellError for what cannot be read."""
     options = context.options
-    table = open_table(context.store, source, name=name, dates=options.date_format, decimal=options.decimal)
+    table = context.open(source, name)
     timestamp = table.whole(table.find(names.timestamp, ()) or table.require(None, TIME_NAMES, "timestamp="))
     key = _key_of(context, table, names, metadata)
     if not key and name != "holidays":

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from foretell.ingest.csv_files import Header, lacking, read_headers, sampled_col
 from foretell.ingest.sql_source import Sql, spool
 from foretell.ingest.store import Store
 from foretell.ingest.table import Kind, Table, _with_point, _words
-from foretell.system.sql_text import literal, literals, quoted
+from foretell.system.sql_text import file_pattern, file_patterns, literal, quoted
 
 _COSTLY: Final = 1 << 24  # bytes of text from which rows are kept as Parquet between the passes
 _NUMBERS: Final = (
@@ -39,21 +39,28 @@ _PARQUET: Final = (".parquet", ".pq", ".parq")
 
 
 def open_table(
-    store: Store, source: object, *, name: str, dates: str | None = None, decimal: str = "."
+    store: Store,
+    source: object,
+    *,
+    name: str,
+    dates: str | None = None,
+    decimal: str = ".",
+    partitions: bool = False,
 ) -> Table:
     """`source` as a table that messages call `name`; `dates` is the format of its dates where they are not ISO.
 
-    `decimal` is the decimal mark of its numbers where they are text.
+    `decimal` is the decimal mark of its numbers where they are text; with `partitions`, folders named `column=value` are columns.
     A source is a frame (pandas, polars, Arrow), a path, a glob, a list of paths, or `Sql`. Raises ForetellError for other things,
     for files that are not there or cannot be read, and for a table without rows (but for the items).
     """
     view = f"raw_{name.strip(']').replace('[', '_')}"
     parts = source if isinstance(source, (list, tuple)) else [source]
-    paths = [os.fspath(part) for part in parts if isinstance(part, (str, os.PathLike))]
+    files = [os.fspath(part) for part in parts if isinstance(part, (str, os.PathLike))]
     if isinstance(source, Sql):
         table = _open_sql(store, source, view, name)
-    elif paths and len(paths) == len(parts):
-        table = _open_files(store, paths, view, name, dates=dates, decimal=decimal)
+    elif files and len(files) == len(parts):
+        form = _Form(dates, decimal, partitions)
+        table = _open_files(store, files, view, name, form=form)
     else:
         arrow = _as_arrow(source, name)
         if not arrow.schema.names:
@@ -76,50 +83,81 @@ def files_of(*sources: object) -> list[str]:
     return found
 
 
-def _open_files(
-    store: Store, patterns: Sequence[str], view: str, name: str, *, dates: str | None, decimal: str
-) -> Table:
-    paths = _matching(patterns, name)
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How files are written."""
+
+    dates: str | None  # the format of dates that are not ISO
+    decimal: str
+    partitions: bool  # folders named column=value are columns
+
+
+def _open_files(store: Store, patterns: Sequence[str], view: str, name: str, *, form: _Form) -> Table:
+    files = _matching(patterns, name)
     label = f"the {name} table ({os.path.basename(patterns[0].rstrip('/'))}{', ...' if len(patterns) > 1 else ''})"
-    if paths[0].lower().endswith(_PARQUET):
-        return _open_parquet(store, paths, view, label)
-    headers = read_headers(paths)
+    if files[0].lower().endswith(_PARQUET):
+        return _open_parquet(store, files, view, label, partitions=form.partitions)
+    headers = read_headers(files)
     headers = [header for header in headers if header.sample] or headers[:1]  # a header alone adds no row
     groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for header in headers:
         groups.setdefault((header.delimiter, header.names), []).append(header.path)
     # Columns are read as plain text. Casting that text ourselves keeps an id such as 007 as it is, and lets a message
     # name the very row that does not parse. Nothing is left for DuckDB to guess, so what it refuses is really broken.
-    selects = [f"SELECT * FROM {_read_csv(files, *what)}" for what, files in groups.items()]
+    selects = [f"SELECT * FROM {_read_csv(some, *what, form.partitions)}" for what, some in groups.items()]
+    if form.partitions:
+        _refuse_overlap((header.path, header.names) for header in headers)
     store.execute(f"CREATE VIEW {view} AS {' UNION ALL BY NAME '.join(selects)}")
     table = _typed_table(store, label, view, None, lacking((header.path, header.names) for header in headers))
     costly = sum(os.path.getsize(header.path) for header in headers) > _COSTLY
-    return replace(table, kinds=table.kinds | _spelt_kinds(store, headers, dates, decimal), costly=costly)
-
-
-def _read_csv(files: Sequence[str], delimiter: str, names: Sequence[str]) -> str:
-    columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in names)
-    return (
-        f"read_csv({literals(files)}, auto_detect = false, header = true, delim = {literal(delimiter)}, quote = '\"',"
-        f" escape = '\"', columns = {{{columns}}}, filename = {literal(_FILE)})"
+    return replace(
+        table, kinds=table.kinds | _spelt_kinds(store, headers, form.dates, form.decimal), costly=costly
     )
 
 
-def _open_parquet(store: Store, paths: Sequence[str], view: str, label: str) -> Table:
+def _read_csv(files: Sequence[str], delimiter: str, names: Sequence[str], partitions: bool) -> str:
+    columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in names)
+    return (
+        f"read_csv({file_patterns(files)}, auto_detect = false, header = true, delim = {literal(delimiter)}, quote = '\"',"
+        f" escape = '\"', columns = {{{columns}}}, filename = {literal(_FILE)},"
+        f" {_hive(partitions)})"
+    )
+
+
+def _hive(partitions: bool) -> str:
+    """DuckDB's settings for folders named `column=value`: it reads them as columns of its own accord, over the file's own."""
+    return f"hive_partitioning = {'true, hive_types_autocast = false' if partitions else 'false'}"
+
+
+def _refuse_overlap(columns: Iterable[tuple[str, Iterable[str]]]) -> None:
+    """Raise for a file, of (file, its columns), that has a column which a folder's name gives as well."""
+    for file, names in columns:
+        folders = {part.partition("=")[0] for part in Path(file).parts[:-1] if "=" in part}
+        both = folders.intersection(names)
+        if both:
+            raise ForetellError(
+                f"{file}: the column {min(both)!r} is in the file and in the name of a folder. Rename one of them, or leave"
+                " partitions=True out."
+            )
+
+
+def _open_parquet(store: Store, files: Sequence[str], view: str, label: str, *, partitions: bool) -> Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     schemas = []
-    for path in paths:
+    for file in files:
         try:
-            schemas.append(pq.read_schema(path))
+            schemas.append(pq.read_schema(file))
         except (pa.ArrowInvalid, OSError) as error:
-            raise ForetellError(f"{path} is no Parquet file, or not a whole one: {error}") from error
+            raise ForetellError(f"{file} is no Parquet file, or not a whole one: {error}") from error
     store.execute(
         f"CREATE VIEW {view} AS SELECT *"
-        f" FROM read_parquet({literals(paths)}, union_by_name = true, filename = {literal(_FILE)})"
+        f" FROM read_parquet({file_patterns(files)}, union_by_name = true, filename = {literal(_FILE)}, {_hive(partitions)})"
     )
-    columns = zip(paths, (schema.names for schema in schemas), strict=True)
+    columns = list(zip(files, (schema.names for schema in schemas), strict=True))
+    if partitions:
+        _refuse_overlap(columns)
     return _typed_table(store, label, view, schemas[0], lacking(columns))
 
 
@@ -147,9 +185,13 @@ def _open_sql(store: Store, source: Sql, view: str, name: str) -> Table:
 
     file = store.spooled(f"{view}.parquet")
     spool(source, store, file)
-    if not store.rows(f"SELECT count(*) FROM read_parquet({literal(file)})")[0][0]:
+    if not store.rows(
+        f"SELECT count(*) FROM read_parquet({literal(file_pattern(file))}, hive_partitioning = false)"
+    )[0][0]:
         raise ForetellError(f"the {name} table ({source.shown}): the query found no rows.")
-    store.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet({literal(file)})")
+    store.execute(
+        f"CREATE VIEW {view} AS SELECT * FROM read_parquet({literal(file_pattern(file))}, hive_partitioning = false)"
+    )
     return _typed_table(store, f"the {name} table ({source.shown})", view, pq.read_schema(file))
 
 

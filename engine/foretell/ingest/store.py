@@ -16,7 +16,7 @@ from foretell.errors import ForetellError
 from foretell.ingest.csv_files import explain_broken_line
 from foretell.system.big_arrays import SHARE, memory
 from foretell.system.listener import heed, on_cancel, tell
-from foretell.system.sql_text import literal, literals
+from foretell.system.sql_text import file_pattern, literal, literals
 
 # rows of one Arrow batch: a few MB, so memory stays flat however long the table is
 BATCH_ROWS: Final = 1 << 17
@@ -57,8 +57,8 @@ class Store:
             *_SETTINGS,
             f"SET temp_directory = {literal(spill)}",
             f"SET memory_limit = {literal(limit)}",
-            f"SET allowed_paths = {literals(files)}",
-            f"SET allowed_directories = {literals([self._own + os.sep])}",
+            f"SET allowed_paths = {literals([*files, *map(file_pattern, files)])}",  # patterns are looked up too
+            f"SET allowed_directories = {literals([self._own + os.sep, file_pattern(self._own) + os.sep])}",
             "SET enable_external_access = false",  # but for what is allowed: it cannot be turned on again
             "SET lock_configuration = true",
         )

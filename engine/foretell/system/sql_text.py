@@ -25,6 +25,21 @@ def literals(texts: Sequence[str]) -> str:
     return "[" + ", ".join(map(literal, texts)) + "]::VARCHAR[]"
 
 
+def file_pattern(name: str) -> str:
+    """The path of a file as DuckDB's pattern for that file alone: marks such as `*` in its name mean themselves.
+
+    DuckDB takes a backslash for the end of a folder's name in a pattern, whatever the system: there any one mark fits.
+    """
+    if not any(mark in name for mark in "*?["):
+        return name
+    return "".join(f"[{mark}]" if mark in "*?[" else "?" if mark == "\\" else mark for mark in name)
+
+
+def file_patterns(names: Sequence[str]) -> str:
+    """The paths of files as an SQL list of patterns, each for that file alone."""
+    return literals([file_pattern(name) for name in names])
+
+
 def integer(value: int) -> str:
     """`value` as an SQL number; raises ForetellError for anything but an int of 64 bits."""
     if type(value) is not int or value.bit_length() > _BITS:

@@ -15,7 +15,7 @@ from foretell.system.sql_text import integer, literal, literals, quoted, real
 
 ENGINE = Path(foretell.__file__).parent
 CALLS = {"execute", "rows", "frame", "batches"}  # of a Store: what they are given is SQL
-SAFE = {"quoted", "literal", "literals", "integer", "real"}
+SAFE = {"quoted", "literal", "literals", "file_patterns", "integer", "real"}
 # Functions and methods whose result is SQL, made of safe parts: their own f-strings are walked too.
 MAKERS = {
     *(
@@ -36,6 +36,7 @@ MAKERS = {
         "_with_point",
         "_encoded",
         "_read_csv",
+        "_hive",
         "_rows_on_grid",
         "_span_parts",
         "_number_of",
