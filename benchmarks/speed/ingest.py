@@ -129,30 +129,35 @@ def read(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(path.read_text().splitlines()))
 
 
+_HEAD = (
+    "case",
+    "work",
+    "rows",
+    "items",
+    "seconds",
+    "processor s",
+    "rows/s",
+    "peak MB",
+    "load before",
+    "panel MB",
+)
+_INTRODUCTION = (
+    "Written by `python -m benchmarks.speed.ingest`. Rows are shuffled, ids are text, one target and one known column."
+    " Peak MB is anonymous memory (RssAnon), looked at 20 times a second; pages of mapped files are not in it."
+    " A load before of more than 1 says that other work ran on the machine: the seconds are then longer than on an"
+    " idle one, the processor seconds hardly."
+)
+
+
 def page(rows: list[dict[str, str]]) -> str:
     """The results for people."""
-    head = (
-        "case",
-        "work",
-        "rows",
-        "items",
-        "seconds",
-        "processor s",
-        "rows/s",
-        "peak MB",
-        "load before",
-        "panel MB",
-    )
     lines = [
         "# Ingest, opening, training and forecasting of large panels",
         "",
-        "Written by `python -m benchmarks.speed.ingest`. Rows are shuffled, ids are text, one target and one known column."
-        " Peak MB is anonymous memory (RssAnon), looked at 20 times a second; pages of mapped files are not in it."
-        " A load before of more than 1 says that other work ran on the machine: the seconds are then longer than on an"
-        " idle one, the processor seconds hardly.",
+        _INTRODUCTION,
         "",
-        "| " + " | ".join(head) + " |",
-        "|---|---|" + "---:|" * (len(head) - 2),
+        "| " + " | ".join(_HEAD) + " |",
+        "|---|---|" + "---:|" * (len(_HEAD) - 2),
     ]
     lines += ["| " + " | ".join(_shown(row[name]) for name in COLUMNS[:10]) + " |" for row in rows]
     last = rows[-1]

@@ -19,23 +19,9 @@ AT_MOST = 1.15  # times the direct call
 
 def local(settings: Settings) -> list[Row]:
     """Fit and forecast daily series without covariates."""
-    from statsforecast.models import AutoARIMA, AutoETS
-
     series = Series.make(settings.amount(ITEMS, least=4), LENGTH, unit="D")
-    orders = Arima()
-    models = {
-        "ets": AutoETS(season_length=SEASONS["D"][0]),
-        "arima": AutoARIMA(
-            season_length=SEASONS["D"][0],
-            approximation=orders.approximation,
-            max_p=orders.max_p,
-            max_q=orders.max_q,
-            max_P=orders.max_seasonal_p,
-            max_Q=orders.max_seasonal_q,
-        ),
-    }
     rows: list[Row] = []
-    for name, model in models.items():
+    for name, model in _models().items():
         ours, theirs = _ours(name, series, settings), _direct(model, series, settings)
         case = Case("local models", f"{name}, {LENGTH} steps, season 7", "series", 1 / AT_MOST)
         rows += compete(
@@ -47,6 +33,22 @@ def local(settings: Settings) -> list[Row]:
             settings,
         )
     return rows
+
+
+def _models() -> dict[str, Any]:
+    """statsforecast's models, with the orders that foretell's recipes search."""
+    from statsforecast.models import AutoARIMA, AutoETS
+
+    orders = Arima()
+    arima = AutoARIMA(
+        season_length=SEASONS["D"][0],
+        approximation=orders.approximation,
+        max_p=orders.max_p,
+        max_q=orders.max_q,
+        max_P=orders.max_seasonal_p,
+        max_Q=orders.max_seasonal_q,
+    )
+    return {"ets": AutoETS(season_length=SEASONS["D"][0]), "arima": arima}
 
 
 def _ours(name: str, series: Series, settings: Settings) -> Callable[[], object]:

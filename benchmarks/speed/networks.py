@@ -58,9 +58,23 @@ def training(settings: Settings) -> list[Row]:
     ours = Untrained.of("deepar", DEEPAR, panel, settings)
     forks = Untrained.of("mqrnn", MQRNN, panel, settings)
     theirs = gluonts_side.training(settings, series, few, ours.lags)
+    return [
+        *_training_deepar(ours, theirs, series, (many, few), settings),
+        *_training_mqrnn(forks, series, many, settings),
+    ]
+
+
+def _training_deepar(
+    ours: Untrained,
+    theirs: Callable[[], object],
+    series: Series,
+    steps: tuple[int, int],  # ours, the peers'
+    settings: Settings,
+) -> list[Row]:
+    many, few = steps
     deepar = Case("training", f"deepar, LSTM {LAYERS} x {DEEPAR['hidden_size']}", "windows", 8)
     with peer("autogluon", series, settings, **WORKER, width=DEEPAR["hidden_size"]) as autogluon:
-        rows = compete(
+        return compete(
             deepar,
             {
                 "foretell deepar": lambda: timed(many * BATCH, lambda: ours.train(many), settings.device),
@@ -69,9 +83,12 @@ def training(settings: Settings) -> list[Row]:
             },
             settings,
         )
+
+
+def _training_mqrnn(forks: Untrained, series: Series, many: int, settings: Settings) -> list[Row]:
     mqrnn = Case("training", f"mqrnn, context {WEEK}, LSTM {LAYERS} x {MQRNN['hidden_size']}", "windows")
     with _neuralforecast(series, settings) as other:
-        rows += compete(
+        rows = compete(
             mqrnn,
             {
                 "foretell mqrnn": lambda: timed(many * BATCH, lambda: forks.train(many), settings.device),
@@ -187,17 +204,8 @@ def _profile(name: str, ours: Untrained, settings: Settings) -> list[Row]:
     steps = settings.amount(60, least=5)
     network = ours.fitted.network.train()
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3)
-    phases: dict[str, Sample] = dict.fromkeys(
-        ("feed", "forward", "backward", "optimiser"), Sample(0, 0.0, 0.0)
-    )
-
-    def spend(phase: str, run: Callable[[], Any]) -> Any:
-        result: list[Any] = []
-        took = _quick(lambda: result.append(run()), settings.device)
-        before = phases[phase]
-        phases[phase] = Sample(before.work + 1, before.seconds + took[0], before.cpu_seconds + took[1])
-        return result[0]
-
+    phases: dict[str, Sample] = {}
+    spend = partial(_spend, phases, settings.device)
     with seeded(ours.run):
         for number in range(steps):
             optimiser.zero_grad()
@@ -212,6 +220,15 @@ def _profile(name: str, ours: Untrained, settings: Settings) -> list[Row]:
         row_of(Case("a training step", name, "steps"), f"foretell {name}: {phase}", sample)
         for phase, sample in phases.items()
     ]
+
+
+def _spend(phases: dict[str, Sample], device: str, phase: str, run: Callable[[], Any]) -> Any:
+    """What `run` gives; its time is added to `phases`."""
+    result: list[Any] = []
+    took = _quick(lambda: result.append(run()), device)
+    before = phases.get(phase, Sample(0, 0.0, 0.0))
+    phases[phase] = Sample(before.work + 1, before.seconds + took[0], before.cpu_seconds + took[1])
+    return result[0]
 
 
 def _outside_kernels(name: str, ours: Untrained, settings: Settings) -> Row:

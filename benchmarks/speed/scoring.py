@@ -45,9 +45,8 @@ def _quantiles(series: Series) -> Any:
 
 
 def _gluonts(series: Series, quantiles: Any) -> Callable[[], object]:
-    """The same scores: nine quantile losses, RMSE, ND, MAPE, sMAPE, MASE, coverage of nine levels."""
+    """The same scores, but for the MSIS."""
     from gluonts.dataset.split import split
-    from gluonts.ev import metrics as ev
     from gluonts.model.evaluation import evaluate_forecasts
     from gluonts.model.forecast import QuantileForecast
 
@@ -61,25 +60,24 @@ def _gluonts(series: Series, quantiles: Any) -> Callable[[], object]:
         )
         for rows, label in zip(quantiles, pairs.label, strict=True)
     ]
-    wanted = [
-        ev.MeanWeightedSumQuantileLoss(list(LEVELS)),
-        ev.RMSE(),
-        ev.ND(),
-        ev.MAPE(),
-        ev.SMAPE(),
-        ev.MASE(),
-        *(ev.Coverage(level) for level in LEVELS),
-    ]
 
     def run() -> object:
         with gluonts_side.quiet():
             return evaluate_forecasts(
                 forecasts,
                 test_data=pairs,
-                metrics=wanted,
+                metrics=_metrics(),
                 axis=None,
                 seasonality=7,
                 batch_size=len(forecasts),
             )
 
     return run
+
+
+def _metrics() -> list[Any]:
+    """Nine quantile losses, RMSE, ND, MAPE, sMAPE, MASE, coverage of nine levels."""
+    from gluonts.ev import metrics as ev
+
+    points = [ev.RMSE(), ev.ND(), ev.MAPE(), ev.SMAPE(), ev.MASE()]
+    return [ev.MeanWeightedSumQuantileLoss(list(LEVELS)), *points, *map(ev.Coverage, LEVELS)]

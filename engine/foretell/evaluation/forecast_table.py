@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foretell.data.findings import Findings
+from foretell.data.frequency import Frequency
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
 from foretell.ingest.context import ID_NAMES, TIME_NAMES
@@ -58,13 +59,20 @@ class ForecastRows:
         return f"recipe {self.recipe[row]!r}, item {' / '.join(map(str, self.keys.iloc[row]))!r}"
 
 
-def read_rows(forecasts: object, data: Dataset, item_id: str | None, timestamp: str | None) -> ForecastRows:
-    """The rows of `forecasts`; ForetellError says what cannot be read. Items and windows are not worked out yet."""
-    frequency, names = data.panel.frequency, data.names
-    with Store(data.schema.timezone, files=files_of(forecasts)) as store:
-        table = open_table(store, forecasts, name="forecast")
-        if store.rows(f"SELECT count(*) FROM {table.view}")[0][0] == 0:
-            raise ForetellError(f"{table.label} has no rows")
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Which column of a forecast table holds what."""
+
+    key: dict[str, str]  # column of the data's key -> the table's
+    moment: str
+    recipe: str | None
+    origin: str | None
+    window: str | None
+    values: list[str]  # mean and quantiles
+
+    @classmethod
+    def of(cls, table: Table, data: Dataset, item_id: str | None, timestamp: str | None) -> _Columns:
+        names = data.names
         key = {
             column: table.require(
                 item_id if k == 0 else None,
@@ -76,34 +84,56 @@ def read_rows(forecasts: object, data: Dataset, item_id: str | None, timestamp: 
         moment = table.require(timestamp, (names.timestamp, *TIME_NAMES), "timestamp=")
         recipe, origin, window = (table.find(None, n) for n in (RECIPE_NAMES, ("origin",), ("window",)))
         values = [column for column in table.kinds if column == "mean" or level_of(column) is not None]
-        parts = {f"key{k}": table.text(column) for k, column in enumerate(key.values())}
-        parts["moment"] = table.moment(moment, frequency)
-        parts["recipe"] = table.text(recipe) if recipe else "'forecast'"
-        parts["origin"] = table.moment(origin, frequency) if origin else "NULL"
-        parts["window"] = table.text(window) if window else "''"
-        parts |= {f"value{k}": table.number(column) for k, column in enumerate(values)}
+        return cls(key, moment, recipe, origin, window, values)
+
+    def query(self, table: Table, frequency: Frequency) -> str:
+        """SQL of the columns key0, .., ordinal, recipe, origin (an ordinal), window, value0, .."""
+        parts = {f"key{k}": table.text(column) for k, column in enumerate(self.key.values())}
+        parts["moment"] = table.moment(self.moment, frequency)
+        parts["recipe"] = table.text(self.recipe) if self.recipe else "'forecast'"
+        parts["origin"] = table.moment(self.origin, frequency) if self.origin else "NULL"
+        parts["window"] = table.text(self.window) if self.window else "''"
+        parts |= {f"value{k}": table.number(column) for k, column in enumerate(self.values)}
         listed = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in parts.items())
-        frame = store.frame(
+        return (
             f"SELECT * EXCLUDE (moment, origin), {frequency.sql('moment')} AS ordinal,"
-            f" {frequency.sql('origin') if origin else 'NULL'} AS origin"
+            f" {frequency.sql('origin') if self.origin else 'NULL'} AS origin"
             f" FROM (SELECT {listed} FROM {table.view})"
         )
-    _check_read(frame, table, moment, origin)
-    group = frame["origin"].to_numpy(np.int64) if origin else frame["window"].astype(str).to_numpy()
-    keys = frame[[f"key{k}" for k in range(len(key))]].astype(str).set_axis(list(key), axis=1)
-    numbers = frame[[f"value{k}" for k in range(len(values))]].astype(float).set_axis(values, axis=1)
-    nothing = np.zeros(len(frame), np.int64)
-    return ForecastRows(
-        keys,
-        frame["ordinal"].to_numpy(np.int64),
-        frame["recipe"].astype(str).to_numpy(),
-        group,
-        bool(origin),
-        numbers,
-        nothing,
-        nothing,
-        nothing,
-    )
+
+    def rows(self, frame: pd.DataFrame) -> ForecastRows:
+        """What `query` gave, as rows."""
+        by_origin = self.origin is not None
+        group = frame["origin"].to_numpy(np.int64) if by_origin else frame["window"].astype(str).to_numpy()
+        keys = frame[[f"key{k}" for k in range(len(self.key))]].astype(str)
+        values = frame[[f"value{k}" for k in range(len(self.values))]].astype(float)
+        nothing = np.zeros(len(frame), np.int64)
+        return ForecastRows(
+            keys.set_axis(list(self.key), axis=1),
+            frame["ordinal"].to_numpy(np.int64),
+            frame["recipe"].astype(str).to_numpy(),
+            group,
+            by_origin,
+            values.set_axis(self.values, axis=1),
+            nothing,
+            nothing,
+            nothing,
+        )
+
+
+def read_rows(forecasts: object, data: Dataset, item_id: str | None, timestamp: str | None) -> ForecastRows:
+    """The rows of `forecasts`; items and windows are not worked out yet.
+
+    Raises ForetellError for what cannot be read.
+    """
+    with Store(data.schema.timezone, files=files_of(forecasts)) as store:
+        table = open_table(store, forecasts, name="forecast")
+        if store.rows(f"SELECT count(*) FROM {table.view}")[0][0] == 0:
+            raise ForetellError(f"{table.label} has no rows")
+        columns = _Columns.of(table, data, item_id, timestamp)
+        frame = store.frame(columns.query(table, data.panel.frequency))
+    _check_read(frame, table, columns.moment, columns.origin)
+    return columns.rows(frame)
 
 
 def _check_read(frame: pd.DataFrame, table: Table, moment: str, origin: str | None) -> None:
@@ -160,7 +190,6 @@ def complete(rows: ForecastRows, panel: Panel) -> int:
         raise ForetellError(
             f"{rows.name(row)}: the forecast for {panel.frequency.spell(rows.ordinal[row])} lies before its origin"
         )
-    horizon = int(step.max()) + 1
     _, recipe = np.unique(rows.recipe, return_inverse=True)
     group = (recipe * (rows.window.max() + 1) + rows.window) * len(panel) + rows.item
     order = np.lexsort((step, group))
@@ -171,6 +200,15 @@ def complete(rows: ForecastRows, panel: Panel) -> int:
             f"{rows.name(row)}: two forecasts for {panel.frequency.spell(rows.ordinal[row])}. Where they come from several origins or"
             " recipes, say so in a column 'origin', 'window' or 'recipe'."
         )
+    horizon = int(step.max()) + 1
+    _check_whole(rows, panel, step, group, horizon)
+    return horizon
+
+
+def _check_whole(
+    rows: ForecastRows, panel: Panel, step: NDArray[np.int64], group: NDArray[np.int64], horizon: int
+) -> None:
+    """Raises ForetellError unless each forecast, a number of `group` [R], has all steps; `step` [R] counts from 0."""
     first, count = np.unique(group, return_index=True, return_counts=True)[1:]
     short = np.flatnonzero(count < horizon)
     if len(short):
@@ -181,7 +219,6 @@ def complete(rows: ForecastRows, panel: Panel) -> int:
             f"{rows.name(row)}: no forecast for {panel.frequency.spell(rows.origin[row] + lacking)}; each item needs all {horizon}"
             f" steps from {panel.frequency.spell(rows.origin[row])} on ({len(short)} of {len(count)} forecasts are incomplete)"
         )
-    return horizon
 
 
 def level_of(column: str) -> float | None:
