@@ -86,7 +86,7 @@ class _Columns:
         values = [column for column in table.kinds if column == "mean" or level_of(column) is not None]
         return cls(key, moment, recipe, origin, window, values)
 
-    def query(self, table: Table, frequency: Frequency) -> str:
+    def rows_sql(self, table: Table, frequency: Frequency) -> str:
         """SQL of the columns key0, .., ordinal, recipe, origin (an ordinal), window, value0, .."""
         parts = {f"key{k}": table.text(column) for k, column in enumerate(self.key.values())}
         parts["moment"] = table.moment(self.moment, frequency)
@@ -102,7 +102,7 @@ class _Columns:
         )
 
     def rows(self, frame: pd.DataFrame) -> ForecastRows:
-        """What `query` gave, as rows."""
+        """What `rows_sql` gave, as rows."""
         by_origin = self.origin is not None
         group = frame["origin"].to_numpy(np.int64) if by_origin else frame["window"].astype(str).to_numpy()
         keys = frame[[f"key{k}" for k in range(len(self.key))]].astype(str)
@@ -131,7 +131,7 @@ def read_rows(forecasts: object, data: Dataset, item_id: str | None, timestamp: 
         if store.rows(f"SELECT count(*) FROM {table.view}")[0][0] == 0:
             raise ForetellError(f"{table.label} has no rows")
         columns = _Columns.of(table, data, item_id, timestamp)
-        frame = store.frame(columns.query(table, data.panel.frequency))
+        frame = store.frame(columns.rows_sql(table, data.panel.frequency))
     _check_read(frame, table, columns.moment, columns.origin)
     return columns.rows(frame)
 

@@ -45,6 +45,7 @@ MAKERS = {
     "_by",
     *("carries_zone", "_marked", "spelt_wall", "spelt_instant", "_part", "stored_wall", "_identifier"),
     *(
+        "rows_sql",
         "_aggregate_query",
         "_value_parts",
         "_time_parts",

@@ -1,5 +1,7 @@
 """Steps at the ends of the data that are not whole are left out, by the calendar and with a warning, or kept as asked."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -165,7 +167,8 @@ def test_every_verb_agrees_on_the_last_step(way, tmp_path):
 
 
 def test_a_schema_of_an_earlier_release_keeps_partial_steps():
-    state = Dataset(daily("2023-01-01", "2024-07-03"), freq="MS").schema.to_json()
+    schema = Dataset(daily("2023-01-01", "2024-07-03"), freq="MS").schema
+    state = json.loads(json.dumps(schema.to_json()))
     assert Schema.from_json(state).partial == "drop"
     del state["partial"]
     assert Schema.from_json(state).partial == "keep"
