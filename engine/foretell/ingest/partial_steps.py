@@ -246,7 +246,7 @@ def _report(
     for where, partial, step, edge in (("last", last, high, "max"), ("first", first, low, "min")):
         if not partial.any():
             continue
-        item = int(np.flatnonzero(partial)[0])
+        item = _foremost(spans.keys, partial)
         name = context.frequency.spell(int(step[item]))
         own = context.options.ends == "own"
         whose = spell_key(list(spans.keys.columns), list(spans.keys.iloc[item])) if own else rows.table.label
@@ -260,6 +260,12 @@ def _report(
         else:
             message += f" It is {'kept' if kept else 'left out'}."
         report("partial", message + ("" if kept else " partial='keep' keeps it."), count)
+
+
+def _foremost(keys: pd.DataFrame, chosen: NDArray[np.bool_]) -> int:
+    """The position of the first key in order among those chosen [G]: pass one finds keys in any order."""
+    places = np.flatnonzero(chosen)
+    return int(places[keys.iloc[places].reset_index(drop=True).sort_values(list(keys.columns)).index[0]])
 
 
 def _edge(context: IngestContext, rows: KeyedRows, edge: str, spans: KeySpans | None, item: int) -> str:
