@@ -137,7 +137,7 @@ class Pooled:
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """JSON and arrays that `of_state` reads back."""
         plain: dict[str, Any] = {"regressors": self.regressors.to_json()}
-        plain |= {"noise": self.noise, "bias": self.bias, "useful": self.useful}
+        plain |= {"noise": float(self.noise), "bias": float(self.bias), "useful": bool(self.useful)}
         names = ("mean", "slopes", "variance", "common", "rest")
         return plain, {**{f"pooled.{n}": getattr(self, n) for n in names}, **self.scale.arrays()}
 

@@ -52,7 +52,7 @@ class Listener(Protocol):
 
 
 class CancelToken:
-    """Cancels the actions it was given to, from any thread: they raise `Interrupted` within about a second."""
+    """Cancels the actions it was given to, from any thread: they raise `Interrupted` at their next step."""
 
     def __init__(self) -> None:
         self._lock, self._cancelled = threading.Lock(), False
