@@ -13,6 +13,7 @@ import pytest
 from statsforecast.models import AutoARIMA, AutoETS
 
 from foretell.data.panel import Panel
+from foretell.models.model_folder import plain
 from foretell.recipe.protocols import Recipe
 from foretell.recipe.task import Run, Task
 from foretell_recipes.arima import Arima
@@ -80,7 +81,8 @@ def test_the_state_forecasts_what_the_fitted_recipe_does(build: Callable[..., Re
     panel, _ = promoted()
     recipe = build()
     fitted = recipe.fit(panel, TASK, RUN)
-    loaded = recipe.load(panel.schema, TASK, fitted.state(), RUN)
+    facts, arrays = fitted.state()
+    loaded = recipe.load(panel.schema, TASK, (plain(facts, "state"), arrays), RUN)
     np.testing.assert_array_equal(
         loaded.predict(panel, levels=LEVELS).quantiles, fitted.predict(panel, levels=LEVELS).quantiles
     )
