@@ -52,11 +52,14 @@ def check(
     horizon: Annotated[
         int | None, Option(metavar="STEPS", help="Check that known columns reach so far.")
     ] = None,
+    full: Annotated[
+        bool, Option("--full", help="Read a saved panel whole, and compare the checksums of all its files.")
+    ] = False,
     as_json: Annotated[bool, Option("--json", help="Print it for programs.")] = False,
 ) -> None:
     """Say what is in the data and what is wrong with them, before anything is trained."""
     common.begin()
-    checkup = _checkup(sales, data, horizon, as_json=as_json)
+    checkup = _checkup(sales, data, horizon, full=full, as_json=as_json)
     if as_json:
         import orjson
 
@@ -68,7 +71,9 @@ def check(
         raise ForetellError(f"{len(errors)} of the findings must be put right, first: {errors[0].message}")
 
 
-def _checkup(sales: list[str], data: DataOptions, horizon: int | None, *, as_json: bool) -> Checkup:
+def _checkup(
+    sales: list[str], data: DataOptions, horizon: int | None, *, full: bool, as_json: bool
+) -> Checkup:
     """All findings; where reading ends early, those up to there and the reason as the last one.
 
     Raises ForetellError where nothing but that reason would be shown to a person.
@@ -78,7 +83,12 @@ def _checkup(sales: list[str], data: DataOptions, horizon: int | None, *, as_jso
     from foretell.data.findings import Finding, gravest_first
 
     try:
-        return run_check(open_dataset(sales, data, quiet=True, tolerant=True), horizon=horizon)
+        opened = open_dataset(sales, data, quiet=True, tolerant=True)
+        if full:
+            compared = opened.verify()
+            if not as_json:
+                say(f"all files are as they were written: the checksums of {compared:,} bytes agree")
+        return run_check(opened, horizon=horizon)
     except ForetellError as error:
         if not (as_json or error.findings):
             raise

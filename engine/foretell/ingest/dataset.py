@@ -21,7 +21,7 @@ from foretell.ingest.context import Names
 from foretell.ingest.holidays import holiday_columns, parse_holidays
 from foretell.ingest.ingest import Ingested, ingest
 from foretell.ingest.options import Options, column_names, filling_rules, following, season_lengths
-from foretell.ingest.panel_folder import Saved, fingerprint, is_panel, read_panel, write_panel
+from foretell.ingest.panel_folder import Saved, fingerprint, is_panel, read_panel, verify_panel, write_panel
 from foretell.system.listener import heed
 
 
@@ -142,6 +142,17 @@ class Dataset:
         """
         read = self._read
         write_panel(Saved(read.panel, read.names, read.findings, read.rows, self.fingerprint), Path(folder))
+
+    def verify(self) -> int:
+        """Read every file of the folder that it was opened from, and compare all checksums; the bytes that were compared.
+
+        Raises ForetellError naming the file that differs, and for data that were not opened from a folder.
+        """
+        if self._saved is None:
+            raise ForetellError(
+                "only a saved panel has checksums: open one with foretell.Dataset.open(folder)"
+            )
+        return verify_panel(self._saved)
 
     @property
     def panel(self) -> Panel:

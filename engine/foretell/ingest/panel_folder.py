@@ -9,13 +9,21 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
 
 from foretell.data.findings import Finding
 from foretell.data.panel import Panel
-from foretell.data.panel_files import KEYS, read_panel_files, remove_others, write_panel_files
+from foretell.data.panel_files import (
+    KEYS,
+    SavedFiles,
+    check_shapes,
+    read_panel_files,
+    remove_others,
+    verify_panel_files,
+    write_panel_files,
+)
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
 from foretell.ingest.context import Names
@@ -23,9 +31,13 @@ from foretell.system.atomic_files import new_folder
 from foretell.system.big_arrays import pieces
 from foretell.system.folder_lock import claimed
 from foretell.system.listener import heed
+from foretell.system.regular_files import read_regular
+from foretell.system.strict_json import MOST_BYTES, parse_json
+from foretell.system.typed import Within, typed
 
-# of the folder; raised when an older foretell could not read it (2: columns say what they stand for)
-FORMAT: Final = 2
+# of the folder; raised when an older foretell could not read it, so with every new field of the manifest
+# (2: columns say what they stand for; 3: checksums by block, of large files too)
+FORMAT: Final = 3
 MANIFEST: Final = "manifest.json"
 KIND: Final = "panel"
 _AGAIN: Final = "Write it anew with foretell ingest."
@@ -40,6 +52,23 @@ class Saved:
     findings: tuple[Finding, ...]
     rows: Mapping[str, int]  # of each table that the panel was read from, by its label
     fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedPanel:
+    """The fields of a panel's manifest, its files apart; a field that is not here is refused when a panel is opened."""
+
+    format: int
+    kind: str
+    foretell: str
+    written: str
+    schema: Mapping[str, Any]  # `Schema.from_json` reads it
+    items: Annotated[int, Within(0, 1 << 50)]
+    fingerprint: str
+    names: Names
+    findings: tuple[Finding, ...]
+    rows: Mapping[str, int]
+    files: SavedFiles
 
 
 def is_panel(path: object) -> bool:
@@ -89,33 +118,59 @@ def read_panel(folder: str | Path) -> Saved:
     Raises ForetellError naming the file that is missing, damaged, cut short or of a newer format.
     """
     folder = Path(folder)
-    manifest = _read_manifest(folder)
+    said = _read_manifest(folder)
     try:
-        schema = _schema_of(folder, manifest)
-        panel = _read_files(folder, manifest, schema)
-        findings = tuple(Finding(**finding) for finding in manifest["findings"])
-        names = Names(**manifest["names"])
-        return Saved(panel, names, findings, manifest["rows"], str(manifest["fingerprint"]))
-    except ForetellError:
-        raise
-    except (KeyError, TypeError, ValueError, AssertionError) as error:
-        raise ForetellError(
-            f"{folder / MANIFEST} is damaged: {type(error).__name__}: {error}. {_AGAIN}"
-        ) from error
-
-
-def _schema_of(folder: Path, manifest: Mapping[str, Any]) -> Schema:
+        manifest = typed(SavedPanel, _upgraded(said))
+        schema = Schema.from_json(manifest.schema)
+        check_shapes(manifest.files, schema)
+        sealed = [manifest.files.keys, *manifest.files.arrays.values()]
+        if manifest.format >= 3 and any(file.blocks is None for file in sealed):
+            raise ForetellError("a file has no checksums")
+        if set(manifest.names.key) != set(schema.key):
+            raise ForetellError("its names are not those of the key")
+    except (ForetellError, LookupError, TypeError, AttributeError) as error:
+        raise _damaged(folder / MANIFEST, error) from error
     try:
-        return Schema.from_json(manifest["schema"])
-    except ForetellError as error:
-        raise ForetellError(f"{folder / MANIFEST} is damaged: {error} {_AGAIN}") from error
-
-
-def _read_files(folder: Path, manifest: Mapping[str, Any], schema: Schema) -> Panel:
-    try:
-        return read_panel_files(folder, manifest, schema)
+        panel = read_panel_files(folder, manifest.files, schema)
     except ForetellError as error:
         raise ForetellError(f"{error} {_AGAIN}") from error
+    return Saved(panel, manifest.names, manifest.findings, manifest.rows, manifest.fingerprint)
+
+
+def verify_panel(folder: str | Path) -> int:
+    """Read every file of a saved panel whole and compare all checksums; the number of bytes that have one.
+
+    Raises ForetellError naming the file, and the part of it, that differs.
+    """
+    folder = Path(folder)
+    panel = read_panel(folder).panel
+    try:
+        return verify_panel_files(folder, typed(SavedPanel, _upgraded(_read_manifest(folder))).files, panel)
+    except ForetellError as error:
+        raise ForetellError(f"{error} {_AGAIN}") from error
+
+
+def _upgraded(said: Mapping[str, Any]) -> dict[str, Any]:
+    """A manifest of format 1 or later as one of the present format, its files apart.
+
+    Up to format 2, a file of at most one block had one checksum, a larger one none.
+    """
+    manifest = dict(said)
+    files = {name: manifest.pop(name) for name in ("future", "keys", "arrays")}
+    if said["format"] < 3:
+        files["keys"] = _in_blocks(files["keys"])
+        files["arrays"] = {name: _in_blocks(array) for name, array in files["arrays"].items()}
+    return {**manifest, "files": files}
+
+
+def _in_blocks(file: Mapping[str, Any]) -> dict[str, Any]:
+    rest = dict(file)
+    digest = rest.pop("sha256")
+    return {**rest, "blocks": None if digest is None else [digest]}
+
+
+def _damaged(path: Path, error: object) -> ForetellError:
+    return ForetellError(f"{path} is damaged: {str(error).rstrip('.')}. {_AGAIN}")
 
 
 def check_replaceable(folder: Path) -> None:
@@ -154,17 +209,17 @@ def fingerprint(panel: Panel) -> str:
 def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_bytes())
+        manifest = parse_json(read_regular(path, most=MOST_BYTES))
     except FileNotFoundError as error:
         raise ForetellError(f"{path} is missing: {folder} holds no whole panel. {_AGAIN}") from error
-    except OSError as error:
-        raise ForetellError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise ForetellError(f"{path} is damaged: {error}. {_AGAIN}") from error
+    except ForetellError as error:
+        raise _damaged(path, error) from error
     if not isinstance(manifest, dict) or manifest.get("kind") != KIND:
         raise ForetellError(f"{folder} holds no panel: its {MANIFEST} is of something else. {_AGAIN}")
     found = manifest.get("format")
-    if not isinstance(found, int) or found > FORMAT:
+    if type(found) is not int or found < 1:
+        raise _damaged(path, f"there is no format {found!r}")
+    if found > FORMAT:
         raise ForetellError(
             f"{folder} has panel format {found}, this foretell reads up to {FORMAT}. Install a newer foretell, or"
             " ingest the tables again."
@@ -174,8 +229,8 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
 
 def _kind(folder: Path) -> object:
     try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
-    except (OSError, ValueError):
+        manifest = parse_json(read_regular(folder / MANIFEST, most=MOST_BYTES))
+    except (OSError, ForetellError):
         return None
     return manifest.get("kind") if isinstance(manifest, dict) else None
 

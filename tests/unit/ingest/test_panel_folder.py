@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import foretell
@@ -195,7 +197,7 @@ def edited(folder, tmp_path, **changes):
 
 
 def test_a_newer_format_is_refused_with_both_versions(folder, tmp_path):
-    with pytest.raises(ForetellError, match="panel format 99, this foretell reads up to 2"):
+    with pytest.raises(ForetellError, match="panel format 99, this foretell reads up to 3"):
         Dataset.open(edited(folder, tmp_path, format=99))
 
 
@@ -203,8 +205,112 @@ def test_a_folder_of_format_1_whose_columns_are_names_alone_is_opened(folder, tm
     schema = json.loads((folder / MANIFEST).read_text())["schema"]
     for name in ("known", "past", "static_real"):
         schema[name] = [column["name"] for column in schema[name]]
-    old, new = Dataset.open(edited(folder, tmp_path, format=1, schema=schema)), Dataset.open(folder)
-    assert old.schema == new.schema
+    old = Dataset.open(edited(folder, tmp_path, format=1, schema=schema, **of_one_checksum(folder)))
+    assert old.schema == Dataset.open(folder).schema
+
+
+def of_one_checksum(folder):
+    """The files of a manifest as formats 1 and 2 had them: one checksum of a small file, none of a large one."""
+    said = json.loads((folder / MANIFEST).read_text())
+    for file in (said["keys"], *said["arrays"].values()):
+        (file["sha256"],) = file.pop("blocks")
+    said["arrays"]["target"]["sha256"] = None
+    return {"keys": said["keys"], "arrays": said["arrays"]}
+
+
+def test_a_folder_of_format_2_has_a_checksum_a_small_file(folder, tmp_path):
+    place = edited(folder, tmp_path, format=2, **of_one_checksum(folder))
+    assert Dataset.open(place).fingerprint == Dataset.open(folder).fingerprint
+    assert 0 < Dataset.open(place).verify() < Dataset.open(folder).verify()
+    with pytest.raises(ForetellError, match="is damaged"):
+        Dataset.open(edited(folder, place, format=3, **of_one_checksum(folder)))
+
+
+def test_a_large_file_has_a_checksum_a_block_which_a_full_check_compares(tmp_path, monkeypatch):
+    for name, size in (("SMALL", 1), ("BLOCK", 64)):
+        monkeypatch.setattr(panel_files, name, size)
+    dataset().save(tmp_path / "panel")
+    path = tmp_path / "panel" / "target.npy"
+    data = bytearray(path.read_bytes())
+    assert Dataset.open(tmp_path / "panel").verify() == sum(
+        file.stat().st_size for file in (tmp_path / "panel").iterdir() if file.name != MANIFEST
+    )
+    data[-1] ^= 1
+    path.write_bytes(data)
+    opened = Dataset.open(tmp_path / "panel")
+    with pytest.raises(
+        ForetellError, match=rf"target\.npy is damaged: .* from byte {(len(data) - 1) // 64 * 64:,} on"
+    ):
+        opened.verify()
+    with pytest.raises(ForetellError, match="only a saved panel has checksums"):
+        dataset().verify()
+
+
+def falsified(folder, tmp_path, name, change):
+    """The panel with one array changed, and a checksum that agrees with it."""
+    place = copied(folder, tmp_path)
+    path = place / f"{name}.npy"
+    array = np.load(path)
+    change(array)
+    np.save(path, array)
+    manifest = json.loads((place / MANIFEST).read_text())
+    manifest["arrays"][name]["blocks"] = [hashlib.sha256(path.read_bytes()).hexdigest()]
+    (place / MANIFEST).write_text(json.dumps(manifest))
+    return place
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("offsets", 3, "offsets do not rise"),
+        ("start", 1 << 62, "start lies outside"),
+        ("origin", -(1 << 62), "origin lies outside"),
+        ("static_cat", 99, "codes that its vocabularies have not"),
+        ("static_cat", -1, "codes that its vocabularies have not"),
+        ("static_real", np.inf, "infinite"),
+        ("target", -np.inf, "target has values"),
+    ],
+)
+def test_what_an_item_cannot_have_is_refused_although_its_checksum_agrees(
+    folder, tmp_path, name, value, said
+):
+    def change(array):
+        if array.size == 0:
+            pytest.skip(f"the panel has no {name}")
+        array.flat[0] = value
+
+    with pytest.raises(ForetellError, match=said):
+        Dataset.open(falsified(folder, tmp_path, name, change))
+
+
+def test_keys_whose_offsets_lead_elsewhere_are_refused(folder, tmp_path):
+    place = copied(folder, tmp_path)
+    whole = (place / "keys.arrow").read_bytes()
+    table = pa.ipc.open_file(pa.BufferReader(whole)).read_all()
+    offsets = table.column(0).chunk(0).buffers()[1].to_pybytes()
+    at = whole.index(offsets)
+    for position in range(at, at + len(offsets), 8):
+        data = bytearray(whole)
+        data[position : position + 8] = (1 << 40).to_bytes(8, "little")
+        (place / "keys.arrow").write_bytes(data)
+        manifest = json.loads((folder / MANIFEST).read_text())
+        manifest["keys"]["blocks"] = [hashlib.sha256(data).hexdigest()]
+        (place / MANIFEST).write_text(json.dumps(manifest))
+        with pytest.raises(ForetellError, match=r"keys\.arrow is damaged"):
+            Dataset.open(place)
+
+
+@pytest.mark.parametrize("name", [MANIFEST, "target.npy", "keys.arrow"])
+def test_links_and_pipes_are_not_opened(folder, tmp_path, name):
+    place = copied(folder, tmp_path)
+    (place / name).unlink()
+    (place / name).symlink_to(folder / name)
+    with pytest.raises(ForetellError, match="is a link"):
+        Dataset.open(place)
+    (place / name).unlink()
+    os.mkfifo(place / name)
+    with pytest.raises(ForetellError, match="no regular file"):
+        Dataset.open(place)
 
 
 @pytest.mark.parametrize("changes", [{"schema": None}, {"arrays": {}}, {"names": {}}, {"future": 3}])

@@ -12,26 +12,27 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from foretell.data.panel import Panel
-from foretell.data.panel_files import read_panel_files, write_panel_files
+from foretell.data.panel_files import SavedFiles, read_panel_files, write_panel_files
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.protocols import Recipe, State
 from foretell.system.regular_files import read_regular
 from foretell.system.strict_json import MOST_BYTES, parse_json
+from foretell.system.typed import typed
 
 
 def write_panel(panel: Panel, folder: Path) -> None:
     """Write `panel` to the new folder `folder`."""
     folder.mkdir()
-    files = write_panel_files(panel, folder, small=0)
+    files = write_panel_files(panel, folder, sealed=False)
     write_json({"schema": panel.schema.to_json(), "files": files}, folder / "panel.json")
 
 
 def read_panel(folder: Path) -> Panel:
     """The panel that `write_panel` wrote; its arrays stay in their files until they are touched."""
     facts = read_json(folder / "panel.json")
-    return read_panel_files(folder, facts["files"], Schema.from_json(facts["schema"]))
+    return read_panel_files(folder, typed(SavedFiles, facts["files"]), Schema.from_json(facts["schema"]))
 
 
 def write_state(state: State, folder: Path, note: str = "") -> None:
