@@ -1,4 +1,4 @@
-"""A model folder of every released format still loads and forecasts what it forecast when it was written.
+"""A model folder of every released format still loads and forecasts what it forecast when it was written, and so a panel's.
 
 `python tests/golden/test_formats.py` writes the folder of the present format; do so once when a format is released.
 """
@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 HERE = Path(__file__).parent
 FOLDERS = sorted(HERE.glob("model-format-?"))
+PANELS = sorted(HERE.glob("panel-format-?"))  # 1 and 2 were written by the commits that had them
 
 
 def data():
@@ -36,6 +37,20 @@ def test_a_model_of_this_format_forecasts_as_when_it_was_written(folder: Path) -
     expected = json.loads((HERE / f"{folder.name}.json").read_text())
     # float32 sums in another order, on another processor
     np.testing.assert_allclose(forecast.quantiles, expected, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_panel_of_this_format_opens_with_the_arrays_and_columns_of_the_present_one(number: int) -> None:
+    from foretell.ingest.dataset import Dataset
+    from foretell.ingest.panel_folder import FORMAT, fingerprint
+
+    assert [folder.name for folder in PANELS] == [f"panel-format-{n + 1}" for n in range(FORMAT)]
+    data, present = Dataset.open(PANELS[number - 1]), Dataset.open(PANELS[-1])
+    assert data.verify() == 7616  # bytes of its files
+    assert fingerprint(data.panel) == data.fingerprint == present.fingerprint
+    assert data.findings == present.findings
+    for part in ("key", "known", "past", "static_real", "static_cat", "vocabularies", "frequency", "filling"):
+        assert getattr(data.schema, part) == getattr(present.schema, part), part
 
 
 def write() -> None:
