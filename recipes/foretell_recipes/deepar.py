@@ -189,7 +189,7 @@ class DeepAR(NetworkRecipe):
             covariates=source.covariates(at, steps),
             static_real=windows.static_real[at.items],
             static_cat=windows.static_cat[at.items],
-            cold=1 - read.visible[:, -length:][:, :context].any(1, keepdim=True).float(),
+            cold=1 - read.own[:, None].float(),
             scale=read.scale,
             truth=read.values[:, -length:],
             trained=read.observed[:, -length:] & (steps > -context),
@@ -208,7 +208,7 @@ class DeepARBatch(NamedTuple):
     covariates: Tensor  # [B, T, F] and calendar
     static_real: Tensor  # [B, R]
     static_cat: Tensor  # [B, C]
-    cold: Tensor  # [B, 1] 1 where nothing of the context was observed
+    cold: Tensor  # [B, 1] 1 where nothing is known of the item's own level
     scale: Tensor  # [B, 2] location and scale
     truth: Tensor  # [B, T] as it is
     trained: Tensor  # [B, T] steps that take part in the loss

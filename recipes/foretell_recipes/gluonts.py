@@ -3,8 +3,8 @@
 An estimator is named without its suffix (`SimpleFeedForward`, `DLinear`, `PatchTST`, `LagTST`, `TiDE`, `DeepAR`,
 `WaveNet`, `TemporalFusionTransformer`), its own hyperparameters are given as GluonTS spells them. GluonTS' transformations
 make the windows and its Lightning module is trained; what is saved is the network's weights, never a pickle. An item
-without a single observation is beyond these estimators: it gets a normal distribution with the mean and deviation that its
-statics suggest, and counts as a fallback. Where a target goes below zero, each series is read as its difference from the
+without a single observation in its context is beyond these estimators: it gets a normal distribution with the mean and
+deviation of its last observed stretch, or those that its statics suggest, and counts as a fallback. Where a target goes below zero, each series is read as its difference from the
 mean of its history: most of these estimators scale a window by its mean, which cannot move it.
 """
 
@@ -47,11 +47,13 @@ from foretell.recipe.protocols import Abilities, State
 from foretell.recipe.task import Run, Task
 from foretell.system.listener import tell
 from foretell.windows.covariate_scale import CovariateScale
+from foretell.windows.target_scale import item_scale
 from foretell.windows.windows import Windows
 
 SUFFIX = "Estimator"
 # GluonTS' default: after each it looks at the training loss and may lower the learning rate
 STEPS_AN_EPOCH = 50
+_SCALED = 1 << 14  # items whose last contexts are looked at together
 LARGEST_CACHE = 50_000_000  # numbers: transformed series are kept in memory up to 200 MB
 # What pandas calls a period; its business days are deprecated, and integer time has no dates.
 PERIODS = {"min": "min", "h": "h", "D": "D", "W": "W", "M": "M", "Q": "Q", "Y": "Y"}
@@ -181,10 +183,11 @@ class GluonTSPredictor:
     run: Run
 
     def predict(self, panel: Panel, *, levels: Sequence[float]) -> Forecast:
-        """Forecast each item from its origin on; those without an observation from their statics."""
+        """Forecast each item from its origin on; those that show nothing from their last level, or their statics."""
         wanted = tuple(levels)
-        quantiles, mean = _from_statics(self.scale.predict(panel), wanted, self.task.horizon)
-        entries = self.entries(panel, ahead=self.task.horizon)
+        moments, shown = self._last_scales(panel)
+        quantiles, mean = _normal(moments, wanted, self.task.horizon)
+        entries = self.entries(panel, ahead=self.task.horizon, items=shown)
         estimator = self.recipe.build(self.facts)
         with _apart(self.run, len(entries)):
             predictor = estimator.create_predictor(estimator.create_transformation(), self.module.eval())
@@ -196,13 +199,36 @@ class GluonTSPredictor:
         fallbacks = ~np.isin(np.arange(len(panel)), entries.items)
         return Forecast.build(panel, wanted, quantiles, mean, fallbacks=fallbacks)
 
-    def entries(self, panel: Panel, *, ahead: int) -> Entries:
-        """The panel's items with an observed history as GluonTS reads them, covariates `ahead` steps past the origin."""
-        least = self.task.horizon + 2
-        windows = Windows(panel, self.moments, horizon=self.task.horizon, context=least)
+    @property
+    def least(self) -> int:
+        """Steps that an entry has at least."""
+        return self.task.horizon + 2
+
+    def entries(self, panel: Panel, *, ahead: int, items: NDArray[np.int64] | None = None) -> Entries:
+        """The panel's items with an observed history (or those given) as GluonTS reads them.
+
+        Covariates reach `ahead` steps past the origin.
+        """
+        windows = Windows(panel, self.moments, horizon=self.task.horizon, context=self.least)
         means, _, count = history_scale(panel)
         location = np.zeros_like(means) if self.scale.positive else means
-        return Entries(windows, np.flatnonzero(count), location, least=least, ahead=ahead)
+        chosen = np.flatnonzero(count) if items is None else items
+        return Entries(windows, chosen, location, least=self.least, ahead=ahead)
+
+    def _last_scales(self, panel: Panel) -> tuple[Array, NDArray[np.int64]]:
+        """[N, 2] mean and deviation of each item as it was last observed, and the items whose context shows something."""
+        assert self.recipe.context_length is not None
+        length = max(self.recipe.context_length, self.least)
+        windows = Windows(panel, self.moments, horizon=self.task.horizon, context=self.least)
+        guess = torch.from_numpy(self.scale.predict(panel))
+        moments, shown = [guess[:0]], [np.zeros(0, bool)]
+        for chunk in torch.arange(len(panel)).split(_SCALED):
+            ends = windows.origin[chunk]
+            values, seen = windows.target(chunk, ends[:, None] + torch.arange(-length, 0))
+            never = torch.full_like(ends, torch.iinfo(torch.int64).min)
+            moments.append(item_scale(windows, chunk, ends, values, seen, guess[chunk], since=never).moments)
+            shown.append(seen[:, -self.recipe.context_length :].any(1).numpy())
+        return torch.cat(moments).numpy(), np.flatnonzero(np.concatenate(shown))
 
     def state(self) -> State:
         """What the network's shape depends on as JSON; weights, moments and scales as arrays."""
@@ -429,8 +455,10 @@ def _read(forecast: Any, levels: tuple[float, ...]) -> tuple[Array, Array]:
     return interpolate(values, have, levels), values @ weights
 
 
-def _from_statics(guess: Array, levels: tuple[float, ...], horizon: int) -> tuple[Array, Array]:
-    """[N, H, Q] quantiles and [N, H] mean of normal distributions with the mean and deviation `guess` [N, 2]."""
+def _normal(moments: Array, levels: tuple[float, ...], horizon: int) -> tuple[Array, Array]:
+    """[N, H, Q] quantiles and [N, H] mean of normal distributions with the mean and deviation `moments` [N, 2]."""
     normal = np.array([NormalDist().inv_cdf(level) for level in levels])
-    quantiles = guess[:, None, :1] + guess[:, None, 1:] * normal
-    return np.repeat(quantiles, horizon, axis=1).astype(np.float32), np.repeat(guess[:, :1], horizon, axis=1)
+    quantiles = moments[:, None, :1] + moments[:, None, 1:] * normal
+    return np.repeat(quantiles, horizon, axis=1).astype(np.float32), np.repeat(
+        moments[:, :1], horizon, axis=1
+    )

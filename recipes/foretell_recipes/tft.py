@@ -102,10 +102,9 @@ class Network(DirectNetwork):
 
     def _of_window(self, batch: DirectBatch) -> Tensor:
         """What is known of the window as a whole, beside its item's statics: [B, 2 + L]."""
-        cold = 1 - batch.visible.amax(1, keepdim=True)
         mean, deviation = batch.scale[:, :1], batch.scale[:, 1:]
         size = (deviation / (mean.abs() + deviation)).log()
-        return torch.cat([cold, size, batch.lag_errors.log()], dim=-1)
+        return torch.cat([batch.cold, size, batch.lag_errors.log()], dim=-1)
 
 
 class _Unscaled(nn.Module):

@@ -55,6 +55,7 @@ class DirectBatch(NamedTuple):
     items: Tensor  # [B]
     values: Tensor  # [B, T] 0 where not visible
     visible: Tensor  # [B, T]
+    cold: Tensor  # [B, 1] 1 where nothing is known of the item's own level
     covariates: Tensor  # [B, T + H, C] known covariates, then calendar
     past: Tensor  # [B, T, P]
     lags: Tensor  # [B, T + H, L] values some seasons earlier, 0 where not known
@@ -178,6 +179,7 @@ class DirectRecipe(NetworkRecipe):
             items=at.items,
             values=(values[:, :context] * visible).clamp(-20, 20),
             visible=visible.float(),
+            cold=1 - read.own[:, None].float(),
             covariates=source.covariates(at, steps),
             past=source.past(at, steps[:context]),
             lags=lags,
@@ -203,7 +205,7 @@ class StaticFeatures(nn.Module):
     def forward(self, batch: DirectBatch) -> Tensor:
         """[B, width]."""
         codes = [embed(batch.static_cat[:, c]) for c, embed in enumerate(self.embeddings)]
-        return torch.cat([batch.static_real, *codes, 1 - batch.visible.amax(1, keepdim=True)], dim=-1)
+        return torch.cat([batch.static_real, *codes, batch.cold], dim=-1)
 
 
 def mean_of_lags(batch: DirectBatch, weights: Tensor) -> Tensor:

@@ -43,6 +43,7 @@ class ForkingBatch(NamedTuple):
     items: Tensor  # [B]
     values: Tensor  # [B, T] standardised, 0 where not visible
     visible: Tensor  # [B, T]
+    cold: Tensor  # [B] whether nothing is known of the item's own level
     covariates: Tensor  # [B, T + H, C]
     past: Tensor  # [B, T, P]
     static_real: Tensor  # [B, R]
@@ -135,7 +136,7 @@ class ForkingNetwork(nn.Module):
     def _static(self, batch: ForkingBatch) -> Tensor:
         """What is known of the item and the window as a whole: [B, E]."""
         codes = [embed(batch.static_cat[:, c]) for c, embed in enumerate(self.embeddings)]
-        coldness = (batch.visible.sum(1, keepdim=True) == 0).float()
+        coldness = batch.cold[:, None].float()
         regularity = batch.season_errors.log()
         return torch.tanh(self.static(torch.cat([batch.static_real, *codes, coldness, regularity], dim=-1)))
 

@@ -29,7 +29,7 @@ from foretell.recipe.search_space import Between
 from foretell.recipe.task import Task
 from foretell.windows.lags import seasonal_lags
 from foretell.windows.prefetch import sent
-from foretell.windows.sampling import NOTHING_HIDDEN, sample_windows
+from foretell.windows.sampling import NOTHING_HIDDEN, SHUT, sample_windows
 from foretell.windows.windows import Windows
 
 # Axes in names: B window, F fork, T step of the window, H step of the horizon, L lag, R recent change, Q level, E width.
@@ -109,12 +109,11 @@ class ForkingRecipe(NetworkRecipe):
     def batch(self, source: Source[ForkingSizes], generator: torch.Generator) -> ForkingBatch:
         """Windows at random origins, each with random forks in its last third, at the ends of patches."""
         items, origins = sample_windows(source.windows.spans, self.batch_size, generator)
-        forks, hidden = self._draw_forks(generator)
-        items, origins, forks, hidden = source.mine(items, origins, forks, hidden)
-        return self._gather(source, Origins(items, origins, hidden), forks)
+        items, origins, forks, hidden, shut = source.mine(items, origins, *self._draw_forks(generator))
+        return self._gather(source, Origins(items, origins, hidden, shut), forks)
 
-    def _draw_forks(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Random forks [B, F], the steps of a window that forecasts begin with, and `hidden` [B] as in `Origins`."""
+    def _draw_forks(self, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Random forks [B, F], the steps of a window that forecasts begin with; `hidden` and `shut` [B] as in `Origins`."""
         assert self.context_length is not None
         assert self.patch_length is not None
         assert self.forks is not None
@@ -126,7 +125,8 @@ class ForkingRecipe(NetworkRecipe):
         forks = length - (length - forks) // self.patch_length * self.patch_length
         cut = (forks[:, 0] * draws[:, 2] * 2).long()
         cold = (draws[:, 1] < self.cold_share) & (cut > 0)
-        return forks, torch.where(cold, cut - length, torch.full_like(cut, NOTHING_HIDDEN))
+        hidden = torch.where(cold, cut - length, torch.full_like(cut, NOTHING_HIDDEN))
+        return forks, hidden, (draws[:, 1] < self.cold_share * SHUT) & (cut >= forks[:, 0])
 
     @property
     def window_length(self) -> int:
@@ -181,6 +181,7 @@ class ForkingRecipe(NetworkRecipe):
             items=at.items,
             values=(standard * visible)[:, :length],
             visible=visible[:, :length].float(),
+            cold=~(read.own | visible[:, :length].any(1)),
             covariates=source.covariates(at, steps, one_origin=one_origin),
             past=source.past(at, steps[:length]),
             static_real=windows.static_real[at.items],

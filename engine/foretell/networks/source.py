@@ -14,7 +14,7 @@ from torch import Tensor
 from foretell.networks.distributed.ranks import SINGLE, Ranks
 from foretell.networks.sizes import Sizes
 from foretell.windows.sampling import NOTHING_HIDDEN, sample_hidden, sample_windows
-from foretell.windows.target_scale import window_scale
+from foretell.windows.target_scale import item_scale
 from foretell.windows.windows import Windows
 
 # Axes in comments: N item, B window, L step, P past column, F known column and calendar.
@@ -28,6 +28,7 @@ class Origins(NamedTuple):
     items: Tensor  # [B]
     origins: Tensor  # [B] ordinals
     hidden: Tensor  # [B] a window's steps before this one count as not observed
+    shut: Tensor  # [B] whether they were observed when its scale was taken: the item has closed since
 
 
 class Target(NamedTuple):
@@ -37,6 +38,7 @@ class Target(NamedTuple):
     observed: Tensor  # [B, L]
     visible: Tensor  # [B, L] observed and not hidden
     scale: Tensor  # [B, 2] mean and deviation of what the context shows
+    own: Tensor  # [B] whether this is the item's own scale, rather than what its statics suggest
 
     @property
     def standard(self) -> Tensor:
@@ -67,23 +69,35 @@ class Source(Generic[S]):
         Of a `cold_share` of them some or all of the `length` steps before the origin are hidden, as a new item's would be.
         """
         items, origins = sample_windows(self.windows.spans, count, generator)
-        hidden = sample_hidden(count, length, cold_share, generator)
-        return Origins(*self.mine(items, origins, hidden))
+        hidden, shut = sample_hidden(count, length, cold_share, generator)
+        return Origins(*self.mine(items, origins, hidden, shut))
 
     def ends(self, items: Tensor) -> Origins:
         """The windows of `items` [B] at their own origins, with nothing hidden."""
-        return Origins(items, self.windows.origin[items], torch.full_like(items, NOTHING_HIDDEN))
+        nothing = torch.full_like(items, NOTHING_HIDDEN)
+        return Origins(items, self.windows.origin[items], nothing, torch.zeros_like(items, dtype=torch.bool))
 
     def target(
         self, at: Origins, steps: Tensor, *, context: slice = slice(None), until: Tensor | None = None
     ) -> Target:
-        """The target at `steps` [L], which rise; its scale is that of what is visible in `context`, before `until` [B, 1] if given."""
+        """The target at `steps` [L], which rise; its scale is that of what is visible in `context`, before `until` [B, 1] if given.
+
+        Where nothing is, it is the item's scale as it was last observed: see `item_scale`.
+        """
         values, observed = self.windows.reached(at.items, at.origins, steps)
         visible = observed & (steps >= at.hidden[:, None])
-        shown = visible[:, context] if until is None else (visible & (steps < until))[:, context]
-        return Target(
-            values, observed, visible, window_scale(values[:, context], shown, self.guess[at.items])
+        shown = visible | (observed & at.shut[:, None])
+        shown = shown[:, context] if until is None else (shown & (steps < until))[:, context]
+        scale = item_scale(
+            self.windows,
+            at.items,
+            at.origins if until is None else at.origins + until[:, 0],
+            values[:, context],
+            shown,
+            self.guess[at.items],
+            since=at.origins + at.hidden,
         )
+        return Target(values, observed, visible, scale.moments, scale.own)
 
     def past(self, at: Origins, steps: Tensor) -> Tensor:
         """Past covariates at `steps` [L], 0 where hidden: [B, L, P]."""

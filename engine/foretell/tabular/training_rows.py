@@ -21,8 +21,8 @@ from foretell.errors import ForetellError
 from foretell.system.time_budget import Budget
 from foretell.windows.covariate_scale import CovariateScale
 from foretell.windows.lags import seasonal_lags
-from foretell.windows.sampling import sample_windows, training_spans
-from foretell.windows.target_scale import window_scale
+from foretell.windows.sampling import SHUT, sample_windows, training_spans
+from foretell.windows.target_scale import item_scale
 from foretell.windows.windows import Windows
 
 # Axes in names: B row, T step of the context, L lag, S season, F feature.
@@ -50,11 +50,26 @@ class Rows(NamedTuple):
     scale: Floats  # [B]
 
 
+class _Places(NamedTuple):
+    """Where B rows are."""
+
+    items: Tensor  # [B]
+    origins: Tensor  # [B] ordinals
+    steps: Tensor  # [B] from the origin on
+    seen: Tensor  # [B] steps before the origin that are looked at
+    shut: Tensor  # [B] whether the others were observed when its scale was taken: the item has closed since
+
+    def part(self, rows: Tensor | slice) -> _Places:
+        """Some of the rows."""
+        return _Places(*(each[rows] for each in self))
+
+
 class _View(NamedTuple):
     """What is seen from the origins of B rows, standardised by mean and deviation of their contexts."""
 
     mean: Tensor  # [B]
     deviation: Tensor  # [B]
+    own: Tensor  # [B] whether these are the item's own
     context: Tensor  # [B, T] NaN where not seen
     back: Tensor  # [B, L] steps from the one forecast back to each lag
     lags: Tensor  # [B, L] NaN where not seen
@@ -68,7 +83,8 @@ class PanelRows:
 
     Features, in order: codes of the static categories, static numbers, the step, base and unit of the target, steps seen,
     relative deviation, error of each season, seasonal lags, means and deviations of the last steps, known covariates of the
-    step and around it, calendar, phase of each season, past covariates just before the origin.
+    step and around it, calendar, phase of each season, past covariates just before the origin, whether the scale is the
+    item's own.
     """
 
     def __init__(
@@ -99,13 +115,12 @@ class PanelRows:
         Of a `cold_share` of them the history is hidden or cut short, as a new item's is. They are fewer where histories are
         short, or a `budget` ends. Raises ForetellError where there is nothing to learn from.
         """
-        items, origins, steps, seen = self._sampled(most, cold_share, seed)
+        places = self._sampled(most, cold_share, seed)
         parts: list[tuple[Array, Floats]] = []
-        for begin in range(0, len(items), self._size()):
+        for begin in range(0, len(places.items), self._size()):
             if parts and budget is not None and budget.left(MAKING) == 0:
                 break
-            p = slice(begin, begin + self._size())
-            parts.append(self._observed(items[p], origins[p], steps[p], seen[p]))
+            parts.append(self._observed(places.part(slice(begin, begin + self._size()))))
         features, target = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         if len(target) == 0:
             raise ForetellError("there is no observed step with a step before it to learn from")
@@ -115,7 +130,11 @@ class PanelRows:
     def make(self, items: Tensor, origins: Tensor, steps: Tensor, seen: Tensor | None = None) -> Rows:
         """The rows of `items`, `origins` and `steps` [B]; only the last `seen` [B] steps before an origin are looked at."""
         seen = torch.full_like(items, _EVER) if seen is None else seen
-        view = self._view(items, origins, steps, seen)
+        return self._made(_Places(items, origins, steps, seen, torch.zeros_like(items, dtype=torch.bool)))
+
+    def _made(self, places: _Places) -> Rows:
+        items, origins, steps, seen, _ = places
+        view = self._view(places)
         features = [
             self._windows.static_cat[items].float(),
             self._windows.static_real[items],
@@ -129,6 +148,7 @@ class PanelRows:
             torch.where(
                 (seen > 0)[:, None], self._windows.past(items, origins[:, None] - 1)[:, 0], torch.nan
             ),
+            view.own[:, None].float(),
         ]
         return Rows(
             features=torch.cat(features, dim=1).numpy().astype(np.float32),
@@ -140,8 +160,8 @@ class PanelRows:
         """Rows made at a time, so that their contexts fit memory."""
         return max(256, _NUMBERS // self.context)
 
-    def _sampled(self, most: int, cold_share: float, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Random items, origins, steps and how many steps are seen before the origin: [B] each."""
+    def _sampled(self, most: int, cold_share: float, seed: int) -> _Places:
+        """Random rows."""
         stop = self.panel.stop
         count = min(most, int(np.where(stop > 1, stop, 0).sum()) * self.horizon)
         if count == 0:
@@ -151,22 +171,27 @@ class PanelRows:
         draws = torch.rand(4, count, generator=generator)
         ahead = torch.minimum(self._windows.origin[items] - origins, torch.tensor(self.horizon))
         short = torch.where(draws[2] < 0.5, 0, (draws[3] * self.context).long())
-        return items, origins, (draws[0] * ahead).long(), torch.where(draws[1] < cold_share, short, _EVER)
+        seen = torch.where(draws[1] < cold_share, short, _EVER)
+        return _Places(
+            items, origins, (draws[0] * ahead).long(), seen, (draws[1] < cold_share * SHUT) & (seen == 0)
+        )
 
-    def _observed(self, items: Tensor, origins: Tensor, steps: Tensor, seen: Tensor) -> tuple[Array, Floats]:
+    def _observed(self, places: _Places) -> tuple[Array, Floats]:
         """Features and target of those rows whose step was observed."""
-        truth, there = self._windows.target(items, origins + steps)
+        truth, there = self._windows.target(places.items, places.origins + places.steps)
         chosen = torch.nonzero(there)[:, 0]
-        rows = self.make(items[chosen], origins[chosen], steps[chosen], seen[chosen])
+        rows = self._made(places.part(chosen))
         target = (truth[chosen].double().numpy() - rows.location) / rows.scale
         return rows.features, target.clip(-FARTHEST, FARTHEST)
 
-    def _view(self, items: Tensor, origins: Tensor, steps: Tensor, seen: Tensor) -> _View:
+    def _view(self, places: _Places) -> _View:
+        items, origins, steps, seen, shut = places
         before = torch.arange(-self.context, 0)
         values, observed = self._windows.target(items, origins[:, None] + before)
         there = observed & (before >= -seen[:, None])
-        scale = window_scale(values, there, self._scale[items])
-        mean, deviation = scale[:, :1], scale[:, 1:]
+        shown, guess = there | (observed & shut[:, None]), self._scale[items]
+        scale = item_scale(self._windows, items, origins, values, shown, guess, since=origins - seen)
+        mean, deviation = scale.moments[:, :1], scale.moments[:, 1:]
         context = torch.where(there, (values - mean) / deviation, torch.nan)
         season, repeat = self._pairs.T
         back = season * (steps[:, None] // season + 1 + repeat)
@@ -174,7 +199,8 @@ class PanelRows:
         there = observed & (back - steps[:, None] <= seen[:, None])
         lags = torch.where(there, ((values - mean) / deviation).clamp(-20, 20), torch.nan)
         errors = torch.stack([_season_error(context, season) for season in self._seasons], 1)
-        return _View(mean[:, 0], deviation[:, 0], context, back, lags, errors, *self._base(errors, lags))
+        base = self._base(errors, lags)
+        return _View(mean[:, 0], deviation[:, 0], scale.own, context, back, lags, errors, *base)
 
     def _base(self, errors: Tensor, lags: Tensor) -> tuple[Tensor, Tensor]:
         """[B] base and [B] unit of each row: those of the season that errs least among those with a value."""

@@ -12,6 +12,7 @@ from foretell.data.panel import Panel
 from foretell.windows.tensors import _tensor
 
 NOTHING_HIDDEN = -(1 << 40)  # a step before every series' start
+SHUT = 1 / 3  # of the windows that show nothing: an item that was closed, rather than a new one
 
 
 class Spans(NamedTuple):
@@ -46,11 +47,13 @@ def sample_windows(spans: Spans, count: int, generator: torch.Generator) -> tupl
     return items, spans.first[items] + (draws[1] * spans.room[items]).long()
 
 
-def sample_hidden(count: int, length: int, share: float, generator: torch.Generator) -> Tensor:
-    """[count] step, counted from the origin, before which a window of `length` steps counts as not observed.
+def sample_hidden(count: int, length: int, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """[count] step, counted from the origin, before which a window of `length` steps counts as not observed, and [count] `shut`.
 
-    For a `share` of the windows: all of it or its beginning, as of an item that is new; for the others, nothing.
+    For a `share` of the windows: all of it or its beginning, as of an item that is new; for the others, nothing. Some of those
+    of which nothing is left are `shut`: as of an item that was closed, whose own level is known.
     """
     draws = torch.rand(2, count, generator=generator, device=generator.device)
     cut = (length * 2 * draws[1]).long() - length
-    return torch.where(draws[0] < share, cut.clamp(max=0), torch.full_like(cut, NOTHING_HIDDEN))
+    hidden = torch.where(draws[0] < share, cut.clamp(max=0), torch.full_like(cut, NOTHING_HIDDEN))
+    return hidden, (draws[0] < share * SHUT) & (cut >= 0)

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from foretell.windows.windows import Windows
+
+
+class Scale(NamedTuple):
+    """How windows are standardised."""
+
+    moments: Tensor  # [B, 2] mean and deviation
+    own: Tensor  # [B] whether they are the item's own, rather than what its statics suggest
 
 
 def window_scale(values: Tensor, observed: Tensor, fallback: Tensor) -> Tensor:
@@ -26,3 +35,31 @@ def window_scale(values: Tensor, observed: Tensor, fallback: Tensor) -> Tensor:
     mean = torch.where(count > 0, mean, fallback[:, 0])
     deviation = torch.where(count > 0, deviation, fallback[:, 1])
     return torch.stack([mean, torch.maximum(deviation, 1e-3 * typical)], dim=-1)
+
+
+def item_scale(
+    windows: Windows,
+    items: Tensor,
+    ends: Tensor,
+    values: Tensor,
+    shown: Tensor,
+    guess: Tensor,
+    *,
+    since: Tensor,
+) -> Scale:
+    """The scale of windows of `items` [B] that end before the ordinals `ends` [B], by their `values` [B, L] that are `shown`.
+
+    An item that shows nothing, as a shop that was closed for longer than a window, has the scale of the last window in which
+    it was observed; one that was never observed, at or after the ordinal `since` [B], that of `guess` [B, 2].
+    """
+    import torch
+
+    moments, own = window_scale(values, shown, guess), shown.any(-1)
+    last, found = windows.last_seen.before(items, ends)
+    found &= ~own & (last >= since)
+    rows = found.nonzero()[:, 0]
+    if len(rows):
+        steps = torch.arange(1 - values.shape[1], 1, device=items.device)
+        then, seen = windows.target(items[rows], last[rows, None] + steps)
+        moments[rows] = window_scale(then, seen, guess[rows])
+    return Scale(moments, own | found)

@@ -17,6 +17,7 @@ from foretell.data.layout import Layout
 from foretell.data.panel import Panel
 from foretell.data.segments import segment_means
 from foretell.windows.covariate_scale import CovariateScale
+from foretell.windows.last_seen import LastSeen
 from foretell.windows.sampling import Spans, drawing_device, training_spans
 from foretell.windows.tensors import _align, _take, _tensor
 
@@ -59,6 +60,7 @@ class Windows:
         self.static_cat = self._placed(panel.static_cat).long()  # [N, C]
         self._calendar_from, self._calendar = self._calendar_table(context, horizon)
         self._open = panel.schema.open_position
+        self._gap = context // 2  # no scale is taken from fewer steps than half a window
 
     def _placed(self, array: NDArray[Any]) -> Tensor:
         """An array on the device."""
@@ -86,13 +88,19 @@ class Windows:
             earlier._target = self._grid(earlier.panel.target)
         if earlier.panel.past is not self.panel.past:
             earlier._past = self._grid(earlier.panel.past)
-        earlier.__dict__.pop("spans", None)  # of these origins
+        for kept in ("spans", "last_seen"):  # of these origins
+            earlier.__dict__.pop(kept, None)
         return earlier
 
     @cached_property
     def spans(self) -> Spans:
         """Where training windows may originate, on the device that draws them."""
         return training_spans(self.panel, drawing_device(self.device))
+
+    @cached_property
+    def last_seen(self) -> LastSeen:
+        """Where items were observed last before gaps as long as windows."""
+        return LastSeen(self.panel, self._gap, self.device)
 
     @cached_property
     def codes(self) -> Tensor:

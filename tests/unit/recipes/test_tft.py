@@ -31,7 +31,15 @@ def window(panel: Panel, hidden: int = NOTHING_HIDDEN, back: int = 0) -> DirectB
     windows: Windows = windows_of(recipe, panel, CovariateScale.of(panel), TASK, torch.device("cpu"))
     items = torch.arange(len(panel))
     source = Source(windows, torch.ones(len(panel), 2), recipe.sizes(windows, TASK))
-    return recipe.gather(source, Origins(items, windows.origin - back, torch.full_like(items, hidden)))
+    return recipe.gather(
+        source,
+        Origins(
+            items,
+            windows.origin - back,
+            torch.full_like(items, hidden),
+            torch.zeros_like(items, dtype=torch.bool),
+        ),
+    )
 
 
 @pytest.mark.slow

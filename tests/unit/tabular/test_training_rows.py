@@ -57,7 +57,7 @@ def test_a_row_knows_nothing_from_its_origin_on() -> None:
         items = torch.arange(len(panel))
         at = (items, torch.full_like(items, cut), torch.full_like(items, step))
         # The past covariates' own mean per item is of the whole history: compare without them.
-        width = panel.past.shape[1] * 3
+        width = panel.past.shape[1] * 3 + 1  # and whether the scale is the item's own, the last
         ours, theirs = (table(p, of=panel).make(*at) for p in (panel, changed))
         np.testing.assert_array_equal(ours.features[:, :-width], theirs.features[:, :-width])
         np.testing.assert_array_equal(ours.location, theirs.location)
@@ -72,9 +72,10 @@ def test_a_row_of_hidden_history_is_that_of_a_new_item() -> None:
     fresh = table(new, of=panel).make(items, torch.full_like(items, END), torch.full_like(items, 3))
     np.testing.assert_array_equal(hidden.location, fresh.location)
     np.testing.assert_array_equal(hidden.scale, fresh.scale)
-    without_past = slice(0, hidden.features.shape[1] - 3 * panel.past.shape[1])
+    without_past = slice(0, hidden.features.shape[1] - 3 * panel.past.shape[1] - 1)
     np.testing.assert_array_equal(hidden.features[:, without_past], fresh.features[:, without_past])
-    assert np.isnan(hidden.features[:, -1]).all()
+    assert np.isnan(hidden.features[:, -2]).all()
+    assert (np.stack([hidden.features, fresh.features])[..., -1] == 0).all(), "nothing is known of its level"
 
 
 def test_training_rows_are_observed_open_and_within_bounds() -> None:
