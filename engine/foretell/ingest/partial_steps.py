@@ -25,7 +25,7 @@ from foretell.system.sql_text import integer
 _FINER: Final = 1.5  # times a step, on average, from which the rows are finer than the steps
 _CYCLES: Final = 2  # weeks, days or hours that the rows must span to show which of their parts are used
 _LONG_GAP: Final = 0.95  # quantile of the gaps between rows: a longer one at the end is no usual gap
-_NEVER: Final = np.iinfo(np.int64).min
+_NEVER: Final = np.iinfo(np.int64).min // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,14 +209,19 @@ def _blanked(
     context: IngestContext, rows: KeyedRows, spans: KeySpans, low: NDArray[np.int64], high: NDArray[np.int64]
 ) -> KeySpans:
     """Pass one without the target's values at the steps `low` and `high` [G] of each key."""
-    columns = {f"k{i}": pa.array(spans.keys[name], pa.string()) for i, name in enumerate(spans.keys)}
-    context.store.register("cuts", pa.table({**columns, "low": low, "high": high}))
-    on = " AND ".join(f"r.{part} = c.{part}" for part in rows.keys) or "true"
     view = f"{rows.view}_whole"
-    value = "CASE WHEN r.step = c.low OR r.step = c.high THEN NULL ELSE r.v0 END AS v0"
-    context.store.execute(
-        f"CREATE OR REPLACE VIEW {view} AS SELECT r.* REPLACE ({value}) FROM {rows.view} r LEFT JOIN cuts c ON {on}"
-    )
+    if context.options.ends == "own":
+        columns = {f"k{i}": pa.array(spans.keys[name], pa.string()) for i, name in enumerate(spans.keys)}
+        context.store.register("cuts", pa.table({**columns, "low": low, "high": high}))
+        on = " AND ".join(f"r.{part} = c.{part}" for part in rows.keys) or "true"
+        source = f"{rows.view} r LEFT JOIN cuts c ON {on}"
+        within = "r.step = c.low OR r.step = c.high"
+    else:  # one step of all keys: no row has to be looked up
+        steps = f"{integer(int(low.max()))}, {integer(int(high.max()))}"
+        source = f"{rows.view} r"
+        within = f"r.step IN ({steps})"
+    value = f"CASE WHEN {within} THEN NULL ELSE r.v0 END AS v0"
+    context.store.execute(f"CREATE OR REPLACE VIEW {view} AS SELECT r.* REPLACE ({value}) FROM {source}")
     plain = replace(rows, view=view, table=replace(rows.table, costly=False))
     found = find_spans(context.store, plain, Findings(tolerant=True))  # their faults are found already
     at = match(spans.keys, found.keys)

@@ -172,7 +172,7 @@ def report_stamps(context: IngestContext, tables: Sequence[tuple[KeyedRows, KeyS
             continue
         if context.frequency.unit == "B":
             _report_weekend(context, rows)
-        finer = _rows_a_step(context, rows) >= _FINER
+        finer = _rows_a_step(context, rows, spans) >= _FINER
         where, moment = first_row(context.store, rows, f"NOT ({rows.stamped})", "moment")
         step = context.frequency.spell(context.frequency.ordinal(moment))
         hint = "" if finer else _hint(context, rows)
@@ -186,7 +186,12 @@ def report_stamps(context: IngestContext, tables: Sequence[tuple[KeyedRows, KeyS
             context.findings.warn("stamps", message, spans.off)
 
 
-def _rows_a_step(context: IngestContext, rows: KeyedRows) -> float:
+def _rows_a_step(context: IngestContext, rows: KeyedRows, spans: KeySpans) -> float:
+    """How many rows a step with rows has, on average; no more than needed where even the whole grid has as many."""
+    seen = spans.seen > 0
+    steps = np.where(seen, spans.last - spans.first + 1, 0).max(axis=1, initial=0).sum()
+    if seen.any() and spans.rows.sum() >= _FINER * steps:
+        return float(spans.rows.sum() / steps)
     keys = ", ".join([*rows.keys, "step"])
     total, steps = context.store.rows(
         f"SELECT sum(n), count(*) FROM (SELECT count(*) AS n FROM {rows.view} WHERE step IS NOT NULL GROUP BY {keys})"
