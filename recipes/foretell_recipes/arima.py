@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from foretell.local import Abilities, Between, Floats, SeriesRecipe, statsforecast_forecast
+from foretell.local import Abilities, Between, Floats, SeriesRecipe, Within, statsforecast_forecast
+
+Order = Annotated[int, Within(0, 10)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,10 +23,10 @@ class Arima(SeriesRecipe):
     )
     # compare orders by conditional sums of squares; without, a series takes 10 to 20 times as long
     approximation: bool = True
-    max_p: int = 2  # highest autoregressive order
-    max_q: int = 2  # highest moving average order
-    max_seasonal_p: int = 1  # highest seasonal autoregressive order
-    max_seasonal_q: int = 1  # highest seasonal moving average order
+    max_p: Order = 2  # highest autoregressive order
+    max_q: Order = 2  # highest moving average order
+    max_seasonal_p: Order = 1  # highest seasonal autoregressive order
+    max_seasonal_q: Order = 1  # highest seasonal moving average order
 
     def forecast_one(
         self, values: Floats, season: int, horizon: int, levels: Sequence[float]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -25,11 +25,13 @@ from foretell.models.ensemble_weights import (
 from foretell.models.hyperparameter_search import Search, make_search
 from foretell.models.model import Model
 from foretell.models.validation import ValidationWindows
+from foretell.recipe.hyperparameters import Count
 from foretell.recipe.protocols import Abilities, HeldOut, Recipe, State, abilities_of
 from foretell.recipe.registry import installed_recipes, search_space
 from foretell.recipe.task import Run, Task
 from foretell.system.listener import tell
 from foretell.system.time_budget import Budget, parse_seconds
+from foretell.system.typed import Within
 
 logger = logging.getLogger(__name__)
 
@@ -67,15 +69,13 @@ class Auto:
     time_limit: str = "10m"  # for training and one forecast: 90s, 10m, 1.5h; --time-limit goes before it
     # such as ets,mqrnn:hidden_size=96; default: all installed recipes that declare the ability `ensemble`
     members: tuple[str, ...] | None = None
-    trials: int = 4  # settings tried of the two best members that declare ranges, in the time that is left
-    windows: int | None = None  # held out to choose weights; default: by the length of histories, at most 8
+    trials: Annotated[int, Within(0, 10_000)] = (
+        4  # settings tried of the two best members that declare ranges, in the time that is left
+    )
+    windows: Count | None = None  # held out to choose weights; default: by the length of histories, at most 8
 
     def __post_init__(self) -> None:
         parse_seconds(self.time_limit, where="auto.time_limit")
-        if self.trials < 0:
-            raise ForetellError(f"auto.trials must be at least 0, got {self.trials}")
-        if self.windows is not None and self.windows < 1:
-            raise ForetellError(f"auto.windows must be at least 1, got {self.windows}")
 
     def fit(self, panel: Panel, task: Task, run: Run) -> Ensemble:
         """Judge the members on what lies before the origin, choose weights, and train those that have any on all of it."""

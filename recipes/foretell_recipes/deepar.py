@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -25,16 +25,22 @@ from foretell.data.static_scale import history_scale
 from foretell.networks import (
     Abilities,
     Between,
+    Count,
+    LearningRate,
     NetworkRecipe,
     Noise,
     Origins,
     Panel,
     PathLSTM,
     Schema,
+    Share,
+    Size,
     Sizes,
     Source,
+    Steps,
     Task,
     Windows,
+    Within,
     constant,
     default_steps,
     rows_at_once,
@@ -74,18 +80,18 @@ class DeepAR(NetworkRecipe):
         },
     )
     # steps unrolled before the origin; default: two horizons or the longest season
-    context_length: int | None = None
-    hidden_size: int = 64  # LSTM width
-    num_layers: int = 2  # LSTM layers
-    dropout: float = 0.1  # between LSTM layers
-    batch_size: int = 64  # windows a step
-    learning_rate: float = 1e-3  # highest rate of the schedule
-    max_steps: int | None = None  # gradient steps; default: 500 to 2,500, by the number of observations
-    patience: int = 8  # validations without a better score before the learning rate is annealed
+    context_length: Count | None = None
+    hidden_size: Size = 64  # LSTM width
+    num_layers: Annotated[int, Within(1, 32)] = 2  # LSTM layers
+    dropout: Share = 0.1  # between LSTM layers
+    batch_size: Size = 64  # windows a step
+    learning_rate: LearningRate = 1e-3  # highest rate of the schedule
+    max_steps: Steps | None = None  # gradient steps; default: 500 to 2,500, by the number of observations
+    patience: Count = 8  # validations without a better score before the learning rate is annealed
     likelihood: Likelihood | None = None  # default: negative_binomial for small counts, else student_t
-    num_samples: int = 100  # paths drawn for each item
+    num_samples: Size = 100  # paths drawn for each item
     # share of training windows whose history is hidden or cut short, as a new item's is
-    cold_share: float = 0.1
+    cold_share: Share = 0.1
 
     def resolved(self, panel: Panel, task: Task) -> Self:
         """This recipe with every default that depends on the data worked out."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from foretell.local import Abilities, Floats, SeriesRecipe, statsforecast_forecast
+from foretell.local import Abilities, Count, Floats, ForetellError, SeriesRecipe, statsforecast_forecast
 
 _LONGEST_SEASON = 24  # that AutoETS models; it leaves longer ones out
 
@@ -22,9 +23,16 @@ class ETS(SeriesRecipe):
         search={"covariates": ("pooled", "none"), "damped": (None, True), "model": ("ZZZ", "ZAZ")},
     )
     # seasonal period in steps; default: the season of the data; above 24 none is modelled
-    season: int | None = None
+    season: Count | None = None
     model: str = "ZZZ"  # error, trend and season: A additive, M multiplicative, N none, Z chosen by AICc
     damped: bool | None = None  # whether the trend levels off; default: chosen by AICc
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch("[AMZ][NAMZ][NAMZ]", self.model):
+            raise ForetellError(
+                f"ets.model must be three letters, such as ZZZ or ANA: error A, M or Z, trend and season N, A, M or Z;"
+                f" got {self.model!r}"
+            )
 
     def forecast_one(
         self, values: Floats, season: int, horizon: int, levels: Sequence[float]

@@ -42,6 +42,7 @@ from foretell.networks.building_blocks import default_steps
 from foretell.networks.device import pick_device, seeded
 from foretell.networks.trainer import interrupted_lightning, past_lightning, quiet_lightning
 from foretell.recipe.forecast import Forecast
+from foretell.recipe.hyperparameters import Count, LearningRate, Size, Steps
 from foretell.recipe.levels import QUANTILE_LEVELS, interpolate
 from foretell.recipe.protocols import Abilities, State
 from foretell.recipe.task import Run, Task
@@ -101,11 +102,11 @@ class GluonTS:
     # its own hyperparameters as GluonTS spells them: hidden_dimensions=[40],batch_norm=True
     settings: str = ""
     # steps read before the origin; default: two horizons or the longest season
-    context_length: int | None = None
-    batch_size: int = 32  # windows a step
-    learning_rate: float = 1e-3  # of Adam; GluonTS halves it when the training loss stops falling
-    max_steps: int | None = None  # gradient steps; default: 500 to 5,000, by the number of observations
-    num_samples: int = 100  # paths drawn for each item, where the estimator forecasts by sampling
+    context_length: Count | None = None
+    batch_size: Size = 32  # windows a step
+    learning_rate: LearningRate = 1e-3  # of Adam; GluonTS halves it when the training loss stops falling
+    max_steps: Steps | None = None  # gradient steps; default: 500 to 5,000, by the number of observations
+    num_samples: Size = 100  # paths drawn for each item, where the estimator forecasts by sampling
 
     def fit(self, panel: Panel, task: Task, run: Run) -> GluonTSPredictor:
         """Train on what lies before each item's origin."""

@@ -7,12 +7,12 @@ far back as the one below; `ForkingRecipe` does the rest.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from foretell.networks import ForkingRecipe, Patches
+from foretell.networks import ForkingRecipe, Patches, Within
 from foretell.recipe.protocols import Abilities
 
 KERNEL = 3  # patches that one convolution looks at
@@ -24,7 +24,7 @@ class MQCNN(ForkingRecipe):
 
     name: ClassVar[str] = "mqcnn"
     abilities: ClassVar[Abilities] = replace(ForkingRecipe.abilities, cost=50)
-    num_layers: int = 5  # convolutions, each dilated twice as far as the one before
+    num_layers: Annotated[int, Within(1, 12)] = 5  # convolutions, each dilated twice as far as the one before
 
     def encoder(self, inputs: int) -> nn.Module:
         """Gated convolutions whose sum with their input goes on to the next."""

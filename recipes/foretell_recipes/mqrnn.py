@@ -6,12 +6,12 @@ An LSTM reads the context, a patch of steps at a time; `ForkingRecipe` does the 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from foretell.networks import ForkingRecipe, Patches
+from foretell.networks import ForkingRecipe, Patches, Within
 from foretell.recipe.protocols import Abilities
 
 
@@ -21,7 +21,7 @@ class MQRNN(ForkingRecipe):
 
     name: ClassVar[str] = "mqrnn"
     abilities: ClassVar[Abilities] = replace(ForkingRecipe.abilities, cost=40)
-    num_layers: int = 2  # LSTM layers
+    num_layers: Annotated[int, Within(1, 32)] = 2  # LSTM layers
 
     def encoder(self, inputs: int) -> nn.Module:
         """An LSTM that begins from what the statics say of the item."""

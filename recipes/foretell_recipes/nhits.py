@@ -17,10 +17,13 @@ from torch.nn import functional
 from foretell.networks import (
     Abilities,
     Between,
+    Count,
     DirectBatch,
     DirectNetwork,
     DirectRecipe,
     DirectSizes,
+    LearningRate,
+    Size,
     StaticFeatures,
     mean_of_lags,
 )
@@ -40,9 +43,13 @@ class NHiTS(DirectRecipe):
             "dropout": (0.0, 0.1, 0.2),
         },
     )
-    hidden_size: int = 128  # width of each block's MLP
-    learning_rate: float = 2e-3  # highest rate of the schedule
-    pools: tuple[int, ...] = (8, 4, 1)  # steps that a block's view averages, a block each, the coarsest first
+    hidden_size: Size = 128  # width of each block's MLP
+    learning_rate: LearningRate = 2e-3  # highest rate of the schedule
+    pools: tuple[Count, ...] = (
+        8,
+        4,
+        1,
+    )  # steps that a block's view averages, a block each, the coarsest first
 
     def network(self, sizes: DirectSizes) -> DirectNetwork:
         """An untrained network."""

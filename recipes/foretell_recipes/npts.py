@@ -9,22 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from foretell.local import (
-    Abilities,
-    Floats,
-    ForetellError,
-    LocalForecast,
-    LocalPredictor,
-    LocalRecipe,
-    Panel,
-    Run,
-    Task,
-)
+from foretell.local import Abilities, Floats, LocalForecast, LocalRecipe, Run, Within
 
 # Half-lives that are tried, in values of the distribution, the first one taken where nothing can be tried. Below 4 a single
 # value would stand for more than a tenth of it.
@@ -44,13 +34,7 @@ class NPTS(LocalRecipe):
     # values of the same place in the season alone; auto: where that foretold the item's past better
     seasonal: Literal["auto", "always", "never"] = "auto"
     # steps over which a value's weight halves; default: what foretold the item's past best
-    half_life: float | None = None
-
-    def fit(self, panel: Panel, task: Task, run: Run) -> LocalPredictor:
-        """Learn the pooled regression; a series is looked at when it is forecast."""
-        if self.half_life is not None and self.half_life <= 0:
-            raise ForetellError(f"npts.half_life must be a positive number of steps, got {self.half_life}")
-        return LocalRecipe.fit(self, panel, task, run)
+    half_life: Annotated[float, Within(0.001, 1e9)] | None = None
 
     def forecast_all(
         self, history: Floats, season: int, horizon: int, levels: Sequence[float], run: Run

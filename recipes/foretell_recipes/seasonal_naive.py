@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from foretell.local import Abilities, Covariates, Floats, LocalForecast, LocalRecipe, Run, seasonal_naive
+from foretell.local import (
+    Abilities,
+    Count,
+    Covariates,
+    Floats,
+    LocalForecast,
+    LocalRecipe,
+    Run,
+    seasonal_naive,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +24,7 @@ class SeasonalNaive(LocalRecipe):
 
     name: ClassVar[str] = "seasonal_naive"
     abilities: ClassVar[Abilities] = Abilities(ensemble=True, cost=1)
-    season: int | None = None  # steps between a value and its repetition; default: the season of the data
+    season: Count | None = None  # steps between a value and its repetition; default: the season of the data
     intervals: Literal["normal", "none"] = "normal"  # levels: normal around the value, or all equal to it
     # pooled: repeat what a regression on covariates, calendar and statics leaves
     covariates: Covariates = "none"

@@ -16,12 +16,17 @@ from torch import Tensor, nn
 
 from foretell.networks import (
     Abilities,
+    Count,
     DirectBatch,
     DirectNetwork,
     DirectRecipe,
     DirectSizes,
     ForetellError,
+    LearningRate,
     Panel,
+    Share,
+    Size,
+    Steps,
     Task,
     mean_of_lags,
 )
@@ -39,16 +44,16 @@ class TFT(DirectRecipe):
     abilities: ClassVar[Abilities] = replace(DirectRecipe.abilities, ensemble=True, cost=70)
     MOST_STEPS: ClassVar[int] = 2000
     # steps read before the origin; default: the horizon or the longest season
-    context_length: int | None = None
-    hidden_size: int = 32  # width of the LSTM, the attention and each variable's embedding
-    num_heads: int = 4  # of the attention; they divide hidden_size
-    dropout: float = 0.1  # in every gated network
-    batch_size: int = 32  # windows a step
-    learning_rate: float = 2e-3  # highest rate of the schedule
-    max_steps: int | None = None  # gradient steps; default: 500 to 2,000, by the number of observations
+    context_length: Count | None = None
+    hidden_size: Size = 32  # width of the LSTM, the attention and each variable's embedding
+    num_heads: Size = 4  # of the attention; they divide hidden_size
+    dropout: Share = 0.1  # in every gated network
+    batch_size: Size = 32  # windows a step
+    learning_rate: LearningRate = 2e-3  # highest rate of the schedule
+    max_steps: Steps | None = None  # gradient steps; default: 500 to 2,000, by the number of observations
 
     def __post_init__(self) -> None:
-        if self.hidden_size % self.num_heads:
+        if self.num_heads > 0 and self.hidden_size % self.num_heads:
             raise ForetellError(
                 f"tft.hidden_size must be a multiple of num_heads={self.num_heads}, got {self.hidden_size}"
             )

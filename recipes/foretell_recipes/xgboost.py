@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from foretell.tabular import (
     TabularRecipe,
     TrainingTable,
     Tree,
+    Within,
     missing_library,
 )
 
@@ -37,8 +38,12 @@ class XGBoost(TabularRecipe):
             "min_samples_leaf": Between(10, 100, log=True),
         },
     )
-    feature_share: float = 1.0  # share of the features that a tree may split on, drawn for each
-    penalty: float = 1.0  # on the squares of what leaves say: more of it makes them more alike
+    feature_share: Annotated[float, Within(1e-6, 1.0)] = (
+        1.0  # share of the features that a tree may split on, drawn for each
+    )
+    penalty: Annotated[float, Within(0.0, 1e9)] = (
+        1.0  # on the squares of what leaves say: more of it makes them more alike
+    )
 
     def grow(
         self, table: TrainingTable, levels: Sequence[float | None], *, seed: int, threads: int

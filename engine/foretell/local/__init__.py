@@ -16,8 +16,14 @@ from foretell.local.statsforecast_adapter import fill_gaps as fill_gaps
 from foretell.local.statsforecast_adapter import statsforecast_forecast as statsforecast_forecast
 from foretell.recipe import Abilities as Abilities
 from foretell.recipe import Between as Between
+from foretell.recipe import Count as Count
 from foretell.recipe import ForetellError as ForetellError
+from foretell.recipe import LearningRate as LearningRate
 from foretell.recipe import Panel as Panel
 from foretell.recipe import Run as Run
+from foretell.recipe import Share as Share
+from foretell.recipe import Size as Size
 from foretell.recipe import Space as Space
+from foretell.recipe import Steps as Steps
 from foretell.recipe import Task as Task
+from foretell.recipe import Within as Within

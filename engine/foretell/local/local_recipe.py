@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +31,13 @@ from foretell.local.pooled_regression import (
 from foretell.local.seasonal_naive import LocalForecast, seasonal_naive
 from foretell.local.statsforecast_adapter import fill_gaps
 from foretell.recipe.forecast import Forecast, Piece
+from foretell.recipe.hyperparameters import Count
 from foretell.recipe.protocols import State
 from foretell.recipe.task import Run, Task
 from foretell.system.listener import heed, tell
 from foretell.system.processes import across_processes, cores
 from foretell.system.time_limit import TimeUp, time_limit
+from foretell.system.typed import Within
 
 Covariates = Literal["pooled", "none"]
 
@@ -54,7 +56,7 @@ class LocalRecipe(ABC):
     """A recipe that forecasts series one by one, or all alike; a subclass names itself and writes `forecast_all`."""
 
     name: ClassVar[str]
-    season: int | None = None  # seasonal period in steps; default: the season of the data
+    season: Count | None = None  # seasonal period in steps; default: the season of the data
     covariates: Covariates = "pooled"  # none: the plain textbook model; pooled: on top of the regression
 
     def fit(self, panel: Panel, task: Task, run: Run) -> LocalPredictor:
@@ -76,7 +78,9 @@ class LocalRecipe(ABC):
 class SeriesRecipe(LocalRecipe):
     """A recipe that fits a model to one series at a time, across processes; a subclass writes `forecast_one`."""
 
-    time_limit: float = 20.0  # seconds a series, after which seasonal naive takes its place
+    time_limit: Annotated[float, Within(0.001, 1e6)] = (
+        20.0  # seconds a series, after which seasonal naive takes its place
+    )
 
     @abstractmethod
     def forecast_one(

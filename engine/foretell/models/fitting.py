@@ -15,7 +15,6 @@ from foretell.errors import ForetellError, Interrupted
 from foretell.models.calibration import Calibration
 from foretell.models.model import Model
 from foretell.models.validation import ValidationWindows
-from foretell.recipe.form import fault_of
 from foretell.recipe.levels import QUANTILE_LEVELS
 from foretell.recipe.protocols import (
     HeldOut,
@@ -26,7 +25,7 @@ from foretell.recipe.protocols import (
     held_out_of,
     resolved_of,
 )
-from foretell.recipe.registry import is_registered
+from foretell.recipe.registry import checked_recipe, is_registered
 from foretell.recipe.task import Run, Task
 from foretell.system.listener import interruptible, tell, working_on
 
@@ -50,7 +49,8 @@ def fit_model(
     of a time limit that first training gets `HELD_OUT_SHARE`. Raises ForetellError where the recipe is none, where no history
     is as long as the horizon, where there is nothing to calibrate on, and whatever the recipe raises.
     """
-    _check_trainable(recipe, panel, task)
+    recipe = checked_recipe(recipe)
+    _check_trainable(panel, task)
     began = time.perf_counter()
     held = None
     if calibrate and not abilities_of(recipe).held_out:
@@ -84,9 +84,7 @@ def fit_model(
     )
 
 
-def _check_trainable(recipe: Recipe, panel: Panel, task: Task) -> None:
-    if (fault := fault_of(type(recipe))) is not None:
-        raise ForetellError(f"{type(recipe).__name__} is no recipe: {fault}.")
+def _check_trainable(panel: Panel, task: Task) -> None:
     longest = int(panel.stop.max(initial=0))
     if longest < task.horizon:
         raise ForetellError(

@@ -18,6 +18,7 @@ from foretell.networks.building_blocks import between_levels, default_steps, qua
 from foretell.networks.network_recipe import NetworkRecipe
 from foretell.networks.sizes import Sizes
 from foretell.networks.source import Origins, Source
+from foretell.recipe.hyperparameters import Count, LearningRate, Share, Size, Steps
 from foretell.recipe.levels import QUANTILE_LEVELS
 from foretell.recipe.task import Task
 from foretell.windows.lags import seasonal_lags
@@ -91,15 +92,15 @@ class DirectRecipe(NetworkRecipe):
     MOST_STEPS: ClassVar[int] = 2500  # gradient steps by default, at the most
 
     # steps read before the origin; default: three horizons or the longest season
-    context_length: int | None = None
-    hidden_size: int = 64  # width of the network
-    dropout: float = 0.1  # in the network
-    batch_size: int = 64  # windows a step
-    learning_rate: float = 1e-3  # highest rate of the schedule
-    max_steps: int | None = None  # gradient steps; default: 500 to 2,500, by the number of observations
-    patience: int = 8  # validations without a better score before the learning rate is annealed
+    context_length: Count | None = None
+    hidden_size: Size = 64  # width of the network
+    dropout: Share = 0.1  # in the network
+    batch_size: Size = 64  # windows a step
+    learning_rate: LearningRate = 1e-3  # highest rate of the schedule
+    max_steps: Steps | None = None  # gradient steps; default: 500 to 2,500, by the number of observations
+    patience: Count = 8  # validations without a better score before the learning rate is annealed
     # share of training windows whose history is hidden or cut short, as a new item's is
-    cold_share: float = 0.1
+    cold_share: Share = 0.1
 
     @abstractmethod
     def network(self, sizes: DirectSizes) -> DirectNetwork:

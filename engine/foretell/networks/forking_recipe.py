@@ -23,6 +23,7 @@ from foretell.networks.forking_network import RECENT, ForkingBatch, ForkingNetwo
 from foretell.networks.network_recipe import NetworkRecipe
 from foretell.networks.sizes import Sizes
 from foretell.networks.source import Origins, Source
+from foretell.recipe.hyperparameters import Count, LearningRate, Share, Size, Steps
 from foretell.recipe.levels import QUANTILE_LEVELS
 from foretell.recipe.protocols import Abilities
 from foretell.recipe.search_space import Between
@@ -55,18 +56,18 @@ class ForkingRecipe(NetworkRecipe):
         },
     )
     # steps that every fork sees at least; default: two horizons or the longest season
-    context_length: int | None = None
+    context_length: Count | None = None
     # steps that the encoder reads at once; default: about 40 patches a window
-    patch_length: int | None = None
-    hidden_size: int = 64  # width of the encoder
-    dropout: float = 0.1  # between layers of the encoder and of what the global network sees
-    batch_size: int = 32  # windows a step
-    forks: int | None = None  # forecast origins trained in each window; default: about 600 / horizon
-    learning_rate: float = 2e-3  # highest rate of the schedule
-    max_steps: int | None = None  # gradient steps; default: 500 to 4,000, by the number of observations
-    patience: int = 8  # validations without a better score before the learning rate is annealed
+    patch_length: Count | None = None
+    hidden_size: Size = 64  # width of the encoder
+    dropout: Share = 0.1  # between layers of the encoder and of what the global network sees
+    batch_size: Size = 32  # windows a step
+    forks: Count | None = None  # forecast origins trained in each window; default: about 600 / horizon
+    learning_rate: LearningRate = 2e-3  # highest rate of the schedule
+    max_steps: Steps | None = None  # gradient steps; default: 500 to 4,000, by the number of observations
+    patience: Count = 8  # validations without a better score before the learning rate is annealed
     # share of training windows whose history is hidden or cut short, as a new item's is
-    cold_share: float = 0.1
+    cold_share: Share = 0.1
 
     @abstractmethod
     def encoder(self, inputs: int) -> nn.Module:

@@ -5,6 +5,11 @@ from foretell.data.panel import Panel as Panel
 from foretell.data.schema import Schema as Schema
 from foretell.errors import ForetellError as ForetellError
 from foretell.recipe.forecast import Forecast as Forecast
+from foretell.recipe.hyperparameters import Count as Count
+from foretell.recipe.hyperparameters import LearningRate as LearningRate
+from foretell.recipe.hyperparameters import Share as Share
+from foretell.recipe.hyperparameters import Size as Size
+from foretell.recipe.hyperparameters import Steps as Steps
 from foretell.recipe.protocols import Abilities as Abilities
 from foretell.recipe.protocols import HeldOut as HeldOut
 from foretell.recipe.protocols import Predictor as Predictor
@@ -17,3 +22,4 @@ from foretell.recipe.task import Run as Run
 from foretell.recipe.task import Task as Task
 from foretell.system.listener import heed as heed
 from foretell.system.listener import tell as tell
+from foretell.system.typed import Within as Within

@@ -5,16 +5,28 @@ from __future__ import annotations
 import ast
 import inspect
 import io
+import math
 import textwrap
 import tokenize
 import types
 from dataclasses import MISSING, dataclass, fields, is_dataclass
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 from foretell.errors import ForetellError
 from foretell.recipe.protocols import Recipe
+from foretell.system.typed import Within
+
+_WORDS: Final = {int: "a whole number", float: "a number"}
+
+# What a hyperparameter may be, where its type alone says too little: `hidden_size: Count = 64`. Of other limits, write
+# `Annotated[int, Within(1, 24)]`.
+Count = Annotated[int, Within(1, 1_000_000)]  # of steps, rows, windows
+Size = Annotated[int, Within(1, 65_536)]  # of a layer, of a batch
+Share = Annotated[float, Within(0.0, 1.0)]
+LearningRate = Annotated[float, Within(1e-9, 1.0)]
+Steps = Annotated[int, Within(1, 100_000_000)]  # of a training
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +48,7 @@ def hyperparameters(recipe: type[Recipe]) -> list[Hyperparameter]:
     """The fields of a recipe in order, each with the comment that stands beside it."""
     declared = [base for base in reversed(recipe.__mro__) if is_dataclass(base)]
     meanings = {name: text for base in declared for name, text in _comments(base).items()}
-    hints = get_type_hints(recipe)
+    hints = get_type_hints(recipe, include_extras=True)
     return [
         Hyperparameter(
             f.name,
@@ -84,45 +96,57 @@ def _comment_of(node: ast.AnnAssign, beside: dict[int, str], above: dict[int, st
     )
 
 
-def _read(where: str, kind: Any, value: Any) -> Any:
-    """`value` as `kind`; text is read as the command line writes it."""
+def read_value(where: str, kind: Any, value: Any) -> Any:
+    """`value` as `kind`, the type of a field; text is read as the command line writes it, numpy's numbers as plain ones.
+
+    Raises ForetellError, naming `where`, for a value of another type and for one beyond what the field declares.
+    """
+    value = value.item() if isinstance(value, np.generic) else value
     if get_origin(kind) in (Union, types.UnionType):
         options = get_args(kind)
         if value is None or (isinstance(value, str) and value.lower() == "none" and type(None) in options):
             return None
         kind = next(option for option in options if option is not type(None))
+    if get_origin(kind) is Annotated:
+        base, limits = get_args(kind)[:2]
+        return _within(where, base, limits, read_value(where, base, value), value)
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
             raise _refused(where, " or ".join(map(repr, get_args(kind))), value)
         return value
     if get_origin(kind) is tuple:
-        element = get_args(kind)[0]
-        return _texts(where, value) if element is str else _numbers(where, element, value)
+        return _list(where, get_args(kind)[0], value)
     return _convert(where, kind, value)
 
 
-def _numbers(where: str, kind: Any, value: Any) -> tuple[Any, ...]:
-    """Numbers as they are, as Python writes a tuple or list of them, or separated by commas."""
-    try:
-        parts = ast.literal_eval(value) if isinstance(value, str) else value
-    except (ValueError, SyntaxError) as error:
-        raise _refused(where, "numbers separated by commas", value) from error
-    parts = parts if isinstance(parts, (tuple, list)) else (parts,)
-    return tuple(_convert(where, kind, part) for part in parts)
+def _within(where: str, kind: Any, limits: Any, read: Any, value: object) -> Any:
+    if isinstance(limits, Within) and not limits.least <= read <= limits.most:
+        raise _refused(where, f"{_WORDS[kind]} from {limits.least:,} to {limits.most:,}", value)
+    return read
 
 
-def _texts(where: str, value: Any) -> tuple[str, ...]:
-    """Texts as they are, as Python writes a tuple or list of them, or separated by commas."""
-    parts = value
+def _list(where: str, element: Any, value: Any) -> tuple[Any, ...]:
+    """Numbers or texts as they are, as Python writes a tuple or list of them, or separated by commas."""
+    text = _bare(element) is str
+    parts = value.tolist() if isinstance(value, np.ndarray) else value
     if isinstance(value, str):
         try:
             parts = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError) as error:
+            if not text:
+                raise _refused(where, "numbers separated by commas", value) from error
             parts = [part.strip() for part in value.split(",") if part.strip()]
-    parts = (parts,) if isinstance(parts, str) else parts
-    if not isinstance(parts, (tuple, list)) or not all(isinstance(part, str) for part in parts):
+    parts = parts if isinstance(parts, (tuple, list)) else (parts,)
+    if len(parts) == 0:
+        raise _refused(where, "at least one text" if text else "at least one number", value)
+    if text and not all(isinstance(part, str) for part in parts):
         raise _refused(where, "a list of texts", value)
-    return tuple(parts)
+    return tuple(read_value(where, element, part) for part in parts)
+
+
+def _bare(kind: Any) -> Any:
+    """A type without the limits that stand beside it."""
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
 
 
 def _convert(where: str, base: Any, value: Any) -> Any:
@@ -135,15 +159,13 @@ def _convert(where: str, base: Any, value: Any) -> Any:
     try:
         parsed = ast.literal_eval(value) if isinstance(value, str) else value
     except (ValueError, SyntaxError) as error:
-        raise _refused(where, base.__name__, value) from error
-    if (
-        isinstance(parsed, bool)
-        or not isinstance(parsed, (int, float))
-        or (base is int and parsed != int(parsed))
-    ):
-        raise _refused(where, "a whole number" if base is int else "a number", value)
-    if not np.isfinite(parsed):
+        raise _refused(where, _WORDS[base], value) from error
+    if isinstance(parsed, bool) or not isinstance(parsed, (int, float)):
+        raise _refused(where, _WORDS[base], value)
+    if not math.isfinite(parsed):
         raise _refused(where, "a finite number", value)
+    if base is int and parsed != int(parsed):
+        raise _refused(where, _WORDS[base], value)
     return base(parsed)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from foretell.errors import ForetellError, nearest
 from foretell.recipe.form import fault_of
-from foretell.recipe.hyperparameters import _read, hyperparameters
+from foretell.recipe.hyperparameters import hyperparameters, read_value, settings_of
 from foretell.recipe.protocols import Recipe, abilities_of
 from foretell.recipe.search_space import Space
 
@@ -101,8 +102,38 @@ def make_recipe(name: str, settings: Mapping[str, Any] | None = None) -> Recipe:
 def build_recipe(recipe: type[Recipe], settings: Mapping[str, Any]) -> Recipe:
     """A recipe of that class, registered or not, with `settings` as `make_recipe` reads them.
 
-    Raises ForetellError on a name that is no hyperparameter and on a value of the wrong kind.
+    Raises ForetellError on a name that is no hyperparameter and on a value that its field does not take.
     """
+    return recipe(**_read_settings(recipe, settings))
+
+
+def checked_recipe(thing: object) -> Recipe:
+    """The recipe that `thing` is, its settings read as `build_recipe` reads them: numpy's numbers become plain ones.
+
+    Raises ForetellError, with the first reason, where it is none, such as a recipe's class or name, and for a setting that
+    its field does not take.
+    """
+    if isinstance(thing, type):
+        raise ForetellError(f"expected a recipe, got the class {thing.__name__}. Call it: {thing.__name__}()")
+    if isinstance(thing, str):
+        raise ForetellError(f"expected a recipe, got {thing!r}. foretell.make_recipe({thing!r}) makes one.")
+    kind: Any = type(thing)
+    if (fault := fault_of(kind)) is not None:
+        raise ForetellError(f"{kind.__name__} is no recipe: {fault}.")
+    recipe = cast("Recipe", thing)
+    given = settings_of(recipe)
+    read = _read_settings(type(recipe), given)
+    other = {key: read[key] for key, value in given.items() if not _same(read[key], value)}
+    return replace(recipe, **other) if other else recipe  # type: ignore[type-var]  # recipes are dataclasses
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return type(one) is type(other) and bool(one == other)
+
+
+def _read_settings(recipe: type[Recipe], settings: Mapping[str, Any]) -> dict[str, Any]:
     name, known = recipe.name, {parameter.name: parameter for parameter in hyperparameters(recipe)}
     values = {}
     for key, value in settings.items():
@@ -110,8 +141,8 @@ def build_recipe(recipe: type[Recipe], settings: Mapping[str, Any]) -> Recipe:
             raise ForetellError(
                 f"{name} has no hyperparameter {key!r}.{nearest(key, known)} It has: {', '.join(sorted(known))}"
             )
-        values[key] = _read(f"{name}.{key}", known[key].kind, value)
-    return recipe(**values)
+        values[key] = read_value(f"{name}.{key}", known[key].kind, value)
+    return values
 
 
 def search_space(recipe: type[Recipe]) -> Space:

@@ -9,7 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Final, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Final, NamedTuple, Self
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -18,13 +18,13 @@ from foretell.data.arrays import Array, Floats
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.data.static_scale import StaticScale
-from foretell.errors import ForetellError
 from foretell.recipe.forecast import Forecast, Piece
+from foretell.recipe.hyperparameters import Count, LearningRate, Share
 from foretell.recipe.protocols import Abilities, State
 from foretell.recipe.task import Run, Task
 from foretell.system.processes import CPU_THREADS
 from foretell.system.time_budget import Budget
-from foretell.system.typed import typed
+from foretell.system.typed import Within, typed
 from foretell.tabular.category_ranks import category_ranks, with_ranks
 from foretell.tabular.training_rows import PanelRows
 from foretell.tabular.tree_arrays import MOST_LEAVES, GrownModel, Trees
@@ -65,13 +65,15 @@ class TabularRecipe(ABC):
     name: ClassVar[str]
     # within a time limit it learns from fewer rows
     abilities: ClassVar[Abilities] = Abilities(time_limit=True, resolved=True)
-    context_length: int | None = None  # steps before an origin; default: two horizons or two longest seasons
-    max_steps: int = 100  # boosting rounds, a tree each, of every model
-    learning_rate: float = 0.1  # share of each tree that counts
-    max_leaf_nodes: int = 31  # leaves of a tree, at most 32
-    min_samples_leaf: int = 40  # rows of a leaf, at least
-    max_rows: int = 200_000  # rows learnt from, at most
-    cold_share: float = 0.1  # share of those whose history is hidden or cut short, as a new item's is
+    context_length: Count | None = (
+        None  # steps before an origin; default: two horizons or two longest seasons
+    )
+    max_steps: Count = 100  # boosting rounds, a tree each, of every model
+    learning_rate: LearningRate = 0.1  # share of each tree that counts
+    max_leaf_nodes: Annotated[int, Within(2, MOST_LEAVES)] = 31  # leaves of a tree, at most 32
+    min_samples_leaf: Count = 40  # rows of a leaf, at least
+    max_rows: Annotated[int, Within(1, 1_000_000_000)] = 200_000  # rows learnt from, at most
+    cold_share: Share = 0.1  # share of those whose history is hidden or cut short, as a new item's is
 
     @abstractmethod
     def grow(
@@ -85,7 +87,7 @@ class TabularRecipe(ABC):
     def fit(self, panel: Panel, task: Task, run: Run) -> TabularPredictor:
         """Train on what lies before each item's origin.
 
-        Raises ForetellError where the panel holds nothing to learn from, and for too many leaves.
+        Raises ForetellError where the panel holds nothing to learn from.
         """
         budget = Budget(run.time_limit or math.inf)
         recipe = self.resolved(panel, task)
@@ -125,10 +127,6 @@ class TabularRecipe(ABC):
 
     def resolved(self, panel: Panel, task: Task) -> Self:
         """The recipe with its defaults worked out for `panel`."""
-        if not 2 <= self.max_leaf_nodes <= MOST_LEAVES:
-            raise ForetellError(
-                f"{self.name}.max_leaf_nodes must be from 2 to {MOST_LEAVES}, got {self.max_leaf_nodes}"
-            )
         context = self.context_length or max(2 * task.horizon, 2 * max(panel.schema.seasons), 8)
         return replace(self, context_length=min(context, LONGEST_CONTEXT))
 

@@ -22,7 +22,7 @@ from foretell.models.model import Model
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
 from foretell.recipe.protocols import Recipe
-from foretell.recipe.registry import make_recipe
+from foretell.recipe.registry import checked_recipe, make_recipe
 from foretell.recipe.task import Run, RunArguments, Task, make_run, run_arguments_of
 from foretell.reporting.report import Report
 from foretell.system.atomic_files import ensure_writable
@@ -270,7 +270,8 @@ def name_recipes(
     pairs = list(recipes.items()) if isinstance(recipes, Mapping) else [(None, recipe) for recipe in recipes]
     _check_asked_for(settings or {}, [recipe for _, recipe in pairs if isinstance(recipe, str)])
     built = [
-        (label, make_recipe(r, (settings or {}).get(r)) if isinstance(r, str) else r) for label, r in pairs
+        (label, make_recipe(r, (settings or {}).get(r)) if isinstance(r, str) else checked_recipe(r))
+        for label, r in pairs
     ]
     plain = [recipe.name for label, recipe in built if label is None]
     named: dict[str, Recipe] = {}

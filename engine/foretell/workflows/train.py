@@ -14,7 +14,7 @@ from foretell.models.model import Model
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
 from foretell.recipe.protocols import Recipe, abilities_of
-from foretell.recipe.registry import GROUP, is_registered, make_recipe
+from foretell.recipe.registry import GROUP, checked_recipe, is_registered, make_recipe
 from foretell.recipe.task import Run, RunArguments, Task, make_run
 from foretell.system.listener import interruptible
 from foretell.system.time_budget import parse_seconds
@@ -77,6 +77,7 @@ def _recipe_to_train(
 ) -> Recipe:
     """The recipe asked for; that of the model to start from, with `settings` in place of its own, where there is one."""
     if recipe is not None and not isinstance(recipe, str):
+        recipe = checked_recipe(recipe)
         if settings:
             raise ForetellError(
                 f"settings go with a recipe's name: change {recipe.name}'s own fields instead"

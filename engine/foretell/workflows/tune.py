@@ -24,7 +24,7 @@ from foretell.models.validation import ValidationWindows
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
 from foretell.recipe.protocols import Recipe
-from foretell.recipe.registry import make_recipe, search_space
+from foretell.recipe.registry import checked_recipe, make_recipe, search_space
 from foretell.recipe.task import Run, RunArguments, Task, make_run
 from foretell.system.atomic_files import ensure_writable, write_frame, write_text
 from foretell.system.listener import interruptible, shielded, tell
@@ -90,7 +90,7 @@ def tune(  # noqa: PLR0913  (the library's front door spells out what it takes)
     """
     if not has_optuna():
         raise ForetellError("tune needs Optuna: pip install foretell[tune]")
-    chosen = make_recipe(recipe, settings) if isinstance(recipe, str) else recipe
+    chosen = make_recipe(recipe, settings) if isinstance(recipe, str) else checked_recipe(recipe)
     space = search_space(type(chosen))
     task, budget = Task(horizon, check_levels(levels)), Budget(parse_seconds(time_limit))
     if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:

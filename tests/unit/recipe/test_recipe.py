@@ -81,9 +81,9 @@ def test_settings_survive_json_and_text() -> None:
     ("setting", "expected"),
     [
         ({"size": "4.5"}, "toy.size must be a whole number, got '4.5'"),
-        ({"size": "many"}, "toy.size must be int, got 'many'"),
+        ({"size": "many"}, "toy.size must be a whole number, got 'many'"),
         ({"size": True}, "toy.size must be a whole number, got True"),
-        ({"rate": "inf"}, "toy.rate must be float, got 'inf'"),
+        ({"rate": "inf"}, "toy.rate must be a number, got 'inf'"),
         ({"rate": 1e999}, "toy.rate must be a finite number"),
         ({"kind": "median"}, "toy.kind must be 'mean' or 'std', got 'median'"),
         ({"lags": "7,7.5"}, "toy.lags must be a whole number, got 7.5"),

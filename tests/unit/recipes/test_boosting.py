@@ -9,6 +9,7 @@ import pytest
 
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
+from foretell.models.fitting import fit_model
 from foretell.recipe.task import Run, Task
 from foretell_recipes.boosting import Boosting
 from panels import daily, weekly_sales
@@ -72,8 +73,10 @@ def test_what_is_stored_are_numbers_and_it_forecasts_the_same_when_loaded() -> N
 
 
 def test_more_leaves_than_bits_are_refused() -> None:
-    with pytest.raises(ForetellError, match="max_leaf_nodes must be from 2 to 32, got 64"):
-        Boosting(max_leaf_nodes=64).fit(daily(weekly_sales(0)), TASK, Run())
+    with pytest.raises(
+        ForetellError, match=r"boosting\.max_leaf_nodes must be a whole number from 2 to 32, got 64"
+    ):
+        fit_model(Boosting(max_leaf_nodes=64), daily(weekly_sales(0)), TASK, Run())
 
 
 def test_a_panel_without_two_steps_to_learn_from_is_refused() -> None:

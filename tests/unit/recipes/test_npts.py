@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from foretell.errors import ForetellError
+from foretell.models.fitting import fit_model
 from foretell.recipe.task import Run, Task
 from foretell_recipes.npts import NPTS, weighted_quantiles
 from panels import daily, weekly_sales
@@ -118,5 +119,5 @@ def test_covariates_make_it_better() -> None:
 
 def test_a_half_life_that_is_none_is_refused() -> None:
     panel = daily(weekly_sales(0))
-    with pytest.raises(ForetellError, match="half_life must be a positive"):
-        NPTS(half_life=0.0).fit(panel, Task(6), Run())
+    with pytest.raises(ForetellError, match=r"npts\.half_life must be a number from 0\.001 to"):
+        fit_model(NPTS(half_life=0.0), panel, Task(6), Run())
