@@ -48,7 +48,10 @@ class LastFitted:
         histories = [panel.history(i) for i in range(len(panel))]
         last = np.array([h[~np.isnan(h)][-1] if (~np.isnan(h)).any() else 0 for h in histories], float)
         mean = np.repeat((last + self.recipe.add + self.learnt)[:, None], self.task.horizon, axis=1)
-        return Forecast.build(panel, tuple(wanted), mean[..., None] + wanted, mean)
+        quantiles = mean[..., None] + wanted
+        quantiles[..., wanted < 0.1] = 0  # so low that the last value may be the mean
+        quantiles[mean == 0] = 0
+        return Forecast.build(panel, tuple(wanted), quantiles, mean)
 
     def state(self) -> State:
         return {"learnt": self.learnt}, {}

@@ -8,9 +8,8 @@ from typing import cast
 
 import numpy as np
 
-from foretell.data.layout import Layout
+from foretell.data.item_floors import floor_of_new_items
 from foretell.data.panel import Panel
-from foretell.data.segments import visible
 from foretell.errors import ForetellError, Interrupted
 from foretell.models.calibration import Calibration
 from foretell.models.model import Model
@@ -76,7 +75,7 @@ def fit_model(
         task=task,
         schema=panel.schema,
         predictor=predictor,
-        floor=_floor(panel),
+        floor=floor_of_new_items(panel),
         fit_seconds=time.perf_counter() - began,
         fingerprint=fingerprint,
         panel=panel,
@@ -116,7 +115,7 @@ def _kept(
         task=task,
         schema=panel.schema,
         predictor=stop.predictor,
-        floor=_floor(panel),
+        floor=floor_of_new_items(panel),
         fit_seconds=0.0,
     )
     best.save(run.out / BEST)
@@ -125,12 +124,6 @@ def _kept(
 
 def _shortened(run: Run, share: float) -> Run:
     return run if run.time_limit is None else replace(run, time_limit=run.time_limit * share)
-
-
-def _floor(panel: Panel) -> float | None:
-    """0 when no target before its origin is negative, else None."""
-    chunks = visible(panel.target, Layout(panel.start, panel.offsets), panel.stop)
-    return None if any(bool((values < 0).any()) for _, values, _ in chunks) else 0.0
 
 
 def held_out_forecasts(recipe: Recipe, panel: Panel, task: Task, run: Run) -> HeldOut:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foretell.data.item_floors import item_floors
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
@@ -47,7 +48,7 @@ from foretell.recipe.adjustments import (
 )
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
-from foretell.recipe.levels import check_levels
+from foretell.recipe.levels import QUANTILE_LEVELS, check_levels
 from foretell.recipe.protocols import Predictor, Recipe, State, Summary, summary_of
 from foretell.recipe.registry import make_recipe, recipe_names
 from foretell.recipe.task import Run, Task
@@ -75,7 +76,8 @@ class Model:
     task: Task
     schema: Schema
     predictor: Predictor = field(repr=False)
-    floor: float | None  # no forecast lies below: 0 where no training target was negative, else None
+    # no forecast of an item without history is below: 0 where training items were hardly ever negative, else None
+    floor: float | None
     fit_seconds: float
     fingerprint: str = ""  # of the training data, sha256
     scores: Mapping[str, float] = field(default_factory=dict)  # of a backtest, when `save` was given them
@@ -144,26 +146,26 @@ class Model:
             tell("forecast", first + len(part), count, recipe=self.recipe.name)
 
     def forecast(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
-        """Forecast every item of a panel of this model's schema from its origin on, checked and within bounds."""
+        """Forecast every item of a panel of this model's schema from its origin on, checked and within bounds.
+
+        The mean is the same whatever levels are asked: it is made to agree with the quantiles at `QUANTILE_LEVELS`.
+        """
         wanted = self.task.levels if levels is None else check_levels(levels)
         panel.check_horizon(self.task.horizon)
+        floor = item_floors(panel, new=self.floor)
         extra = [level for adjustment in self.adjustments for level in adjustment.extra_levels]
-        asked = check_levels((*wanted, *extra))
+        asked = check_levels((*wanted, *extra, *QUANTILE_LEVELS))
         with working_on(self.recipe.name), interruptible(), self._fitting():
             tell("forecast", 0, len(panel))
             forecast = self.predictor.predict(panel, levels=asked)
         _check(self.recipe.name, forecast, panel, self.task.horizon, asked)
-        forecast = forecast.within(panel, floor=self.floor)
-        if not self.adjustments:
-            return forecast
-        before = forecast.quantiles
+        forecast = forecast.within(panel, floor=floor)
+        before = forecast.quantiles if self.adjustments else None
         for adjustment in self.adjustments:
             forecast = adjustment.apply(forecast)
-        at = [asked.index(level) for level in wanted]
-        forecast = replace(
-            forecast, levels=wanted, quantiles=forecast.quantiles[..., at], before=before[..., at]
-        )
-        return forecast.within(panel, floor=self.floor)
+        if self.adjustments:
+            forecast = replace(forecast.within(panel, floor=floor), before=before)
+        return forecast.with_possible_mean(floor=floor, levels=QUANTILE_LEVELS).only(wanted)
 
     @contextmanager
     def _fitting(self) -> Iterator[None]:
@@ -218,7 +220,8 @@ class Model:
 
     def _items_at_a_time(self, panel: Panel) -> int:
         shared = getattr(getattr(self.predictor, "run", None), "devices", 1) > 1
-        return items_at_a_time(panel, MANY_AT_A_TIME if shared else ITEMS_AT_A_TIME)
+        wide = self.task.horizon * len(QUANTILE_LEVELS)
+        return items_at_a_time(panel, MANY_AT_A_TIME if shared else ITEMS_AT_A_TIME, wide=wide)
 
     def summary(self) -> Summary:
         """What the predictor has to say about how it was fitted, as tables by their titles; mostly nothing."""
@@ -251,9 +254,9 @@ class Model:
         return self.panel
 
 
-def items_at_a_time(panel: Panel, most: int) -> int:
-    """How many items of a panel are forecast in one piece: `most`, fewer where their series are long."""
-    longest = max(int(panel.lengths.max(initial=0)), 1)
+def items_at_a_time(panel: Panel, most: int, *, wide: int = 1) -> int:
+    """How many items of a panel are forecast in one piece: `most`, fewer where series or forecasts (`wide` cells) are long."""
+    longest = max(int(panel.lengths.max(initial=0)), wide)
     return min(most, 1 << max(CELLS_AT_A_TIME // longest, 1).bit_length() - 1)
 
 

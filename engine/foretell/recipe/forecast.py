@@ -17,7 +17,7 @@ from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError, nearest
 from foretell.recipe.fan import Fan
-from foretell.recipe.levels import check_levels, interpolate, level_name
+from foretell.recipe.levels import check_levels, interpolate, least_mean, level_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,17 +100,37 @@ class Forecast:
         """[N, H, len(levels)] quantiles at `levels`, linear between the levels at hand and flat beyond the outermost."""
         return interpolate(self.quantiles, self.levels, check_levels(levels))
 
-    def within(self, panel: Panel, *, floor: float | None) -> Forecast:
-        """This forecast with what the data rule out removed: crossing levels, values below `floor`, sales when closed."""
+    def within(self, panel: Panel, *, floor: float | NDArray[np.float64] | None) -> Forecast:
+        """This forecast with what the data rule out removed: crossing levels, values below `floor`, sales when closed.
+
+        `floor` is one for all items or [N]; None and -inf stand for none.
+        """
         quantiles, mean = np.sort(self.quantiles, axis=-1), self.mean
         if floor is not None:
-            quantiles, mean = np.maximum(quantiles, np.float32(floor)), np.maximum(mean, np.float32(floor))
+            least = np.broadcast_to(np.asarray(floor, np.float32), len(self))[:, None]
+            quantiles, mean = np.maximum(quantiles, least[..., None]), np.maximum(mean, least)
         closed = panel.closed(self.horizon)
         return replace(
             self,
             quantiles=np.where(closed[..., None], np.float32(0), quantiles),
             mean=np.where(closed, np.float32(0), mean),
         )
+
+    def only(self, levels: Sequence[float]) -> Forecast:
+        """This forecast at `levels` alone, which must be among its own."""
+        at = [self.levels.index(level) for level in levels]
+        before = None if self.before is None else self.before[..., at]
+        return replace(self, levels=tuple(levels), quantiles=self.quantiles[..., at], before=before)
+
+    def with_possible_mean(self, *, floor: NDArray[np.float64], levels: Sequence[float]) -> Forecast:
+        """This forecast with each mean at least what its quantiles at `levels` allow, none of them below `floor` [N]."""
+        finite = np.isfinite(floor)
+        if not finite.any():
+            return self
+        mean, quantiles = self.mean.copy(), self.only(levels).quantiles
+        least = least_mean(quantiles[finite], levels, floor=floor[finite, None])
+        mean[finite] = np.maximum(mean[finite], least)
+        return replace(self, mean=mean)
 
     def to_frame(self) -> pd.DataFrame:
         """One row an item and step: the key, timestamp, mean, p10, p50, ..."""

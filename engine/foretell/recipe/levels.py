@@ -51,6 +51,19 @@ def level_name(level: float) -> str:
     return f"p{level * 100:.10g}"
 
 
+def least_mean(
+    quantiles: NDArray[Any], levels: Sequence[float], *, floor: float | NDArray[np.float64] = 0.0
+) -> Array:
+    """[...] the least mean that a variable may have that is never below `floor` and has `quantiles` [..., Q] at `levels`.
+
+    A share 0.4 of it lies at or above the quantile at 0.1 and below that at 0.5, and so on: .4 p10 + .4 p50 + .1 p90 for
+    those three and a floor of 0. There is no largest mean: what lies above the last level may be anything.
+    """
+    share = np.diff(np.asarray(levels, float), append=1.0)
+    above = (quantiles.astype(np.float64) - np.asarray(floor)[..., None]) @ share
+    return np.asarray(above + floor, np.float32)
+
+
 def interpolate(quantiles: NDArray[Any], have: Sequence[float], want: Sequence[float]) -> Array:
     """[..., Q] at the levels `have` (rising) -> [..., len(want)], linear between and flat beyond."""
     levels = np.asarray(have, float)

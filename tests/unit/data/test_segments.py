@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from foretell.data import layout as layouts
+from foretell.data.item_floors import floor_of_new_items
 from foretell.data.layout import Layout
 from foretell.data.segments import mean_and_deviation, segment_means
 from foretell.data.static_scale import history_scale
-from foretell.models.fitting import _floor
 from foretell.windows.covariate_scale import CovariateScale
 from panels import daily
 
@@ -66,8 +66,8 @@ def test_closed_steps_do_not_count_in_the_moments_of_a_history(chunk):
 
 def test_what_lies_beyond_the_origin_is_neither_in_the_moments_nor_in_the_floor(chunk):
     panel = daily([[1.0, 2, 3, 4, 5, -6], [1.0, 2, 3, 4]])
-    assert _floor(panel) is None
-    assert _floor(panel.until(1)) == 0.0
+    assert floor_of_new_items(panel) is None
+    assert floor_of_new_items(panel.until(1)) == 0.0
     past = CovariateScale.of(panel.until(2)).past[:, 0]
     seen = np.concatenate([panel.past[0:4, 0], panel.past[6:8, 0]])
     assert past == pytest.approx([seen.mean(), seen.std()], rel=1e-5)

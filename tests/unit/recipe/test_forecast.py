@@ -14,7 +14,7 @@ from foretell.data.panel import Panel
 from foretell.errors import ForetellError
 from foretell.ingest.dataset import Dataset
 from foretell.recipe.forecast import Forecast
-from foretell.recipe.levels import interpolate, level_name
+from foretell.recipe.levels import interpolate, least_mean, level_name
 
 
 def simple(panel: Panel | None = None, *, levels: tuple[float, ...] = (0.1, 0.5, 0.9)) -> Forecast:
@@ -88,3 +88,24 @@ def test_an_item_is_found_by_name_and_the_nearest_one_offered() -> None:
     wide = dataset(shoes=RISING, shirts=FLAT).panel
     with pytest.raises(ForetellError, match=r"no item 'shoe' in this forecast\. Did you mean 'shoes'"):
         simple(wide).position("shoe")
+
+
+def test_each_item_has_a_floor_of_its_own() -> None:
+    forecast = replace(
+        simple(), quantiles=np.full((2, 3, 3), -2, np.float32), mean=-np.ones((2, 3), np.float32)
+    )
+    cut = forecast.within(dataset(a=RISING, b=FLAT).panel, floor=np.array([0, -np.inf]))
+    assert cut.quantiles[:, 0, 0].tolist() == [0, -2]
+    assert cut.mean[:, 0].tolist() == [0, -1]
+
+
+def test_the_least_mean_puts_the_share_between_two_levels_at_the_lower_one() -> None:
+    # a tenth at 0 or more, .4 at 10 or more, .4 at 20 or more, a tenth at 30 or more
+    assert least_mean(np.array([10.0, 20.0, 30.0]), (0.1, 0.5, 0.9)) == pytest.approx(4 + 8 + 3)
+    assert least_mean(np.array([10.0]), (0.5,), floor=np.float64(4)) == pytest.approx(7)
+
+
+def test_a_mean_below_what_the_quantiles_allow_is_raised_to_it_where_there_is_a_floor() -> None:
+    # quantiles 10, 20, 30 in each step: 15 at least
+    raised = simple().with_possible_mean(floor=np.array([0, -np.inf]), levels=simple().levels)
+    assert raised.mean.tolist() == [[15, 15, 15], [4, 5, 6]]

@@ -98,10 +98,10 @@ def test_windows_end_with_the_data_one_stride_apart() -> None:
 def test_a_cutoff_is_the_first_step_forecast() -> None:
     panel = dataset(a=RISING).panel  # ends on 2024-01-12
     assert window_steps(panel, 2, cutoffs=["2024-01-11", "2024-01-05"]) == [8, 2]
-    report = backtest(dataset(a=RISING), horizon=2, recipes=[Last()], cutoffs=["2024-01-05"])
-    assert report.forecasts["actual"].tolist() == [5.0, 6.0]
-    assert [str(day)[:10] for day in report.forecasts["timestamp"]] == ["2024-01-05", "2024-01-06"]
-    assert report.forecasts["mean"].tolist() == [4.0, 4.0]
+    report = backtest(dataset(a=RISING), horizon=2, recipes=[Last()], cutoffs=["2024-01-07"])
+    assert report.forecasts["actual"].tolist() == [7.0, 8.0]
+    assert [str(day)[:10] for day in report.forecasts["timestamp"]] == ["2024-01-07", "2024-01-08"]
+    assert report.forecasts["mean"].tolist() == [6.0, 6.0]
 
 
 @pytest.mark.parametrize("cutoff", ["2024-01-12", "2025-01-01", "2023-06-01", "2024-01-02"])

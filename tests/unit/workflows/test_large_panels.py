@@ -18,6 +18,7 @@ from foretell.data import layout, panel, panel_files
 from foretell.data import static_scale as scaling
 from foretell.data.columns import columns
 from foretell.data.frequency import Frequency
+from foretell.data.item_floors import floor_of_new_items
 from foretell.data.layout import Layout
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
@@ -30,7 +31,7 @@ from foretell.ingest.context import Names
 from foretell.ingest.dataset import Dataset
 from foretell.ingest.panel_folder import Saved, write_panel
 from foretell.models import ensemble_weights as ensemble
-from foretell.models import fitting, model
+from foretell.models import model
 from foretell.models.fitting import fit_model
 from foretell.models.item_lookup import find_items
 from foretell.models.model import items_at_a_time
@@ -107,7 +108,7 @@ def test_the_counter_of_bytes_sees_a_copy_of_the_panel(opened: Dataset) -> None:
     [
         StaticScale.fit,
         CovariateScale.of,
-        fitting._floor,
+        floor_of_new_items,
         ensemble._counts,
         likelihood_of,
         lambda panel: Windows(panel, CovariateScale.of(panel), horizon=7),
