@@ -35,6 +35,9 @@ class Sound:
     def spoil(self, forecast: Forecast, panel: Panel) -> Forecast:
         return forecast
 
+    def kept(self, arrays: dict[str, Any]) -> State:
+        return {}, arrays
+
 
 @dataclass(frozen=True)
 class SoundPredictor:
@@ -51,7 +54,7 @@ class SoundPredictor:
         return self.recipe.spoil(Forecast.build(panel, levels, flat[..., None] * quantiles, mean), panel)
 
     def state(self) -> State:
-        return {}, {"usual": self.usual}
+        return self.recipe.kept({"usual": self.usual})
 
 
 def raised(forecast: Forecast, by: Any) -> Forecast:
@@ -193,3 +196,30 @@ class FallsBack(Sound):
         if failed.any():
             logging.getLogger("foretell.local.local_recipe").debug("NameError: name 'nump' is not defined")
         return replace(forecast, fallbacks=failed)
+
+
+class WritesWhatItReads(Sound):
+    def spoil(self, forecast: Forecast, panel: Panel) -> Forecast:
+        panel.target[:] = np.nan
+        raise ValueError("all is NaN")
+
+
+class LearnsInPlace(Sound):
+    def learn(self, panel: Panel, run: Run) -> Array:
+        panel.target[:] = 0
+        return super().learn(panel, run)
+
+
+class OneMean(Sound):
+    def spoil(self, forecast: Forecast, panel: Panel) -> Forecast:
+        return replace(forecast, mean=forecast.mean[:, :1])
+
+
+class KeepsNumbersOfNumpy(Sound):
+    def kept(self, arrays: dict[str, Any]) -> State:
+        return {"sizes": [1, np.float32(2)]}, arrays
+
+
+class KeepsLists(Sound):
+    def kept(self, arrays: dict[str, Any]) -> State:
+        return {}, {name: array.tolist() for name, array in arrays.items()}

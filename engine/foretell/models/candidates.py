@@ -18,6 +18,7 @@ from foretell.models.ensemble import Member
 from foretell.models.fitting import fit_model
 from foretell.models.model import Model
 from foretell.models.validation import ValidationWindows
+from foretell.recipe.author_code import RecipeFailed
 from foretell.recipe.protocols import abilities_of
 from foretell.recipe.task import Run, Task
 from foretell.system.time_limit import TimeUp, time_limit
@@ -119,6 +120,8 @@ def refit(
 
 def reason(error: Exception) -> str:
     """An error in one line."""
+    if isinstance(error, RecipeFailed) and isinstance(error.__cause__, Exception):
+        error = error.__cause__  # a table has no room for the place
     text = str(error).strip().splitlines()
     if isinstance(error, (ForetellError, OverTime)) and text:
         return text[0]

@@ -14,6 +14,7 @@ from foretell.errors import ForetellError, Interrupted
 from foretell.models.calibration import Calibration
 from foretell.models.model import Model
 from foretell.models.validation import ValidationWindows
+from foretell.recipe.author_code import author_code, expect_predictor
 from foretell.recipe.levels import QUANTILE_LEVELS
 from foretell.recipe.protocols import (
     HeldOut,
@@ -46,7 +47,7 @@ def fit_model(
 
     To `calibrate` its quantiles it is trained a first time without the last windows, unless it has held some back itself;
     of a time limit that first training gets `HELD_OUT_SHARE`. Raises ForetellError where the recipe is none, where no history
-    is as long as the horizon, where there is nothing to calibrate on, and whatever the recipe raises.
+    is as long as the horizon, where there is nothing to calibrate on, and RecipeFailed for what the recipe raises.
     """
     recipe = checked_recipe(recipe)
     _check_trainable(panel, task)
@@ -55,7 +56,8 @@ def fit_model(
     if calibrate and not abilities_of(recipe).held_out:
         held = held_out_forecasts(recipe, panel, task, _shortened(run, HELD_OUT_SHARE))
         run = _shortened(run, 1 - HELD_OUT_SHARE)
-    resolved = resolved_of(recipe, panel, task, start=start)
+    with author_code(recipe, "working out its defaults"):
+        resolved = resolved_of(recipe, panel, task, start=start)
     try:
         with working_on(recipe.name), interruptible():
             tell("train", 0)
@@ -93,9 +95,11 @@ def _check_trainable(panel: Panel, task: Task) -> None:
 
 
 def _fit(recipe: Recipe, panel: Panel, task: Task, run: Run, start: Predictor | None) -> Predictor:
-    if start is None:
-        return recipe.fit(panel, task, run)
-    return cast("WarmStart", recipe).fit_from(start, panel, task, run)
+    with author_code(recipe, "training"):
+        if start is None:
+            return expect_predictor(recipe, recipe.fit(panel, task, run), "fit")
+        made = cast("WarmStart", recipe).fit_from(start, panel, task, run)
+        return expect_predictor(recipe, made, "fit_from")
 
 
 def _kept(

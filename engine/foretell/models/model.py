@@ -46,6 +46,7 @@ from foretell.recipe.adjustments import (
     adjustment_from_json,
     adjustment_to_json,
 )
+from foretell.recipe.author_code import author_code, expect_forecast
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import QUANTILE_LEVELS, check_levels
@@ -155,9 +156,14 @@ class Model:
         floor = item_floors(panel, new=self.floor)
         extra = [level for adjustment in self.adjustments for level in adjustment.extra_levels]
         asked = check_levels((*wanted, *extra, *QUANTILE_LEVELS))
-        with working_on(self.recipe.name), interruptible(), self._fitting():
+        with (
+            author_code(self.recipe, "forecasting"),
+            working_on(self.recipe.name),
+            interruptible(),
+            self._fitting(),
+        ):
             tell("forecast", 0, len(panel))
-            forecast = self.predictor.predict(panel, levels=asked)
+            forecast = expect_forecast(self.recipe, self.predictor.predict(panel, levels=asked))
         _check(self.recipe.name, forecast, panel, self.task.horizon, asked)
         forecast = forecast.within(panel, floor=floor)
         before = forecast.quantiles if self.adjustments else None

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from foretell.errors import ForetellError
 from foretell.models.saved_model import FORMAT, SavedModel
 from foretell.recipe.protocols import Recipe
-from foretell.recipe.registry import is_registered, make_recipe
+from foretell.recipe.registry import is_registered, make_recipe, why_unregistered
 from foretell.system.regular_files import read_regular
 from foretell.system.strict_json import MOST_BYTES, parse_json, refuse_special
 from foretell.system.tensor_header import checked_header
@@ -75,10 +75,7 @@ def plain(value: Any, where: str) -> Any:
 def _check_registered(recipe: Recipe) -> None:
     """A model of an unregistered recipe could never be loaded: say so now."""
     if not is_registered(recipe):
-        raise ForetellError(
-            f"{type(recipe).__name__} is not the recipe registered as {recipe.name!r}, so its model could not be loaded."
-            " Register it in your package's entry points, group 'foretell.recipes'."
-        )
+        raise ForetellError(f"a model of it could not be loaded: {why_unregistered(recipe)}")
 
 
 def _pack(recipe: str, arrays: Mapping[str, NDArray[Any]]) -> bytes:

@@ -48,11 +48,15 @@ class Forecast:
     before: Array | None = None
 
     def __post_init__(self) -> None:
-        n, horizon = self.mean.shape
-        wanted = (len(self.keys), horizon, len(self.levels))
-        if self.quantiles.shape != wanted or n != len(self.keys):
+        n, q = len(self.keys), len(self.levels)
+        shape, means = self.quantiles.shape, self.mean.shape
+        if len(means) == 2 and means[0] == n and (len(shape) != 3 or (shape[0], shape[2]) != (n, q)):
+            raise ForetellError(f"quantiles must have shape [N={n}, H={means[1]}, Q={q}], got {list(shape)}")
+        if len(shape) != 3 or (shape[0], shape[2]) != (n, q):
+            raise ForetellError(f"quantiles must have shape [N={n}, H, Q={q}], got {list(shape)}")
+        if means != shape[:2]:
             raise ForetellError(
-                f"quantiles must have shape [N={wanted[0]}, H={horizon}, Q={wanted[2]}], got {list(self.quantiles.shape)}"
+                f"the mean must have shape [N={n}, H={shape[1]}] beside quantiles {list(shape)}, got {list(means)}"
             )
 
     @classmethod

@@ -94,6 +94,24 @@ def is_registered(recipe: Recipe) -> bool:
         return False
 
 
+def why_unregistered(recipe: Recipe) -> str:
+    """Why a recipe that `is_registered` denies is not found by its name, and what to do."""
+    kind, name = type(recipe), recipe.name
+    if name not in _registered():
+        return (
+            f"{kind.__name__} is not the recipe registered as {name!r}. Register it in your package's entry points, group"
+            f" {GROUP!r}."
+        )
+    try:
+        other = recipe_class(name)
+    except ForetellError as error:
+        return str(error)
+    return (
+        f"{kind.__name__} is not the recipe registered as {name!r}: {other.__module__}.{other.__name__} has that name. Give"
+        f" yours another one: name: ClassVar[str] = ..."
+    )
+
+
 def make_recipe(name: str, settings: Mapping[str, Any] | None = None) -> Recipe:
     """The recipe `name` with `settings` (values, or text as the command line has it) in place of its defaults."""
     return build_recipe(recipe_class(name), settings or {})

@@ -34,6 +34,8 @@ class Promise:
         try:
             self.check(check)
         except Broken as broken:
+            if check.wrote is not None:  # whatever else broke may have broken by that
+                raise BrokenPromise(check.recipe.name, LEAVES_THE_PANEL, str(check.wrote)) from broken
             raise BrokenPromise(check.recipe.name, self.name, str(broken)) from broken
 
 
@@ -59,6 +61,7 @@ def _says(promise: Callable[[RecipeCheck], None]) -> str:
     return " ".join((promise.__doc__ or "").split())
 
 
+LEAVES_THE_PANEL = forecast.leaves_the_panel_as_it_is.__name__
 _PROMISES = (
     stored.hyperparameters_are_described,
     stored.hyperparameters_survive_as_text,

@@ -18,6 +18,7 @@ from foretell.data.schema import Schema
 from foretell.models.fitting import fit_model
 from foretell.models.model import Model
 from foretell.models.model_folder import _pack, plain
+from foretell.recipe.author_code import RecipeFailed
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.protocols import Predictor, Recipe
@@ -25,6 +26,7 @@ from foretell.recipe.registry import build_recipe, is_registered
 from foretell.recipe.task import Run, Task
 from foretell.testing.panels import HORIZON, Case, shop
 
+ARRAYS: Final = ("target", "known", "past", "static_real", "static_cat", "origin")
 TASK: Final = Task(HORIZON, (0.1, 0.5, 0.9))
 RUN: Final = Run(device="cpu", processes=1)
 # In place of a default, so that a check takes seconds; a value of the author's own stays.
@@ -46,6 +48,8 @@ class RecipeCheck:
         self.shop = shop()
         # what a fresh process forecast for the shop, as [N, H, Q] and [N, H], or how it failed
         self.afresh: tuple[Array, Array] | Broken | None = None
+        # the first call of it that wrote to a panel it was given
+        self.wrote: Broken | None = None
 
     @property
     def registered(self) -> bool:
@@ -64,7 +68,7 @@ class RecipeCheck:
 
     def fit(self, case: Case) -> Model:
         """The recipe fitted on a panel."""
-        with doing(f"fitted it on {case}", "a model"):
+        with self._watching(case, "fit"), doing(f"fitted it on {case}", "a model"):
             return fit_model(self.recipe, case.panel, TASK, RUN)
 
     def predict(
@@ -72,14 +76,28 @@ class RecipeCheck:
     ) -> Forecast:
         """What a model (default: the one fitted on the shop) forecasts for a panel, as `Model.forecast` makes it."""
         fitted = model or self.model
-        with doing(f"forecast {case}" + at(levels), "a forecast of finite numbers for each item"):
+        what = "a forecast of finite numbers for each item"
+        with self._watching(case, "predict"), doing(f"forecast {case}" + at(levels), what):
             return fitted.forecast(case.panel, levels=levels)
 
     def raw(self, case: Case, levels: Sequence[float]) -> Forecast:
         """What the predictor itself forecasts, before `Model` sorts the quantiles and keeps them within bounds."""
         model = self.model
-        with doing(f"forecast {case}" + at(levels), "a forecast"):
+        with self._watching(case, "predict"), doing(f"forecast {case}" + at(levels), "a forecast"):
             return model.predictor.predict(case.panel, levels=tuple(levels))
+
+    @contextmanager
+    def _watching(self, case: Case, method: str) -> Iterator[None]:
+        """Notes where what is called inside writes to the panel of `case`."""
+        before = {name: getattr(case.panel, name).copy() for name in ARRAYS}
+        try:
+            yield
+        finally:
+            changed = [name for name in ARRAYS if not _alike(before[name], getattr(case.panel, name))]
+            if changed and self.wrote is None:
+                did = f"{'fitted it on' if method == 'fit' else 'forecast'} {case}"
+                got = f"another panel.{changed[0]}: {method} changed the panel it was given; copy an array before you write to it"
+                self.wrote = Broken(did, "the panel as it was", got)
 
     def stored(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """The state of the model as it comes back from a folder: read from JSON and from safetensors."""
@@ -88,6 +106,7 @@ class RecipeCheck:
         model = self.model
         with doing("asked its predictor for state()", "JSON and arrays"):
             state, arrays = model.predictor.state()
+            _check_state(state, arrays)
             return through_json(state), load(_pack(self.recipe.name, arrays))
 
     def loaded(self, state: tuple[dict[str, Any], dict[str, NDArray[Any]]]) -> Predictor:
@@ -96,6 +115,35 @@ class RecipeCheck:
         schema = Schema.from_json(through_json(self.shop.panel.schema.to_json()))
         settings = through_json(settings_of(resolved))
         return build_recipe(type(resolved), settings).load(schema, TASK, state, RUN)
+
+
+def _alike(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+
+
+def _check_state(state: Any, arrays: Any) -> None:
+    """Raises Broken, with the first, for a number of numpy in the JSON of a state and for what is no array beside it."""
+    did = "asked its predictor for state()"
+    for where, value in _leaves(state, "state"):
+        if isinstance(value, np.generic):
+            raise Broken(
+                did, "numbers of Python in its JSON", f"{where}, which is a numpy.{type(value).__name__}"
+            )
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):
+            got = f"{name!r}, which is a {type(array).__name__}"
+            raise Broken(did, "an array of numpy under each name of its second part", got)
+
+
+def _leaves(value: Any, where: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _leaves(part, f"{where}.{key}")
+    elif isinstance(value, (list, tuple)):
+        for position, part in enumerate(value):
+            yield from _leaves(part, f"{where}[{position}]")
+    else:
+        yield where, value
 
 
 def through_json(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,6 +192,8 @@ def overheard() -> Iterator[list[str]]:
 
 def spoken(error: Exception) -> str:
     """An error as part of a sentence: its kind and its first sentence."""
+    if isinstance(error, RecipeFailed) and isinstance(error.__cause__, Exception):
+        error = error.__cause__
     first = str(error).strip().split("\n")[0].split(". ")[0].rstrip(".")
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
 

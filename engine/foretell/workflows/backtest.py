@@ -19,6 +19,7 @@ from foretell.evaluation.outcome import Outcome, Window
 from foretell.ingest.dataset import check_dataset
 from foretell.models.fitting import fit_model
 from foretell.models.model import Model
+from foretell.recipe.author_code import RecipeFailed, failed
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
 from foretell.recipe.protocols import Recipe
@@ -312,9 +313,7 @@ def _blamed(recipe: str, where: str, what: str) -> Iterator[None]:
     """Whatever goes wrong inside becomes a ForetellError that names the recipe and the window; the cause is kept."""
     try:
         yield
+    except RecipeFailed as error:
+        raise failed(recipe, f"{what} {where}", error.said) from error.__cause__
     except ForetellError as error:
         raise ForetellError(f"recipe {recipe!r}, {where}: {error}") from error
-    except Exception as error:
-        raise ForetellError(
-            f"recipe {recipe!r} failed while {what} {where}: {type(error).__name__}: {error}"
-        ) from error

@@ -14,7 +14,7 @@ from foretell.models.model import Model
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
 from foretell.recipe.protocols import Recipe, abilities_of
-from foretell.recipe.registry import GROUP, checked_recipe, is_registered, make_recipe
+from foretell.recipe.registry import checked_recipe, is_registered, make_recipe, why_unregistered
 from foretell.recipe.task import Run, RunArguments, Task, make_run
 from foretell.system.listener import interruptible
 from foretell.system.time_budget import parse_seconds
@@ -103,13 +103,7 @@ def _recipe_to_train(
 
 def _warn_if_unregistered(recipe: Recipe) -> None:
     if not is_registered(recipe):
-        logger.warning(
-            "%s is not the recipe registered as %r: its model can forecast, but not be saved and loaded. To save it, register"
-            " it in your package's entry points, group %r.",
-            type(recipe).__name__,
-            recipe.name,
-            GROUP,
-        )
+        logger.warning("its model can forecast, but not be saved and loaded: %s", why_unregistered(recipe))
 
 
 def _kept_settings(recipe: str | None, start: Model) -> Mapping[str, Any]:

@@ -21,6 +21,7 @@ from foretell.models.ensemble import Member
 from foretell.models.ensemble_weights import ScoredCells
 from foretell.models.hyperparameter_search import OptunaSearch, has_optuna
 from foretell.models.validation import ValidationWindows
+from foretell.recipe.author_code import RecipeFailed
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
 from foretell.recipe.protocols import Recipe
@@ -160,7 +161,7 @@ class _Tuner:
             score = cells.score(cells.quantiles[0])
         except Exception as error:  # settings that do not work are a result, and the table says why
             note = reason(error)
-            if not isinstance(error, (ForetellError, OverTime)):
+            if isinstance(error, RecipeFailed) or not isinstance(error, (ForetellError, OverTime)):
                 logger.warning("tune: %s failed: %s", settings, note)
         took = time.perf_counter() - began
         self._rows.append(

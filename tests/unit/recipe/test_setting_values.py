@@ -14,6 +14,7 @@ import foretell
 from foretell.errors import ForetellError
 from foretell.models.fitting import fit_model
 from foretell.recipe import Count, Recipe, Run, Share, Task, Within
+from foretell.recipe.author_code import RecipeFailed
 from foretell.recipe.hyperparameters import hyperparameters
 from foretell.recipe.registry import checked_recipe, make_recipe, recipe_class, recipe_names
 from foretell.testing import check_recipe
@@ -120,6 +121,8 @@ def _trained(name: str, field: str, value: Any) -> bool | str:
         model = fit_model(
             _with(name, field, value), PANEL, Task(3, (0.1, 0.5)), Run(device="cpu", processes=1)
         )
+    except RecipeFailed:
+        raise
     except ForetellError as error:
         return str(error)
     return bool(np.isfinite(model.forecast(PANEL).quantiles).all())

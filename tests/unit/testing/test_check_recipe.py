@@ -96,8 +96,8 @@ BROKEN: list[tuple[str, Sound, str, set[str]]] = [
     (
         "leaves_the_panel_as_it_is",
         broken.WritesToThePanel(),
-        f"fitted it on {SHOP} and forecast it; expected the panel as it was, got another panel.past; copy an array"
-        " before you write to it.",
+        f"forecast {SHOP}; expected the panel as it was, got another panel.past: predict changed the panel it was given;"
+        " copy an array before you write to it.",
         set(),
     ),
     (
@@ -269,6 +269,36 @@ def test_another_forecast_of_the_fresh_process_is_noticed(monkeypatch: pytest.Mo
         BrokenPromise, match=r"got 23.79167 instead of 22.79167 for item 'busy', step 1 of the mean\.$"
     ):
         promises()[-1].verify(check)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "promise", "sentence"),
+    [
+        (broken.WritesWhatItReads(), "leaves_the_panel_as_it_is", "predict changed the panel it was given"),
+        (broken.LearnsInPlace(), "leaves_the_panel_as_it_is", "fit changed the panel it was given"),
+        (
+            broken.OneMean(),
+            "forecasts_any_level",
+            r"the mean must have shape \[N=10, H=5\] beside quantiles \[10, 5, \d+\], got \[10, 1\]",
+        ),
+        (
+            broken.KeepsNumbersOfNumpy(),
+            "comes_back_from_its_state",
+            "numbers of Python in its JSON, got state.sizes\\[1\\], which is a numpy.float32",
+        ),
+        (
+            broken.KeepsLists(),
+            "comes_back_from_its_state",
+            "an array of numpy under each name of its second part, got 'usual', which is a list",
+        ),
+    ],
+)
+def test_the_promise_that_is_named_is_the_one_that_was_broken(
+    recipe: Sound, promise: str, sentence: str
+) -> None:
+    with pytest.raises(BrokenPromise, match=sentence) as raised:
+        check_recipe(recipe)
+    assert raised.value.promise == promise
 
 
 def test_hyperparameters_that_cost_time_are_made_small_unless_the_author_chose_them() -> None:
