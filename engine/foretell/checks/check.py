@@ -105,6 +105,8 @@ def check(data: Dataset, *, horizon: int | None = None) -> Checkup:
     _check_frequency(panel, spaced, findings)
     _check_finer(data, panel, profile, findings)
     _check_target(panel, profile, findings)
+    if not any(finding.code == "transactions" for finding in data.findings):  # which says more
+        _check_gaps(panel, profile, findings)
     if horizon is not None:
         _check_lengths(panel, horizon, findings)
     for column in covered:
@@ -182,20 +184,24 @@ def _check_finer(data: Dataset, panel: Panel, profile: Profile, findings: Findin
 
 
 def _check_target(panel: Panel, profile: Profile, findings: Findings) -> None:
-    """Items of zeros, constants, negative values; values far out or too large; more gaps than observations."""
+    """Items of zeros, constants, negative values; values far out or too large."""
     low, high, have = profile.low, profile.high, profile.seen > 0
     _list(panel, have & (low == 0) & (high == 0), findings.warn, "all_zero", "are zero throughout")
     same = have & (profile.seen > 1) & (low == high) & (low != 0)
     _list(panel, same, findings.warn, "constant", "never change")
     _list(panel, have & (low < 0), findings.note, "negative", "have negative values")
+    if profile.worst is not None:
+        _report_outliers(panel, profile, profile.worst, findings)
+    _report_size(panel, profile, findings)
+
+
+def _check_gaps(panel: Panel, profile: Profile, findings: Findings) -> None:
+    """More gaps than observations."""
     seen, steps = int(profile.seen.sum()), int(panel.lengths.sum())
     if seen * 2 < steps:
         findings.warn(
             "mostly_gaps", f"{1 - seen / steps:.0%} of the target's {steps:,} steps have no row", steps - seen
         )
-    if profile.worst is not None:
-        _report_outliers(panel, profile, profile.worst, findings)
-    _report_size(panel, profile, findings)
 
 
 def _report_outliers(

@@ -63,6 +63,14 @@ ADVICE: Final[dict[str, Advice]] = {
     "partial": Advice(
         "kept, it would be learned and scored as if it were whole", "partial='keep', or rows to its end"
     ),
+    "transactions": Advice(
+        "recipes never see the steps without sales, and forecast too much; Amazon Forecast's default was zero",
+        "filling={'target': {'middle': 'zero', 'back': 'zero'}}, or nothing if the values are not known",
+    ),
+    "other_calendar": Advice(
+        "a step of two rows is a peak, one of none a gap, where the data have neither",
+        "freq='1' with numbered periods, or freq= with their own steps",
+    ),
     "weekend_rows": Advice("Friday's value is not Friday's alone", "freq='D', or leave those rows out"),
     "off_grid": Advice("a run with strict=True would stop", "correct the times, freq=, or leave strict out"),
     "repeated_key": Advice("a run would stop: which row counts is not known", "keep one row of each key"),

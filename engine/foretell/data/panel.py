@@ -16,6 +16,7 @@ from foretell.data.frequency import Frequency, Ordinals
 from foretell.data.layout import Layout
 from foretell.data.refilling import refill, refill_columns
 from foretell.data.schema import Schema
+from foretell.data.wall_times import skipped
 from foretell.errors import ForetellError
 from foretell.system.big_arrays import allocate, pieces
 
@@ -254,15 +255,16 @@ class Panel:
         if self.known.shape[1] == 0 or len(self) == 0:
             return
         everyone = np.arange(len(self))
-        final = self.known_at(everyone, self.origin[:, None] + horizon - 1)[:, 0]  # [N, K]
+        needed = self.origin + horizon - 1
+        while (none := skipped(self.frequency, self.schema.timezone, needed)).any():
+            needed = needed - none  # no table can have a row of an hour that the clock skips
+        final = self.known_at(everyone, needed[:, None])[:, 0]  # [N, K]
         for position, column in enumerate(self.schema.known):
             if column.indicator:
                 continue
             lacking = everyone[np.isnan(final[:, position])]  # only these need a closer look
             last = self._last_known(position, lacking)
-            short = np.flatnonzero(
-                (last >= 0) & (self.start[lacking] + last < self.origin[lacking] + horizon - 1)
-            )
+            short = np.flatnonzero((last >= 0) & (self.start[lacking] + last < needed[lacking]))
             if len(short):
                 raise self.known_ends(
                     int(lacking[short[0]]), column.source, last=int(last[short[0]]), horizon=horizon

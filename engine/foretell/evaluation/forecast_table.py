@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from foretell.data.findings import Findings
 from foretell.data.frequency import Frequency
 from foretell.data.panel import Panel
+from foretell.data.wall_times import skipped
 from foretell.errors import ForetellError
 from foretell.ingest.context import ID_NAMES, TIME_NAMES
 from foretell.ingest.sources import files_of, open_table
@@ -40,15 +41,15 @@ class ForecastRows:
     origin: NDArray[np.int64]  # [R] ordinal
     window: NDArray[np.int64]  # [R] 0 is the earliest
 
-    def select(self, some: NDArray[np.bool_]) -> ForecastRows:
-        """These rows alone."""
+    def select(self, some: NDArray[np.bool_] | NDArray[np.int64]) -> ForecastRows:
+        """These rows alone, in the order given."""
         return ForecastRows(
-            self.keys[some],
+            self.keys.iloc[some],
             self.ordinal[some],
             self.recipe[some],
             self.group[some],
             self.by_origin,
-            self.values[some],
+            self.values.iloc[some],
             self.item[some],
             self.origin[some],
             self.window[some],
@@ -182,6 +183,29 @@ def _least(values: NDArray[np.int64], groups: NDArray[np.int64]) -> NDArray[np.i
     return np.asarray(least[code])
 
 
+def with_skipped_hours(rows: ForecastRows, panel: Panel) -> ForecastRows:
+    """`rows` with those of hours that the clock skips in spring, which a forecast table cannot have: that before, again.
+
+    They have no actual, so they count in no score.
+    """
+    zone, frequency = panel.schema.timezone, panel.frequency
+    every = np.arange(rows.ordinal.min(), rows.ordinal.max() + 2)
+    horizon = int((rows.ordinal - rows.origin).max()) + 1
+    for step in every[skipped(frequency, zone, every)]:
+        group = _groups(rows, panel)
+        lacking = ~np.isin(group, group[rows.ordinal == step])
+        again = np.flatnonzero((rows.ordinal == step - 1) & lacking & (step < rows.origin + horizon))
+        rows = rows.select(np.concatenate([np.arange(len(rows.item)), again]))
+        rows.ordinal[len(rows.item) - len(again) :] = step
+    return rows
+
+
+def _groups(rows: ForecastRows, panel: Panel) -> NDArray[np.int64]:
+    """[R] a number for each recipe, window and item."""
+    _, recipe = np.unique(rows.recipe, return_inverse=True)
+    return np.asarray((recipe * (rows.window.max() + 1) + rows.window) * len(panel) + rows.item)
+
+
 def complete(rows: ForecastRows, panel: Panel) -> int:
     """The horizon; raises ForetellError for a row that is there twice, before its origin, or missing."""
     step = rows.ordinal - rows.origin
@@ -190,8 +214,7 @@ def complete(rows: ForecastRows, panel: Panel) -> int:
         raise ForetellError(
             f"{rows.name(row)}: the forecast for {panel.frequency.spell(rows.ordinal[row])} lies before its origin"
         )
-    _, recipe = np.unique(rows.recipe, return_inverse=True)
-    group = (recipe * (rows.window.max() + 1) + rows.window) * len(panel) + rows.item
+    group = _groups(rows, panel)
     order = np.lexsort((step, group))
     twice = np.flatnonzero((np.diff(group[order]) == 0) & (np.diff(step[order]) == 0))
     if len(twice):

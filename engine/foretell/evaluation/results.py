@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from foretell.data.findings import Finding
+from foretell.data.wall_times import wall_times
 from foretell.errors import ForetellError, nearest
 from foretell.evaluation.metrics import score_columns
 from foretell.evaluation.outcome import Outcome, Window
@@ -116,13 +117,13 @@ class Results:
 
     def metric_frames(self, rows: int = _ROWS) -> Iterator[pd.DataFrame]:
         """`metrics` in pieces of at most `rows` rows."""
-        frequency = self.outcomes[0].forecast.schema.frequency
+        schema = self.outcomes[0].forecast.schema
         for outcome in self._in_order:
             for items in pieces(len(outcome.forecast), rows):
                 frame = outcome.forecast.keys.iloc[items].reset_index(drop=True)
                 scores = {name: column[items] for name, column in outcome.scores.items.items()}
                 frame = frame.assign(has_history=outcome.window.has_history[items], **scores)
-                origin = frequency.timestamps(outcome.forecast.origin[items])
+                origin = wall_times(schema.frequency, schema.timezone, outcome.forecast.origin[items])[0]
                 yield _prefixed(frame, {**outcome.identity, "origin": origin})
 
     @cached_property
@@ -211,17 +212,20 @@ def _prefixed(frame: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
 
 def _forecast_frame(outcome: Outcome, items: slice) -> pd.DataFrame:
     forecast, horizon = outcome.forecast, outcome.forecast.horizon
-    frequency, origin = forecast.schema.frequency, forecast.origin[items]
+    frequency, zone = forecast.schema.frequency, forecast.schema.timezone
+    origin = forecast.origin[items]
+    stamps, there = wall_times(frequency, zone, (origin[:, None] + np.arange(horizon)).ravel())
     keys = forecast.keys.iloc[items]
     columns = {
         "recipe": outcome.recipe,
         "window": outcome.window.number,
-        "origin": np.repeat(frequency.timestamps(origin), horizon),
+        "origin": np.repeat(wall_times(frequency, zone, origin)[0], horizon),
         **{name: np.repeat(keys[name].to_numpy(), horizon) for name in keys.columns},
-        forecast.schema.timestamp: frequency.timestamps((origin[:, None] + np.arange(horizon)).ravel()),
+        forecast.schema.timestamp: stamps,
         "actual": outcome.window.actual[items].ravel(),
         "mean": forecast.mean[items].ravel(),
     }
     for q, level in enumerate(forecast.levels):
         columns[level_name(level)] = forecast.quantiles[items, :, q].ravel()
-    return pd.DataFrame(columns)
+    frame = pd.DataFrame(columns)
+    return frame if there.all() else frame[there].reset_index(drop=True)

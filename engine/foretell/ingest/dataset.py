@@ -16,6 +16,7 @@ from foretell.data.findings import Finding
 from foretell.data.frequency import Frequency, names_anchor
 from foretell.data.panel import Panel
 from foretell.data.schema import Ends, Partial, Schema
+from foretell.data.wall_times import wall_times
 from foretell.errors import ForetellError
 from foretell.ingest.context import Names
 from foretell.ingest.holidays import holiday_columns, parse_holidays
@@ -223,12 +224,12 @@ def make_future_frame(data: Dataset, horizon: int) -> pd.DataFrame:
     frame = panel.keys.loc[panel.keys.index.repeat(horizon)].reset_index(drop=True)
     frame = frame.rename(columns=dict(names.key))
     steps = panel.origin[:, None] + np.arange(horizon)
-    frame[names.timestamp] = panel.frequency.timestamps(steps.ravel())
+    frame[names.timestamp], there = wall_times(panel.frequency, panel.schema.timezone, steps.ravel())
     own = holiday_columns(panel.schema.holidays, panel.schema.holiday_days)
     for column, role in panel.schema.roles.items():
         if role == "known" and column not in own:
             frame[column] = np.nan
-    return frame
+    return frame if there.all() else frame[there].reset_index(drop=True)
 
 
 def _tables(related: object) -> tuple[object, ...]:

@@ -41,6 +41,7 @@ from foretell.ingest.stamps import report_stamps, settle
 from foretell.ingest.store import Store
 from foretell.ingest.table import Table
 from foretell.ingest.time_zones import describe_zones
+from foretell.ingest.uneven_steps import report_transactions
 from foretell.system.listener import interruptible
 
 _HOLIDAYS_AHEAD: Final = (64, 400)  # steps that holidays reach past the end: a year where it lies between
@@ -391,6 +392,8 @@ def _place_target(
     rule = context.options.filling.get("target")
     codes, gaps = fill(values, layout, rule=rule)
     report_gaps(context.findings, "target", gaps, rule)
+    if gaps.steps["middle"] and not fills(rule, "middle"):
+        report_transactions(context.findings, values, codes, layout, context.frequency)
     return values, codes if rule else None
 
 

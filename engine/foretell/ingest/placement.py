@@ -18,6 +18,7 @@ from foretell.errors import ForetellError
 from foretell.ingest.keyed_rows import METHODS, KeyedRows, spell_key, within
 from foretell.ingest.spilled_rows import RowBuckets
 from foretell.ingest.store import Store
+from foretell.ingest.uneven_steps import report_other_calendar
 from foretell.system.big_arrays import allocate, in_file, memory, pieces
 from foretell.system.sql_text import integer, literals
 
@@ -164,12 +165,14 @@ def _aggregated(
         f"SELECT count(*) AS n, count(DISTINCT r.instant) AS m, any_value(p.segment) AS segment FROM {source}"
         f" GROUP BY p.base + r.step"
     )
-    crowded, twice, most, segments = store.rows(
+    crowded, twice, most, segments, steps = store.rows(
         f"SELECT count(*) FILTER (WHERE n > 1), count(*) FILTER (WHERE m < n), max(n),"
-        f" count(DISTINCT segment) FILTER (WHERE n > 1) FROM ({moments})"
+        f" count(DISTINCT segment) FILTER (WHERE n > 1), count(*) FROM ({moments})"
     )[0]
     if twice:
         _report_twice(store, rows, source=source, steps=twice, findings=findings)
+    if crowded * 3 <= steps:
+        report_other_calendar(store, rows, source, findings)
     methods = [rows.aggregation.get(column, "last" if column in rows.texts else "mean") for column in columns]
     findings.note(
         "aggregated",

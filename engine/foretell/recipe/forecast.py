@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from foretell.data.arrays import Array
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
+from foretell.data.wall_times import wall_times
 from foretell.errors import ForetellError, nearest
 from foretell.recipe.fan import Fan
 from foretell.recipe.levels import check_levels, interpolate, least_mean, level_name
@@ -137,14 +138,15 @@ class Forecast:
         return replace(self, mean=mean)
 
     def to_frame(self) -> pd.DataFrame:
-        """One row an item and step: the key, timestamp, mean, p10, p50, ..."""
+        """One row an item and step: the key, timestamp, mean, p10, p50, ...; none of an hour that the clock skips in spring."""
         steps = self.origin[:, None] + np.arange(self.horizon)
         frame = self.keys.loc[self.keys.index.repeat(self.horizon)].reset_index(drop=True)
-        frame[self.schema.timestamp] = self.schema.frequency.timestamps(steps.ravel())
+        stamps, there = wall_times(self.schema.frequency, self.schema.timezone, steps.ravel())
+        frame[self.schema.timestamp] = stamps
         frame["mean"] = self.mean.ravel()
         for q, level in enumerate(self.levels):
             frame[level_name(level)] = self.quantiles[:, :, q].ravel()
-        return frame
+        return frame if there.all() else frame[there].reset_index(drop=True)
 
     def save(self, path: str | Path) -> None:
         """Write `to_frame` to a .csv or .parquet file, whole or not at all."""

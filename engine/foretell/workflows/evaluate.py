@@ -14,7 +14,14 @@ from foretell.checks.check import check
 from foretell.data.findings import Findings
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
-from foretell.evaluation.forecast_table import ForecastRows, complete, level_of, placed, read_rows
+from foretell.evaluation.forecast_table import (
+    ForecastRows,
+    complete,
+    level_of,
+    placed,
+    read_rows,
+    with_skipped_hours,
+)
 from foretell.evaluation.outcome import Outcome, Window
 from foretell.ingest.dataset import check_dataset
 from foretell.recipe.forecast import Forecast
@@ -49,6 +56,7 @@ def evaluate(
     rows = read_rows(forecasts, data, item_id, timestamp)
     panel = data.panel
     rows = placed(rows, panel, found)
+    rows = with_skipped_hours(rows, panel)
     horizon = complete(rows, panel)
     columns = _Columns.of(rows, found)
     outcomes = _outcomes(rows, panel, horizon, columns, found)

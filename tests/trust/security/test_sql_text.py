@@ -63,6 +63,7 @@ GIVEN = {
     "ingest/time_zones.py": {"text", "column", "part"},
     "ingest/table.py": {"name", "text", "real", "whole", "zoned", "moment"},
     "ingest/store.py": {"setting"},
+    "ingest/uneven_steps.py": {"source"},
     "ingest/stamps.py": {"place"},
     "ingest/partial_steps.py": {"parts", "times", "on", "only", "way", "part"},
     "ingest/keyed_rows.py": {"view", "i", "limits", "part", "condition", "value", "query", "there", "group", "keys", "moment", "instant"},
