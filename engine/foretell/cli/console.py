@@ -1,4 +1,7 @@
-"""What a person at the prompt sees: tables of findings, scores and summaries, and the lines beside them."""
+"""What a person at the prompt sees: tables of findings, scores and summaries, and the lines beside them.
+
+All of it goes through `say` and `standard_output`, which show texts as they are: names come from anybody's data.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import Progress, TaskID
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from foretell.cli.option_names import as_options
 from foretell.data.findings import gravest_first
 from foretell.system.listener import Event, listening
+from foretell.system.plain_text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,13 +72,13 @@ def show_checkup(checkup: Checkup) -> None:
     show_summary(checkup.tables)
     for title, severity in (("Errors", "error"), ("Warnings", "warning"), ("Notes", "note")):
         found = [finding for finding in checkup if finding.severity == severity]
-        standard_output().print(f"{title}: {len(found) or 'none'}", highlight=False)
+        standard_output().print(f"{title}: {len(found) or 'none'}")
         if found:
             table = flush_table("code", "found", "what it means, and the option that changes it")
             for finding in found:
                 option = as_options(finding.option)
                 means = f"{finding.meaning}\n-> {option}" if option else finding.meaning
-                table.add_row(finding.code, escape(as_options(finding.message)), escape(means))
+                table.add_row(finding.code, as_options(finding.message), means)
             standard_output().print(table)
 
 
@@ -92,7 +96,7 @@ def show_report(report: Report, out: Path | None) -> None:
 def show_summary(summary: Summary, prefix: str = "") -> None:
     """What a predictor says of how it was fitted."""
     for title, rows in summary.items():
-        standard_output().print(prefix + title, highlight=False)
+        standard_output().print(prefix + title)
         table = flush_table(*(str(name) for name in (rows[0] if rows else ())))
         for row in rows:
             table.add_row(*(_summary_cell(value) for value in row.values()))
@@ -138,11 +142,11 @@ class _Shown:
         what = f"{event.recipe} {event.stage}".strip()
         if self._bar is None or what != self._what:
             self.end()
-            self._bar, self._what = Progress(console=Console(stderr=True), transient=True), what
-            self._task = self._bar.add_task(what, total=event.total)
+            self._bar, self._what = _progress(), what
+            self._task = self._bar.add_task(printable(what), total=event.total)
             self._bar.start()
         self._bar.update(
-            self._task, completed=event.done, total=event.total, description=what + _figures(event)
+            self._task, completed=event.done, total=event.total, description=printable(what + _figures(event))
         )
         if event.done == event.total:
             self.end()
@@ -163,7 +167,13 @@ def _trial(event: Event) -> str:
 
 def say(message: str) -> None:
     """What accompanies a result goes to standard error, so that the result can be piped on."""
-    typer.echo(message, err=True)
+    typer.echo(printable(message), err=True)
+
+
+def show_heading(name: str, text: str) -> None:
+    """A name that stands out, and what it is."""
+    line = Text.assemble("\n", (printable(name), "bold"), f"  {printable(text)}")
+    standard_output().print(line)
 
 
 def _leaderboard(board: pd.DataFrame) -> Table:
@@ -196,9 +206,24 @@ def _score(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.4g}"
 
 
+class _PlainConsole(Console):
+    """A console to which texts are texts: no markup, no emoji, no highlighting, no control characters."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """As rich's, for whatever is printed or stands in a table."""
+        plainly = {"markup": False, "emoji": False, "highlight": False}
+        return super().render_str(printable(text), **{**options, **plainly})
+
+
 def standard_output() -> Console:
     """Standard output; 100 columns where it is no terminal."""
-    return Console() if sys.stdout.isatty() else Console(width=100)
+    return _PlainConsole() if sys.stdout.isatty() else _PlainConsole(width=100)
+
+
+def _progress() -> Progress:
+    """A bar on standard error, with rich's own columns, of which the description is taken as it is."""
+    shown = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
+    return Progress(*shown, TimeRemainingColumn(), console=_PlainConsole(stderr=True), transient=True)
 
 
 def interactive() -> bool:

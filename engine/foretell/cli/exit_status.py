@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import typer
 
+from foretell.cli.console import say
 from foretell.cli.option_names import as_options
 from foretell.errors import ForetellError
 
@@ -19,8 +20,8 @@ def user_errors() -> Iterator[None]:
     except BrokenPipeError:  # the reader of our output has seen enough; typer ends quietly
         raise
     except (ForetellError, OSError) as error:
-        typer.echo(f"error: {as_options(str(error))}", err=True)
+        say(f"error: {as_options(str(error))}")
         raise typer.Exit(2) from error
     except KeyboardInterrupt as error:
-        typer.echo(str(error) or "interrupted", err=True)
+        say(str(error) or "interrupted")
         raise typer.Exit(130) from error

@@ -28,6 +28,10 @@ Sales = Annotated[
         help="The target table: CSV or Parquet files, or globs; or a folder that `foretell ingest` wrote; or --sql.",
     ),
 ]
+Spreadsheet = Annotated[
+    bool,
+    Option("--spreadsheet", help="Texts in CSV that begin with = + - @ or a tab get an apostrophe in front."),
+]
 _SPELT = {"sales": "SALES", "sql": "--sql", "items": "--items", "items_sql": "--items-sql"}
 
 

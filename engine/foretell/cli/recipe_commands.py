@@ -8,7 +8,7 @@ from typing import Annotated
 
 from typer import Argument
 
-from foretell.cli.console import flush_table, say, standard_output
+from foretell.cli.console import flush_table, say, show_heading, standard_output
 
 
 def recipes(
@@ -21,12 +21,11 @@ def recipes(
     installed = installed_recipes()
     for each in name or installed.recipes:
         kind = recipe_class(each)
-        console = standard_output()
-        console.print(f"\n[bold]{each}[/bold]  {_first_line(kind)}", highlight=False)
+        show_heading(each, _first_line(kind))
         table = flush_table("hyperparameter", "default", "meaning")
         for parameter in hyperparameters(kind):
             table.add_row(parameter.name, str(parameter.default), parameter.meaning)
-        console.print(table)
+        standard_output().print(table)
     if not name:
         for reason in installed.failed.values():
             say(f"left out: {reason}")

@@ -17,6 +17,7 @@ from foretell.cli.option_groups import (
     RecipeOptions,
     RunOptions,
     Sales,
+    Spreadsheet,
     TaskOptions,
     WindowOptions,
 )
@@ -40,7 +41,7 @@ DEMO_RECIPES: dict[str, dict[str, Any]] = {  # those that show what there is wit
 }
 
 
-def backtest(
+def backtest(  # noqa: PLR0913  (each is an option of its own)
     sales: Sales,
     data: DataOptions,
     task: TaskOptions,
@@ -49,6 +50,7 @@ def backtest(
     run: RunOptions,
     common: CommonOptions,
     out: ReportFolder = None,
+    spreadsheet: Spreadsheet = False,
 ) -> None:
     """Forecast windows of the past with each recipe (default: with all) and score the forecasts."""
     from foretell.system.atomic_files import ensure_writable
@@ -73,6 +75,7 @@ def backtest(
         refit=windows.refit,
         calibrate=recipes.calibrate,
         out=out,
+        spreadsheet=spreadsheet,
         **asdict(run),
     )
     show_report(report, out)
@@ -89,12 +92,13 @@ def evaluate(
     data: DataOptions,
     common: CommonOptions,
     out: ReportFolder = None,
+    spreadsheet: Spreadsheet = False,
 ) -> None:
     """Score anybody's forecasts on the actuals of the data, as backtest scores its own."""
     from foretell.workflows.evaluate import evaluate as run_evaluate
 
     common.begin()
-    report = run_evaluate(forecasts, open_dataset(sales, data), out=out)
+    report = run_evaluate(forecasts, open_dataset(sales, data), out=out, spreadsheet=spreadsheet)
     show_findings(report.remarks)
     show_report(report, out)
 

@@ -19,12 +19,14 @@ from foretell.cli.option_groups import (
     RunOptions,
     Sales,
     SearchOptions,
+    Spreadsheet,
     TaskOptions,
 )
 from foretell.cli.recipe_choice import horizon_of, one_recipe, settings_of
 from foretell.cli.tables import as_in_training, open_dataset
 from foretell.cli.values import level_list, names, required
 from foretell.errors import ForetellError
+from foretell.system.csv_text import write_csv
 
 if TYPE_CHECKING:
     from foretell.models.model import Model
@@ -150,6 +152,7 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
     device: Annotated[str, Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     devices: Annotated[int, Option(min=1, help="Each forecasts its share of the items.")] = 1,
     out: ForecastFile = None,
+    spreadsheet: Spreadsheet = False,
 ) -> None:
     """Forecast what comes after the end of the data, with a trained model."""
     from foretell.workflows.train import load
@@ -162,9 +165,9 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
     tables, items = open_dataset(sales, data, trained.schema), names(only) or None
     if out is None:
         for number, forecast in enumerate(trained.predict_in_pieces(tables, items=items, levels=wanted)):
-            forecast.to_frame().to_csv(sys.stdout, index=False, header=number == 0, lineterminator="\n")
+            write_csv(forecast.to_frame(), sys.stdout, header=number == 0, spreadsheet=spreadsheet)
     else:
-        count = trained.predict_to(out, tables, items=items, levels=wanted)
+        count = trained.predict_to(out, tables, items=items, levels=wanted, spreadsheet=spreadsheet)
         say(f"forecast {count} items, {trained.task.horizon} steps each: {out}")
 
 

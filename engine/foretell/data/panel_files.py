@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from math import prod
@@ -16,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foretell.data.panel import Panel
-from foretell.data.panel_limits import check_items, check_values, wanted_arrays
+from foretell.data.panel_limits import check_items, check_offsets, check_values, wanted_arrays
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
 from foretell.system.big_arrays import pieces
@@ -39,7 +40,11 @@ ARRAYS: Final = (
     "filled",
     "past_filled",
 )
-_MOST_HEADER: Final = 10_000  # bytes of what an array's file says of it
+_MAGIC: Final = b"\x93NUMPY\x01\x00"
+_HEADER: Final = re.compile(
+    rb"\{'descr': '(?P<dtype>[<>|][a-z]\d)', 'fortran_order': False, 'shape': \((?P<shape>[\d, ]{1,60})\), \}\s*"
+)
+_SIZE: Final = re.compile(rb"\d+")
 
 Count = Annotated[int, Within(0, 1 << 50)]
 
@@ -96,8 +101,9 @@ def read_panel_files(folder: Path, written: SavedFiles, schema: Schema) -> Panel
     check_shapes(written, schema)
     arrays = {name: _read_array(folder / f"{name}.npy", said) for name, said in written.arrays.items()}
     keys = _read_keys(folder / KEYS, written.keys, schema, len(arrays["start"]))
-    panel = Panel(keys=keys, schema=schema, future=written.future, **arrays)
     try:
+        check_offsets(arrays["offsets"], len(arrays["target"]))
+        panel = Panel(keys=keys, schema=schema, future=written.future, **arrays)
         check_items(panel)
         if written.keys.blocks is not None:  # between processes a panel is handed over as it is
             check_values(panel, small=SMALL)
@@ -234,17 +240,18 @@ def _read_array(path: Path, said: SavedArray) -> NDArray[Any]:
 
 
 def _check_header(path: Path, file: BinaryIO, said: SavedArray) -> None:
-    """Read what the file says of its array; raises ForetellError unless that is what is `said` of it."""
-    try:
-        version = np.lib.format.read_magic(file)
-        if version != (1, 0):
-            raise ForetellError(f"it has version {version}")
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file, max_header_size=_MOST_HEADER)
-    except (ValueError, EOFError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        raise ForetellError(f"{path} is damaged: {str(error).rstrip('.')}.") from error
-    if dtype.str != said.dtype or shape != said.shape or fortran:
+    """Read what the file says of its array; raises ForetellError unless that is what is `said` of it.
+
+    NumPy's own reader evaluates the header as Python, which takes what it should not and fails in ways of its own.
+    """
+    magic, length = file.read(len(_MAGIC)), int.from_bytes(file.read(2), "little")
+    header = _HEADER.fullmatch(file.read(length)) if magic == _MAGIC else None
+    if header is None:
+        raise ForetellError(f"{path} is damaged: it does not begin as an array does.")
+    dtype, shape = header["dtype"].decode(), tuple(int(size) for size in _SIZE.findall(header["shape"]))
+    if (dtype, shape) != (said.dtype, said.shape):
         raise ForetellError(
-            f"{path} holds {dtype.str} of shape {list(shape)}, expected {said.dtype} of shape {list(said.shape)}."
+            f"{path} holds {dtype} of shape {list(shape)}, expected {said.dtype} of shape {list(said.shape)}."
         )
 
 

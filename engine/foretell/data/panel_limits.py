@@ -54,11 +54,15 @@ def wanted_arrays(
     return {name: wanted[name] for name in shapes}
 
 
-def check_items(panel: Panel) -> None:
-    """Raises ForetellError where the lengths, times or codes of an item are none; everything here has an entry an item."""
-    lengths = np.diff(panel.offsets)
-    if panel.offsets[0] != 0 or (lengths < 0).any() or panel.offsets[-1] != len(panel.target):
+def check_offsets(offsets: NDArray[np.int64], steps: int) -> None:
+    """Raises ForetellError unless the `offsets` [N + 1] of the items rise from 0 to the number of steps."""
+    if offsets[0] != 0 or (np.diff(offsets) < 0).any() or offsets[-1] != steps:
         raise ForetellError("its offsets do not rise from 0 to the number of steps")
+
+
+def check_items(panel: Panel) -> None:
+    """Raises ForetellError where the times or codes of an item are none; everything here has an entry an item."""
+    lengths = panel.lengths
     least, most = _limits(panel.schema)
     for name in ("start", "origin"):
         values = getattr(panel, name)

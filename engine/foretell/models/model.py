@@ -111,14 +111,15 @@ class Model:
         *,
         items: Sequence[str | Sequence[object]] | None = None,
         levels: Sequence[float] | None = None,
+        spreadsheet: bool = False,
     ) -> int:
         """Forecast as `predict` does, straight into a .csv or .parquet file; how many items were forecast.
 
         Items are forecast and written a chunk at a time, so that their number is bounded by the disk alone. The file is
-        there whole or not at all.
+        there whole or not at all. In a CSV for a `spreadsheet`, texts that it would compute get an apostrophe in front.
         """
         count = 0
-        with FrameWriter(path) as writer:
+        with FrameWriter(path, spreadsheet=spreadsheet) as writer:
             for forecast in self.predict_in_pieces(data, items=items, levels=levels):
                 writer.write(forecast.to_frame())
                 count += len(forecast)

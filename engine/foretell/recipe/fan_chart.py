@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from foretell.recipe.fan import Fan
 from foretell.recipe.levels import central_intervals, level_name
+from foretell.system.plain_text import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.text import Text
 
 INK, MUTED, RULE = "#1b1f24", "#69727d", "#d9dee3"
 # Okabe and Ito's palette, which the colour-blind can tell apart; its yellow is too pale for lines on white
@@ -44,8 +46,8 @@ def plot_fan(fan: Fan, *, axes: Axes | None = None) -> Axes:
     draw_fan(axes, fan, colour=PALETTE[0])
     time_axis(axes, fan)
     value_axis(axes, [fan])
-    axes.set_title(fan.name, loc="left", fontsize=10, color=INK)
-    axes.set_ylabel(fan.target, color=MUTED, fontsize=9)
+    as_written(axes.set_title(fan.name, loc="left", fontsize=10, color=INK))
+    as_written(axes.set_ylabel(fan.target, color=MUTED, fontsize=9))
     axes.legend(
         frameon=False,
         fontsize=8,
@@ -58,6 +60,14 @@ def plot_fan(fan: Fan, *, axes: Axes | None = None) -> Axes:
         columnspacing=1.2,
     )
     return axes
+
+
+def as_written(text: Text) -> None:
+    """Show a text of a figure as it is: a dollar begins no formula, and what cannot be printed is spelt out.
+
+    Whatever holds a name from data goes through here.
+    """
+    text.set(parse_math=False, usetex=False, text=printable(text.get_text()))
 
 
 def draw_history(axes: Axes, fan: Fan, *, actual: NDArray[Any] | None = None) -> None:

@@ -148,11 +148,14 @@ class Forecast:
             frame[level_name(level)] = self.quantiles[:, :, q].ravel()
         return frame if there.all() else frame[there].reset_index(drop=True)
 
-    def save(self, path: str | Path) -> None:
-        """Write `to_frame` to a .csv or .parquet file, whole or not at all."""
+    def save(self, path: str | Path, *, spreadsheet: bool = False) -> None:
+        """Write `to_frame` to a .csv or .parquet file, whole or not at all.
+
+        In a CSV for a `spreadsheet`, texts that it would compute (=, +, -, @ or a tab first) get an apostrophe in front.
+        """
         from foretell.system.atomic_files import write_frame
 
-        write_frame(self.to_frame(), Path(path))
+        write_frame(self.to_frame(), Path(path), spreadsheet=spreadsheet)
 
     def position(self, item: str | Sequence[object]) -> int:
         """Where an item stands; raises ForetellError with the nearest name when it is absent."""

@@ -15,6 +15,7 @@ from foretell.recipe.fan_chart import (
     MUTED,
     PALETTE,
     UNITS,
+    as_written,
     draw_fan,
     draw_history,
     plain_axes,
@@ -54,7 +55,7 @@ def figure_item(report: Results, item: int, *, columns: int = 3) -> Figure:
     actual = report.outcome(recipes[0]).window.actual[item]
     value_axis(grid[0, 0], list(fans.values()), actual=actual)
     for axes in grid[:, 0]:
-        axes.set_ylabel(report.outcomes[0].forecast.schema.target, color=MUTED, fontsize=9)
+        as_written(axes.set_ylabel(report.outcomes[0].forecast.schema.target, color=MUTED, fontsize=9))
     _drop_unused(grid, len(recipes))
     return figure
 
@@ -77,7 +78,8 @@ def figure_errors(report: Results, *, columns: int = 3) -> Figure:
         _titles(axes, recipe, f"mean error {_signed(bias)}")
     target = report.outcomes[0].forecast.schema.target
     sampled = f", of one item in {apart}" if apart > 1 else ""
-    figure.supxlabel(f"forecast mean minus actual ({target}){sampled}", fontsize=9, color=MUTED)
+    label = f"forecast mean minus actual ({target}){sampled}"
+    as_written(figure.supxlabel(label, fontsize=9, color=MUTED))
     grid[0, 0].set_ylabel("share of steps", color=MUTED, fontsize=9)
     _drop_unused(grid, len(recipes))
     return figure
@@ -106,7 +108,8 @@ def figure_steps(report: Results) -> Figure:
         rows = report.steps[(report.steps["recipe"] == recipe) & report.steps["WAPE"].notna()]
         curve = rows.groupby("step")["wQL"].mean()
         axes.plot(curve.index, curve, color=colour, **_line(k, every=max(len(curve) // 12, 1)))
-    axes.set(xlabel=f"steps ahead ({step_unit(report)})", ylabel="wQL")
+    as_written(axes.set_xlabel(f"steps ahead ({step_unit(report)})"))
+    axes.set(ylabel="wQL")
     axes.set_ylim(bottom=0)
     axes.set_xlim(left=1 - 0.02 * report.horizon)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -188,8 +191,8 @@ def _grid(figure: Figure, rows: int, columns: int) -> NDArray[Any]:
 
 
 def _titles(axes: Axes, left: str, right: str) -> None:
-    axes.set_title(left, loc="left", fontsize=9.5, color=INK, fontweight="bold")
-    axes.set_title(right, loc="right", fontsize=9, color=MUTED)
+    as_written(axes.set_title(left, loc="left", fontsize=9.5, color=INK, fontweight="bold"))
+    as_written(axes.set_title(right, loc="right", fontsize=9, color=MUTED))
 
 
 def _drop_unused(grid: NDArray[Any], used: int) -> None:

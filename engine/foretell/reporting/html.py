@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +28,7 @@ from foretell.reporting.html_blocks import (
     seconds,
     section,
     table,
+    text_of,
 )
 from foretell.system.environment import machine, versions
 
@@ -55,7 +55,7 @@ def render(results: Results) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>foretell: {escape(title)}</title>\n<style>\n{style}</style>\n</head>\n"
+        f"<title>foretell: {text_of(title)}</title>\n<style>\n{style}</style>\n</head>\n"
         f"<body>\n<main>\n{''.join(_sections(results, title))}</main>\n</body>\n</html>\n"
     )
 
@@ -106,19 +106,19 @@ def _sizes(results: Results) -> list[str]:
 
 def _head(title: str, sizes: Sequence[str], lead: str) -> str:
     return (
-        f'<header>\n<p class="brand">foretell</p>\n<h1>{escape(title)}</h1>\n'
-        f'<p class="facts">{" <i>·</i> ".join(map(escape, sizes))}</p>\n<p class="lead">{lead}</p>\n</header>\n'
+        f'<header>\n<p class="brand">foretell</p>\n<h1>{text_of(title)}</h1>\n'
+        f'<p class="facts">{" <i>·</i> ".join(map(text_of, sizes))}</p>\n<p class="lead">{lead}</p>\n</header>\n'
     )
 
 
 def _lead(board: pd.DataFrame, days: Sequence[str]) -> str:
     """The result in a sentence or two, as HTML; `days` are the origins of the windows."""
     best, wql = board["recipe"][0], board["wQL"][0]
-    text = f"<strong>{escape(best)}</strong> forecasts best, with a wQL of <strong>{number(wql, 4)}</strong>"
+    text = f"<strong>{text_of(best)}</strong> forecasts best, with a wQL of <strong>{number(wql, 4)}</strong>"
     if len(board) > 1 and np.isfinite(board["wQL"].iloc[-1]) and board["wQL"].iloc[-1] > 0:
         naive = "seasonal_naive" if "seasonal_naive" in set(board["recipe"][1:]) else board["recipe"].iloc[-1]
         other = float(board.loc[board["recipe"] == naive, "wQL"].iloc[0])
-        text += f", {100 * (1 - wql / other):.0f} % below {escape(naive)}&rsquo;s {number(other, 4)}"
+        text += f", {100 * (1 - wql / other):.0f} % below {text_of(naive)}&rsquo;s {number(other, 4)}"
     if len(days) > 3:
         return f"{text}. The {len(days)} windows begin between {days[0]} and {days[-1]}."
     return f"{text}. The {'windows begin' if len(days) > 1 else 'window begins'} on {' and '.join(days)}."
@@ -212,7 +212,7 @@ def _summaries(summaries: Sequence[tuple[str, Window, Summary]]) -> str:
     return "".join(
         section(
             f"How {recipe} was fitted" + (f", origin {window.day}" if several else ""),
-            "".join(f"<h3>{escape(title)}</h3>\n{plain_table(rows)}" for title, rows in summary.items()),
+            "".join(f"<h3>{text_of(title)}</h3>\n{plain_table(rows)}" for title, rows in summary.items()),
         )
         for recipe, window, summary in summaries
     )
@@ -222,8 +222,8 @@ def _examples(results: Results) -> str:
     best = results.outcome()
     names, wql = best.window.panel.names, best.scores.items["wQL"]
     parts = [
-        f'<h3>{word} <b>{escape(names[item])}</b> <span class="quiet">wQL {number(wql[item], 4)}'
-        f" with {escape(best.recipe)}</span></h3>\n"
+        f'<h3>{word} <b>{text_of(names[item])}</b> <span class="quiet">wQL {number(wql[item], 4)}'
+        f" with {text_of(best.recipe)}</span></h3>\n"
         + picture(figures.figure_item(results, item), f"{word} {names[item]}")
         for word, item in example_items(best).items()
     ]
@@ -253,17 +253,17 @@ def _shape(calibration: Figure, steps: Figure, recipes: Sequence[str], *, horizo
 
 def _findings(findings: Sequence[Finding], data_tables: Summary) -> str:
     rows = [
-        f'<li class="is-{escape(f.severity)}"><span>{escape(f.severity)}</span><div>{escape(f.message)}{_advice(f)}</div></li>\n'
+        f'<li class="is-{text_of(f.severity)}"><span>{text_of(f.severity)}</span><div>{text_of(f.message)}{_advice(f)}</div></li>\n'
         for f in gravest_first(findings)
     ]
     body = f'<ul class="findings">\n{"".join(rows)}</ul>\n' if rows else note("Nothing out of the ordinary.")
-    tables = "".join(f"<h3>{escape(title)}</h3>\n{plain_table(each)}" for title, each in data_tables.items())
+    tables = "".join(f"<h3>{text_of(title)}</h3>\n{plain_table(each)}" for title, each in data_tables.items())
     return section("What was found in the data", body + tables)
 
 
 def _advice(finding: Finding) -> str:
     """What a finding means, and the option that changes it."""
-    text = escape(" \N{RIGHTWARDS ARROW} ".join(part for part in (finding.meaning, finding.option) if part))
+    text = text_of(" \N{RIGHTWARDS ARROW} ".join(part for part in (finding.meaning, finding.option) if part))
     return f"<small>{text}</small>" if text else ""
 
 

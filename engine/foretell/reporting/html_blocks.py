@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from io import StringIO
 from typing import TYPE_CHECKING, Any
+
+from foretell.system.plain_text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +32,11 @@ class Column:
     bar: bool = False  # a bar behind the number
 
 
+def text_of(value: object) -> str:
+    """`value` as HTML that shows it as it is: the one way by which texts come into the page."""
+    return html.escape(printable(str(value)))
+
+
 def table(frame: pd.DataFrame, columns: Sequence[Column], recipes: Sequence[str]) -> str:
     """A row a recipe, numbers at the right, the best of each column marked; `recipes` in the order of their colours."""
     best = {c.name: _best(frame[c.name], c) for c in columns}
@@ -37,9 +44,9 @@ def table(frame: pd.DataFrame, columns: Sequence[Column], recipes: Sequence[str]
     for record in frame.to_dict("records"):
         cells = "".join(_cell(record[c.name], c, best[c.name], frame[c.name].max()) for c in columns)
         rows.append(
-            f"<tr><th>{swatch(record['recipe'], recipes)}{escape(str(record['recipe']))}</th>{cells}</tr>\n"
+            f"<tr><th>{swatch(record['recipe'], recipes)}{text_of(record['recipe'])}</th>{cells}</tr>\n"
         )
-    heads = "".join(f"<th>{escape(c.title)}</th>" for c in columns)
+    heads = "".join(f"<th>{text_of(c.title)}</th>" for c in columns)
     return (
         f'<div class="scroll"><table>\n<thead>{_group_row(columns)}<tr><th>Recipe</th>{heads}</tr></thead>\n'
         f"<tbody>\n{''.join(rows)}</tbody>\n</table></div>\n"
@@ -50,11 +57,13 @@ def plain_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows as they are: text, numbers, and a dash where there is none."""
     if not rows:
         return note("Nothing.")
-    heads = "".join(f"<th>{escape(str(name))}</th>" for name in rows[0])
+    heads = "".join(f"<th>{text_of(name)}</th>" for name in rows[0])
     lines = []
     for row in rows:
         first, *others = (short(value) for value in row.values())
-        lines.append(f"<tr><th>{escape(first)}</th>{''.join(f'<td>{escape(o)}</td>' for o in others)}</tr>\n")
+        lines.append(
+            f"<tr><th>{text_of(first)}</th>{''.join(f'<td>{text_of(o)}</td>' for o in others)}</tr>\n"
+        )
     return (
         f'<div class="scroll"><table>\n<thead><tr>{heads}</tr></thead>\n'
         f"<tbody>\n{''.join(lines)}</tbody>\n</table></div>\n"
@@ -70,7 +79,7 @@ def _group_row(columns: Sequence[Column]) -> str:
             spans[-1][1] += 1
         else:
             spans.append([column.group, 1])
-    cells = "".join(f'<th colspan="{width}">{escape(group)}</th>' for group, width in spans)
+    cells = "".join(f'<th colspan="{width}">{text_of(group)}</th>' for group, width in spans)
     return f'<tr class="groups"><th></th>{cells}</tr>'
 
 
@@ -101,28 +110,28 @@ def swatch(recipe: str, recipes: Sequence[str]) -> str:
 
 def legend(recipes: Sequence[str]) -> str:
     """Every recipe beside its dot."""
-    marks = "".join(f"<span>{swatch(recipe, recipes)}{escape(recipe)}</span>" for recipe in recipes)
+    marks = "".join(f"<span>{swatch(recipe, recipes)}{text_of(recipe)}</span>" for recipe in recipes)
     return f'<p class="legend">{marks}</p>\n'
 
 
 def section(title: str, body: str) -> str:
     """A section under its heading; `body` is HTML."""
-    return f"<section>\n<h2>{escape(title)}</h2>\n{body}</section>\n"
+    return f"<section>\n<h2>{text_of(title)}</h2>\n{body}</section>\n"
 
 
 def note(text: str) -> str:
     """A remark under a table or picture."""
-    return f'<p class="note">{escape(text)}</p>\n'
+    return f'<p class="note">{text_of(text)}</p>\n'
 
 
 def facts(title: str, facts: Mapping[str, Any]) -> str:
     """A small table of names and values; those that are None or empty are left out."""
     rows = "".join(
-        f"<tr><th>{escape(str(name).replace('_', ' '))}</th><td>{escape(plain(value))}</td></tr>\n"
+        f"<tr><th>{text_of(str(name).replace('_', ' '))}</th><td>{text_of(plain(value))}</td></tr>\n"
         for name, value in facts.items()
         if value is not None and value != []
     )
-    return f'<table class="facts"><caption>{escape(title)}</caption>\n{rows}</table>\n'
+    return f'<table class="facts"><caption>{text_of(title)}</caption>\n{rows}</table>\n'
 
 
 def picture(figure: Figure, description: str) -> str:
@@ -139,7 +148,7 @@ def picture(figure: Figure, description: str) -> str:
     svg = re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', r"<svg \1", svg, count=1)
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     wide = ' class="wide"' if figure.get_figwidth() > 8 else ""
-    return f'<figure{wide} role="img" aria-label="{escape(description)}">{svg}</figure>\n'
+    return f'<figure{wide} role="img" aria-label="{text_of(description)}">{svg}</figure>\n'
 
 
 # Words and numbers

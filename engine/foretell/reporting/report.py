@@ -12,7 +12,7 @@ import orjson
 
 from foretell.evaluation.results import Results
 from foretell.reporting.html import render
-from foretell.system.atomic_files import staged
+from foretell.system.atomic_files import FrameWriter, staged, write_frame
 from foretell.system.environment import machine, versions
 
 logger = logging.getLogger(__name__)
@@ -27,13 +27,16 @@ def _json(state: Mapping[str, Any]) -> bytes:
 class Report(Results):
     """The results of a backtest, with what it takes to save them as a folder."""
 
-    def save(self, folder: str | Path) -> None:
-        """Write leaderboard.csv, metrics.csv, forecasts.parquet, report.html and run.json: all of them or none."""
+    def save(self, folder: str | Path, *, spreadsheet: bool = False) -> None:
+        """Write leaderboard.csv, metrics.csv, forecasts.parquet, report.html and run.json: all of them or none.
+
+        In CSV for a `spreadsheet`, texts that it would compute (=, +, -, @ or a tab first) get an apostrophe in front.
+        """
         with staged(folder) as place:
-            self.leaderboard.to_csv(place / "leaderboard.csv", index=False, lineterminator="\n")
-            with (place / "metrics.csv").open("wb") as file:
+            write_frame(self.leaderboard, place / "leaderboard.csv", spreadsheet=spreadsheet)
+            with FrameWriter(place / "metrics.csv", spreadsheet=spreadsheet) as metrics:
                 for frame in self.metric_frames():
-                    frame.to_csv(file, index=False, header=file.tell() == 0, lineterminator="\n")
+                    metrics.write(frame)
             self._write_forecasts(place / "forecasts.parquet")
             (place / "report.html").write_text(render(self), encoding="utf-8")
             (place / "run.json").write_bytes(_json(self.to_json()))

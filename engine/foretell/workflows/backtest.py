@@ -53,6 +53,7 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     time_limit: str | float | None = None,
     calibrate: bool = False,
     out: str | Path | None = None,
+    spreadsheet: bool = False,
     **run: Unpack[RunArguments],
 ) -> Report:
     """Forecast windows of the past with each recipe and score the forecasts on what came then.
@@ -62,7 +63,7 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     "every" trains anew for each window. Level 0.5 is always forecast too. `recipes` are names, or recipes, or a mapping
     from the name in the report to either; `settings` are hyperparameters by recipe name. `time_limit` (seconds, or "10m")
     ends each training in time, of the recipes that heed one. `calibrate` adjusts each recipe's levels by what windows before
-    the origin say. With `out` the report is saved.
+    the origin say. With `out` the report is saved, its CSV for a `spreadsheet` if asked (`Report.save`).
 
     How it runs: `seed` (0) of everything random; `device` ("auto"; cpu, cuda, cuda:1, mps), `devices` (1) that train one
     network together, `precision` ("auto"; float32, bf16) of networks, `threads` (1) of torch on a CPU, `processes` (one a
@@ -105,7 +106,7 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     report = Report(tuple(outcomes), asked, checkup.findings, checkup.tables)
     if out is not None:
         with shielded():
-            report.save(out)
+            report.save(out, spreadsheet=spreadsheet)
     return report
 
 

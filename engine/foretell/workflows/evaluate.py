@@ -42,6 +42,7 @@ def evaluate(
     item_id: str | None = None,
     timestamp: str | None = None,
     out: str | Path | None = None,
+    spreadsheet: bool = False,
 ) -> Report:
     """Score a forecast table - a frame, a path or a glob - on the actuals of `data`.
 
@@ -49,6 +50,7 @@ def evaluate(
     columns: `recipe`, and `origin` (the first step forecast) or `window` where there are several. Columns are recognised
     as in the data; `item_id` and `timestamp` override. Every item needs every step, and the recipes the same items:
     ForetellError names the first that is missing. Without `mean` the median is judged in its place, without p50 the mean.
+    With `out` the report is saved, its CSV for a `spreadsheet` if asked (`Report.save`).
     """
     data, found = check_dataset(data), Findings()
     if out is not None:
@@ -77,7 +79,7 @@ def evaluate(
     report = Report(tuple(outcomes), asked, findings, data_tables=checkup.tables, remarks=found.all())
     if out is not None:
         with shielded():
-            report.save(out)
+            report.save(out, spreadsheet=spreadsheet)
     return report
 
 

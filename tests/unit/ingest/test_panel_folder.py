@@ -189,6 +189,25 @@ def test_a_damaged_header_of_a_large_file_is_named(tmp_path, monkeypatch):
         Dataset.open(place)
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (\x00, ",
+        b"{'descr': '<f4', 'fortran_order': True, 'shape': (357,), }",
+        b"{'descr': '|O', 'fortran_order': False, 'shape': (357,), }",
+        b"-" * 118,
+        b"(" * 118,
+        b"print(1)",
+    ],
+)
+def test_the_header_of_an_array_is_matched_and_never_evaluated(folder, tmp_path, header):
+    place = copied(folder, tmp_path)
+    data = (place / "target.npy").read_bytes()
+    (place / "target.npy").write_bytes(data[:10] + header.ljust(118)[:118] + data[128:])
+    with pytest.raises(ForetellError, match=r"target\.npy is damaged: it does not begin as an array"):
+        Dataset.open(place)
+
+
 def edited(folder, tmp_path, **changes):
     place = copied(folder, tmp_path)
     manifest = json.loads((place / MANIFEST).read_text())
@@ -263,6 +282,7 @@ def falsified(folder, tmp_path, name, change):
     ("name", "value", "said"),
     [
         ("offsets", 3, "offsets do not rise"),
+        ("offsets", "last", "offsets do not rise"),
         ("start", 1 << 62, "start lies outside"),
         ("origin", -(1 << 62), "origin lies outside"),
         ("static_cat", 99, "codes that its vocabularies have not"),
@@ -277,7 +297,7 @@ def test_what_an_item_cannot_have_is_refused_although_its_checksum_agrees(
     def change(array):
         if array.size == 0:
             pytest.skip(f"the panel has no {name}")
-        array.flat[0] = value
+        array.flat[-1 if value == "last" else 0] = 0 if value == "last" else value
 
     with pytest.raises(ForetellError, match=said):
         Dataset.open(falsified(folder, tmp_path, name, change))

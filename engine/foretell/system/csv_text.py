@@ -1,0 +1,46 @@
+"""Tables as CSV: the one place that writes them."""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # begin what a spreadsheet computes instead of showing it
+
+
+def write_csv(frame: pd.DataFrame, file: IO[str], *, header: bool = True, spreadsheet: bool = False) -> None:
+    """Write `frame` to a file of text, each row on a line that ends with a line feed.
+
+    For a `spreadsheet`, texts (names of columns too) that begin with = + - @ or a tab get an apostrophe in front, by which
+    Excel and LibreOffice show them and compute nothing. Numbers stay as they are.
+    """
+    shown = _shown(frame) if spreadsheet else frame
+    lines: Any = _Lines(file)
+    shown.to_csv(lines, index=False, header=header, lineterminator="\r\n")
+
+
+class _Lines:
+    """Lines that end with a line feed, out of a writer that ends them with a carriage return too.
+
+    For Python's writer of CSV quotes what stands in its line end, and a lone carriage return ends a line for most readers.
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        return self._file.write(text.removesuffix("\r\n") + "\n")
+
+
+def _shown(frame: pd.DataFrame) -> pd.DataFrame:
+    texts = [name for name in frame if frame[name].dtype.kind not in "biufcmM"]
+    shown = frame.copy()
+    for name in texts:
+        shown[name] = frame[name].map(_quoted)
+    return shown.rename(columns=_quoted)
+
+
+def _quoted(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
