@@ -153,7 +153,7 @@ class RecipeOptions:
         Option(metavar="RECIPE.NAME=VALUE", help="A hyperparameter, e.g. mqrnn.hidden_size=96; repeat."),
     ] = field(default_factory=list)
     calibrate: Annotated[
-        bool, Option("--calibrate", help="Adjust each level by what held-back windows say.")
+        bool, Option("--calibrate", help="Adjust each level by what held-out windows say.")
     ] = False
 
 
@@ -162,7 +162,7 @@ class SearchOptions:
     """How far a search goes."""
 
     trials: Annotated[int, Option(min=1, help="Settings to try, those of earlier runs included.")] = 20
-    held_back: Annotated[
+    held_out: Annotated[
         int | None, Option(min=1, metavar="WINDOWS", help="Validation windows; default: by the histories.")
     ] = None
 

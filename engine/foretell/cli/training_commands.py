@@ -132,7 +132,7 @@ def tune(
         recipe=recipe,
         horizon=horizon,
         levels=levels,
-        windows=search.held_back,
+        windows=search.held_out,
         trials=search.trials,
         out=folder,
         **{**asdict(run), "time_limit": run.time_limit or "30m"},

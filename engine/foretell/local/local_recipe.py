@@ -30,6 +30,7 @@ from foretell.local.pooled_regression import (
 )
 from foretell.local.seasonal_naive import LocalForecast, seasonal_naive
 from foretell.local.statsforecast_adapter import fill_gaps
+from foretell.recipe.author_code import note_the_cpu
 from foretell.recipe.forecast import Forecast, Piece
 from foretell.recipe.hyperparameters import Count
 from foretell.recipe.protocols import State
@@ -61,6 +62,7 @@ class LocalRecipe(ABC):
 
     def fit(self, panel: Panel, task: Task, run: Run) -> LocalPredictor:
         """Learn the pooled regression; a series is looked at when it is forecast."""
+        note_the_cpu(self, run)
         return LocalPredictor(self, pooled_regression(panel, task.horizon, run.seed), task, run)
 
     def load(self, schema: Schema, task: Task, state: State, run: Run) -> LocalPredictor:

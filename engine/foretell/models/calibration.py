@@ -1,4 +1,4 @@
-"""Conformal adjustment of quantiles by what held-back windows say (Romano, Patterson and Candes 2019, NeurIPS).
+"""Conformal adjustment of quantiles by what held-out windows say (Romano, Patterson and Candes 2019, NeurIPS).
 
 Each level is shifted by the quantile, at that level, of what its forecasts missed there, in units of the forecast's own
 distance from p10 to p90: a wide forecast is shifted further than a narrow one, and one without any width not at all.
@@ -42,7 +42,7 @@ class Calibration:
     levels: tuple[float, ...]  # [Q]
     first: tuple[int, ...]  # [B] the step at which each part of the horizon begins
     shifts: tuple[tuple[float, ...], ...]  # [B, Q] in units of the distance from p10 to p90
-    covered: tuple[float, ...]  # [Q] share of held-back actuals at or below each level before the adjustment
+    covered: tuple[float, ...]  # [Q] share of held-out actuals at or below each level before the adjustment
     forecasts: int  # pairs of an item and a window that it was learnt from
     windows: int
 
@@ -52,7 +52,7 @@ class Calibration:
         observed = ~np.isnan(held.actual)
         if not observed.any():
             raise ForetellError(
-                "nothing was observed in the held-back windows to calibrate on: leave calibrate out"
+                "nothing was observed in the held-out windows to calibrate on: leave calibrate out"
             )
         seen = observed & (_width(held.quantiles, held.levels) > 0)
         count = int(seen.any(2).sum())
@@ -77,11 +77,11 @@ class Calibration:
 
     def summary(self) -> Summary:
         """One table: by level, coverage on the held-out windows and the mean shift."""
-        learnt = f"{self.forecasts} forecasts of {self.windows} held-back windows"
+        learnt = f"{self.forecasts} forecasts of {self.windows} held-out windows"
         return {f"Calibration (learnt from {learnt})": self.rows()}
 
     def rows(self) -> list[dict[str, Any]]:
-        """A table for people: by level, coverage on the held-back windows and the mean shift."""
+        """A table for people: by level, coverage on the held-out windows and the mean shift."""
         shifts = np.mean(self.shifts, axis=0)
         return [
             {"level": level, "covered there": covered, "shift, in widths of p10 to p90": float(shift)}

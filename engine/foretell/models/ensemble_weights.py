@@ -32,7 +32,7 @@ LEAST = 0.03  # a smaller weight is none: it is not worth a training and a forec
 SMALLEST = 0.01  # part of the average size that an item has at least, when sizes are balanced
 PRIOR = 5  # picks that a group takes over from the common weights before it makes its own
 LEAST_IN_GROUP = 40  # forecasts (an item in a window) that a group needs to get weights of its own
-GAIN = 0.005  # share of the held-back loss that weights by group must save to be used
+GAIN = 0.005  # share of the held-out loss that weights by group must save to be used
 _MOST_GROUPS = 12
 _INTERMITTENT = (0.1, 0.5)  # shares of zeros between which the classes of intermittency lie
 
@@ -221,7 +221,7 @@ def choose_shares(cells: ScoredCells) -> Floats:
 
 
 def choose_weights(cells: ScoredCells, groupings: Mapping[Grouping, NDArray[np.int64]]) -> EnsembleWeights:
-    """Greedy weights; by group, where a held-back half of the forecasts says that this helps.
+    """Greedy weights; by group, where a held-out half of the forecasts says that this helps.
 
     `groupings` has the class [N] of each of the cells' items under each grouping that may be used.
     """

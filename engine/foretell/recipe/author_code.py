@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,9 @@ from traceback import walk_tb
 from foretell.errors import ForetellError
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.protocols import Predictor, Recipe
+from foretell.recipe.task import Run
+
+logger = logging.getLogger(__name__)
 
 
 class RecipeFailed(ForetellError):
@@ -48,6 +52,12 @@ def _place(error: BaseException, package: str) -> str:
         if str(frame.f_globals.get("__name__")).partition(".")[0] == package:
             place = f" ({Path(frame.f_code.co_filename).name}, line {line})"
     return place
+
+
+def note_the_cpu(recipe: Recipe, run: Run) -> None:
+    """Says that a recipe that knows no other device than the CPU is trained there, where another was asked for."""
+    if run.device not in ("auto", "cpu"):
+        logger.warning("%s runs on the CPU: device=%r is for networks", recipe.name, run.device)
 
 
 def expect_predictor(recipe: Recipe, made: object, method: str) -> Predictor:

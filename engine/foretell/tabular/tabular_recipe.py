@@ -18,6 +18,7 @@ from foretell.data.arrays import Array, Floats
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.data.static_scale import StaticScale
+from foretell.recipe.author_code import note_the_cpu
 from foretell.recipe.forecast import Forecast, Piece
 from foretell.recipe.hyperparameters import Count, LearningRate, Share
 from foretell.recipe.protocols import Abilities, State
@@ -89,6 +90,7 @@ class TabularRecipe(ABC):
 
         Raises ForetellError where the panel holds nothing to learn from.
         """
+        note_the_cpu(self, run)
         budget = Budget(run.time_limit or math.inf)
         recipe = self.resolved(panel, task)
         covariates, scale = CovariateScale.of(panel), StaticScale.fit(panel)

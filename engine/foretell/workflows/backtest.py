@@ -69,6 +69,9 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     network together, `precision` ("auto"; float32, bf16) of networks, `threads` (1) of torch on a CPU, `processes` (one a
     core) of recipes that model one series at a time.
 
+    Inside `foretell.listening(listener, cancel=token)` it tells the listener how far it is, and ends with foretell.Interrupted once
+    `token`, a foretell.CancelToken, is cancelled.
+
     Of a large panel, items are forecast and scored a chunk at a time. The report holds all forecasts, 4 bytes for each level
     and mean of each step; where these would take more than an eighth of the memory they are files in the temporary folder.
     For each item of each recipe and window there are besides some 8 bytes a score in memory. Tables are written in pieces.
@@ -222,11 +225,14 @@ def _from_cutoffs(panel: Panel, horizon: int, cutoffs: Sequence[object]) -> list
     first, end = int(panel.start.min()), int((panel.start + panel.lengths).max())
     origins: dict[int, object] = {}
     for cutoff in cutoffs:
-        origin = panel.frequency.ordinal(cutoff)
+        try:
+            origin = panel.frequency.ordinal(cutoff)
+        except ForetellError as error:
+            raise ForetellError(f"cutoffs={[str(cutoff)]!r}: {error}") from error
         if not first + horizon <= origin <= end - horizon:
             earliest, latest, last = map(panel.frequency.spell, (first + horizon, end - horizon, end - 1))
             raise ForetellError(
-                f"cutoff {str(cutoff)!r} lies outside of the data. It is the first of the {horizon} steps forecast, so it"
+                f"cutoffs={[str(cutoff)]!r} lies outside of the data. It is the first of the {horizon} steps forecast, so it"
                 f" must lie between {earliest} ({horizon} steps after the first) and {latest} (the data end {last})."
             )
         if origin in origins:

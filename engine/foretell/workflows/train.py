@@ -51,6 +51,10 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
     How it runs: `seed` (0) of everything random; `device` ("auto"; cpu, cuda, cuda:1, mps), `devices` (1) that train one
     network together, `precision` ("auto"; float32, bf16) of networks, `threads` (1) of torch on a CPU, `processes` (one a
     core) of recipes that model one series at a time.
+
+    Inside `foretell.listening(listener, cancel=token)` it tells the listener how far it is, and ends with foretell.Interrupted once
+    `token`, a foretell.CancelToken, is cancelled.
+
     Raises ForetellError for anything a caller can put right.
     """
     chosen = _recipe_to_train(recipe, settings, start)

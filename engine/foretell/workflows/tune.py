@@ -1,4 +1,4 @@
-"""`tune`: the hyperparameters of one recipe that forecast held-back windows best."""
+"""`tune`: the hyperparameters of one recipe that forecast held-out windows best."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Tuning:
     """What a search found."""
 
     recipe: Recipe  # with the best settings
-    score: float  # its wQL on the held-back windows
+    score: float  # its wQL on the held-out windows
     defaults: float | None  # that of the settings the search began from; None where they failed
     trials: pd.DataFrame  # a row a trial: settings, wQL, seconds, remark
 
@@ -55,7 +55,7 @@ class Tuning:
         changed = {key: value for key, value in settings_of(self.recipe).items() if value != default[key]}
         before = "failed" if self.defaults is None else f"{self.defaults:.4f}"
         lines = [
-            f"# wQL on held-back windows: {self.score:.4f}; where the search began: {before}",
+            f"# wQL on held-out windows: {self.score:.4f}; where the search began: {before}",
             f"recipe = {json.dumps(name)}",
             "",
             f"[set.{name}]",
@@ -88,6 +88,9 @@ def tune(  # noqa: PLR0913  (the library's front door spells out what it takes)
     How it runs: `seed` (0) of everything random; `device` ("auto"; cpu, cuda, cuda:1, mps), `devices` (1) that train one
     network together, `precision` ("auto"; float32, bf16) of networks, `threads` (1) of torch on a CPU, `processes` (one a
     core) of recipes that model one series at a time.
+
+    Inside `foretell.listening(listener, cancel=token)` it tells the listener how far it is, and ends with foretell.Interrupted once
+    `token`, a foretell.CancelToken, is cancelled.
     """
     if not has_optuna():
         raise ForetellError("tune needs Optuna: pip install foretell[tune]")

@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from foretell.cli.app import app
+from foretell.recipe import registry
 from foretell.recipe.forecast import Forecast
 
 RECIPE = "seasonal_naive"
@@ -237,6 +238,37 @@ def test_recipes_shows_each_hyperparameter_with_its_meaning(run: Run) -> None:
     assert "width of the encoder" in result.stdout
 
 
+def test_recipes_has_a_line_for_each_that_works_and_one_for_each_that_does_not(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise ModuleNotFoundError("No module named 'mxnet'")
+
+    points = {**registry._registered(), "old": type("Point", (), {"load": staticmethod(broken)})}
+    monkeypatch.setattr(registry, "_registered", lambda: points)
+    result = run("recipes")
+    assert result.exit_code == 0
+    lines = [line.strip() for line in result.stdout.splitlines()]
+    for name, family in (
+        ("ets", "one model a series"),
+        ("mqrnn", "network"),
+        ("boosting", "trees"),
+        ("auto", "other"),
+    ):
+        assert sum(line.startswith(f"{name} ") and family in line for line in lines) == 1
+    assert "hidden_size" not in result.stdout
+    assert result.stderr.count("left out: recipe 'old' cannot be imported: No module named 'mxnet'") == 1
+
+
+def test_a_recipe_that_knows_no_gpu_says_that_it_runs_on_the_cpu(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = ("--horizon", 7, "--recipe", RECIPE, "--device", "cuda", "--out", "model")
+    result = run("train", *TABLES, *asked)
+    assert result.exit_code == 0, result.output
+    assert f"{RECIPE} runs on the CPU" in caplog.text
+
+
 def test_every_option_may_stand_in_a_file_and_the_command_line_wins(run: Run) -> None:
     Path("forecast.toml").write_text(
         f'sales = "sales.csv"\nrelated = ["ahead.csv"]\nitems = "items.csv"\nfreq = "D"\nknown = ["promo"]\nhorizon = 7\n'
@@ -307,7 +339,8 @@ def backtest_with(**options: object) -> list[object]:
         ({"set": "mqrnn.hidden_size"}, "--set takes NAME=VALUE"),
         ({"windows": 9}, "Ask for at most 4 windows"),
         ({"cutoffs": "2024-01-15,soon"}, "'soon' is no"),
-        ({"cutoffs": "2025-01-15"}, "cutoff '2025-01-15'"),
+        ({"cutoffs": "2025-01-15"}, "--cutoffs 2025-01-15 lies outside"),
+        ({"cutoffs": "soon"}, "--cutoffs soon: 'soon' is no point in time"),
         ({"season": "7,half"}, "--season takes numbers separated by commas, got 'half'"),
         ({"known": "promotion"}, "promotion"),
         ({"related": "prices.csv"}, "prices.csv"),

@@ -166,7 +166,7 @@ def test_recipes_fitted_on_one_panel_learn_the_regression_once_and_once_to_calib
     panel = promoted(effect=np.full(8, 20.0))
     for name in ("seasonal_naive", "npts"):
         fit_model(make_recipe(name), panel, Task(HORIZON), Run(processes=1), calibrate=True)
-    assert len(learnt) == 2  # before the held-back windows, and on everything
+    assert len(learnt) == 2  # before the held-out windows, and on everything
     fit_model(make_recipe("npts"), panel.until(1), Task(HORIZON), Run(processes=1))
     assert len(learnt) == 3  # another origin
 

@@ -85,7 +85,7 @@ def test_a_forecast_without_width_is_left_alone_and_teaches_nothing() -> None:
     assert learnt.shifted(np.zeros((1, 1, 3)), LEVELS, np.zeros((1, 1))).tolist() == [[[0, 0, 0]]]
     exact = Calibration.learn(held([5, 5, 5], np.full((30, 1), 5.0)))
     assert (exact.shifts, exact.forecasts) == (((0.0, 0.0, 0.0),), 0)
-    with pytest.raises(ForetellError, match="nothing was observed in the held-back windows"):
+    with pytest.raises(ForetellError, match="nothing was observed in the held-out windows"):
         Calibration.learn(HeldOut(table, np.full_like(actual, np.nan), LEVELS))
 
 

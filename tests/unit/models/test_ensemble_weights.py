@@ -1,4 +1,4 @@
-"""Greedy weights: worked by hand, and by group only where held-back forecasts say so."""
+"""Greedy weights: worked by hand, and by group only where held-out forecasts say so."""
 
 from __future__ import annotations
 

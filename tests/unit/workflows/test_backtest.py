@@ -106,9 +106,7 @@ def test_a_cutoff_is_the_first_step_forecast() -> None:
 
 @pytest.mark.parametrize("cutoff", ["2024-01-12", "2025-01-01", "2023-06-01", "2024-01-02"])
 def test_a_cutoff_outside_of_the_data_says_where_it_may_lie(cutoff: str) -> None:
-    message = (
-        rf"cutoff '{cutoff}' lies outside .* between 2024-01-03 .* and 2024-01-11 \(the data end 2024-01-12\)"
-    )
+    message = rf"cutoffs=\['{cutoff}'\] lies outside .* between 2024-01-03 .* and 2024-01-11 \(the data end 2024-01-12\)"
     with pytest.raises(ForetellError, match=message):
         backtest(dataset(a=RISING), horizon=2, recipes=[Last()], cutoffs=[cutoff])
 
