@@ -25,7 +25,7 @@ from benchmarks.speed.settings import (
     Unavailable,
 )
 from benchmarks.speed.timing import Case, Contestant, Sample, compete, row_of, timed
-from foretell.networks.device import seeded
+from foretell.networks.device import computing
 
 ITEMS, LENGTH = 1000, 1000  # hourly series
 WORKER = {"horizon": HORIZON, "context": CONTEXT, "batch": BATCH, "layers": LAYERS, "levels": list(LEVELS)}
@@ -39,7 +39,7 @@ def feed(settings: Settings) -> list[Row]:
     theirs = gluonts_side.feeding(settings, series, few, ours.lags)
 
     def gather() -> Sample:
-        with seeded(ours.run):
+        with computing(ours.run):
             return timed(many * BATCH, ours.feeding(many), settings.device)
 
     case = Case("feed", f"context {CONTEXT}, horizon {HORIZON}, batch {BATCH}", "windows", 50)
@@ -206,7 +206,7 @@ def _profile(name: str, ours: Untrained, settings: Settings) -> list[Row]:
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3)
     phases: dict[str, Sample] = {}
     spend = partial(_spend, phases, settings.device)
-    with seeded(ours.run):
+    with computing(ours.run):
         for number in range(steps):
             optimiser.zero_grad()
             batch = spend("feed", partial(ours.batch, number))

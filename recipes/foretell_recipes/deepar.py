@@ -68,6 +68,7 @@ class DeepAR(NetworkRecipe):
     """Sample paths from an autoregressive LSTM with a likelihood (Salinas et al. 2020), on GluonTS' network."""
 
     name: ClassVar[str] = "deepar"
+    draws_globally: ClassVar[bool] = False
     SIZES: ClassVar[type[Sizes]] = DeepARSizes
     abilities: ClassVar[Abilities] = replace(
         NetworkRecipe.abilities,

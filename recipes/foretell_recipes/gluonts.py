@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -39,14 +38,16 @@ from foretell.data.schema import Schema
 from foretell.data.static_scale import StaticScale, history_scale
 from foretell.errors import ForetellError, nearest
 from foretell.networks.building_blocks import default_steps
-from foretell.networks.device import pick_device, seeded
+from foretell.networks.device import computing, pick_device
+from foretell.networks.own_draws import alone
 from foretell.networks.trainer import interrupted_lightning, past_lightning, quiet_lightning
 from foretell.recipe.forecast import Forecast
-from foretell.recipe.hyperparameters import Count, LearningRate, Size, Steps
+from foretell.recipe.hyperparameters import PARSING, Count, LearningRate, Size, Steps
 from foretell.recipe.levels import QUANTILE_LEVELS, interpolate
 from foretell.recipe.protocols import Abilities, State
 from foretell.recipe.task import Run, Task
 from foretell.system.listener import tell
+from foretell.system.quiet import unwarned
 from foretell.windows.covariate_scale import CovariateScale
 from foretell.windows.target_scale import item_scale
 from foretell.windows.windows import Windows
@@ -335,7 +336,8 @@ def parse_settings(estimator: str, text: str, parameters: Mapping[str, Any]) -> 
 
 
 def _literals(text: str) -> dict[str, Any]:
-    call = ast.parse(f"settings({text})", mode="eval").body
+    with PARSING:
+        call = ast.parse(f"settings({text})", mode="eval").body
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
         raise ValueError("expected name=value, ...")
     if not all(word.arg for word in call.keywords):
@@ -425,16 +427,17 @@ def _train(recipe: GluonTS, facts: Mapping[str, Any], entries: Entries, run: Run
 def _apart(run: Run, series: int) -> Iterator[None]:
     """GluonTS kept from a host program's log, warnings and random states; inside, these are seeded as `run` says.
 
-    It samples windows with NumPy's global state, and gives up when more than `series` in a row hold no window for it.
+    It knows global generators alone, so that one at a time is in here. It samples windows with NumPy's global state, and gives up when more than `series` in a row hold no window for it.
     """
-    before = np.random.get_state()  # noqa: NPY002  # GluonTS reads no other generator
-    np.random.seed(run.seed % 2**32)  # noqa: NPY002
-    try:
-        with quiet_lightning(), seeded(run), env._let(max_idle_transforms=series + 1000):
-            warnings.filterwarnings("ignore", module=r"gluonts\..*")
-            yield
-    finally:
-        np.random.set_state(before)  # noqa: NPY002
+    with alone(run.seed):
+        before = np.random.get_state()  # noqa: NPY002  # GluonTS reads no other generator
+        np.random.seed(run.seed % 2**32)  # noqa: NPY002
+        quiet = quiet_lightning(), unwarned({"gluonts": Warning})
+        try:
+            with quiet[0], quiet[1], computing(run), env._let(max_idle_transforms=series + 1000):
+                yield
+        finally:
+            np.random.set_state(before)  # noqa: NPY002
 
 
 def _period(frequency: Frequency, ordinal: int) -> pd.Period:

@@ -23,6 +23,7 @@ class MQCNN(ForkingRecipe):
     """Quantiles for every step at once, from dilated causal convolutions over the context (Wen et al. 2017)."""
 
     name: ClassVar[str] = "mqcnn"
+    draws_globally: ClassVar[bool] = False
     abilities: ClassVar[Abilities] = replace(ForkingRecipe.abilities, cost=50)
     num_layers: Annotated[int, Within(1, 12)] = 5  # convolutions, each dilated twice as far as the one before
 

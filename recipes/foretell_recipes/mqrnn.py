@@ -20,6 +20,7 @@ class MQRNN(ForkingRecipe):
     """Quantiles for every step at once, from an LSTM over the context (Wen et al. 2017)."""
 
     name: ClassVar[str] = "mqrnn"
+    draws_globally: ClassVar[bool] = False
     abilities: ClassVar[Abilities] = replace(ForkingRecipe.abilities, cost=40)
     num_layers: Annotated[int, Within(1, 32)] = 2  # LSTM layers
 

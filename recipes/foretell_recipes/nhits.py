@@ -34,6 +34,7 @@ class NHiTS(DirectRecipe):
     """Quantiles for every step at once, from MLPs over ever finer views of the context (Challu et al. 2023)."""
 
     name: ClassVar[str] = "nhits"
+    draws_globally: ClassVar[bool] = False
     abilities: ClassVar[Abilities] = replace(
         DirectRecipe.abilities,
         cost=30,

@@ -40,7 +40,7 @@ MOST_VARIABLES = 8  # each variable has a gated network of its own: more columns
 class TFT(DirectRecipe):
     """Quantiles for every step at once, from attention over the context (Lim et al. 2021), on GluonTS' network."""
 
-    name: ClassVar[str] = "tft"
+    name: ClassVar[str] = "tft"  # its attention has a dropout of its own, from the global generator
     abilities: ClassVar[Abilities] = replace(DirectRecipe.abilities, ensemble=True, cost=70)
     MOST_STEPS: ClassVar[int] = 2000
     # steps read before the origin; default: the horizon or the longest season

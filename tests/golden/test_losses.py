@@ -23,8 +23,9 @@ def losses(name: str) -> list[float]:
     import torch
 
     from foretell.data.static_scale import StaticScale
-    from foretell.networks.device import seeded
+    from foretell.networks.device import computing
     from foretell.networks.network_recipe import windows_of
+    from foretell.networks.own_draws import FirstWeights
     from foretell.networks.source import Source
     from foretell.recipe.registry import make_recipe
     from foretell.recipe.task import Run, Task
@@ -39,8 +40,9 @@ def losses(name: str) -> list[float]:
     windows = windows_of(recipe, panel, moments, task, torch.device("cpu"))
     sizes, scale = recipe.sizes(windows, task), torch.from_numpy(StaticScale.fit(panel).predict(panel))
     source, rows = Source(windows, scale, sizes), []
-    with seeded(Run()):
+    with FirstWeights(0):
         network = recipe.network(sizes)
+    with computing(Run()):
         optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3)
         for step in range(10):
             loss = recipe.loss(network, recipe.batch(source, torch.Generator().manual_seed(step)))

@@ -27,6 +27,7 @@ from foretell.recipe.protocols import (
 )
 from foretell.recipe.registry import checked_recipe, is_registered
 from foretell.recipe.task import Run, Task
+from foretell.system.host_state import host_state_kept
 from foretell.system.listener import interruptible, tell, working_on
 
 HELD_OUT_SHARE = 0.4  # of a time limit, for the training without the windows that calibrate
@@ -59,7 +60,7 @@ def fit_model(
     with author_code(recipe, "working out its defaults"):
         resolved = resolved_of(recipe, panel, task, start=start)
     try:
-        with working_on(recipe.name), interruptible():
+        with working_on(recipe.name), interruptible(), host_state_kept():
             tell("train", 0)
             predictor = _fit(resolved, panel, task, run, start)
     except Interrupted as stop:

@@ -55,6 +55,7 @@ from foretell.recipe.registry import make_recipe, recipe_names
 from foretell.recipe.task import Run, Task
 from foretell.system.atomic_files import FrameWriter, new_folder
 from foretell.system.big_arrays import allocate
+from foretell.system.host_state import host_state_kept
 from foretell.system.listener import interruptible, tell, working_on
 from foretell.system.typed import typed
 
@@ -161,6 +162,7 @@ class Model:
             author_code(self.recipe, "forecasting"),
             working_on(self.recipe.name),
             interruptible(),
+            host_state_kept(),
             self._fitting(),
         ):
             tell("forecast", 0, len(panel))
@@ -359,7 +361,8 @@ def _predictor_of(
     folder: Path, recipe: Recipe, schema: Schema, task: Task, state: State, run: Run
 ) -> Predictor:
     try:
-        return recipe.load(schema, task, state, run)
+        with host_state_kept():
+            return recipe.load(schema, task, state, run)
     except ForetellError as error:  # such as a device that is not there
         raise ForetellError(f"{folder}: {error}") from error
     except UNFIT as error:

@@ -1,9 +1,10 @@
-"""The device that a network trains on, and its random state."""
+"""The device that a network trains on, and how its processor is set meanwhile."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 
 import torch
 
@@ -30,17 +31,45 @@ def pick_device(name: str) -> torch.device:
 
 
 @contextmanager
-def seeded(run: Run) -> Iterator[None]:
-    """Torch's random state and threads as `run` says inside, and memory kept; the host program's own are back afterwards."""
-    threads = torch.get_num_threads()
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())), memory_kept():
-        torch.manual_seed(run.seed)
-        torch.set_num_threads(run.threads or CPU_THREADS)
+def computing(run: Run) -> Iterator[None]:
+    """Torch's threads as `run` says inside, and memory kept; the host program's own are back afterwards."""
+    flushed = _denormals_flushed()
+    with _threads(run.threads or CPU_THREADS), memory_kept():
         torch.set_flush_denormal(
             True
         )  # gradients that fade through a long LSTM become denormal: ten times slower
         try:
             yield
         finally:
-            torch.set_flush_denormal(False)
-            torch.set_num_threads(threads)
+            torch.set_flush_denormal(flushed)
+
+
+_lock = Lock()
+_inside, _before = (
+    0,
+    1,
+)  # how many `_threads` are open in this process, and torch's threads before the first one
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Torch's threads; what it was before the first of several at once is back after the last, and in each thread after its own."""
+    global _inside, _before
+    mine = torch.get_num_threads()
+    with _lock:
+        _inside += 1
+        if _inside == 1:
+            _before = mine
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside -= 1
+            torch.set_num_threads(_before if _inside == 0 else mine)
+
+
+def _denormals_flushed() -> bool:
+    """Whether this thread takes denormal numbers for 0; torch cannot be asked."""
+    smallest = torch.full((1,), 1e-39, dtype=torch.float32, device="cpu")
+    return not bool((smallest * 1.0).view(torch.int32).any())

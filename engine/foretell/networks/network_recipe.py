@@ -8,7 +8,7 @@ import logging
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, Self, TypeVar
 
@@ -23,9 +23,10 @@ from foretell.data.static_scale import StaticScale
 from foretell.data.validation_windows import validation_windows
 from foretell.errors import ForetellError, Interrupted
 from foretell.networks.checked_shapes import network_of_shapes
-from foretell.networks.device import pick_device, seeded
+from foretell.networks.device import computing, pick_device
 from foretell.networks.distributed.ranks import SINGLE, Ranks
 from foretell.networks.out_of_memory import in_pieces, short_of_memory
+from foretell.networks.own_draws import FirstWeights, alone
 from foretell.networks.sizes import Sizes
 from foretell.networks.source import Source
 from foretell.networks.training_job import Batch, Schedule, TrainingJob
@@ -56,6 +57,9 @@ class NetworkRecipe(ABC):
     name: ClassVar[str]
     abilities: ClassVar[Abilities] = Abilities(time_limit=True, warm_start=True, resolved=True)
     SIZES: ClassVar[type[Sizes]]
+    # whether the network draws from torch's global generator: where `nn.Dropout` and `nn.LSTM` are not all that draws. It is
+    # then trained, and forecasts, alone in the process; others may do so in several threads at once
+    draws_globally: ClassVar[bool] = True
     batch_size: int
     learning_rate: float
     max_steps: int | None
@@ -150,7 +154,8 @@ class NetworkPredictor:
             chunk = self.recipe.forecast(network, source, items, levels, self.run.seed)
             return chunk[0].cpu(), chunk[1].cpu()
 
-        with seeded(self.run), torch.inference_mode():
+        draws = alone(self.run.seed) if self.recipe.draws_globally else nullcontext()
+        with draws, computing(self.run), torch.inference_mode():
             everyone = torch.arange(len(panel), device=source.windows.device)
             hint = _smaller(self.recipe, predicting=True)
             for items, chunk in in_pieces(everyone, PREDICTION_BATCH, forecast, hint=hint):
@@ -185,7 +190,8 @@ class NetworkPredictor:
             for name, a in arrays.items()
             if name.startswith("network.")
         }
-        network = network_of_shapes(lambda: recipe.network(sizes), weights)
+        with FirstWeights(run.seed):  # all of which are replaced
+            network = network_of_shapes(lambda: recipe.network(sizes), weights)
         try:
             network.load_state_dict(weights)
         except RuntimeError as error:
@@ -251,7 +257,7 @@ def prepare(
     guess = torch.from_numpy(static_scale.predict(panel)).to(windows.device)
     sizes = recipe.sizes(windows, task)
     sizes = sizes if start is None else grown_sizes(start.sizes, sizes)
-    with seeded(run):
+    with FirstWeights(run.seed):
         network = recipe.network(sizes).to(device)
     if start is not None:
         carry_weights(start.network, network, recipe.name)
@@ -281,6 +287,7 @@ def _training_job(fitted: NetworkPredictor, source: Source[Any]) -> Iterator[tup
             names=panel.names,
             tag=_tag(recipe, fitted.sizes, panel, run),
             weight=recipe.weight,
+            draws_globally=recipe.draws_globally,
             smaller=_smaller(recipe),
         )
         yield job, Schedule(recipe.max_steps, recipe.learning_rate, recipe.patience)

@@ -11,7 +11,6 @@ import logging
 import math
 import signal
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
@@ -26,12 +25,14 @@ from torch import Tensor, nn
 
 from foretell.errors import ForetellError, Interrupted
 from foretell.networks.checkpoint import SafetensorsIO, tagged
-from foretell.networks.device import pick_device, seeded
+from foretell.networks.device import computing, pick_device
 from foretell.networks.distributed.ranks import SINGLE, Ranks
 from foretell.networks.out_of_memory import short_of_memory
+from foretell.networks.own_draws import training_draws
 from foretell.networks.training_job import Batch, Progress, Schedule, TrainingJob
 from foretell.recipe.task import Run
 from foretell.system.listener import heard, shielded, tell
+from foretell.system.quiet import quieted, unwarned
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,8 @@ def fit_network(
     module = _Module(job, schedule, callback)
     device = pick_device(run.device)
     resume = _checkpoint_to_resume(run, job.tag)
-    with quiet_lightning(), seeded(run):
+    draws = training_draws(job.network, device, shared=job.draws_globally)
+    with quiet_lightning(), computing(run), draws as callback.seed:
         trainer = _trainer(job, schedule, run, callback, ranks)
         try:
             with interrupted_lightning(), short_of_memory("a training step", job.smaller):
@@ -256,6 +258,7 @@ class _ScheduleCallback(lightning.Callback):
         self.best: dict[str, Tensor] = {}
         self.average: dict[str, Tensor] = {}
         self._losses: list[Tensor] = []
+        self.seed: Callable[[int], Any] = torch.manual_seed  # of what dropout draws from
 
     def on_train_batch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
@@ -265,9 +268,7 @@ class _ScheduleCallback(lightning.Callback):
         for group in trainer.optimizers[0].param_groups:
             group["lr"] = self._learning_rate(trainer.global_step)
         # dropout too is a function of seed, step and rank alone, so that resuming needs nothing but the step
-        torch.manual_seed(
-            self.run.seed * 1_000_003 + trainer.global_step + self.ranks.rank * 1_000_000_000_039
-        )
+        self.seed(self.run.seed * 1_000_003 + trainer.global_step + self.ranks.rank * 1_000_000_000_039)
 
     def on_train_batch_end(
         self,
@@ -447,15 +448,8 @@ def interrupted_lightning() -> Iterator[None]:
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
     """Lightning's hints about loaders, loggers and devices kept away from a host program's log and warnings."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [log.level for log in loggers]
-    for log in loggers:
-        log.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"lightning\..*")
-            warnings.filterwarnings("ignore", module=r"torch\..*", category=UserWarning)
-            yield
-    finally:
-        for log, level in zip(loggers, levels, strict=True):
-            log.setLevel(level)
+    with (
+        quieted("lightning.pytorch", "lightning.fabric"),
+        unwarned({"lightning": Warning, "torch": UserWarning}),
+    ):
+        yield

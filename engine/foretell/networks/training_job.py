@@ -77,4 +77,6 @@ class TrainingJob:
     tag: str  # what a checkpoint must match to be resumed: the recipe's name, a blank, a hash of all else
     # what `loss` is a mean over: ranks weigh their rows by it
     weight: Callable[[Any], Tensor] | None = None
+    # whether the network draws from torch's global generator when it is trained: it is then the only such one in the process
+    draws_globally: bool = True
     smaller: str = "Lower batch_size."  # how a step is made to need less memory

@@ -10,6 +10,8 @@ import textwrap
 import tokenize
 import types
 from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import lru_cache
+from threading import Lock
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -18,6 +20,8 @@ from foretell.errors import ForetellError
 from foretell.recipe.protocols import Recipe
 from foretell.system.typed import Within
 
+# held by what parses source: before 3.11.8 Python counts the depth of a syntax tree for all threads at once (gh-106905)
+PARSING: Final = Lock()
 _WORDS: Final = {int: "a whole number", float: "a number"}
 
 # What a hyperparameter may be, where its type alone says too little: `hidden_size: Count = 64`. Of other limits, write
@@ -62,6 +66,12 @@ def hyperparameters(recipe: type[Recipe]) -> list[Hyperparameter]:
 
 def _comments(recipe: type) -> dict[str, str]:
     """Field -> the comment beside its definition, or on the lines above it."""
+    with PARSING:
+        return _parsed_comments(recipe)
+
+
+@lru_cache(maxsize=256)
+def _parsed_comments(recipe: type) -> dict[str, str]:
     try:
         source = textwrap.dedent(inspect.getsource(recipe))
     except OSError:  # a class typed at the prompt has no source
