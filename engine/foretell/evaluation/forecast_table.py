@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foretell.data.findings import Findings
-from foretell.data.frequency import Frequency
+from foretell.data.frequency import Frequency, spell
 from foretell.data.panel import Panel
-from foretell.data.wall_times import skipped
+from foretell.data.wall_times import skipped, wall_times
 from foretell.errors import ForetellError
 from foretell.ingest.context import ID_NAMES, TIME_NAMES
 from foretell.ingest.sources import files_of, open_table
@@ -88,7 +88,7 @@ class _Columns:
         return cls(key, moment, recipe, origin, window, values)
 
     def rows_sql(self, table: Table, frequency: Frequency) -> str:
-        """SQL of the columns key0, .., ordinal, recipe, origin (an ordinal), window, value0, .."""
+        """SQL of the columns key0, .., recipe, window, value0, .., ordinal, origin (an ordinal), off (a time that is not its step's)."""
         parts = {f"key{k}": table.text(column) for k, column in enumerate(self.key.values())}
         parts["moment"] = table.moment(self.moment, frequency)
         parts["recipe"] = table.text(self.recipe) if self.recipe else "'forecast'"
@@ -98,7 +98,8 @@ class _Columns:
         listed = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in parts.items())
         return (
             f"SELECT * EXCLUDE (moment, origin), {frequency.sql('moment')} AS ordinal,"
-            f" {frequency.sql('origin') if self.origin else 'NULL'} AS origin"
+            f" {frequency.sql('origin') if self.origin else 'NULL'} AS origin,"
+            f" CASE WHEN NOT ({frequency.stamped_sql('moment')}) THEN moment END AS off"
             f" FROM (SELECT {listed} FROM {table.view})"
         )
 
@@ -122,8 +123,10 @@ class _Columns:
         )
 
 
-def read_rows(forecasts: object, data: Dataset, item_id: str | None, timestamp: str | None) -> ForecastRows:
-    """The rows of `forecasts`; items and windows are not worked out yet.
+def read_rows(
+    forecasts: object, data: Dataset, item_id: str | None, timestamp: str | None, found: Findings
+) -> ForecastRows:
+    """The rows of `forecasts`; items and windows are not worked out yet. Times that are not their step's are counted.
 
     Raises ForetellError for what cannot be read.
     """
@@ -134,6 +137,7 @@ def read_rows(forecasts: object, data: Dataset, item_id: str | None, timestamp: 
         columns = _Columns.of(table, data, item_id, timestamp)
         frame = store.frame(columns.rows_sql(table, data.panel.frequency))
     _check_read(frame, table, columns.moment, columns.origin)
+    _report_stamps(frame, table, data.panel, found)
     return columns.rows(frame)
 
 
@@ -145,6 +149,25 @@ def _check_read(frame: pd.DataFrame, table: Table, moment: str, origin: str | No
             raise ForetellError(
                 f"{table.label}: {column!r} is no date in {len(missing)} rows, first for item {item!r}"
             )
+
+
+def _report_stamps(frame: pd.DataFrame, table: Table, panel: Panel, found: Findings) -> None:
+    """Count the rows whose time is neither the timestamp of their step nor the first that the clock shows of it."""
+    frequency = panel.frequency
+    if frequency.unit == "step":
+        return
+    off = frame[frame["off"].notna()]
+    shown = wall_times(frequency, panel.schema.timezone, off["ordinal"].to_numpy(np.int64))[0]
+    off = off[off["off"].to_numpy().astype("datetime64[us]") != shown.astype("datetime64[us]")]
+    if len(off):
+        first = off.iloc[0]
+        found.warn(
+            "stamps",
+            f"{len(off):,} of {len(frame):,} rows of {table.label} have another time than their step of"
+            f" {frequency.alias!r}: item {first['key0']!r} at {spell(first['off'])} is judged on"
+            f" {frequency.spell(int(first['ordinal']))}",
+            len(off),
+        )
 
 
 def placed(rows: ForecastRows, panel: Panel, found: Findings) -> ForecastRows:
@@ -184,20 +207,31 @@ def _least(values: NDArray[np.int64], groups: NDArray[np.int64]) -> NDArray[np.i
 
 
 def with_skipped_hours(rows: ForecastRows, panel: Panel) -> ForecastRows:
-    """`rows` with those of hours that the clock skips in spring, which a forecast table cannot have: that before, again.
+    """`rows` with those of hours that the clock skips in spring, which a forecast table cannot have: another of the forecast.
 
     They have no actual, so they count in no score.
     """
     zone, frequency = panel.schema.timezone, panel.frequency
-    every = np.arange(rows.ordinal.min(), rows.ordinal.max() + 2)
+    every = np.arange(rows.ordinal.min() - 1, rows.ordinal.max() + 2)
+    missing = every[skipped(frequency, zone, every)]
+    if not len(missing):
+        return rows
     horizon = int((rows.ordinal - rows.origin).max()) + 1
-    for step in every[skipped(frequency, zone, every)]:
-        group = _groups(rows, panel)
-        lacking = ~np.isin(group, group[rows.ordinal == step])
-        again = np.flatnonzero((rows.ordinal == step - 1) & lacking & (step < rows.origin + horizon))
-        rows = rows.select(np.concatenate([np.arange(len(rows.item)), again]))
-        rows.ordinal[len(rows.item) - len(again) :] = step
-    return rows
+    _, group = np.unique(_groups(rows, panel), return_inverse=True)
+    last = np.full(group.max() + 1, np.iinfo(np.int64).min)
+    np.maximum.at(last, group, rows.ordinal)
+    origin = rows.origin.copy()
+    while (late := np.isin(origin - 1, missing) & (last[group] < origin + horizon - 1)).any():
+        origin -= late  # such a forecast begins within the hour
+    _, one = np.unique(group, return_index=True)  # a row of each forecast
+    added = [one[(origin[one] <= step) & (step < origin[one] + horizon)] for step in missing]
+    added = [
+        some[~np.isin(group[some], group[rows.ordinal == step])]
+        for some, step in zip(added, missing, strict=True)
+    ]
+    again = replace(rows, origin=origin).select(np.concatenate([np.arange(len(origin)), *added]))
+    again.ordinal[len(origin) :] = np.repeat(missing, [len(some) for some in added])
+    return again
 
 
 def _groups(rows: ForecastRows, panel: Panel) -> NDArray[np.int64]:

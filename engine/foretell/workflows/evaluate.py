@@ -55,7 +55,7 @@ def evaluate(
     data, found = check_dataset(data), Findings()
     if out is not None:
         ensure_writable(out)
-    rows = read_rows(forecasts, data, item_id, timestamp)
+    rows = read_rows(forecasts, data, item_id, timestamp, found)
     panel = data.panel
     rows = placed(rows, panel, found)
     rows = with_skipped_hours(rows, panel)

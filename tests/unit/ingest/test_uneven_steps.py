@@ -66,6 +66,59 @@ def test_a_filling_of_the_gaps_settles_it():
     assert found(Dataset(sold(thinned), freq="D", filling={"target": {"back": "zero"}}), "transactions")
 
 
+@pytest.mark.parametrize(
+    ("keep", "freq"),
+    [
+        (lambda stamps, rng: stamps.dt.day == 1, "D"),  # months
+        (lambda stamps, rng: stamps.dt.dayofyear % 10 == 5, "D"),
+    ],
+)
+def test_rows_of_longer_steps_are_no_sales(keep, freq):
+    assert not found(Dataset(sold(keep, items=9, days=700), freq=freq), "transactions")
+
+
+def test_with_the_filling_the_total_comes_right():
+    whole = sold(lambda stamps, rng: stamps.dt.day > 0, items=12, days=230)
+    rng = np.random.default_rng(1)
+    whole["target"] = whole["target"].where(rng.random(len(whole)) < 0.66, 0.0)
+    begin = whole["timestamp"].max() - pd.Timedelta(days=27)
+    past, actual = whole[whole["timestamp"] < begin], whole[whole["timestamp"] >= begin]["target"].sum()
+    filling = {"target": {"middle": "zero", "back": "zero"}}
+    written = past[past["target"] > 0]
+    plain, filled = Dataset(written, freq="D"), Dataset(written, freq="D", filling=filling)
+
+    def forecast(data, recipe):
+        return foretell.train(data, recipe=recipe, horizon=28).predict()
+
+    assert forecast(plain, "ets").mean.sum() > 1.25 * actual
+    assert forecast(filled, "ets").mean.sum() == pytest.approx(actual, rel=0.05)
+    # the last week again: its median, for its mean is that of spreads which are cut at 0
+    week = past.groupby("item_id").tail(7)["target"].sum()
+    assert forecast(plain, "seasonal_naive").quantiles[:, :, 1].sum() > 1.25 * 4 * week
+    assert forecast(filled, "seasonal_naive").quantiles[:, :, 1].sum() == pytest.approx(4 * week)
+
+
+@pytest.mark.parametrize(
+    ("name", "freq"),
+    [
+        ("favorita_transactions", "D"),
+        ("electricity_small", "h"),
+        ("rossmann", "D"),
+        ("store_item_demand", "D"),
+        ("pedestrian", "h"),
+        ("hospital", "MS"),
+        ("m3", "1"),
+    ],
+)
+def test_real_data_of_whole_steps_are_no_sales(real_data, name, freq):
+    if freq == "1":
+        data = Dataset(real_data / name / "train.parquet", freq=freq, timestamp="t")
+    else:
+        data = Dataset(real_data / name / "target.parquet", freq=freq)
+    assert not found(data, "transactions")
+    assert not found(data, "other_calendar")
+
+
 def test_nights_are_closed():
     table = sold(lambda stamps, rng: stamps.dt.hour.between(8, 19), days=24 * 30, freq="h")
     assert not found(Dataset(table, freq="h"), "transactions")
