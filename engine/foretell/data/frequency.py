@@ -81,7 +81,7 @@ class Frequency:
         text = str(alias).strip()
         if text == "1":
             return cls("step")
-        match = re.fullmatch(r"(\d*)([A-Za-z]+)(?:-([A-Za-z]{3}))?", text)
+        match = re.fullmatch(r"([0-9]*)([A-Za-z]+)(?:-([A-Za-z]{3}))?", text)
         if match is None or match[2] not in _SPELLINGS or match[1] == "0":
             raise _unknown(alias)
         unit, stamp = _SPELLINGS[match[2]]

@@ -11,7 +11,7 @@ import numpy as np
 
 from foretell.data.frequency import Frequency
 from foretell.data.gap_filling import parse_rule
-from foretell.data.schema import Ends, Partial, Schema
+from foretell.data.schema import MOST_STEPS, Ends, Partial, Schema
 from foretell.data.time_zone_names import check_timezone
 from foretell.errors import ForetellError, nearest
 from foretell.ingest.keyed_rows import METHODS
@@ -81,9 +81,10 @@ def season_lengths(season: int | Sequence[int] | None, frequency: Frequency) -> 
         return frequency.seasons
     seasons = tuple(season) if isinstance(season, Sequence) else (season,)
     for period in seasons or (0,):
-        if isinstance(period, bool) or not isinstance(period, (int, np.integer)) or period < 1:
+        whole = isinstance(period, (int, np.integer)) and not isinstance(period, bool)
+        if not whole or not 1 <= period <= MOST_STEPS:
             raise ForetellError(
-                f"season must be a whole number of steps, at least 1, or a list of such, got {season!r}"
+                f"season must be a whole number of steps from 1 to {MOST_STEPS:,}, or a list of such, got {season!r}"
             )
     return tuple(int(period) for period in seasons)
 

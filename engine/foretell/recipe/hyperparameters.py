@@ -24,6 +24,10 @@ from foretell.system.typed import Within
 PARSING: Final = Lock()
 _WORDS: Final = {int: "a whole number", float: "a number"}
 
+_SHOWN: Final = 100  # characters of a value that a message repeats
+# What Python's reader of literals raises for a text that is none, or one with more brackets than it can follow
+_UNREADABLE: Final = (ValueError, SyntaxError, TypeError, RecursionError, MemoryError)
+
 # What a hyperparameter may be, where its type alone says too little: `hidden_size: Count = 64`. Of other limits, write
 # `Annotated[int, Within(1, 24)]`.
 Count = Annotated[int, Within(1, 1_000_000)]  # of steps, rows, windows
@@ -142,7 +146,7 @@ def _list(where: str, element: Any, value: Any) -> tuple[Any, ...]:
     if isinstance(value, str):
         try:
             parts = ast.literal_eval(value)
-        except (ValueError, SyntaxError) as error:
+        except _UNREADABLE as error:
             if not text:
                 raise _refused(where, "numbers separated by commas", value) from error
             parts = [part.strip() for part in value.split(",") if part.strip()]
@@ -168,7 +172,7 @@ def _convert(where: str, base: Any, value: Any) -> Any:
         return str(value)
     try:
         parsed = ast.literal_eval(value) if isinstance(value, str) else value
-    except (ValueError, SyntaxError) as error:
+    except _UNREADABLE as error:
         raise _refused(where, _WORDS[base], value) from error
     if isinstance(parsed, bool) or not isinstance(parsed, (int, float)):
         raise _refused(where, _WORDS[base], value)
@@ -180,4 +184,7 @@ def _convert(where: str, base: Any, value: Any) -> Any:
 
 
 def _refused(where: str, expected: str, value: object) -> ForetellError:
-    return ForetellError(f"{where} must be {expected}, got {value!r}")
+    got = repr(value)
+    return ForetellError(
+        f"{where} must be {expected}, got {got if len(got) <= _SHOWN else got[:_SHOWN] + '...'}"
+    )

@@ -6,8 +6,11 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Final, Literal, TypedDict
 
+import numpy as np
+
+from foretell.data.schema import MOST_STEPS
 from foretell.errors import ForetellError, nearest
 from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
 
@@ -22,8 +25,13 @@ class Task:
     def __post_init__(self) -> None:
         if isinstance(self.horizon, bool) or not isinstance(self.horizon, int) or self.horizon < 1:
             raise ForetellError(f"horizon must be a whole number of steps, at least 1, got {self.horizon!r}")
+        if self.horizon > MOST_STEPS:
+            raise ForetellError(f"horizon must be {MOST_STEPS:,} steps at most, got {self.horizon:,}")
         object.__setattr__(self, "levels", check_levels(self.levels))
 
+
+_MOST_SEED: Final = 2**32 - 1  # that all libraries take
+_MOST_THREADS: Final = 4096
 
 Precision = Literal["auto", "float32", "bf16"]
 
@@ -60,6 +68,15 @@ class Run:
     def __post_init__(self) -> None:
         if self.time_limit is not None and not self.time_limit > 0:
             raise ForetellError(f"time_limit must be more than 0 seconds, got {self.time_limit!r}")
+        for name, least, most in (
+            ("seed", 0, _MOST_SEED),
+            ("threads", 1, _MOST_THREADS),
+            ("processes", 1, _MOST_THREADS),
+        ):
+            value = getattr(self, name)
+            whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+            if value is not None and (not whole or not least <= value <= most):
+                raise ForetellError(f"{name} must be a whole number from {least} to {most:,}, got {value!r}")
         if isinstance(self.devices, bool) or not isinstance(self.devices, int) or self.devices < 1:
             raise ForetellError(f"devices must be a whole number, at least 1, got {self.devices!r}")
         if self.resume and self.out is None:
