@@ -44,6 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ForetellError as error:
         print(error, file=sys.stderr)
         return 2
+    return _run_tasks(chosen, asked)
+
+
+def _run_tasks(chosen: Sequence[BenchmarkTask], asked: argparse.Namespace) -> int:
+    """Run them one by one; 2 where the data of one are not there, named at the end."""
     results = None if asked.dry or asked.back else RESULTS
     absent = [
         task.name

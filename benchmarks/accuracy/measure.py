@@ -114,6 +114,11 @@ def _measured(loaded: Loaded, spoken: str, seed: int) -> Row:
     recipe = parse_recipe(spoken)
     if "truth" in loaded.tables:
         return _cold(loaded, recipe, seed, calibrate=spoken.endswith(CALIBRATED))
+    return _backtested(loaded, spoken, recipe, seed)
+
+
+def _backtested(loaded: Loaded, spoken: str, recipe: Recipe, seed: int) -> Row:
+    task = loaded.task
     report = foretell.backtest(
         loaded.data,
         horizon=task.horizon,

@@ -122,21 +122,11 @@ def _published_line(name: str, boards: Sequence[TaskResults]) -> list[str]:
 
 
 def _details(each: TaskResults) -> str:
+    """A task's heading, facts, table and failures."""
     task = each.task
     shown = list(dict.fromkeys([*task.shown]))
     costs = _COVERAGE | _COSTS
-    ours = [
-        [f"`{name}`", str(m.seeds), *(_number(m.scores.get(c, math.nan)) for c in (*shown, *costs))]
-        for name, m in each.recipes.items()
-    ]
-    ours.sort(key=lambda line: float(line[2]) if line[2] else math.inf)
-    systems = list(dict.fromkeys(name for score in shown for name in task.published.get(score, {})))
-    theirs = [
-        [f"*{name}*" + ("" if name != NAIVE else " (published)"), ""]
-        + [_number(task.published.get(score, {}).get(name, math.nan)) for score in shown]
-        + [""] * len(costs)
-        for name in systems
-    ]
+    ours, theirs = _our_lines(each, [*shown, *costs]), _published_lines(task, shown, blank=len(costs))
     lines = ours + theirs
     for column, score in enumerate(shown, start=2):
         _embolden(lines if each.counts(score) else ours, column)
@@ -149,6 +139,26 @@ def _details(each: TaskResults) -> str:
     return "\n\n".join(
         [f"### {task.name}", _facts(each), markdown(head, lines), *["\n".join(errors)] * bool(errors)]
     )
+
+
+def _our_lines(each: TaskResults, columns: Sequence[str]) -> list[list[str]]:
+    """A line a recipe, the best by the first of `columns` on top."""
+    lines = [
+        [f"`{name}`", str(m.seeds), *(_number(m.scores.get(column, math.nan)) for column in columns)]
+        for name, m in each.recipes.items()
+    ]
+    return sorted(lines, key=lambda line: float(line[2]) if line[2] else math.inf)
+
+
+def _published_lines(task: BenchmarkTask, scores: Sequence[str], *, blank: int) -> list[list[str]]:
+    """A line a system that others published scores of, with `blank` empty cells at its end."""
+    systems = dict.fromkeys(name for score in scores for name in task.published.get(score, {}))
+    return [
+        [f"*{name}*" + ("" if name != NAIVE else " (published)"), ""]
+        + [_number(task.published.get(score, {}).get(name, math.nan)) for score in scores]
+        + [""] * blank
+        for name in systems
+    ]
 
 
 def _facts(each: TaskResults) -> str:

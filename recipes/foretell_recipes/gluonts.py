@@ -10,21 +10,17 @@ mean of its history: most of these estimators scale a window by its mean, which 
 
 from __future__ import annotations
 
-import ast
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any, ClassVar
 
-import gluonts.torch
 import lightning.pytorch as lightning
 import numpy as np
-import pandas as pd
 import torch
 from gluonts.env import env
 from gluonts.itertools import Cached
@@ -32,18 +28,17 @@ from gluonts.model.forecast import QuantileForecast
 from numpy.typing import NDArray
 
 from foretell.data.arrays import Array
-from foretell.data.frequency import Frequency
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.data.static_scale import StaticScale, history_scale
-from foretell.errors import ForetellError, nearest
+from foretell.errors import ForetellError
 from foretell.networks.building_blocks import default_steps
 from foretell.networks.device import computing, pick_device
+from foretell.networks.lightning_calls import interrupted_lightning, past_lightning, quiet_lightning
 from foretell.networks.own_draws import alone
-from foretell.networks.trainer import interrupted_lightning, past_lightning, quiet_lightning
 from foretell.recipe.forecast import Forecast
-from foretell.recipe.hyperparameters import PARSING, Count, LearningRate, Size, Steps
-from foretell.recipe.levels import QUANTILE_LEVELS, interpolate
+from foretell.recipe.hyperparameters import Count, LearningRate, Size, Steps
+from foretell.recipe.levels import interpolate
 from foretell.recipe.protocols import Abilities, State
 from foretell.recipe.task import Run, Task
 from foretell.system.listener import tell
@@ -51,46 +46,12 @@ from foretell.system.quiet import unwarned
 from foretell.windows.covariate_scale import CovariateScale
 from foretell.windows.target_scale import item_scale
 from foretell.windows.windows import Windows
+from foretell_recipes.gluonts_estimators import estimator_class, facts_of, parse_settings, period
 
-SUFFIX = "Estimator"
 # GluonTS' default: after each it looks at the training loss and may lower the learning rate
 STEPS_AN_EPOCH = 50
 _SCALED = 1 << 14  # items whose last contexts are looked at together
 LARGEST_CACHE = 50_000_000  # numbers: transformed series are kept in memory up to 200 MB
-# What pandas calls a period; its business days are deprecated, and integer time has no dates.
-PERIODS = {"min": "min", "h": "h", "D": "D", "W": "W", "M": "M", "Q": "Q", "Y": "Y"}
-OFFSETS = {**PERIODS, "M": "MS", "Q": "QS", "Y": "YS"}
-OWN_FIELDS = {
-    "context_length": "context_length",
-    "batch_size": "batch_size",
-    "lr": "learning_rate",
-    "num_parallel_samples": "num_samples",
-    "num_batches_per_epoch": "max_steps",
-}
-FROM_DATA = (
-    "freq",
-    "prediction_length",
-    "num_feat_dynamic_real",
-    "num_feat_static_real",
-    "num_feat_static_cat",
-    "cardinality",
-    "static_dims",
-    "dynamic_dims",
-    "past_dynamic_dims",
-    "static_cardinalities",
-    "dynamic_cardinalities",
-    "past_dynamic_cardinalities",
-    "time_features",
-    "negative_data",
-)
-OBJECTS = (
-    "self",
-    "trainer_kwargs",
-    "train_sampler",
-    "validation_sampler",
-    "distr_output",
-    "imputation_method",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,96 +240,13 @@ class Entries:
         values, observed = windows.target(one, seen)
         return {
             "item_id": str(item),
-            "start": _period(panel.frequency, first),
+            "start": period(panel.frequency, first),
             "target": (torch.where(observed, values, torch.nan)[0] - self.location[item]).numpy(),
             "feat_static_cat": panel.static_cat[item].astype(np.int64),
             "feat_static_real": windows.static_real[item].numpy(),
             "feat_dynamic_real": windows.covariates(one, ordinals)[0].T.contiguous().numpy(),
             "past_feat_dynamic_real": windows.past(one, seen)[0].T.contiguous().numpy(),
         }
-
-
-def estimator_class(name: str) -> Any:
-    """GluonTS' torch estimator of that name, suffix or not; raises ForetellError when GluonTS exports none such."""
-    known = estimators()
-    if name.removesuffix(SUFFIX) not in known:
-        raise ForetellError(
-            f"gluonts.estimator: no estimator {name!r}.{nearest(name, known)} There are: {', '.join(sorted(known))}"
-        )
-    return known[name.removesuffix(SUFFIX)]
-
-
-@cache
-def estimators() -> dict[str, Any]:
-    """The torch estimators that GluonTS exports and trains with Lightning, by name without the suffix."""
-    base = gluonts.torch.PyTorchLightningEstimator
-    exported = {name: getattr(gluonts.torch, name) for name in gluonts.torch.__all__}
-    return {
-        name.removesuffix(SUFFIX): each
-        for name, each in exported.items()
-        if each is not base and isinstance(each, type) and issubclass(each, base)
-    }
-
-
-def parse_settings(estimator: str, text: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """`hidden_dimensions=[40],batch_norm=True` as a dictionary of literals; raises ForetellError for anything else.
-
-    Nothing is evaluated: the text is parsed, and values that are no literals are refused.
-    """
-    try:
-        values = _literals(text)
-    except (SyntaxError, ValueError, TypeError) as error:
-        raise ForetellError(
-            f"gluonts.settings must be names and plain values such as hidden_dimensions=[40],batch_norm=True, got {text!r}"
-        ) from error
-    free = [name for name in parameters if name not in (*OBJECTS, *FROM_DATA, *OWN_FIELDS)]
-    for name in values:
-        if name in OWN_FIELDS:
-            raise ForetellError(
-                f"gluonts.settings: {name!r} is set by the hyperparameter {OWN_FIELDS[name]!r}"
-            )
-        if name not in free:
-            raise ForetellError(
-                f"gluonts.settings: {estimator} has no setting {name!r} to give.{nearest(name, free)}"
-                f" It has: {', '.join(sorted(free))}"
-            )
-    return values
-
-
-def _literals(text: str) -> dict[str, Any]:
-    with PARSING:
-        call = ast.parse(f"settings({text})", mode="eval").body
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
-        raise ValueError("expected name=value, ...")
-    if not all(word.arg for word in call.keywords):
-        raise ValueError("** is no setting")
-    return {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
-
-
-def facts_of(panel: Panel, task: Task, windows: Windows, scale: StaticScale) -> dict[str, Any]:
-    """What the data say of an estimator's arguments, by GluonTS' names and as JSON; each takes those that it has."""
-    schema, frequency = panel.schema, panel.frequency
-    cardinalities, reals = list(schema.cardinalities), windows.static_real.shape[1]
-    facts: dict[str, Any] = {
-        "freq": f"{frequency.multiple}{OFFSETS.get(frequency.unit, 'D')}",
-        "prediction_length": task.horizon,
-        "num_feat_dynamic_real": windows.covariate_size,
-        "num_feat_static_real": reals,
-        "num_feat_static_cat": len(cardinalities),
-        "cardinality": cardinalities or [1],
-        "dynamic_dims": [windows.covariate_size] if windows.covariate_size else [],
-        "past_dynamic_dims": [windows.past_size] if windows.past_size else [],
-        "static_dims": [1] * reals,
-        "static_cardinalities": cardinalities,
-        "quantiles": sorted({*QUANTILE_LEVELS, *task.levels}),
-        "seasonality": max(schema.seasons),
-        "negative_data": not scale.positive,
-        "default_scale": float(scale.unit[0]),  # else a series of zeros is scaled by the mean of its batch
-    }
-    if frequency.unit not in PERIODS:  # GluonTS knows lags and calendar of dates alone
-        back = {season * repeat for season in schema.seasons for repeat in (1, 2, 3)}
-        facts |= {"time_features": [], "lags_seq": sorted({1, 2, 3, *back})}
-    return facts
 
 
 class _Steps(lightning.Callback):
@@ -438,14 +316,6 @@ def _apart(run: Run, series: int) -> Iterator[None]:
                 yield
         finally:
             np.random.set_state(before)  # noqa: NPY002
-
-
-def _period(frequency: Frequency, ordinal: int) -> pd.Period:
-    """The step as pandas' period; integer time and business days, which have none, begin on any day."""
-    if frequency.unit not in PERIODS:
-        return pd.Period("2000-01-01", freq="D")
-    moment = pd.Timestamp(frequency.timestamps(np.array([ordinal]))[0])
-    return pd.Period(moment, freq=f"{frequency.multiple}{PERIODS[frequency.unit]}")
 
 
 def _read(forecast: Any, levels: tuple[float, ...]) -> tuple[Array, Array]:

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from foretell.errors import ForetellError
+from foretell.recipe.task import Run
 from foretell.system.regular_files import open_regular
 from foretell.system.strict_json import parse_json
 
@@ -92,3 +93,24 @@ def _unflatten(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
     if "d" in value:
         return {key: _unflatten(item, tensors) for key, item in value["d"]}
     return [_unflatten(item, tensors) for item in value["l"]]
+
+
+def checkpoint_path(out: Path) -> Path:
+    """Where a run that writes to `out` keeps its checkpoint."""
+    return out / "checkpoint"
+
+
+def checkpoint_to_resume(run: Run, tag: str) -> Path | None:
+    """The checkpoint that a run goes on from, if it asks for one and has one; ForetellError for one of another training."""
+    if not run.resume or run.out is None or not checkpoint_path(run.out).exists():
+        return None
+    found = tagged(checkpoint_path(run.out))
+    if found != tag:
+        theirs, mine = found.partition(" ")[0], tag.partition(" ")[0]
+        other = (
+            f"recipe {theirs!r}, not {mine!r}" if theirs != mine else "other hyperparameters, data or seed"
+        )
+        raise ForetellError(
+            f"the checkpoint in {run.out} is of {other}. Train without resume, or with another out folder."
+        )
+    return checkpoint_path(run.out)

@@ -20,8 +20,8 @@ import foretell
 from foretell.cli.app import app
 from foretell.errors import Interrupted
 from foretell.models.fitting import BEST
+from foretell.networks.checkpoint import checkpoint_path
 from foretell.networks.forking_recipe import ForkingRecipe
-from foretell.networks.trainer import checkpoint_path
 
 STEPS = 400
 

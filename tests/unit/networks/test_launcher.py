@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
 from foretell.models.fitting import held_out_forecasts
-from foretell.networks.checkpoint import SafetensorsIO
+from foretell.networks.checkpoint import SafetensorsIO, checkpoint_path
 from foretell.networks.distributed import launcher as devices
 from foretell.networks.distributed.job_folder import read_panel, recipe_to_json, write_panel
 from foretell.networks.distributed.ranks import Ranks
 from foretell.networks.network_recipe import PREDICTION_BATCH, NetworkPredictor
-from foretell.networks.trainer import checkpoint_path
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
 from foretell.system.big_arrays import in_file

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from foretell.errors import ForetellError, Interrupted
-from foretell.networks.checkpoint import SafetensorsIO
+from foretell.networks.checkpoint import SafetensorsIO, checkpoint_path
 from foretell.networks.device import pick_device
-from foretell.networks.trainer import checkpoint_path, fit_network
+from foretell.networks.trainer import fit_network
 from foretell.networks.training_job import Schedule
 from foretell.recipe.task import Run
 from line_fit import SCHEDULE, Line, batch, job

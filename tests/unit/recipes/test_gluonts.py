@@ -17,7 +17,8 @@ from foretell.data.frequency import Frequency
 from foretell.errors import ForetellError
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
-from foretell_recipes.gluonts import GluonTSPredictor, _period, _read, estimators
+from foretell_recipes.gluonts import GluonTSPredictor, _read
+from foretell_recipes.gluonts_estimators import estimators, period
 from panels import daily, weekly_sales
 
 TASK = Task(6, (0.1, 0.5, 0.9))
@@ -100,7 +101,7 @@ def test_an_entry_holds_the_observed_history_and_covariates_through_the_horizon(
     days = np.arange(20_000 - 80, 20_000)
     expected = np.where(days % 7 == 3, np.nan, panel.target[:80])  # the closed days are not observed
     np.testing.assert_array_equal(entry["target"], expected)
-    assert entry["start"] == pd.Period("2024-07-16", "D") == _period(panel.frequency, 19_920)
+    assert entry["start"] == pd.Period("2024-07-16", "D") == period(panel.frequency, 19_920)
     assert entry["feat_dynamic_real"].shape == (entries.windows.covariate_size, 86)
     assert entry["past_feat_dynamic_real"].shape == (entries.windows.past_size, 80)
     assert entry["feat_static_cat"].tolist() == [1]
