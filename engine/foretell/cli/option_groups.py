@@ -139,6 +139,9 @@ class WindowOptions:
     refit: Annotated[
         Literal["never", "every"], Option(help="Train once, before the earliest origin, or in every window.")
     ] = "never"
+    resume: Annotated[
+        bool, Option("--resume", help="Go on from the windows that an interrupted backtest left in --out.")
+    ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,6 +76,7 @@ def backtest(  # noqa: PLR0913  (each is an option of its own)
         calibrate=recipes.calibrate,
         out=out,
         spreadsheet=spreadsheet,
+        resume=windows.resume,
         **asdict(run),
     )
     show_report(report, out)

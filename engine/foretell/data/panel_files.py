@@ -85,7 +85,7 @@ def write_panel_files(panel: Panel, folder: Path, *, sealed: bool = True) -> dic
         "future": panel.future,
         "keys": _write_keys(folder / KEYS, panel.keys, sealed),
         "arrays": {
-            name: _write_array(folder / f"{name}.npy", array, sealed)
+            name: write_array(folder / f"{name}.npy", array, sealed)
             for name, array in arrays.items()
             if array is not None
         },
@@ -99,7 +99,7 @@ def read_panel_files(folder: Path, written: SavedFiles, schema: Schema) -> Panel
     Raises ForetellError naming the file that is missing, damaged, cut short or does not fit the others.
     """
     check_shapes(written, schema)
-    arrays = {name: _read_array(folder / f"{name}.npy", said) for name, said in written.arrays.items()}
+    arrays = {name: read_array(folder / f"{name}.npy", said) for name, said in written.arrays.items()}
     keys = _read_keys(folder / KEYS, written.keys, schema, len(arrays["start"]))
     try:
         check_offsets(arrays["offsets"], len(arrays["target"]))
@@ -153,7 +153,7 @@ def remove_others(folder: Path, written: Mapping[str, Any]) -> None:
             (folder / f"{name}.npy").unlink(missing_ok=True)
 
 
-def _write_array(path: Path, array: NDArray[Any], sealed: bool) -> dict[str, Any]:
+def write_array(path: Path, array: NDArray[Any], sealed: bool) -> dict[str, Any]:
     """Write one array as .npy, in pieces; what the manifest says of it."""
     with path.open("wb") as file:
         head = {"descr": array.dtype.str, "fortran_order": False, "shape": array.shape}
@@ -219,7 +219,7 @@ def _differs(path: Path, where: str = "") -> ForetellError:
     return ForetellError(f"{path} is damaged: its checksum differs from the one written with it{where}.")
 
 
-def _read_array(path: Path, said: SavedArray) -> NDArray[Any]:
+def read_array(path: Path, said: SavedArray) -> NDArray[Any]:
     """A sealed small array in memory, as is an empty one, which cannot be mapped; another one mapped."""
     dtype, count = np.dtype(said.dtype), prod(said.shape)
     with _opened(path, said) as file:

@@ -14,11 +14,12 @@ import numpy as np
 from foretell.checks.check import check
 from foretell.data.columns import names_of
 from foretell.data.panel import Panel
-from foretell.errors import ForetellError, nearest
+from foretell.errors import ForetellError, Interrupted, nearest
 from foretell.evaluation.outcome import Outcome, Window
 from foretell.ingest.dataset import check_dataset
 from foretell.models.fitting import fit_model
 from foretell.models.model import Model
+from foretell.models.unfinished import FinishedWindow, UnfinishedBacktest
 from foretell.recipe.author_code import RecipeFailed, failed
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
@@ -54,6 +55,7 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     calibrate: bool = False,
     out: str | Path | None = None,
     spreadsheet: bool = False,
+    resume: bool = False,
     **run: Unpack[RunArguments],
 ) -> Report:
     """Forecast windows of the past with each recipe and score the forecasts on what came then.
@@ -63,7 +65,9 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     "every" trains anew for each window. Level 0.5 is always forecast too. `recipes` are names, or recipes, or a mapping
     from the name in the report to either; `settings` are hyperparameters by recipe name. `time_limit` (seconds, or "10m")
     ends each training in time, of the recipes that heed one. `calibrate` adjusts each recipe's levels by what windows before
-    the origin say. With `out` the report is saved, its CSV for a `spreadsheet` if asked (`Report.save`).
+    the origin say. With `out` the report is saved, its CSV for a `spreadsheet` if asked (`Report.save`), and until then
+    each finished window in `out/unfinished`: `resume=True` goes on from there after an interruption, with the same data and
+    question; recipes may be added and left out.
 
     How it runs: `seed` (0) of everything random; `device` ("auto"; cpu, cuda, cuda:1, mps), `devices` (1) that train one
     network together, `precision` ("auto"; float32, bf16) of networks, `threads` (1) of torch on a CPU, `processes` (one a
@@ -83,14 +87,34 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     _check_choice("refit", refit, get_args(Refit))
     if out is not None:
         ensure_writable(out)
+    elif resume:
+        raise ForetellError("resume needs the folder that the interrupted backtest wrote to: give out=")
     carried_out = make_run(run, backtest, time_limit=seconds_of(time_limit, list(chosen.values())))
     panel = data.panel
     steps = window_steps(panel, task.horizon, windows=windows, stride=stride, cutoffs=cutoffs)
     origins = make_windows(panel, steps, task.horizon)
+    about = {
+        "fingerprint": data.fingerprint,
+        "horizon": task.horizon,
+        "levels": list(task.levels),
+        "origins": [window.day for window in origins],
+        "refit": refit,
+        "calibrate": calibrate,
+        "time_limit": carried_out.time_limit,
+        **run_arguments_of(carried_out),
+    }
+    kept = None if out is None else UnfinishedBacktest(Path(out), about, resume=resume)
     runner = _Runner(
-        task, carried_out, refit, data.fingerprint, len(chosen) * len(origins), calibrate=calibrate
+        task,
+        carried_out,
+        refit=refit,
+        fingerprint=data.fingerprint,
+        total=len(chosen) * len(origins),
+        calibrate=calibrate,
+        kept=kept,
     )
-    outcomes = [o for label, recipe in chosen.items() for o in runner.recipe(label, recipe, origins)]
+    with _kept_named(kept):
+        outcomes = [o for label, recipe in chosen.items() for o in runner.recipe(label, recipe, origins)]
     asked = {
         "horizon": task.horizon,
         "levels": list(task.levels),
@@ -107,9 +131,10 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     }
     checkup = check(data)
     report = Report(tuple(outcomes), asked, checkup.findings, checkup.tables)
-    if out is not None:
+    if out is not None and kept is not None:
         with shielded():
             report.save(out, spreadsheet=spreadsheet)
+            kept.remove()
     return report
 
 
@@ -131,48 +156,83 @@ class _Runner:
     """Trains and forecasts, one recipe after the other, and tells how far it is."""
 
     def __init__(
-        self, task: Task, run: Run, refit: Refit, fingerprint: str, total: int, *, calibrate: bool = False
+        self,
+        task: Task,
+        run: Run,
+        *,
+        refit: Refit,
+        fingerprint: str,
+        total: int,
+        calibrate: bool,
+        kept: UnfinishedBacktest | None,
     ) -> None:
         self._task, self._run, self._refit, self._fingerprint = task, run, refit, fingerprint
-        self._done, self._total, self._calibrate = 0, total, calibrate
+        self._done, self._total, self._calibrate, self._kept = 0, total, calibrate, kept
 
     def recipe(self, label: str, recipe: Recipe, windows: Sequence[Window]) -> Iterator[Outcome]:
-        """The outcomes of one recipe, earliest window first."""
+        """The outcomes of one recipe, earliest window first; windows that an interrupted run had finished are taken as they are."""
         model: Model | None = None
         for window in windows:
             where = f"window {window.number} of {len(windows)} (origin {window.day})"
-            trained = 0.0
-            if model is None or self._refit == "every":
-                self._tell(label, f"training, {where}")
-                with _blamed(label, where, "training"):
-                    model = fit_model(
-                        recipe,
-                        window.panel,
-                        self._task,
-                        self._run,
-                        fingerprint=self._fingerprint,
-                        calibrate=self._calibrate,
-                    )
-                trained = model.fit_seconds
-            self._tell(label, f"forecasting, {where}")
-            yield self._forecast(label, model, window, where, trained)
+            done = self._finished(label, recipe, window, where)
+            if done is None:
+                fresh = window is windows[0] or self._refit == "every"
+                if model is None or fresh:
+                    model = self._model(label, recipe, window, where, last=window is windows[-1])
+                done = self._forecast(label, model, window, where, fresh=fresh)
+                if self._kept is not None:
+                    self._kept.keep_window(label, recipe, window.number, done)
+            yield self._scored(label, window, where, done)
             self._done += 1
         self._tell(label, "done")
 
-    def _forecast(self, label: str, model: Model, window: Window, where: str, trained: float) -> Outcome:
+    def _finished(self, label: str, recipe: Recipe, window: Window, where: str) -> FinishedWindow | None:
+        done = None if self._kept is None else self._kept.window(label, recipe, window.number, window.panel)
+        if done is not None:
+            self._tell(label, f"{where} was finished before")
+        return done
+
+    def _model(self, label: str, recipe: Recipe, window: Window, where: str, *, last: bool) -> Model:
+        """The model that was kept for all windows, or one trained now; kept where a later window needs it."""
+        keep = self._kept if self._refit == "never" and not last else None
+        if self._kept is not None and self._refit == "never":
+            model = self._kept.model(label, recipe, self._run)
+            if model is not None:
+                return model
+        self._tell(label, f"training, {where}")
+        with _blamed(label, where, "training"):
+            model = fit_model(
+                recipe,
+                window.panel,
+                self._task,
+                self._run,
+                fingerprint=self._fingerprint,
+                calibrate=self._calibrate,
+            )
+        if keep is not None:
+            keep.keep_model(label, recipe, model)
+        return model
+
+    def _forecast(
+        self, label: str, model: Model, window: Window, where: str, *, fresh: bool
+    ) -> FinishedWindow:
+        self._tell(label, f"forecasting, {where}")
         began = time.perf_counter()
         with _blamed(label, where, "forecasting"):
             forecast = model.forecast_in_arrays(window.panel, levels=self._task.levels, beside=self._total)
         took = time.perf_counter() - began
-        summary = model.summary() if trained else None
-        outcome = Outcome.of(label, window, forecast, seconds=(trained, took), summary=summary)
+        return FinishedWindow(
+            forecast, (model.fit_seconds if fresh else 0.0, took), model.summary() if fresh else None
+        )
+
+    def _scored(self, label: str, window: Window, where: str, done: FinishedWindow) -> Outcome:
+        outcome = Outcome.of(label, window, done.forecast, seconds=done.seconds, summary=done.summary)
         logger.info(
             "%s, %s: wQL %.4f; trained %.1f s, forecast %.1f s",
             label,
             where,
             outcome.scores.pooled["wQL"],
-            trained,
-            took,
+            *done.seconds,
         )
         return outcome
 
@@ -313,6 +373,20 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
         raise ForetellError(
             f"{name} must be {' or '.join(map(repr, choices))}, got {value!r}.{nearest(str(value), choices)}"
         )
+
+
+@contextmanager
+def _kept_named(kept: UnfinishedBacktest | None) -> Iterator[None]:
+    """What ends a backtest early says what is kept of it."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        said = str(stop) or "interrupted"
+        raise Interrupted(said if kept is None else f"{said}; {kept.left()}") from stop
+    except ForetellError as error:
+        if kept is None or kept.count() == 0:
+            raise
+        raise ForetellError(f"{error} {kept.left().capitalize()}") from error
 
 
 @contextmanager

@@ -1,0 +1,196 @@
+"""A backtest that was interrupted goes on from the windows it had finished."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import foretell
+from evaluator_fakes import FLAT, RISING, Broken, Last, dataset
+from foretell.errors import ForetellError, Interrupted
+from foretell.ingest.dataset import Dataset
+from foretell.reporting.report import Report
+from foretell.workflows.backtest import backtest
+
+RECIPES = {"theta": "theta", "naive": "seasonal_naive"}
+
+
+def shop_frame() -> pd.DataFrame:
+    days = pd.date_range("2024-01-01", periods=60)
+    rng = np.random.default_rng(0)
+    frames = [
+        pd.DataFrame({"item_id": name, "timestamp": days, "target": rng.poisson(20, 60)}) for name in "abc"
+    ]
+    return pd.concat(frames)
+
+
+@cache
+def shop() -> Dataset:
+    return Dataset(shop_frame(), freq="D")
+
+
+class Stopping:
+    """A listener that cancels once so many windows are scored."""
+
+    def __init__(self, after: int) -> None:
+        self.token, self.after = foretell.CancelToken(), after
+
+    def __call__(self, event: foretell.Event) -> None:
+        if event.stage == "backtest" and event.done >= self.after:
+            self.token.cancel()
+
+
+def interrupted(out: Path, *, after: int, **more: Any) -> str:
+    stop = Stopping(after)
+    with pytest.raises(Interrupted) as caught, foretell.listening(stop, cancel=stop.token):
+        backtest(shop(), horizon=5, windows=3, out=out, **more)
+    return str(caught.value)
+
+
+def tables(report: Report) -> list[pd.DataFrame]:
+    seconds = ["fit_seconds", "predict_seconds"]
+    frames = [report.leaderboard.drop(columns=seconds), *report.metric_frames(), *report.forecast_frames()]
+    return [frame.drop(columns=[c for c in seconds if c in frame]) for frame in frames]
+
+
+@pytest.mark.parametrize(("refit", "after"), [("never", 1), ("never", 4), ("every", 2)])
+def test_the_tables_are_those_of_a_run_without_interruption(tmp_path: Path, refit: str, after: int) -> None:
+    said = interrupted(tmp_path / "out", after=after, recipes=RECIPES, refit=refit)
+    assert f"{after} finished window" in said
+    assert "resume=True" in said
+    asked: Any = {"horizon": 5, "windows": 3, "recipes": RECIPES, "refit": refit}
+    resumed = backtest(shop(), out=tmp_path / "out", resume=True, **asked)
+    whole = backtest(shop(), out=tmp_path / "whole", **asked)
+    for got, wanted in zip(tables(resumed), tables(whole), strict=True):
+        pd.testing.assert_frame_equal(got, wanted, check_exact=True)
+    assert not (tmp_path / "out/unfinished").exists()
+    same = [(tmp_path / run / "forecasts.parquet").read_bytes() for run in ("out", "whole")]
+    assert same[0] == same[1]
+
+
+def test_windows_that_were_finished_are_not_forecast_again(tmp_path: Path) -> None:
+    interrupted(tmp_path, after=2, recipes=["seasonal_naive"])
+    seen: list[str] = []
+    with foretell.listening(lambda event: seen.append(event.message)):
+        backtest(shop(), horizon=5, windows=3, recipes=["seasonal_naive"], out=tmp_path, resume=True)
+    assert [m for m in seen if "forecasting" in m] == [
+        "seasonal_naive: forecasting, window 3 of 3 (origin 2024-02-25)"
+    ]
+    assert not [m for m in seen if "training" in m]  # the model was kept too
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Untold(Last):
+    """Not registered: its model cannot be loaded, so that it is trained again."""
+
+    name: ClassVar[str] = "untold"
+
+
+def test_a_recipe_whose_model_cannot_be_loaded_is_trained_again(tmp_path: Path) -> None:
+    interrupted(tmp_path, after=1, recipes=[Untold()])
+    resumed = backtest(shop(), horizon=5, windows=3, recipes=[Untold()], out=tmp_path, resume=True)
+    whole = backtest(shop(), horizon=5, windows=3, recipes=[Untold()])
+    for got, wanted in zip(tables(resumed), tables(whole), strict=True):
+        pd.testing.assert_frame_equal(got, wanted, check_exact=True)
+
+
+def test_a_failing_recipe_leaves_the_others_windows_and_may_be_left_out(tmp_path: Path) -> None:
+    data = dataset(a=RISING, b=FLAT)
+    with pytest.raises(ForetellError, match=r"1 finished window is kept in .*unfinished"):
+        backtest(data, horizon=2, recipes=[Last(), Broken()], out=tmp_path)
+    seen: list[str] = []
+    with foretell.listening(lambda event: seen.append(event.message)):
+        backtest(data, horizon=2, recipes=[Last()], out=tmp_path, resume=True)
+    assert not [m for m in seen if "forecasting" in m]
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [({"horizon": 4}, "horizon is 5, asked for is 4"), ({"seed": 1}, "seed is 0, asked for is 1")],
+)
+def test_another_question_is_refused(tmp_path: Path, asked: dict[str, Any], named: str) -> None:
+    interrupted(tmp_path, after=1, recipes=["seasonal_naive"])
+    whole: Any = {"horizon": 5, "windows": 3, "recipes": ["ets"], **asked}
+    with pytest.raises(ForetellError, match=named):
+        backtest(shop(), out=tmp_path, resume=True, **whole)
+
+
+def test_other_data_are_refused(tmp_path: Path) -> None:
+    interrupted(tmp_path, after=1, recipes=["seasonal_naive"])
+    with pytest.raises(ForetellError, match="its fingerprint is"):
+        backtest(
+            Dataset(shop_frame().assign(target=3.0), freq="D"),
+            horizon=5,
+            windows=3,
+            recipes=["seasonal_naive"],
+            out=tmp_path,
+            resume=True,
+        )
+
+
+def test_other_settings_of_a_recipe_are_another_recipe(tmp_path: Path) -> None:
+    interrupted(tmp_path, after=1, recipes=["seasonal_naive"])
+    seen: list[str] = []
+    with foretell.listening(lambda event: seen.append(event.message)):
+        backtest(
+            shop(),
+            horizon=5,
+            windows=3,
+            recipes=["seasonal_naive"],
+            settings={"seasonal_naive": {"covariates": "pooled"}},
+            out=tmp_path,
+            resume=True,
+        )
+    assert not [m for m in seen if "finished before" in m]
+
+
+def test_resume_needs_a_folder() -> None:
+    with pytest.raises(ForetellError, match="give out="):
+        backtest(shop(), horizon=5, recipes=["seasonal_naive"], resume=True)
+
+
+def test_without_resume_it_begins_anew(tmp_path: Path) -> None:
+    interrupted(tmp_path, after=2, recipes=["seasonal_naive"])
+    seen: list[str] = []
+    with foretell.listening(lambda event: seen.append(event.message)):
+        backtest(shop(), horizon=5, windows=3, recipes=["seasonal_naive"], out=tmp_path)
+    assert len([m for m in seen if "forecasting" in m]) == 3
+
+
+def spoil_facts(folder: Path, **changed: Any) -> None:
+    path = next(folder.glob("unfinished/*/window-1/facts.json"))
+    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"levels": [0.1]},
+        {"levels": [2.0]},
+        {"fit_seconds": "1"},
+        {"arrays": {}},
+        {"arrays": {"keys": {"bytes": 1, "blocks": None, "dtype": "<f4", "shape": [1]}}},
+        {"more": 1},
+        {"summary": 3},
+    ],
+)
+def test_a_tampered_window_is_one_message(tmp_path: Path, changed: dict[str, Any]) -> None:
+    interrupted(tmp_path, after=1, recipes=["seasonal_naive"])
+    spoil_facts(tmp_path, **changed)
+    with pytest.raises(ForetellError, match=r"facts\.json is damaged: .* Begin the backtest anew"):
+        backtest(shop(), horizon=5, windows=3, recipes=["seasonal_naive"], out=tmp_path, resume=True)
+
+
+def test_a_tampered_array_is_one_message(tmp_path: Path) -> None:
+    interrupted(tmp_path, after=1, recipes=["seasonal_naive"])
+    path = next(tmp_path.glob("unfinished/*/window-1/mean.npy"))
+    path.write_bytes(path.read_bytes()[:-4] + b"\x00\x00\x00\x01")
+    with pytest.raises(ForetellError, match=r"mean\.npy is damaged"):
+        backtest(shop(), horizon=5, windows=3, recipes=["seasonal_naive"], out=tmp_path, resume=True)
