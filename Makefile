@@ -2,6 +2,7 @@
 # make quick  ruff, mypy and the unit tests but the slow ones: for a look after each change
 # make test   ruff, mypy and pytest
 # make stress fuzzers, kills and long laws at their full counts, of which `make test` runs a twentieth
+# make newest the tests against the newest release of every dependency, in an environment of its own
 # All need Python 3.11 or newer and nothing else: they make .venv once and install the tested versions into it.
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ WORKERS ?= 2
 # Tests of one file share what they train, and so a process.
 SPREAD = --numprocesses $(WORKERS) --dist loadfile
 
-.PHONY: demo quick test stress clean
+.PHONY: demo quick test stress newest clean
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
@@ -33,6 +34,12 @@ test: $(INSTALLED)
 stress: $(INSTALLED)
 	FORETELL_STRESS=1 $(BIN)/pytest tests/stress
 
+newest:
+	$(PYTHON) -m venv --clear .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --editable ".[dev]"
+	-.venv-newest/bin/python -m pip list --format freeze | diff constraints.txt - | grep '^>'
+	.venv-newest/bin/pytest $(SPREAD)
+
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "$(PYTHON) is older than Python 3.11: make PYTHON=python3.12 ..." >&2; exit 2; }
@@ -41,4 +48,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-newest .mypy_cache .ruff_cache .pytest_cache .hypothesis
