@@ -66,6 +66,12 @@ class DataOptions:
     open: Annotated[
         str | None, Option(metavar="COLUMN", help="A known 0/1 column: 0 where nothing can sell.")
     ] = None
+    categorical: Annotated[
+        str | None, Option(metavar="COLUMNS", help="Columns whose numbers are codes, without an order.")
+    ] = None
+    numeric: Annotated[
+        str | None, Option(metavar="COLUMNS", help="Columns of numbers: a word among them is an error.")
+    ] = None
     dimensions: Annotated[
         str | None, Option(metavar="COLUMNS", help="Columns that make the key, besides the item.")
     ] = None
@@ -114,7 +120,9 @@ class DataOptions:
     partitions: Annotated[
         bool, Option("--partitions", help="Folders named column=value are columns of the files in them.")
     ] = False
-    strict: Annotated[bool, Option("--strict", help="Timestamps off the frequency are an error.")] = False
+    strict: Annotated[
+        bool, Option("--strict", help="Timestamps off the frequency and undeclared codes in CSV are errors.")
+    ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,8 @@ _SAME: Final = (
         "known",
         "past",
         "open",
+        "categorical",
+        "numeric",
         "dimensions",
         "timestamp",
         "date_format",

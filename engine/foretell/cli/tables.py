@@ -64,6 +64,8 @@ def _read_tables(
         known=names(options.known),
         past=names(options.past),
         open=options.open,
+        categorical=names(options.categorical),
+        numeric=names(options.numeric),
         season=whole_numbers("--season", options.season) or None,
         ends=options.ends or "last",
         partial=options.partial or "drop",
@@ -131,6 +133,7 @@ def as_in_training(schema: Schema, options: DataOptions) -> DataOptions:
         role: ",".join(name for name, its in schema.roles.items() if its == role)
         for role in ("known", "past")
     }
+    texts = ",".join(schema.vocabularies)
     return replace(
         options,
         freq=options.freq or schema.frequency.alias,
@@ -138,6 +141,7 @@ def as_in_training(schema: Schema, options: DataOptions) -> DataOptions:
         dimensions=options.dimensions or ",".join(schema.key[1:]),
         known=options.known or columns["known"],
         past=options.past or columns["past"],
+        categorical=options.categorical or texts,
         season=options.season or ",".join(map(str, schema.seasons)),
         ends=options.ends or schema.ends,
         partial=options.partial or schema.partial,

@@ -30,6 +30,14 @@ ADVICE: Final[dict[str, Advice]] = {
         "their rows are one item's: two rows of one time are a repeated row", "spell the ids in NFC"
     ),
     "decomposed_ids": Advice("they join the other tables in either spelling", ""),
+    "row_numbers": Advice("no recipe sees it", "known= or past=, if it is data"),
+    "kinds": Advice(
+        "numbers have an order, codes have none",
+        "categorical=, for columns whose numbers are codes; numeric=",
+    ),
+    "mixture": Advice(
+        "each number is a category of its own, without an order", "correct those values, or numeric="
+    ),
     "left_out": Advice("no recipe sees it", "make a category or a number of it, or complete the key"),
     "by_time": Advice("every item gets the same values", "item_id=, where a column of it names the item"),
     "known": Advice(

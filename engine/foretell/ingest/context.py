@@ -12,8 +12,10 @@ from foretell.data.findings import Findings
 from foretell.data.frequency import Frequency
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
+from foretell.ingest.column_kinds import as_declared, as_trained, report_kinds
 from foretell.ingest.keyed_rows import KeyedRows, read_rows
 from foretell.ingest.options import Options
+from foretell.ingest.row_numbers import without_row_numbers
 from foretell.ingest.sources import open_table
 from foretell.ingest.store import Store
 from foretell.ingest.table import Table
@@ -54,9 +56,18 @@ class IngestContext:
         """The table that messages call `name`, read as the options say. Raises ForetellError for what cannot be read."""
         o = self.options
         dates = None if name == "items" else o.date_format
-        return open_table(
+        table = open_table(
             self.store, source, name=name, dates=dates, decimal=o.decimal, partitions=o.partitions
         )
+        table = without_row_numbers(self.store, table, wanted=self._wanted(table), findings=self.findings)
+        return as_declared(table, o) if self.schema is None else as_trained(table, self.schema)
+
+    def _wanted(self, table: Table) -> set[str]:
+        """The columns of a table that an option names, a model was trained on, or that are recognised."""
+        o, usual = self.options, {*ID_NAMES, *TIME_NAMES, *TARGET_NAMES}
+        named = {o.item_id, o.timestamp, o.target, o.open, *o.dimensions, *o.known, *o.past}
+        named |= {*o.categorical, *o.numeric, *(self.schema.roles if self.schema else ())}
+        return {c for c in table.kinds if c in named or c.lower() in usual}
 
     def names(self, table: Table) -> Names:
         """The columns of the target table; raises ForetellError for one that is not there."""
@@ -76,6 +87,11 @@ class IngestContext:
         found = table.find(names.key["item_id"], ()) or table.find(None, ID_NAMES)
         key = {} if found is None else {"item_id": table.whole(found)}
         return key | {d: table.whole(d) for d in self.options.dimensions if d in table.kinds}
+
+    def report_kinds(self, table: Table, columns: Sequence[str]) -> None:
+        """Say what the kinds of a table's columns were guessed from; a model's schema leaves nothing to guess."""
+        if self.schema is None:
+            report_kinds(self.store, table, columns, options=self.options, findings=self.findings)
 
     def report_lacking(self, table: Table, columns: Iterable[str]) -> None:
         """Report which of a table's files lack which of these columns."""

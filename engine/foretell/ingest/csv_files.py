@@ -30,6 +30,7 @@ class Header:
     delimiter: str
     names: tuple[str, ...]
     sample: tuple[tuple[str, ...], ...]  # its first rows; none where the file is a header alone
+    unnamed: frozenset[str] = frozenset()  # of `names`, those that the file leaves empty
 
 
 def read_headers(paths: Sequence[str]) -> list[Header]:
@@ -49,9 +50,11 @@ def _read_header(path: str, rows: int) -> Header:
             raise ForetellError(f"{path}, line 1: empty, expected the names of the columns.")
         delimiter = _delimiter(first)
         lines = csv.reader(chain([first], stream), delimiter=delimiter)
-        names = _named(path, next(lines))
+        written = next(lines)
+        names = _named(path, written)
         sample = tuple(tuple(row) for row in islice((row for row in lines if row), rows))
-    return Header(path, delimiter, names, sample)
+    unnamed = frozenset(name for name, text in zip(names, written, strict=True) if not text.strip())
+    return Header(path, delimiter, names, sample, unnamed)
 
 
 def _delimiter(header: str) -> str:

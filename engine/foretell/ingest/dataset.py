@@ -66,6 +66,10 @@ class Dataset:
         known: Sequence[str] = (),  # related columns that are known ahead
         past: Sequence[str] = (),  # related columns that are known only when they have happened
         open: str | None = None,  # a known 0/1 column: where it is 0 the item cannot sell
+        categorical: Sequence[
+            str
+        ] = (),  # columns whose numbers are codes: the order of 3 and 4 means nothing
+        numeric: Sequence[str] = (),  # columns that hold numbers: a word among them is an error, not a text
         # seasonal period in steps, one or several; default: the frequency's
         season: int | Sequence[int] | None = None,
         ends: Ends = "last",  # all series end at the target's last timestamp, or each at its own ("own")
@@ -78,7 +82,8 @@ class Dataset:
         # countries: DE, US-CA; @country: of that metadata column
         holidays: str | Sequence[str] | None = None,
         holiday_days: int = 1,  # days before and after a holiday that have a column each
-        strict: bool = False,  # timestamps off the frequency are an error
+        # timestamps off the frequency are an error, as are undeclared whole numbers of CSV files, which may be codes
+        strict: bool = False,
         tolerant: bool = False,  # rows that cannot be read become findings of `check`; nothing trains on such data
         # the zone in which times with an offset or a zone are read; default: their own
         timezone: str | None = None,
@@ -108,6 +113,8 @@ class Dataset:
             known=(*column_names("known", known), *holiday_columns(countries, holiday_days)),
             past=column_names("past", past),
             open=open,
+            categorical=column_names("categorical", categorical),
+            numeric=column_names("numeric", numeric),
             seasons=season_lengths(season, frequency),
             ends=ends,
             partial=partial,

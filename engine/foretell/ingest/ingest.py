@@ -18,6 +18,7 @@ from foretell.data.layout import Layout
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError, nearest
+from foretell.ingest.column_kinds import check_declared
 from foretell.ingest.context import ID_NAMES, IngestContext, Names
 from foretell.ingest.covariates import (
     Covariates,
@@ -97,6 +98,8 @@ def _ingest(context: IngestContext, target: object, related: Sequence[object], i
         tables.append(_read_holidays(context, spans, tables, names=names, metadata=metadata))
     _report_zones(context, [(rows, spans), *((each.rows, each.spans) for each in tables)])
     check_columns(context, tables, table)
+    if context.schema is None:
+        check_declared(_value_columns(tables, metadata), options)
     panel = _build(context, rows, spans, names=names, tables=tables, metadata=metadata)
     _report_weeks(context)
     report_stamps(context, _apart(context, rows, spans, tables[: len(related)]))
@@ -105,6 +108,12 @@ def _ingest(context: IngestContext, target: object, related: Sequence[object], i
     if metadata is not None:
         counts[metadata.label] = len(metadata.keys)
     return Ingested(panel, names, context.findings.all(), counts)
+
+
+def _value_columns(tables: Sequence[Related], metadata: Metadata | None) -> list[str]:
+    """The columns of the related tables and of the item metadata."""
+    related = [column for each in tables for column in each.rows.columns]
+    return [*related, *(metadata.texts.columns if metadata is not None else ())]
 
 
 def _apart(
@@ -177,6 +186,7 @@ def _read_metadata(context: IngestContext, items: object, names: Names) -> Metad
     if not key:
         table.require(context.options.item_id, ID_NAMES, "item_id=")
     context.report_lacking(table, table.kinds)
+    context.report_kinds(table, [c for c in table.kinds if c not in key.values()])
     return read_metadata(context.store, table, key=key, schema=context.schema, findings=context.findings)
 
 
@@ -445,6 +455,6 @@ def find_shared_table(
         names.key,
         names.timestamp,
         columns=[names.target, *columns],
-        texts=[c for c in columns if kinds[c] == "text"],
+        texts=[c for c in columns if table.is_text(c)],
     )
     return SharedTable(source, rows, find_spans(store, rows, context.findings))

@@ -67,7 +67,12 @@ def _usable(table: Table, key: Mapping[str, str], schema: Schema | None, finding
     columns = [c for c in table.kinds if c not in key.values()]
     if schema is not None:
         columns = _wanted(table, columns, schema)
-    odd = [c for c in columns if table.kinds[c] in ("time", "other")]
+    trained = () if schema is None else schema.static_cat  # a model's text may be spelt like a date
+    odd = [c for c in columns if table.kinds[c] in ("time", "other") and c not in trained]
+    if odd and schema is not None:
+        raise ForetellError(
+            f"column {odd[0]!r} of {table.label} must hold numbers, as when the model was trained. Give it as it was then."
+        )
     if odd:
         listed = ", ".join(map(repr, odd))
         findings.warn("left_out", f"{table.label}: {listed} left out, neither text nor number", len(odd))
@@ -87,7 +92,7 @@ def _wanted(table: Table, columns: Sequence[str], schema: Schema) -> list[str]:
 
 
 def _is_text(column: str, table: Table, schema: Schema | None) -> bool:
-    return table.kinds[column] == "text" if schema is None else column in schema.static_cat
+    return table.is_text(column) if schema is None else column in schema.static_cat
 
 
 def _read(store: Store, table: Table, key: Mapping[str, str], columns: Sequence[str]) -> pd.DataFrame:
@@ -105,8 +110,8 @@ def _read(store: Store, table: Table, key: Mapping[str, str], columns: Sequence[
 
 
 def _number_of(table: Table, column: str) -> str:
-    kind = table.kinds[column]
-    return f"TRY_CAST({table.spelt(column)} AS DOUBLE)" if kind == "text" else table.number(column)
+    named = table.is_text(column) or table.kinds[column] in ("time", "other")
+    return f"TRY_CAST({table.spelt(column)} AS DOUBLE)" if named else table.number(column)
 
 
 def _keyed(keys: pd.DataFrame, table: Table, files: pd.Series[Any], findings: Findings) -> NDArray[np.bool_]:

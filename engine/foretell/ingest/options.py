@@ -30,6 +30,8 @@ class Options:
     known: tuple[str, ...] = ()
     past: tuple[str, ...] = ()
     open: str | None = None
+    categorical: tuple[str, ...] = ()  # columns whose numbers are codes
+    numeric: tuple[str, ...] = ()  # columns of text that hold numbers
     seasons: tuple[int, ...] = (1,)
     ends: Ends = "last"
     partial: Partial = "drop"
@@ -61,11 +63,25 @@ class Options:
             raise ForetellError(
                 f"the open column {self.open!r} must be known ahead, but it is declared past."
             )
+        _check_kinds(self)
         if self.decimal not in (".", ","):
             raise ForetellError(f"decimal must be '.' or ',', got {self.decimal!r}")
         check_timezone(self.timezone)
         _check_date_format(self.date_format)
         _check_aggregation(self.aggregation)
+
+
+def _check_kinds(options: Options) -> None:
+    """Raises ForetellError for a column that is declared to be two things."""
+    both = set(options.categorical) & set(options.numeric)
+    if both:
+        raise ForetellError(
+            f"column {min(both)!r} is declared both categorical and numeric. Keep it in one of the two."
+        )
+    if options.open in options.categorical:
+        raise ForetellError(
+            f"the open column {options.open!r} must be 0 or 1, but it is declared categorical. Leave that out."
+        )
 
 
 def column_names(argument: str, names: Sequence[str]) -> tuple[str, ...]:

@@ -61,6 +61,7 @@ def read_related(
         )
     columns = _value_columns(context, table, {*key.values(), timestamp}, names)
     context.report_lacking(table, columns)
+    context.report_kinds(table, columns)
     texts = [c for c in columns if _is_text(table, c, context.schema)]
     asked = _asked_aggregation(options.aggregation, columns, texts)
     # open at some time of a step is open
@@ -103,14 +104,17 @@ def _value_columns(context: IngestContext, table: Table, taken: set[str], names:
     columns = [c for c in table.kinds if c not in taken]
     schema, options = context.schema, context.options
     if schema is not None:
-        return [c for c in columns if schema.roles.get(c) in ("known", "past")]
-    if names.target in columns and names.target not in (*options.known, *options.past):
+        columns = [c for c in columns if schema.roles.get(c) in ("known", "past")]
+    elif names.target in columns and names.target not in (*options.known, *options.past):
         columns.remove(names.target)
         context.findings.note(
             "unused", f"{table.label}: {names.target!r} not used, it is the target's name", 1
         )
     for column in columns:
-        if table.kinds[column] in ("time", "other"):
+        named = (
+            schema is not None and column in schema.vocabularies
+        )  # a model's text may be spelt like a date
+        if table.kinds[column] in ("time", "other") and not (named and table.kinds[column] == "time"):
             what = "dates" if table.kinds[column] == "time" else "something else"
             raise ForetellError(
                 f"column {column!r} of {table.label} must hold numbers, true and false, or text; it holds {what}."
@@ -120,7 +124,7 @@ def _value_columns(context: IngestContext, table: Table, taken: set[str], names:
 
 
 def _is_text(table: Table, column: str, schema: Schema | None) -> bool:
-    return table.kinds[column] == "text" if schema is None else column in schema.vocabularies
+    return table.is_text(column) if schema is None else column in schema.vocabularies
 
 
 def check_columns(context: IngestContext, tables: Sequence[Related], target: Table) -> None:

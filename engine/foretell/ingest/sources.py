@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ import pandas as pd
 
 from foretell.errors import ForetellError
 from foretell.ingest.csv_files import Header, lacking, read_headers, sampled_columns
+from foretell.ingest.declared_types import Declared, declared_by, declared_in_file
 from foretell.ingest.sql_source import Sql, spool
 from foretell.ingest.store import Store
 from foretell.ingest.table import Kind, Table, _with_point, _words
@@ -111,7 +113,10 @@ def _open_files(store: Store, patterns: Sequence[str], view: str, name: str, *, 
     table = _typed_table(store, label, view, None, lacking((header.path, header.names) for header in headers))
     costly = sum(os.path.getsize(header.path) for header in headers) > _COSTLY
     return replace(
-        table, kinds=table.kinds | _spelt_kinds(store, headers, form.dates, form.decimal), costly=costly
+        table,
+        kinds=table.kinds | _spelt_kinds(store, headers, form.dates, form.decimal),
+        costly=costly,
+        unnamed=frozenset().union(*(header.unnamed for header in headers)),
     )
 
 
@@ -145,10 +150,12 @@ def _open_parquet(store: Store, files: Sequence[str], view: str, label: str, *, 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schemas = []
+    schemas, declared = [], Declared()
     for file in files:
         try:
-            schemas.append(pq.read_schema(file))
+            with pq.ParquetFile(file) as opened:
+                schemas.append(opened.schema_arrow)
+                declared |= declared_in_file(opened.schema_arrow, opened.metadata.metadata)
         except (pa.ArrowInvalid, OSError) as error:
             raise ForetellError(f"{file} is no Parquet file, or not a whole one: {error}") from error
     store.execute(
@@ -158,7 +165,7 @@ def _open_parquet(store: Store, files: Sequence[str], view: str, label: str, *, 
     columns = list(zip(files, (schema.names for schema in schemas), strict=True))
     if partitions:
         _refuse_overlap(columns)
-    return _typed_table(store, label, view, schemas[0], lacking(columns))
+    return _typed_table(store, label, view, schemas[0], lacking(columns), declared)
 
 
 def _spelt_kinds(store: Store, headers: Sequence[Header], dates: str | None, decimal: str) -> dict[str, Kind]:
@@ -196,8 +203,15 @@ def _open_sql(store: Store, source: Sql, view: str, name: str) -> Table:
 
 
 def _typed_table(
-    store: Store, label: str, view: str, schema: Any, lacking: Mapping[str, str] | None = None
+    store: Store,
+    label: str,
+    view: str,
+    schema: Any,
+    lacking: Mapping[str, str] | None = None,
+    declared: Declared | None = None,
 ) -> Table:
+    if declared is None:
+        declared = Declared() if schema is None else declared_by(schema)
     dtypes = _describe(store, view)
     file = quoted(_FILE) if dtypes.pop(_FILE, None) else "NULL"
     kinds = {column: _kind(dtype) for column, dtype in dtypes.items()}
@@ -206,7 +220,19 @@ def _typed_table(
     instants = [c for c in kinds if dtypes[c] in _INSTANTS]
     own = {c: getattr(schema.field(c).type, "tz", None) for c in instants if c in schema.names}
     zones = {c: own.get(c) or "UTC" for c in instants}
-    return Table(label, view, kinds, textual, fractional, zones, store.timezone, file, lacking or {})
+    return Table(
+        label=label,
+        view=view,
+        kinds=kinds,
+        textual=textual,
+        fractional=fractional,
+        zones=zones,
+        local=store.timezone,
+        file=file,
+        lacking=lacking or {},
+        categorical=declared.categories,
+        indexes=declared.indexes,
+    )
 
 
 def _has_fractions(dtype: str) -> bool:
@@ -287,7 +313,9 @@ def _refuse_repeated_columns(names: Sequence[str], name: str) -> None:
 def _from_pandas(frame: pd.DataFrame, name: str) -> Any:
     import pyarrow as pa
 
-    if any(level is not None for level in frame.index.names):
+    indexes = [str(level) for level in frame.index.names if level is not None]
+    if indexes:
+        _refuse_repeated_columns([*indexes, *map(str, frame.columns)], name)
         frame = frame.reset_index()
     frame = frame.rename(columns=str)
     _refuse_repeated_columns(list(frame.columns), name)
@@ -304,7 +332,8 @@ def _from_pandas(frame: pd.DataFrame, name: str) -> Any:
             columns[column] = pa.array(
                 [_spelt(v) if there else None for v, there in zip(values, values.notna(), strict=True)]
             )
-    return pa.table(columns)
+    said = json.dumps({"index_columns": indexes}).encode()  # as pandas itself says it in Arrow's schema
+    return pa.table(columns).replace_schema_metadata({b"pandas": said})
 
 
 def _spelt(value: object) -> str:

@@ -34,6 +34,15 @@ class Table:
     costly: bool = False  # a large text file, whose rows take longer to read than to write and read again
     dates: str | None = None  # the format of dates in text, where they are not ISO
     decimal: str = "."  # the decimal mark of numbers in text
+    categorical: frozenset[str] = frozenset()  # columns that were declared to be categories
+    indexes: frozenset[str] = frozenset()  # columns that were the index of a pandas frame
+    unnamed: frozenset[str] = frozenset()  # columns whose place in the header is empty
+    left_out: frozenset[str] = frozenset()  # columns that number the rows, and are not among `kinds`
+
+    def is_text(self, column: str) -> bool:
+        """Whether a column's values are names: texts, and numbers that were declared to be categories."""
+        kind = self.kinds[column]
+        return kind == "text" or (column in self.categorical and kind in ("number", "boolean"))
 
     def find(self, given: str | None, recognised: Sequence[str]) -> str | None:
         """The column that `given` names, or the first recognised one; None when there is none."""
@@ -52,9 +61,14 @@ class Table:
             wanted = given or recognised[0]
             raise ForetellError(
                 f"{self.label} has no column {wanted!r}.{nearest(wanted, self.kinds)}"
-                f" It has: {', '.join(self.kinds)}. {_without_header(self.kinds) or f'Name the right one with {argument}.'}"
+                f" It has: {', '.join(self.kinds)}. {self._hint() or f'Name the right one with {argument}.'}"
             )
         return self.whole(found)
+
+    def _hint(self) -> str:
+        """What to do where the first row stands in for the header, or where an index was left out; '' else."""
+        index = f"The index {min(self.left_out)!r} is not read: give it a name." if self.left_out else ""
+        return _without_header(self.kinds) or index
 
     def whole(self, column: str) -> str:
         """`column`; raises ForetellError when one of several files lacks it."""
@@ -75,6 +89,9 @@ class Table:
     def raw_text(self, column: str) -> str:
         """SQL of a column as text, in Unicode's composed or decomposed characters as they are written."""
         name = quoted(column)
+        if column in self.textual and column in self.categorical and self.kinds.get(column) == "number":
+            code = f"trim({name})"  # 7.0 is how pandas writes a 7 beside a gap
+            return f"CASE WHEN {code} NOT IN {_words()} THEN regexp_replace({code}, '\\.0+$', '') END"
         if column not in self.fractional:
             return f"nullif(CAST({name} AS VARCHAR), '')"
         real = f"nullif(CAST({name} AS DOUBLE), 'NaN'::DOUBLE)"

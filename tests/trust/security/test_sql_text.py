@@ -70,6 +70,7 @@ GIVEN = {
     "ingest/placement.py": {"source", "query", "inner", "outer", "part", "words", "join", "picked", "moments", "listed", "value"},
     "ingest/sources.py": {"view", "selects", "form"},  # views are called raw_ and our own name of the table
     "ingest/covariates.py": {"value", "beyond"},
+    "ingest/column_kinds.py": {"value"},
     # the user's own query of the user's database, which never comes from a folder
     "ingest/sql_source.py": {"columns", "real", "name", "query", "tail", "mark", "kind", "examples", "casts"},
     "evaluation/forecast_table.py": {"listed", "sql"},
