@@ -1,4 +1,4 @@
-"""Auto: an ensemble of recipes, averaged with weights chosen on held-out windows (Caruana et al. 2004, ICML)."""
+"""Auto: recipes averaged with weights chosen on held-out windows (Caruana et al. 2004, ICML)."""
 
 from __future__ import annotations
 
@@ -65,7 +65,9 @@ class Auto:
     """An average of recipes, each with the weight it earns on windows before the origin, within a time limit."""
 
     name: ClassVar[str] = "auto"
-    abilities: ClassVar[Abilities] = Abilities(time_limit=True, held_out=True, summary=True)
+    abilities: ClassVar[Abilities] = Abilities(
+        time_limit=True, held_out=True, summary=True, family="ensembles"
+    )
     time_limit: str = "10m"  # for training and one forecast: 90s, 10m, 1.5h; --time-limit goes before it
     # such as ets,mqrnn:hidden_size=96; default: all installed recipes that declare the ability `ensemble`
     members: tuple[str, ...] | None = None

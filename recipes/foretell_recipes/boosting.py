@@ -1,4 +1,4 @@
-"""Boosted trees, direct quantiles of every step, one model a level over all items (Friedman 2001, Annals of Statistics 29(5)).
+"""Boosted trees: quantiles of every step, one model a level (Friedman 2001, Annals of Statistics 29(5)).
 
 scikit-learn's histogram gradient boosting, on the rows that all recipes of trees share.
 """

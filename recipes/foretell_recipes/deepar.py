@@ -1,4 +1,4 @@
-"""DeepAR: an autoregressive recurrent network with a parametric likelihood (Salinas et al. 2020, arXiv:1704.04110).
+"""DeepAR: an autoregressive network with a parametric likelihood (Salinas et al. 2020, arXiv:1704.04110).
 
 The network is GluonTS' own (`gluonts.torch.model.deepar.module.DeepARModel`) with its embeddings, LSTM and distributions. Its
 inputs are gathered by our windows, standardised by the context that was observed, and its paths are drawn with noise

@@ -1,4 +1,4 @@
-"""GluonTS' torch estimators as a recipe: its own data path, networks and losses (Alexandrov et al. 2020, JMLR 21, 116).
+"""GluonTS' torch estimators, with its own data path and losses (Alexandrov et al. 2020, JMLR 21, 116).
 
 An estimator is named without its suffix (`SimpleFeedForward`, `DLinear`, `PatchTST`, `LagTST`, `TiDE`, `DeepAR`,
 `WaveNet`, `TemporalFusionTransformer`), its own hyperparameters are given as GluonTS spells them. GluonTS' transformations
@@ -59,7 +59,9 @@ class GluonTS:
     """Any torch estimator of GluonTS, on GluonTS' own data path."""
 
     name: ClassVar[str] = "gluonts"
-    abilities: ClassVar[Abilities] = Abilities(time_limit=True, resolved=True)  # its training just stops then
+    abilities: ClassVar[Abilities] = Abilities(
+        time_limit=True, resolved=True, family="networks"
+    )  # its training just stops then
     estimator: str = "SimpleFeedForward"  # which of GluonTS' torch estimators, without the suffix Estimator
     # its own hyperparameters as GluonTS spells them: hidden_dimensions=[40],batch_norm=True
     settings: str = ""

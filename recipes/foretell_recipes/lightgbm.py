@@ -1,4 +1,4 @@
-"""LightGBM (Ke et al. 2017, NeurIPS) on the rows that all recipes of trees share, one model a level.
+"""LightGBM (Ke et al. 2017, NeurIPS) on the rows that tree recipes share, one model a level.
 
 Its trees are kept as plain numbers: a saved model needs no LightGBM to forecast.
 """

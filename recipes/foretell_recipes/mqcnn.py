@@ -1,4 +1,4 @@
-"""MQCNN: quantiles of all steps at once from dilated causal convolutions (Wen et al. 2017; van den Oord et al. 2016).
+"""MQCNN: quantiles of all steps from dilated causal convolutions (Wen et al. 2017; van den Oord et al. 2016).
 
 The model behind Amazon Forecast's CNN-QR. Convolutions read the context, a patch of steps at a time, each layer twice as
 far back as the one below; `ForkingRecipe` does the rest.

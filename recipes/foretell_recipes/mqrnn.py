@@ -1,4 +1,4 @@
-"""MQRNN: a multi-horizon quantile recurrent forecaster with forking sequences (Wen et al. 2017, arXiv:1711.11053).
+"""MQRNN: a quantile recurrent network with forking sequences (Wen et al. 2017, arXiv:1711.11053).
 
 An LSTM reads the context, a patch of steps at a time; `ForkingRecipe` does the rest.
 """

@@ -1,4 +1,4 @@
-"""N-HiTS: blocks that each read the context at their own pace, and whose forecasts add up (Challu et al. 2023, arXiv:2201.12886).
+"""N-HiTS: blocks, each with its own pace, whose forecasts add up (Challu et al. 2023, arXiv:2201.12886).
 
 Each block pools the context over some steps, subtracts what it explains from what the next one reads, and forecasts as
 coarsely as it reads. The paper's network knows the target alone; here an MLP adds what covariates and statics say of each

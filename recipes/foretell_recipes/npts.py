@@ -1,4 +1,4 @@
-"""NPTS: the past itself as the forecast's distribution, recent values weighing more (Gasthaus 2016; Amazon Forecast's NPTS).
+"""NPTS: the past as the distribution, recent values weighing more (Gasthaus 2016; Amazon Forecast's NPTS).
 
 The forecast of a step is the distribution of the values observed before the origin, each weighted by its recency; with a
 season, of those in the same place of it. Quantiles are read off that distribution exactly: nothing is drawn, and a forecast

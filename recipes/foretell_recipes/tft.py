@@ -1,4 +1,4 @@
-"""TFT: the Temporal Fusion Transformer, which selects its variables and attends to its context (Lim et al. 2021, arXiv:1912.09363).
+"""TFT: a transformer that selects variables and attends to its context (Lim et al. 2021, arXiv:1912.09363).
 
 The network is GluonTS' own (`gluonts.torch.model.tft.module.TemporalFusionTransformerModel`): variable selection, an LSTM
 over context and horizon, attention from each step of the horizon. Its output is added to a weighted mean of the values some

@@ -1,4 +1,4 @@
-"""XGBoost (Chen and Guestrin 2016, KDD) on the rows that all recipes of trees share, one model a level.
+"""XGBoost (Chen and Guestrin 2016, KDD) on the rows that tree recipes share, one model a level.
 
 Its trees are kept as plain numbers: a saved model needs no XGBoost to forecast.
 """

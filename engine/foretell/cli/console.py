@@ -41,6 +41,8 @@ TEXTS = (
     "remark",
     "role",
     "first item",
+    "family",
+    "what it is",
     "value",
     "found",
     "what it means, and the option that changes it",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
     from foretell.recipe.protocols import Recipe
 
 _FAMILIES: Final = {
-    "foretell.local.local_recipe.LocalRecipe": "one model a series",
+    "foretell.local.local_recipe.LocalRecipe": "local",
     "foretell.tabular.tabular_recipe.TabularRecipe": "trees",
-    "foretell.networks.network_recipe.NetworkRecipe": "network",
+    "foretell.networks.network_recipe.NetworkRecipe": "networks",
 }
 
 
@@ -32,8 +33,10 @@ def recipes(
         return
     installed, console = installed_recipes(), standard_output()
     table = flush_table("recipe", "family", "what it is")
+    for column in table.columns:
+        column.no_wrap = True  # a longer line is cut off
     for each, kind in installed.recipes.items():
-        table.add_row(each, _family(kind), _first_line(kind))
+        table.add_row(each, _family(kind), _shortened(_first_line(kind)))
     console.print(table)
     for reason in installed.failed.values():
         say(f"left out: {reason}")
@@ -52,9 +55,21 @@ def _show(kind: type[Recipe]) -> None:
 
 
 def _family(kind: type) -> str:
-    """What kind of model a recipe is, by the base it is built on."""
+    """What kind of model a recipe is, as it declares, else by the base it is built on."""
+    from foretell.recipe.protocols import abilities_of
+
     bases = {f"{base.__module__}.{base.__name__}" for base in kind.__mro__}
-    return next((words for base, words in _FAMILIES.items() if base in bases), "other")
+    by_base = next((words for base, words in _FAMILIES.items() if base in bases), "other")
+    return abilities_of(kind).family or by_base
+
+
+def _shortened(text: str) -> str:
+    """A first line without what it cites, and without what stands behind a semicolon."""
+    return (
+        re.sub(r" \((?:[^()]|\([^()]*\))*\d{4}(?:[^()]|\([^()]*\))*\)", "", text)
+        .partition(";")[0]
+        .rstrip(".")
+    )
 
 
 def _first_line(kind: type) -> str:

@@ -48,7 +48,7 @@ class Calibration:
 
     @classmethod
     def learn(cls, held: HeldOut) -> Calibration:
-        """The shifts that make the levels right on what was held back, with caution where that is little."""
+        """The shifts that make the levels right on what was held out, with caution where that is little."""
         observed = ~np.isnan(held.actual)
         if not observed.any():
             raise ForetellError(

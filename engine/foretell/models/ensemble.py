@@ -15,7 +15,7 @@ from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
 from foretell.models.ensemble_weights import EnsembleWeights, combine
-from foretell.models.model import Model
+from foretell.models.model import Model, state_of
 from foretell.models.saved_model import check_settings
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
@@ -79,7 +79,7 @@ class Ensemble:
         facts: list[dict[str, Any]] = []
         arrays: dict[str, NDArray[Any]] = {}
         for number, model in enumerate(self.members):
-            inner, mine = model.predictor.state()
+            inner, mine = state_of(model)
             facts.append(
                 {
                     "recipe": model.recipe.name,

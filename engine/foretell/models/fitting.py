@@ -46,7 +46,7 @@ def fit_model(
 ) -> Model:
     """Train `recipe` on what lies before each item's origin, from `start` on if given; the one place where recipes are trained.
 
-    To `calibrate` its quantiles it is trained a first time without the last windows, unless it has held some back itself;
+    To `calibrate` its quantiles it is trained a first time without the last windows, unless it has held some out itself;
     of a time limit that first training gets `HELD_OUT_SHARE`. Raises ForetellError where the recipe is none, where no history
     is as long as the horizon, where there is nothing to calibrate on, and RecipeFailed for what the recipe raises.
     """
@@ -66,10 +66,11 @@ def fit_model(
     except Interrupted as stop:
         raise _kept(stop, recipe, resolved, panel, task, run) from stop
     if calibrate and held is None:
-        held = held_out_of(recipe, predictor)
+        with author_code(recipe, "handing over its held-out forecasts"):
+            held = held_out_of(recipe, predictor)
     if calibrate and held is None:
         raise ForetellError(
-            "histories are too short to calibrate: nothing could be held back. Leave calibrate out."
+            "histories are too short to calibrate: nothing could be held out. Leave calibrate out."
         )
     return Model(
         recipe=recipe,
@@ -138,14 +139,14 @@ def held_out_forecasts(recipe: Recipe, panel: Panel, task: Task, run: Run) -> He
     """
     # the same windows for every recipe that is calibrated on this panel: what is learnt of them is shared too
     validation = panel.once(
-        ("held back", task, run.seed),
+        ("held out", task, run.seed),
         lambda: ValidationWindows.of(
             panel, task, windows=None, seed=run.seed, levels=(*task.levels, *QUANTILE_LEVELS)
         ),
     )
     if validation is None:
         raise ForetellError(
-            "histories are too short to calibrate: it takes windows held back before the origin, and so three horizons of"
+            "histories are too short to calibrate: it takes windows held out before the origin, and so three horizons of"
             " history. Leave calibrate out."
         )
     model = fit_model(recipe, validation.early, task, replace(run, out=None, resume=False))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -46,7 +47,7 @@ from foretell.recipe.adjustments import (
     adjustment_from_json,
     adjustment_to_json,
 )
-from foretell.recipe.author_code import author_code, expect_forecast
+from foretell.recipe.author_code import RecipeFailed, author_code, expect_forecast
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import QUANTILE_LEVELS, check_levels
@@ -63,7 +64,10 @@ if TYPE_CHECKING:
     from foretell.ingest.dataset import Dataset
 
 
+logger = logging.getLogger(__name__)
+
 ITEMS_AT_A_TIME = 1 << 13  # of a forecast that is made in pieces
+ROUNDING = 1e-6  # of its size, by which a quantile may lie below that of a lower level without a word
 CELLS_AT_A_TIME = 1 << 25  # of the grid that these occupy: 128 MB of every column
 MANY_AT_A_TIME = 1 << 17  # the same where several devices share them, whose processes take seconds to start
 
@@ -87,6 +91,7 @@ class Model:
     # of its forecasts, one after the other; calibration is the first
     adjustments: tuple[Adjustment, ...] = ()
     folder: str = field(default="", repr=False)  # that it was loaded from
+    said: set[str] = field(default_factory=set, repr=False)  # warnings of its forecasts, each logged once
 
     def predict(
         self,
@@ -98,7 +103,8 @@ class Model:
         """Forecast what comes after the end of `data` (default: the training data).
 
         `items` picks some of them: an item_id, or a tuple of item_id and dimensions; an item_id alone means all that
-        carry it. `levels` may be any, not only those of the training.
+        carry it. `levels` may be any, not only those of the training. Inside `foretell.listening(listener, cancel=token)` it
+        tells how far it is, and ends with foretell.Interrupted once `token`, a foretell.CancelToken, is cancelled.
         """
         panel = self._panel_of(data)
         if items is not None:
@@ -168,6 +174,7 @@ class Model:
             tell("forecast", 0, len(panel))
             forecast = expect_forecast(self.recipe, self.predictor.predict(panel, levels=asked))
         _check(self.recipe.name, forecast, panel, self.task.horizon, asked)
+        self._say_crossing(forecast)
         forecast = forecast.within(panel, floor=floor)
         before = forecast.quantiles if self.adjustments else None
         for adjustment in self.adjustments:
@@ -175,6 +182,20 @@ class Model:
         if self.adjustments:
             forecast = replace(forecast.within(panel, floor=floor), before=before)
         return forecast.with_possible_mean(floor=floor, levels=QUANTILE_LEVELS).only(wanted)
+
+    def _say_crossing(self, forecast: Forecast) -> None:
+        """Warns, once a model, of a recipe whose quantiles cross by more than rounding: they are sorted after this."""
+        where = None if "crossing" in self.said else forecast.first_crossing(beyond=ROUNDING)
+        if where is None:
+            return
+        self.said.add("crossing")
+        item, step, q = where
+        low, high = forecast.quantiles[item, step, q : q + 2]
+        logger.warning(
+            "%s: its quantiles cross and are sorted; first for item %r, step %d: %.6g at level %g, then %.6g at level %g",
+            *(self.recipe.name, " / ".join(map(str, forecast.keys.iloc[item])), step + 1),
+            *(low, forecast.levels[q], high, forecast.levels[q + 1]),
+        )
 
     @contextmanager
     def _fitting(self) -> Iterator[None]:
@@ -234,7 +255,8 @@ class Model:
 
     def summary(self) -> Summary:
         """What the predictor has to say about how it was fitted, as tables by their titles; mostly nothing."""
-        tables = dict(summary_of(self.recipe, self.predictor))
+        with author_code(self.recipe, "saying how it was fitted"):
+            tables = dict(summary_of(self.recipe, self.predictor))
         for adjustment in self.adjustments:
             tables.update(adjustment.summary())
         return tables
@@ -290,7 +312,7 @@ def write_model(model: Model, folder: Path, *, scores: Mapping[str, float]) -> N
     """Write `model` to `folder`, whole or not at all; an older model there is replaced."""
     check_replaceable(folder)
     _check_registered(model.recipe)
-    state, arrays = model.predictor.state()
+    state, arrays = state_of(model)
     weights = _pack(model.recipe.name, arrays)
     checksum = {"sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights)}
     manifest = _manifest_of(model) | {"scores": dict(scores), "weights": checksum, "state": state}
@@ -298,6 +320,12 @@ def write_model(model: Model, folder: Path, *, scores: Mapping[str, float]) -> N
     with new_folder(folder) as partial:
         (partial / MANIFEST).write_text(text + "\n", encoding="utf-8")
         (partial / WEIGHTS).write_bytes(weights)
+
+
+def state_of(model: Model) -> State:
+    """What the model's predictor has to keep; raises RecipeFailed for what its recipe raises."""
+    with author_code(model.recipe, "giving its state"):
+        return model.predictor.state()
 
 
 def _manifest_of(model: Model) -> dict[str, Any]:
@@ -361,12 +389,12 @@ def _predictor_of(
     folder: Path, recipe: Recipe, schema: Schema, task: Task, state: State, run: Run
 ) -> Predictor:
     try:
-        with host_state_kept():
+        with host_state_kept(), author_code(recipe, "loading its state"):
             return recipe.load(schema, task, state, run)
-    except ForetellError as error:  # such as a device that is not there
-        raise ForetellError(f"{folder}: {error}") from error
-    except UNFIT as error:
+    except ForetellError as error:
+        if not isinstance(error, RecipeFailed) or not isinstance(error.__cause__, UNFIT):
+            raise ForetellError(f"{folder}: {error}") from error  # such as a device that is not there
         raise ForetellError(
             f"{folder / WEIGHTS} does not hold the weights of {recipe.name!r} that {MANIFEST} speaks of:"
-            f" {_reason(error)}. Train the model again."
+            f" {error.said.splitlines()[0]}. Train the model again."
         ) from error

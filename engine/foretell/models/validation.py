@@ -1,4 +1,4 @@
-"""The last windows before the origin, held back to judge on."""
+"""The last windows before the origin, held out to judge on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WINDOWS = 8  # validation windows, at most
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ValidationWindows:
-    """The last windows before the origin, held back to judge members on."""
+    """The last windows before the origin, held out to judge members on."""
 
     early: Panel  # all items as they stood before the first window
     panels: tuple[Panel, ...]  # [K] a sample of the items at the origin of each window, earliest first

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from foretell.networks.source import Source
+from foretell.windows.windows import Windows
 
 VALIDATION_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 VALIDATION_ITEMS = 1000  # at most so many are forecast at each validation
@@ -35,7 +36,7 @@ def validation_score(
         torch.from_numpy(np.sort(chosen)).to(windows.device),
         torch.arange(horizon, device=windows.device),
     )
-    read = [windows.target(items, each.windows.origin[items][:, None] + ahead) for each in earlier]
+    read = [_truth(windows, items, each.windows.origin[items][:, None] + ahead) for each in earlier]
     truths = [(actual.to(device), observed.to(device)) for actual, observed in read]
     size = torch.stack([actual.abs().sum() for actual, _ in truths]).sum().clamp(min=1e-12)
     levels = torch.tensor(VALIDATION_LEVELS, device=device)
@@ -50,3 +51,16 @@ def validation_score(
         return float(2 * ranks.sum(total) / len(levels) / size)
 
     return score
+
+
+def _truth(windows: Windows, items: Tensor, ordinals: Tensor) -> tuple[Tensor, Tensor]:
+    """The target of `items` [B] at `ordinals` [B, H] and whether it counts; 0 where not.
+
+    As in `Panel.actuals`, what a filling guessed does not.
+    """
+    values, observed = windows.target(items, ordinals)
+    if windows.panel.filled is None:
+        return values, observed
+    known = np.isfinite(windows.panel.target_at(items.cpu().numpy(), ordinals.cpu().numpy()))
+    observed &= torch.from_numpy(known).to(observed.device)
+    return values.masked_fill(~observed, 0.0), observed

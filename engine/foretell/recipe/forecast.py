@@ -121,6 +121,14 @@ class Forecast:
             mean=np.where(closed, np.float32(0), mean),
         )
 
+    def first_crossing(self, *, beyond: float) -> tuple[int, int, int] | None:
+        """The first item, step and level whose quantile the next level's falls below, by more than `beyond` of its size."""
+        low, high = self.quantiles[..., :-1], self.quantiles[..., 1:]
+        if not (high < low).any():  # nearly always
+            return None
+        found = np.argwhere(low - high > beyond * np.maximum(np.abs(low), np.abs(high)))
+        return (int(found[0, 0]), int(found[0, 1]), int(found[0, 2])) if len(found) else None
+
     def only(self, levels: Sequence[float]) -> Forecast:
         """This forecast at `levels` alone, which must be among its own."""
         at = [self.levels.index(level) for level in levels]

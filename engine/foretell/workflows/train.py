@@ -43,7 +43,7 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
     """Train a recipe (default: mqrnn) on all of `data` and return the model.
 
     `settings` are hyperparameters of a recipe given by name. `time_limit` (seconds, or "10m") ends training in time, of
-    the recipes that heed one. `calibrate` adjusts each level by what windows held back before the end say, for which most
+    the recipes that heed one. `calibrate` adjusts each level by what windows held out before the end say, for which most
     recipes are trained twice. `out` is a folder for checkpoints, from which `resume=True` goes on after an interruption; without it nothing is written. A
     network goes on from the weights of the model `start`, with its recipe, horizon, levels and columns unless others are
     given. `model.save` keeps the model.

@@ -175,12 +175,16 @@ def test_recipes_has_a_line_for_each_that_works_and_one_for_each_that_does_not(
     assert result.exit_code == 0
     lines = [line.strip() for line in result.stdout.splitlines()]
     for name, family in (
-        ("ets", "one model a series"),
-        ("mqrnn", "network"),
+        ("ets", "local"),
+        ("mqrnn", "networks"),
+        ("gluonts", "networks"),
         ("boosting", "trees"),
-        ("auto", "other"),
+        ("auto", "ensembles"),
     ):
         assert sum(line.startswith(f"{name} ") and family in line for line in lines) == 1
+    rows = [line for line in lines if line and "─" not in line]
+    assert len(rows) == 1 + len(registry.installed_recipes().recipes)  # the head, and a line a recipe
+    assert "…" not in result.stdout
     assert "hidden_size" not in result.stdout
     assert result.stderr.count("left out: recipe 'old' cannot be imported: No module named 'mxnet'") == 1
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import inspect
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import foretell
 from broken_recipes import Sound
 from foretell.errors import ForetellError
-from foretell.recipe import Run
+from foretell.recipe import Abilities, Run
 from foretell.recipe.author_code import RecipeFailed
 
 
@@ -114,3 +115,88 @@ def test_a_name_that_another_recipe_has_is_told(caplog: pytest.LogCaptureFixture
     assert expected in caplog.text
     with pytest.raises(ForetellError, match="Give yours another one"):
         model.save(tmp_path / "model")
+
+
+class Crosses(Sound):
+    def spoil(self, forecast: Any, panel: Any) -> Any:
+        return replace(forecast, quantiles=np.flip(forecast.quantiles, axis=-1))
+
+
+class CrossesByRounding(Sound):
+    def spoil(self, forecast: Any, panel: Any) -> Any:
+        flat = np.full_like(forecast.quantiles, 1000.0)
+        flat[..., ::2] = np.nextafter(np.float32(1000), np.float32(2000))
+        return replace(forecast, quantiles=flat)
+
+
+class KeepsNothing(Sound):
+    def kept(self, arrays: Any) -> Any:
+        raise OSError("no store")
+
+
+class Forgets(Sound):
+    def remember(self, arrays: Any) -> Any:
+        return arrays["unknown"]
+
+
+class SumsUpBadly(Sound):
+    abilities: ClassVar[Abilities] = Abilities(summary=True)
+
+    def fit(self, panel: Any, task: Any, run: Run) -> Any:
+        predictor = super().fit(panel, task, run)
+        return type("Predictor", (type(predictor),), {"summary": lambda _: 1 / 0})(
+            self, predictor.usual, task
+        )
+
+
+def test_quantiles_that_cross_are_sorted_and_said_once_with_the_place(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    model = foretell.train(data(), recipe=Crosses(), horizon=2)
+    for _ in range(3):
+        assert (np.diff(model.predict(levels=[0.1, 0.9]).quantiles) >= 0).all()
+    said = [text for text in caplog.messages if "cross" in text]
+    assert len(said) == 1
+    assert said[0].startswith("sound: its quantiles cross and are sorted; first for item 'a', step 1: ")
+
+
+def test_a_backtest_says_once_that_quantiles_cross(caplog: pytest.LogCaptureFixture) -> None:
+    foretell.backtest(data(), recipes=[Crosses()], horizon=2, windows=3)
+    assert sum("its quantiles cross" in text for text in caplog.messages) == 1
+
+
+def test_quantiles_that_cross_by_rounding_alone_are_sorted_without_a_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    foretell.train(data(), recipe=CrossesByRounding(), horizon=2).predict()
+    assert "cross" not in caplog.text
+
+
+@pytest.mark.parametrize("recipe", ["ets", "boosting", "seasonal_naive"])
+def test_no_recipe_of_foretell_is_said_to_cross(recipe: str, caplog: pytest.LogCaptureFixture) -> None:
+    foretell.train(data(), recipe=recipe, horizon=2).predict(levels=np.arange(0.05, 1, 0.05).tolist())
+    assert "cross" not in caplog.text
+
+
+def test_what_state_load_and_summary_raise_is_told_with_the_line(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foretell.models.model._check_registered", lambda _: None)
+    monkeypatch.setattr("foretell.models.model._recipe_of", lambda *_: Forgets())
+    monkeypatch.setattr("foretell.models.model.make_recipe", lambda *_: Forgets())
+    with pytest.raises(
+        RecipeFailed,
+        match=r"'sound' failed while giving its state: OSError: no store \(test_author_code.py, line",
+    ):
+        foretell.train(data(), recipe=KeepsNothing(), horizon=2).save(tmp_path / "model")
+    with pytest.raises(
+        RecipeFailed,
+        match=r"'sound' failed while saying how it was fitted: ZeroDivisionError: division by zero \(",
+    ):
+        foretell.train(data(), recipe=SumsUpBadly(), horizon=2).summary()
+    foretell.train(data(), recipe=Sound(), horizon=2).save(tmp_path / "model")
+    with pytest.raises(
+        ForetellError,
+        match=r"does not hold the weights of 'sound' .*: KeyError: 'unknown' \(test_author_code.py, line",
+    ):
+        foretell.load(tmp_path / "model")

@@ -1,4 +1,4 @@
-"""Auto: what it holds back, whom it believes, what it says of those that fail, and what is left after saving."""
+"""Auto: what it holds out, whom it believes, what it says of those that fail, and what is left after saving."""
 
 from __future__ import annotations
 
