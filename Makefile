@@ -16,7 +16,7 @@ SPREAD = --numprocesses $(WORKERS) --dist loadfile
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
-	$(BIN)/foretell demo --out runs/demo
+	$(BIN)/foretell demo --out runs/demo --overwrite
 
 quick: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from foretell.ingest.dataset import Dataset
     from foretell.recipe.protocols import Summary
     from foretell.reporting.report import Report
+    from foretell.system.results import Result
 
 FINDINGS_SHOWN = 8
 TEXTS = (
@@ -165,6 +166,12 @@ def _trial(event: Event) -> str:
         ", ".join(f"{name}={_summary_cell(value)}" for name, value in event.settings.items()) or "as given"
     )
     return f"[{event.done}] {spoken}: " + (event.message if event.score is None else f"wQL {event.score:.4f}")
+
+
+def say_replaced(old: Result | None) -> None:
+    """What stood in the place of a result before, where something did."""
+    if old is not None:
+        say(old.replaced)
 
 
 def say(message: str) -> None:

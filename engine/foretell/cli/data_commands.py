@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Option
 
-from foretell.cli.console import say, show_checkup
-from foretell.cli.option_groups import CommonOptions, DataOptions, Sales
+from foretell.cli.console import say, say_replaced, show_checkup
+from foretell.cli.option_groups import CommonOptions, DataOptions, Overwrite, Sales
 from foretell.cli.tables import open_dataset
 from foretell.cli.values import required
 from foretell.errors import ForetellError
@@ -25,22 +25,22 @@ def ingest(
     model: Annotated[
         Path | None, Option(metavar="MODEL", help="Read the tables as those this model was trained on.")
     ] = None,
-    out: Annotated[
-        Path | None, Option(metavar="FOLDER", help="Where the panel goes; a panel there is replaced.")
-    ] = None,
+    out: Annotated[Path | None, Option(metavar="FOLDER", help="Where the panel goes.")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Read the tables once and save them as a panel, which every command takes in their place."""
-    from foretell.ingest.panel_folder import check_replaceable
     from foretell.system.folder_lock import claimed
+    from foretell.system.results import may_replace
     from foretell.workflows.train import load
 
     common.begin()
     folder = required("--out", out, "the folder that the panel goes to")
-    check_replaceable(folder)
     schema = None if model is None else load(model, device="cpu").schema
     with claimed(folder):
+        old = may_replace(folder, "panel", overwrite=overwrite)
         tables = open_dataset(sales, data, schema, scratch=folder.resolve().parent)
-        tables.save(folder)
+        tables.save(folder, overwrite=overwrite)
+    say_replaced(old)
     size = sum(file.stat().st_size for file in folder.iterdir())
     say(f"{len(tables.panel)} items, {len(tables.panel.target):,} steps, {size / 1e6:,.1f} MB: {folder}")
 

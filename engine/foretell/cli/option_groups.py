@@ -32,6 +32,9 @@ Spreadsheet = Annotated[
     bool,
     Option("--spreadsheet", help="Texts in CSV that begin with = + - @ or a tab get an apostrophe in front."),
 ]
+Overwrite = Annotated[
+    bool, Option("--overwrite", help="Replace the result of foretell that --out holds, if it holds one.")
+]
 _SPELT = {"sales": "SALES", "sql": "--sql", "items": "--items", "items_sql": "--items-sql"}
 
 

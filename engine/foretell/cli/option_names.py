@@ -36,7 +36,18 @@ _SAME: Final = (
         "partitions",
     ),
     *("horizon", "levels", "windows", "stride", "cutoffs", "refit", "calibrate", "trials", "recipe"),
-    *("seed", "device", "devices", "precision", "threads", "processes", "time_limit", "resume", "out"),
+    *(
+        "seed",
+        "device",
+        "devices",
+        "precision",
+        "threads",
+        "processes",
+        "time_limit",
+        "resume",
+        "out",
+        "overwrite",
+    ),
 )
 OPTIONS: Final = {name: f"--{_RENAMED.get(name, name).replace('_', '-')}" for name in (*_RENAMED, *_SAME)}
 _NOT_HERE: Final = {  # what only the library can do -> what the command line has instead

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from foretell.cli.console import say, show_data, show_findings, show_report
+from foretell.cli.console import say, say_replaced, show_data, show_findings, show_report
 from foretell.cli.option_groups import (
     CommonOptions,
     DataOptions,
+    Overwrite,
     RecipeOptions,
     RunOptions,
     Sales,
@@ -51,9 +52,10 @@ def backtest(  # noqa: PLR0913  (each is an option of its own)
     common: CommonOptions,
     out: ReportFolder = None,
     spreadsheet: Spreadsheet = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Forecast windows of the past with each recipe (default: with all) and score the forecasts."""
-    from foretell.system.atomic_files import ensure_writable
+    from foretell.system.results import may_replace
     from foretell.workflows.backtest import backtest as run_backtest
     from foretell.workflows.train import seconds_of
 
@@ -62,8 +64,8 @@ def backtest(  # noqa: PLR0913  (each is an option of its own)
     seconds_of(run.time_limit, list(chosen.values()))  # before the data are read
     horizon, levels = horizon_of(task), level_list(task.levels)
     cutoffs = names(windows.cutoffs) or None
-    if out is not None:
-        ensure_writable(out)
+    overwrite = overwrite or windows.resume
+    old = None if out is None else may_replace(out, "report", overwrite=overwrite)
     report = run_backtest(
         open_dataset(sales, data),
         horizon=horizon,
@@ -77,8 +79,10 @@ def backtest(  # noqa: PLR0913  (each is an option of its own)
         out=out,
         spreadsheet=spreadsheet,
         resume=windows.resume,
+        overwrite=overwrite,
         **asdict(run),
     )
+    say_replaced(old)
     show_report(report, out)
 
 
@@ -94,12 +98,18 @@ def evaluate(
     common: CommonOptions,
     out: ReportFolder = None,
     spreadsheet: Spreadsheet = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Score anybody's forecasts on the actuals of the data, as backtest scores its own."""
+    from foretell.system.results import may_replace
     from foretell.workflows.evaluate import evaluate as run_evaluate
 
     common.begin()
-    report = run_evaluate(forecasts, open_dataset(sales, data), out=out, spreadsheet=spreadsheet)
+    old = None if out is None else may_replace(out, "report", overwrite=overwrite)
+    report = run_evaluate(
+        forecasts, open_dataset(sales, data), out=out, overwrite=overwrite, spreadsheet=spreadsheet
+    )
+    say_replaced(old)
     show_findings(report.remarks)
     show_report(report, out)
 
@@ -108,20 +118,24 @@ def demo(
     run: RunOptions,
     common: CommonOptions,
     out: Annotated[Path, Option(metavar="FOLDER", help="Where the report goes.")] = Path("foretell-demo"),
+    overwrite: Overwrite = False,
 ) -> None:
     """Back-test the sample data (daily sales of 200 items) with five recipes."""
     from foretell.recipe.registry import recipe_names
-    from foretell.system.atomic_files import ensure_writable
+    from foretell.system.results import may_replace
     from foretell.workflows.backtest import backtest as run_backtest
 
     common.begin()
-    ensure_writable(out)
+    old = may_replace(out, "report", overwrite=overwrite)
     data = sample_data()
     show_data(data)
     recipes = [name for name in DEMO_RECIPES if name in recipe_names()]
     quick = {name: settings for name, settings in DEMO_RECIPES.items() if settings and name in recipes}
     say(f"networks train for {DEMO_STEPS} steps, so that the demo is over soon")
-    report = run_backtest(data, horizon=28, recipes=recipes, settings=quick, out=out, **asdict(run))
+    report = run_backtest(
+        data, horizon=28, recipes=recipes, settings=quick, out=out, overwrite=overwrite, **asdict(run)
+    )
+    say_replaced(old)
     show_report(report, out)
 
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from foretell.cli.console import say, show_summary
+from foretell.cli.console import say, say_replaced, show_summary
 from foretell.cli.option_groups import (
     CommonOptions,
     DataOptions,
     GoingOnOptions,
+    Overwrite,
     RecipeOptions,
     RunOptions,
     Sales,
@@ -30,10 +31,9 @@ from foretell.system.csv_text import write_csv
 
 if TYPE_CHECKING:
     from foretell.models.model import Model
+    from foretell.system.results import Result
 
-ModelFolder = Annotated[
-    Path | None, Option(metavar="FOLDER", help="Where the model goes; a model there is replaced.")
-]
+ModelFolder = Annotated[Path | None, Option(metavar="FOLDER", help="Where the model goes.")]
 StudyFolder = Annotated[
     Path | None,
     Option(metavar="FOLDER", help="Where best.toml, trials.csv and the study go; a study there goes on."),
@@ -43,7 +43,7 @@ ForecastFile = Annotated[
 ]
 
 
-def train(
+def train(  # noqa: PLR0913  (each is an option of its own)
     sales: Sales,
     data: DataOptions,
     task: TaskOptions,
@@ -52,11 +52,12 @@ def train(
     going_on: GoingOnOptions,
     common: CommonOptions,
     out: ModelFolder = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Train one recipe (default: mqrnn) on all of the data and save the model."""
     from foretell.ingest.panel_folder import is_panel
-    from foretell.models.model_folder import TRAINING, check_replaceable
-    from foretell.system.atomic_files import ensure_writable
+    from foretell.system.folder_lock import claimed
+    from foretell.system.results import TRAINING, may_replace
     from foretell.workflows.train import load
     from foretell.workflows.train import train as run_train
 
@@ -67,18 +68,20 @@ def train(
         asked = _from_model(load(going_on.start, device=run.device), recipes, task)
         data = data if any(map(is_panel, sales)) else as_in_training(asked["start"].schema, data)
     folder = required("--out", out, "the folder that the model goes to")
-    check_replaceable(folder)
-    ensure_writable(folder)
-    model = run_train(
-        open_dataset(sales, data),
-        calibrate=recipes.calibrate,
-        out=folder / TRAINING,
-        resume=going_on.resume,
-        **asked,
-        **asdict(run),
-    )
-    model.save(folder)
-    shutil.rmtree(folder / TRAINING, ignore_errors=True)  # its checkpoints are no longer needed
+    overwrite = overwrite or going_on.resume
+    with claimed(folder):
+        old = may_replace(folder, "model", overwrite=overwrite)
+        model = run_train(
+            open_dataset(sales, data),
+            calibrate=recipes.calibrate,
+            out=folder / TRAINING,
+            resume=going_on.resume,
+            **asked,
+            **asdict(run),
+        )
+        model.save(folder, overwrite=overwrite)
+        shutil.rmtree(folder / TRAINING, ignore_errors=True)  # its checkpoints are no longer needed
+    say_replaced(old)
     show_summary(model.summary())
     say(f"trained {model.recipe.name} in {model.fit_seconds:.1f} s; the model is in {folder}")
 
@@ -106,7 +109,7 @@ def _from_model(start: Model, recipes: RecipeOptions, task: TaskOptions) -> dict
     return {"start": start, "settings": settings, "horizon": task.horizon, "levels": levels}
 
 
-def tune(
+def tune(  # noqa: PLR0913  (each is an option of its own)
     sales: Sales,
     data: DataOptions,
     task: TaskOptions,
@@ -115,9 +118,11 @@ def tune(
     run: RunOptions,
     common: CommonOptions,
     out: StudyFolder = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Search the hyperparameters of one recipe; best.toml is what `train --config` takes."""
     from foretell.recipe.registry import search_space
+    from foretell.system.results import may_replace, result_in
     from foretell.workflows.tune import tune as run_tune
 
     common.begin()
@@ -127,6 +132,9 @@ def tune(
     search_space(type(recipe))  # before the data are read
     horizon, levels = horizon_of(task), level_list(task.levels)
     folder = required("--out", out, "the folder that the result goes to")
+    old = result_in(folder)
+    if old is None or old.kind != "study":  # which search a study is of, only the data tell
+        may_replace(folder, "study", overwrite=overwrite)
     found = run_tune(
         open_dataset(sales, data),
         recipe=recipe,
@@ -135,8 +143,12 @@ def tune(
         windows=search.held_out,
         trials=search.trials,
         out=folder,
+        overwrite=overwrite,
         **{**asdict(run), "time_limit": run.time_limit or "30m"},
     )
+    now = result_in(folder)
+    if old is not None and (now is None or now.names != old.names):
+        say_replaced(old)
     rows = found.trials.astype(object).where(found.trials.notna(), None)
     show_summary({"Trials": [dict(zip(rows.columns, row, strict=True)) for row in rows.to_numpy()]})
     say(f"wQL {found.score:.4f}; the settings are in {folder / 'best.toml'}, for foretell train --config")
@@ -153,13 +165,13 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
     devices: Annotated[int, Option(min=1, help="Each forecasts its share of the items.")] = 1,
     out: ForecastFile = None,
     spreadsheet: Spreadsheet = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Forecast what comes after the end of the data, with a trained model."""
     from foretell.workflows.train import load
 
     common.begin()
-    if out is not None:
-        _check_forecast_file(out)
+    old = None if out is None else _replaced_by_forecasts(out, overwrite=overwrite)
     wanted = None if levels is None else level_list(levels)
     trained = load(model, device=device, devices=devices)
     tables, items = open_dataset(sales, data, trained.schema), names(only) or None
@@ -167,14 +179,19 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
         for number, forecast in enumerate(trained.predict_in_pieces(tables, items=items, levels=wanted)):
             write_csv(forecast.to_frame(), sys.stdout, header=number == 0, spreadsheet=spreadsheet)
     else:
-        count = trained.predict_to(out, tables, items=items, levels=wanted, spreadsheet=spreadsheet)
+        count = trained.predict_to(
+            out, tables, items=items, levels=wanted, overwrite=overwrite, spreadsheet=spreadsheet
+        )
+        say_replaced(old)
         say(f"forecast {count} items, {trained.task.horizon} steps each: {out}")
 
 
-def _check_forecast_file(out: Path) -> None:
-    """Raises ForetellError, before any work, for a file that a forecast cannot be written to."""
+def _replaced_by_forecasts(out: Path, *, overwrite: bool) -> Result | None:
+    """What a forecast replaces; raises ForetellError, before any work, for a file that it cannot be written to."""
     from foretell.system.atomic_files import ensure_writable
+    from foretell.system.results import may_replace_file
 
     if out.suffix.lower() not in (".csv", ".parquet"):
         raise ForetellError(f"--out must end in .csv or .parquet, got {str(out)!r}")
     ensure_writable(out.parent)
+    return may_replace_file(out, overwrite=overwrite)

@@ -143,13 +143,15 @@ class Dataset:
         data._read = Ingested(saved.panel, saved.names, saved.findings, saved.rows, saved.fingerprint)
         return data
 
-    def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write the panel to `folder`, whole or not at all, for `Dataset.open`; an older panel there is replaced.
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the panel to `folder`, whole or not at all, for `Dataset.open`.
 
-        Raises ForetellError when `folder` holds anything else, when the disk is full, and when another process writes it.
+        To `overwrite` replaces a result of foretell that is there. Raises ForetellError when `folder` holds a result and that
+        is not asked, when it holds anything else, when the disk is full, and when another process writes it.
         """
         read = self._read
-        write_panel(Saved(read.panel, read.names, read.findings, read.rows, self.fingerprint), Path(folder))
+        saved = Saved(read.panel, read.names, read.findings, read.rows, self.fingerprint)
+        write_panel(saved, Path(folder), overwrite=overwrite)
 
     def verify(self) -> int:
         """Read every file of the folder that it was opened from, and compare all checksums; the bytes that were compared.

@@ -27,11 +27,11 @@ from foretell.data.panel_files import (
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
 from foretell.ingest.context import Names
-from foretell.system.atomic_files import new_folder
 from foretell.system.big_arrays import pieces
 from foretell.system.folder_lock import claimed
 from foretell.system.listener import heed
 from foretell.system.regular_files import read_regular
+from foretell.system.results import new_result
 from foretell.system.strict_json import MOST_BYTES, parse_json
 from foretell.system.typed import Within, typed
 
@@ -81,15 +81,14 @@ def is_panel(path: object) -> bool:
     return _kind(folder) == KIND or (folder / KEYS).is_file()
 
 
-def write_panel(saved: Saved, folder: str | Path) -> None:
-    """Write a panel to `folder`, whole or not at all; an older panel there is replaced.
+def write_panel(saved: Saved, folder: str | Path, *, overwrite: bool = False) -> None:
+    """Write a panel to `folder`, whole or not at all, in the place of a result there if that is to be overwritten.
 
     Raises ForetellError when `folder` holds anything else, when the disk is full, and when another process writes it.
     """
     folder = Path(folder)
-    check_replaceable(folder)
     with claimed(folder):
-        with new_folder(folder) as partial:
+        with new_result(folder, "panel", overwrite=overwrite) as partial:
             manifest = _manifest(saved, write_panel_files(saved.panel, partial))
             text = json.dumps(manifest, indent=1, ensure_ascii=False)
             (partial / MANIFEST).write_text(text + "\n", encoding="utf-8")
@@ -171,18 +170,6 @@ def _in_blocks(file: Mapping[str, Any]) -> dict[str, Any]:
 
 def _damaged(path: Path, error: object) -> ForetellError:
     return ForetellError(f"{path} is damaged: {str(error).rstrip('.')}. {_AGAIN}")
-
-
-def check_replaceable(folder: Path) -> None:
-    """Raises ForetellError when `folder` is no place for a panel: a file, or a folder of other things."""
-    if folder.is_file():
-        raise ForetellError(f"{folder} is a file, expected a folder for the panel. Choose another name.")
-    others = sorted(entry.name for entry in folder.glob("*"))
-    if others and not is_panel(folder):
-        raise ForetellError(
-            f"{folder} holds other things than a panel, such as {others[0]!r}. Give a new folder, an empty one, or one"
-            " with a panel to replace."
-        )
 
 
 def fingerprint(panel: Panel) -> str:

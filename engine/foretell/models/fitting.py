@@ -124,7 +124,7 @@ def _kept(
         floor=floor_of_new_items(panel),
         fit_seconds=0.0,
     )
-    best.save(run.out / BEST)
+    best.save(run.out / BEST, overwrite=True)
     return Interrupted(f"{stop}; the best weights so far are a model in {run.out / BEST}, and resume goes on")
 
 

@@ -36,7 +36,6 @@ from foretell.models.model_folder import (
     _reason,
     _recipe_of,
     _version,
-    check_replaceable,
     plain,
 )
 from foretell.models.older_formats import upgraded
@@ -54,10 +53,12 @@ from foretell.recipe.levels import QUANTILE_LEVELS, check_levels
 from foretell.recipe.protocols import Predictor, Recipe, State, Summary, summary_of
 from foretell.recipe.registry import make_recipe, recipe_names
 from foretell.recipe.task import Run, Task
-from foretell.system.atomic_files import FrameWriter, new_folder
+from foretell.system.atomic_files import FrameWriter
 from foretell.system.big_arrays import allocate
+from foretell.system.folder_lock import claimed
 from foretell.system.host_state import host_state_kept
 from foretell.system.listener import interruptible, tell, working_on
+from foretell.system.results import may_replace, may_replace_file, new_result
 from foretell.system.typed import typed
 
 if TYPE_CHECKING:
@@ -119,14 +120,17 @@ class Model:
         items: Sequence[str | Sequence[object]] | None = None,
         levels: Sequence[float] | None = None,
         spreadsheet: bool = False,
+        overwrite: bool = False,
     ) -> int:
         """Forecast as `predict` does, straight into a .csv or .parquet file; how many items were forecast.
 
         Items are forecast and written a chunk at a time, so that their number is bounded by the disk alone. The file is
-        there whole or not at all. In a CSV for a `spreadsheet`, texts that it would compute get an apostrophe in front.
+        there whole or not at all. Raises ForetellError where it holds something already; to `overwrite` replaces a table of
+        forecasts, and nothing else. In a CSV for a `spreadsheet`, texts that it would compute get an apostrophe in front.
         """
         count = 0
-        with FrameWriter(path, spreadsheet=spreadsheet) as writer:
+        may_replace_file(path, overwrite=overwrite)
+        with claimed(path), FrameWriter(path, spreadsheet=spreadsheet) as writer:
             for forecast in self.predict_in_pieces(data, items=items, levels=levels):
                 writer.write(forecast.to_frame())
                 count += len(forecast)
@@ -267,12 +271,16 @@ class Model:
         found = [each for each in self.adjustments if isinstance(each, Calibration)]
         return found[0] if found else None
 
-    def save(self, folder: str | Path, *, scores: Mapping[str, float] | None = None) -> None:
-        """Write the model to `folder`, replacing a model that is there; `scores` are kept beside it.
+    def save(
+        self, folder: str | Path, *, scores: Mapping[str, float] | None = None, overwrite: bool = False
+    ) -> None:
+        """Write the model to `folder`; `scores` are kept beside it.
 
-        A crash leaves the old model or the new one. Raises ForetellError when `folder` holds anything but a model.
+        To `overwrite` replaces a result of foretell that is there: a crash leaves the old one or the new one. Raises
+        ForetellError when `folder` holds a result and that is not asked, and always when it holds anything else.
         """
-        write_model(self, Path(folder), scores=self.scores if scores is None else scores)
+        kept = self.scores if scores is None else scores
+        write_model(self, Path(folder), scores=kept, overwrite=overwrite)
 
     def _panel_of(self, data: Dataset | None) -> Panel:
         if data is not None:
@@ -308,16 +316,16 @@ def _check(recipe: str, forecast: Forecast, panel: Panel, horizon: int, levels: 
         )
 
 
-def write_model(model: Model, folder: Path, *, scores: Mapping[str, float]) -> None:
-    """Write `model` to `folder`, whole or not at all; an older model there is replaced."""
-    check_replaceable(folder)
+def write_model(model: Model, folder: Path, *, scores: Mapping[str, float], overwrite: bool = False) -> None:
+    """Write `model` to `folder`, whole or not at all, in the place of a result there if that is to be overwritten."""
+    may_replace(folder, "model", overwrite=overwrite)  # before the work of packing it
     _check_registered(model.recipe)
     state, arrays = state_of(model)
     weights = _pack(model.recipe.name, arrays)
     checksum = {"sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights)}
     manifest = _manifest_of(model) | {"scores": dict(scores), "weights": checksum, "state": state}
     text = json.dumps(plain(manifest, "manifest"), indent=1, ensure_ascii=False)
-    with new_folder(folder) as partial:
+    with new_result(folder, "model", overwrite=overwrite) as partial:
         (partial / MANIFEST).write_text(text + "\n", encoding="utf-8")
         (partial / WEIGHTS).write_bytes(weights)
 

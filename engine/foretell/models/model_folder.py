@@ -22,7 +22,6 @@ from foretell.system.tensor_header import checked_header
 
 MOST_WEIGHTS = 1 << 40  # bytes of the file of weights
 MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
-TRAINING = "training"  # where the command line keeps the checkpoints of a training that is under way
 # what `Recipe.load` raises on a state that is not of its making
 UNFIT = (
     LookupError,
@@ -35,18 +34,6 @@ UNFIT = (
     MemoryError,
 )
 LIBRARIES = ("foretell", "torch", "numpy", "gluonts", "lightning", "scikit-learn", "statsforecast")
-
-
-def check_replaceable(folder: Path) -> None:
-    """Raises ForetellError when `folder` is no place for a model: a file, or a folder of other things."""
-    if folder.is_file():
-        raise ForetellError(f"{folder} is a file, expected a folder for the model. Choose another name.")
-    others = sorted(entry.name for entry in folder.glob("*") if entry.name != TRAINING)
-    if others and MANIFEST not in others:
-        raise ForetellError(
-            f"{folder} holds other things than a model, such as {others[0]!r}. Give a new folder, an empty one, or one"
-            " with a model to replace."
-        )
 
 
 def plain(value: Any, where: str) -> Any:

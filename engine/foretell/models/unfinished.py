@@ -127,7 +127,7 @@ class UnfinishedBacktest:
     def keep_model(self, label: str, recipe: Recipe, model: Model) -> None:
         """Write the model that later windows forecast with, where it is of a recipe that can be loaded."""
         if is_registered(recipe):
-            model.save(self._of(label, recipe) / "model")
+            model.save(self._of(label, recipe) / "model", overwrite=True)
 
     def count(self) -> int:
         """How many windows are finished, of all recipes."""

@@ -12,8 +12,9 @@ import orjson
 
 from foretell.evaluation.results import Results
 from foretell.reporting.html import render
-from foretell.system.atomic_files import FrameWriter, staged, write_frame
+from foretell.system.atomic_files import FrameWriter, write_frame
 from foretell.system.environment import machine, versions
+from foretell.system.results import new_result
 
 logger = logging.getLogger(__name__)
 
@@ -27,12 +28,14 @@ def _json(state: Mapping[str, Any]) -> bytes:
 class Report(Results):
     """The results of a backtest, with what it takes to save them as a folder."""
 
-    def save(self, folder: str | Path, *, spreadsheet: bool = False) -> None:
+    def save(self, folder: str | Path, *, overwrite: bool = False, spreadsheet: bool = False) -> None:
         """Write leaderboard.csv, metrics.csv, forecasts.parquet, report.html and run.json: all of them or none.
 
-        In CSV for a `spreadsheet`, texts that it would compute (=, +, -, @ or a tab first) get an apostrophe in front.
+        To `overwrite` replaces a result of foretell that is there. In CSV for a `spreadsheet`, texts that it would compute (=, +,
+        -, @ or a tab first) get an apostrophe in front. Raises ForetellError when `folder` holds a result and that is not asked
+        to be overwritten, and always when it holds anything else.
         """
-        with staged(folder) as place:
+        with new_result(folder, "report", overwrite=overwrite) as place:
             write_frame(self.leaderboard, place / "leaderboard.csv", spreadsheet=spreadsheet)
             with FrameWriter(place / "metrics.csv", spreadsheet=spreadsheet) as metrics:
                 for frame in self.metric_frames():

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import os
-import secrets
-import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from foretell.errors import ForetellError
 from foretell.system.csv_text import write_csv
+from foretell.system.temporary_names import beside, temporary_file, temporary_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,13 +31,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = _beside(path)
-        try:
+        with temporary_file(path) as temporary:
             yield temporary
             _flush(temporary)
             os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
@@ -120,26 +117,29 @@ def _text(path: Path) -> IO[str]:
 
 
 @contextmanager
-def new_folder(path: str | Path) -> Iterator[Path]:
+def new_folder(path: str | Path, *, drop: Collection[str] = ()) -> Iterator[Path]:
     """A temporary folder to fill; on success it becomes `path` in one step, on failure nothing is left of it.
 
-    What an older folder at `path` holds under other names is kept; nothing but files of the same names is replaced.
-    Raises ForetellError where `path` is a file or cannot be written.
+    What an older folder at `path` holds under other names is kept, but for what fits the patterns `drop`. Where nothing can
+    be made beside `path` (a volume mounted there), its files are replaced one by one. Raises ForetellError where `path` is a
+    file or cannot be written.
     """
     path = Path(path).resolve()
     if path.exists() and not path.is_dir():
         raise ForetellError(f"{path} is a file; a folder is needed there. Name another one.")
+    if path.is_dir() and (os.path.ismount(path) or not os.access(path.parent, os.W_OK | os.X_OK)):
+        with staged(path) as temporary:
+            yield temporary
+            new = {entry.name for entry in temporary.iterdir()}
+        _remove(path, drop, new)
+        return
     with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = _beside(path)
-        temporary.mkdir()
-        try:
+        with temporary_folder(path) as temporary:
             yield temporary
             for file in temporary.rglob("*"):
                 _flush(file)
-            _put(temporary, path)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            _put(temporary, path, drop)
 
 
 @contextmanager
@@ -148,17 +148,13 @@ def staged(folder: str | Path) -> Iterator[Path]:
     folder = Path(folder)
     with _explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = _beside(folder / "files")
-        temporary.mkdir()
-        try:
+        with temporary_folder(folder / "files") as temporary:
             yield temporary
             files = sorted(temporary.iterdir())
             for file in files:
                 _flush(file)
             for file in files:
                 os.replace(file, folder / file.name)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def ensure_writable(folder: str | Path) -> None:
@@ -171,7 +167,7 @@ def ensure_writable(folder: str | Path) -> None:
     with _explained(folder):
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            trial = _beside(folder / "trial")
+            trial = beside(folder / "trial")
             trial.touch()
             trial.unlink()
         finally:
@@ -180,12 +176,8 @@ def ensure_writable(folder: str | Path) -> None:
                     parent.rmdir()
 
 
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-
-
-def _put(new: Path, path: Path) -> None:
-    """Move the folder `new` to `path`; what only the folder that stood there held moves along."""
+def _put(new: Path, path: Path, drop: Collection[str]) -> None:
+    """Move the folder `new` to `path`; what only the folder that stood there held moves along, but for what fits `drop`."""
     if not path.exists() or not any(path.iterdir()):
         if path.exists() and os.name == "nt":
             path.rmdir()  # Windows does not rename onto an empty folder, POSIX does
@@ -194,8 +186,15 @@ def _put(new: Path, path: Path) -> None:
     _exchange(new, path)
     old = new  # the names have changed places
     for entry in old.iterdir():
-        if not (path / entry.name).exists():
+        if not (path / entry.name).exists() and not any(fnmatchcase(entry.name, each) for each in drop):
             os.replace(entry, path / entry.name)
+
+
+def _remove(folder: Path, drop: Collection[str], but: Collection[str]) -> None:
+    """Remove the files of `folder` that fit the patterns `drop`, but for some."""
+    for entry in folder.iterdir():
+        if entry.name not in but and any(fnmatchcase(entry.name, each) for each in drop) and entry.is_file():
+            entry.unlink()
 
 
 def _exchange(one: Path, other: Path) -> None:
@@ -204,7 +203,7 @@ def _exchange(one: Path, other: Path) -> None:
         swap = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
         if swap is not None and swap(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0:
             return
-    spare = _beside(other)
+    spare = beside(other)
     os.replace(other, spare)
     os.replace(one, other)
     os.replace(spare, one)

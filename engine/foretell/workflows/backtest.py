@@ -27,8 +27,9 @@ from foretell.recipe.protocols import Recipe
 from foretell.recipe.registry import checked_recipe, make_recipe
 from foretell.recipe.task import Run, RunArguments, Task, make_run, run_arguments_of
 from foretell.reporting.report import Report
-from foretell.system.atomic_files import ensure_writable
+from foretell.system.folder_lock import claiming_out
 from foretell.system.listener import interruptible, shielded, tell
+from foretell.system.results import may_replace
 from foretell.workflows.train import seconds_of
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ Refit = Literal["never", "every"]
 
 
 @interruptible()
+@claiming_out
 def backtest(  # noqa: PLR0913  (the library's front door spells out what it takes)
     data: Dataset,
     *,
@@ -56,6 +58,7 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     out: str | Path | None = None,
     spreadsheet: bool = False,
     resume: bool = False,
+    overwrite: bool = False,
     **run: Unpack[RunArguments],
 ) -> Report:
     """Forecast windows of the past with each recipe and score the forecasts on what came then.
@@ -65,9 +68,9 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     "every" trains anew for each window. Level 0.5 is always forecast too. `recipes` are names, or recipes, or a mapping
     from the name in the report to either; `settings` are hyperparameters by recipe name. `time_limit` (seconds, or "10m")
     ends each training in time, of the recipes that heed one. `calibrate` adjusts each recipe's levels by what windows before
-    the origin say. With `out` the report is saved, its CSV for a `spreadsheet` if asked (`Report.save`), and until then
-    each finished window in `out/unfinished`: `resume=True` goes on from there after an interruption, with the same data and
-    question; recipes may be added and left out.
+    the origin say. With `out` the report is saved, to `overwrite` in the place of a result there, its CSV for a `spreadsheet` if
+    asked (`Report.save`), and until then each finished window in `out/unfinished`: `resume=True` goes on from there after an
+    interruption, with the same data and question; recipes may be added and left out.
 
     How it runs: `seed` (0) of everything random; `device` ("auto"; cpu, cuda, cuda:1, mps), `devices` (1) that train one
     network together, `precision` ("auto"; float32, bf16) of networks, `threads` (1) of torch on a CPU, `processes` (one a
@@ -86,7 +89,7 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     chosen = name_recipes(recipes, settings)
     _check_choice("refit", refit, get_args(Refit))
     if out is not None:
-        ensure_writable(out)
+        may_replace(out, "report", overwrite=overwrite or resume)
     elif resume:
         raise ForetellError("resume needs the folder that the interrupted backtest wrote to: give out=")
     carried_out = make_run(run, backtest, time_limit=seconds_of(time_limit, list(chosen.values())))
@@ -133,7 +136,7 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     report = Report(tuple(outcomes), asked, checkup.findings, checkup.tables)
     if out is not None and kept is not None:
         with shielded():
-            report.save(out, spreadsheet=spreadsheet)
+            report.save(out, overwrite=overwrite or resume, spreadsheet=spreadsheet)
             kept.remove()
     return report
 

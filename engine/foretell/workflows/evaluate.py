@@ -27,14 +27,16 @@ from foretell.ingest.dataset import check_dataset
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.levels import level_name
 from foretell.reporting.report import Report
-from foretell.system.atomic_files import ensure_writable
+from foretell.system.folder_lock import claiming_out
 from foretell.system.listener import interruptible, shielded, tell
+from foretell.system.results import may_replace
 
 if TYPE_CHECKING:
     from foretell.ingest.dataset import Dataset
 
 
 @interruptible()
+@claiming_out
 def evaluate(
     forecasts: object,
     data: Dataset,
@@ -43,6 +45,7 @@ def evaluate(
     timestamp: str | None = None,
     out: str | Path | None = None,
     spreadsheet: bool = False,
+    overwrite: bool = False,
 ) -> Report:
     """Score a forecast table - a frame, a path or a glob - on the actuals of `data`.
 
@@ -50,11 +53,12 @@ def evaluate(
     columns: `recipe`, and `origin` (the first step forecast) or `window` where there are several. Columns are recognised
     as in the data; `item_id` and `timestamp` override. Every item needs every step, and the recipes the same items:
     ForetellError names the first that is missing. Without `mean` the median is judged in its place, without p50 the mean.
-    With `out` the report is saved, its CSV for a `spreadsheet` if asked (`Report.save`).
+    With `out` the report is saved, to `overwrite` in the place of a result there, its CSV for a `spreadsheet` if asked
+    (`Report.save`).
     """
     data, found = check_dataset(data), Findings()
     if out is not None:
-        ensure_writable(out)
+        may_replace(out, "report", overwrite=overwrite)
     rows = read_rows(forecasts, data, item_id, timestamp, found)
     panel = data.panel
     rows = placed(rows, panel, found)
@@ -79,7 +83,7 @@ def evaluate(
     report = Report(tuple(outcomes), asked, findings, data_tables=checkup.tables, remarks=found.all())
     if out is not None:
         with shielded():
-            report.save(out, spreadsheet=spreadsheet)
+            report.save(out, overwrite=overwrite, spreadsheet=spreadsheet)
     return report
 
 

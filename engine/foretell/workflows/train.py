@@ -16,6 +16,7 @@ from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
 from foretell.recipe.protocols import Recipe, abilities_of
 from foretell.recipe.registry import checked_recipe, is_registered, make_recipe, why_unregistered
 from foretell.recipe.task import Run, RunArguments, Task, make_run
+from foretell.system.folder_lock import claiming_out
 from foretell.system.listener import interruptible
 from foretell.system.time_budget import parse_seconds
 
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 @interruptible()
+@claiming_out
 def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
     data: Dataset,
     *,

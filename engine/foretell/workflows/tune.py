@@ -27,8 +27,10 @@ from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
 from foretell.recipe.protocols import Recipe
 from foretell.recipe.registry import checked_recipe, make_recipe, search_space
 from foretell.recipe.task import Run, RunArguments, Task, make_run
-from foretell.system.atomic_files import ensure_writable, write_frame, write_text
+from foretell.system.atomic_files import write_frame, write_text
+from foretell.system.folder_lock import claiming_out
 from foretell.system.listener import interruptible, shielded, tell
+from foretell.system.results import Result, drop_files, may_replace, result_in
 from foretell.system.time_budget import Budget, parse_seconds
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ class Tuning:
 
 
 @interruptible()
+@claiming_out
 def tune(  # noqa: PLR0913  (the library's front door spells out what it takes)
     data: Dataset,
     *,
@@ -76,6 +79,7 @@ def tune(  # noqa: PLR0913  (the library's front door spells out what it takes)
     trials: int = 20,
     time_limit: str | float = "30m",
     out: str | Path | None = None,
+    overwrite: bool = False,
     **run: Unpack[RunArguments],
 ) -> Tuning:
     """Search the ranges that a recipe declares (in its abilities), `trials` times or until the time is over.
@@ -83,7 +87,7 @@ def tune(  # noqa: PLR0913  (the library's front door spells out what it takes)
     Each trial trains on what lies before the last windows of the data and is scored on these: they are the validation
     windows, so a test window must not be among the data. The recipe as given, with `settings`, is tried first. With `out`
     the study is kept there as `study.db`, and a search of the same recipe, data and question goes on from it; `best.toml`
-    and `trials.csv` are written beside it. Needs Optuna: pip install foretell[tune].
+    and `trials.csv` are written beside it. A result of anything else in `out` is replaced only to `overwrite`. Needs Optuna: pip install foretell[tune].
 
     How it runs: `seed` (0) of everything random; `device` ("auto"; cpu, cuda, cuda:1, mps), `devices` (1) that train one
     network together, `precision` ("auto"; float32, bf16) of networks, `threads` (1) of torch on a CPU, `processes` (one a
@@ -107,19 +111,32 @@ def tune(  # noqa: PLR0913  (the library's front door spells out what it takes)
             "histories are too short to hold a window back: tune needs three horizons of history. Keep the defaults."
         )
     folder = None if out is None else Path(out)
-    if folder is not None:
-        ensure_writable(folder)
-        folder.mkdir(parents=True, exist_ok=True)
     name = _tag(chosen, task, data.fingerprint, len(validation.panels), carried_out.seed)
+    old = None if folder is None else _prepared(folder, name, overwrite=overwrite)
     search = OptunaSearch(
         space, seed=carried_out.seed, file=None if folder is None else folder / STUDY, name=name
     )
     tuning = _Tuner(chosen, search, validation, task, carried_out, budget, trials).search()
     if folder is not None:
-        with shielded():
-            write_text(folder / BEST, tuning.to_toml())
-            write_frame(tuning.trials, folder / TRIALS)
+        _write(tuning, folder, old)
     return tuning
+
+
+def _prepared(folder: Path, name: str, *, overwrite: bool) -> Result | None:
+    """What the search called `name` replaces in `folder`, which is there then; a search goes on in its own study."""
+    found = result_in(folder)
+    if found is None or name not in found.names:
+        may_replace(folder, "study", overwrite=overwrite)
+    folder.mkdir(parents=True, exist_ok=True)
+    return found
+
+
+def _write(tuning: Tuning, folder: Path, old: Result | None) -> None:
+    with shielded():
+        if old is not None and old.kind != "study":
+            drop_files(old)
+        write_text(folder / BEST, tuning.to_toml())
+        write_frame(tuning.trials, folder / TRIALS)
 
 
 class _Tuner:

@@ -64,9 +64,17 @@ def test_predict_without_out_is_a_csv_to_pipe_on(run: Run) -> None:
     ]
 
 
-def test_train_replaces_the_model_that_stands_there(run: Run) -> None:
+def test_train_replaces_the_model_that_stands_there_where_it_is_told_to(run: Run) -> None:
     run("train", *TABLES, "--horizon", 3, "--recipe", RECIPE, "--out", "model")
-    assert run("train", *TABLES, "--horizon", 5, "--recipe", RECIPE, "--out", "model").exit_code == 0
+    again = ("train", *TABLES, "--horizon", 5, "--recipe", RECIPE, "--out", "model")
+    result = run(*again)
+    assert result.exit_code == 2
+    assert f"error: model already holds a model of {RECIPE}, written 20" in result.stderr
+    assert result.stderr.splitlines()[-1].endswith("have it replaced: --overwrite.")
+    assert len(run("predict", "model", *TABLES[:5]).stdout.splitlines()) == 7
+    result = run(*again, "--overwrite")
+    assert result.exit_code == 0, result.output
+    assert f"model held a model of {RECIPE}, written 20" in result.stderr
     assert len(run("predict", "model", *TABLES[:5]).stdout.splitlines()) == 11
 
 

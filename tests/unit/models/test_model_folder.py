@@ -69,19 +69,25 @@ def test_a_model_is_one_json_and_one_safetensors_file(folder: Path) -> None:
 
 def test_the_same_model_is_saved_as_the_same_bytes(model: Model, folder: Path) -> None:
     def saved() -> bytes:
-        model.save(folder)
+        model.save(folder, overwrite=True)
         return (folder / WEIGHTS).read_bytes()
 
     assert len({saved() for _ in range(8)}) == 1
 
 
-def test_saving_replaces_a_model_but_nothing_else(model: Model, folder: Path) -> None:
-    model.save(folder, scores={"wQL": 0.5})
+def test_saving_replaces_a_model_where_that_is_asked_and_nothing_else(model: Model, folder: Path) -> None:
+    before = (folder / MANIFEST).read_bytes()
+    with pytest.raises(
+        ForetellError, match=r"already holds a model of seasonal_naive, written .*overwrite=True"
+    ):
+        model.save(folder, scores={"wQL": 0.5})
+    assert (folder / MANIFEST).read_bytes() == before
+    model.save(folder, scores={"wQL": 0.5}, overwrite=True)
     assert load(folder).scores == {"wQL": 0.5}
     (folder.parent / "notes").mkdir()
     (folder.parent / "notes" / "diary.txt").write_text("dear diary")
     with pytest.raises(ForetellError, match=r"holds other things than a model, such as 'diary\.txt'"):
-        model.save(folder.parent / "notes")
+        model.save(folder.parent / "notes", overwrite=True)
     assert (folder.parent / "notes" / "diary.txt").read_text() == "dear diary"
 
 
@@ -93,7 +99,7 @@ def test_a_failing_save_leaves_the_old_model(
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(ForetellError, match="No space left"):
-        model.save(folder, scores={"wQL": 0.5})
+        model.save(folder, scores={"wQL": 0.5}, overwrite=True)
     monkeypatch.undo()
     assert load(folder).scores == {"wQL": 0.25}
     assert [path.name for path in folder.parent.iterdir()] == ["model"]

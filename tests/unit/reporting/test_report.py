@@ -105,16 +105,16 @@ def test_a_score_that_is_not_defined_is_null_in_json_and_a_dash_on_the_page(tmp_
 def test_a_report_that_fails_to_render_leaves_an_older_one_alone(
     report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "leaderboard.csv").write_text("old")
+    report.save(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
     def crash(_: Report) -> str:
         raise RuntimeError("crash")
 
     monkeypatch.setattr("foretell.reporting.report.render", crash)
     with pytest.raises(RuntimeError, match="crash"):
-        report.save(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["leaderboard.csv"]
-    assert (tmp_path / "leaderboard.csv").read_text() == "old"
+        report.save(tmp_path, overwrite=True)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 class Outline(HTMLParser):

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from foretell.errors import ForetellError
-from foretell.system.atomic_files import ensure_writable, new_folder, staged, write_frame, write_text
+from foretell.system.atomic_files import (
+    ensure_writable,
+    new_folder,
+    replacing,
+    staged,
+    write_frame,
+    write_text,
+)
+from foretell.system.folder_lock import claimed
 
 
 def everything(folder: Path) -> list[str]:
@@ -93,3 +104,33 @@ def test_a_folder_behind_a_file_cannot_be_written(tmp_path: Path) -> None:
             ensure_writable(attempt)
     with pytest.raises(ForetellError, match="cannot write to"):
         write_text(tmp_path / "file" / "note.txt", "x")
+
+
+@pytest.mark.parametrize("write", [new_folder, replacing], ids=["folder", "file"])
+def test_what_a_dead_process_left_is_swept_by_the_next_that_writes_that_name_and_no_other(
+    tmp_path: Path, write: Callable[[Path], AbstractContextManager[Path]]
+) -> None:
+    (tmp_path / ".rp.0123456789ab.tmp").mkdir()
+    (tmp_path / ".rp.0123456789ab.tmp" / "part").write_text("half")
+    (tmp_path / ".rp.ba9876543210.tmp").write_text("half")
+    (tmp_path / ".rp.v2.0123456789ab.tmp").mkdir()  # of `rp.v2`
+    (tmp_path / ".rp.notes.tmp").touch()  # somebody's own
+    with write(tmp_path / "rp") as place:
+        (place / "new" if place.is_dir() else place).write_text("new")
+    assert {".rp.v2.0123456789ab.tmp", ".rp.notes.tmp", "rp"} == {path.name for path in tmp_path.iterdir()}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="locks of folders")
+def test_what_a_living_writer_has_is_not_swept(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "rp") as mine, replacing(tmp_path / "f") as file:
+        (mine / "part").write_text("half")
+        file.write_text("half")
+        with (
+            claimed(tmp_path / "rp"),
+            new_folder(tmp_path / "rp") as other,
+            replacing(tmp_path / "f") as another,
+        ):
+            (other / "whole").write_text("theirs")
+            another.write_text("theirs")
+        assert (mine / "part").read_text() == file.read_text() == "half"
+    assert everything(tmp_path) == ["f", "rp", "rp/part", "rp/whole"]
