@@ -16,7 +16,7 @@ def ingest(out: str, *tables: str) -> dict[str, Any]:
 
     sales, related = (tables[0], tables[0]) if len(tables) == 1 else (list(tables[:-1]), ahead_of(tables))
     data = Dataset(sales, related, freq="D", known=["promo"], scratch=Path(out).parent)
-    data.save(out)
+    data.save(out, overwrite=True)
     return {"steps": len(data.panel.target)}
 
 
@@ -57,7 +57,7 @@ def training(panel: str, model: str, steps: str) -> dict[str, Any]:
 
     data = foretell.Dataset.open(panel)
     trained = foretell.train(data, recipe="mqrnn", horizon=28, settings={"max_steps": int(steps)})
-    trained.save(model)
+    trained.save(model, overwrite=True)
     return {"steps": len(data.panel.target)}
 
 

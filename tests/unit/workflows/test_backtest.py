@@ -224,7 +224,7 @@ def test_progress_is_told_step_by_step() -> None:
 
 def test_an_output_folder_that_cannot_be_written_is_refused_before_training(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ForetellError, match="cannot write to"):
+    with pytest.raises(ForetellError, match="is a file, expected a folder for the report"):
         backtest(dataset(a=RISING), horizon=2, recipes=[Broken()], out=tmp_path / "file")
 
 
