@@ -86,3 +86,20 @@ def test_the_mean_does_not_depend_on_the_levels_asked(name: str) -> None:
     asked = forecast_of(name, (0.3, 0.77))
     np.testing.assert_array_equal(asked.mean, forecast_of(name).mean)
     assert asked.levels == (0.3, 0.77)
+
+
+def moves(values: np.ndarray[Any, Any]) -> bool:
+    """Whether more than a fifth of the step-to-step or of the seasonal differences are not 0."""
+    apart = [values[lag:] - values[:-lag] for lag in (1, SEASON) if len(values) > lag]
+    return any((part != 0).mean() > 0.2 for part in apart)
+
+
+@every_recipe
+def test_an_item_that_moves_has_p90_above_p10_however_short_its_history(name: str) -> None:
+    forecast, market_ = forecast_of(name), market()
+    closed = market_.closed(forecast.horizon)
+    low, high = (forecast.quantiles[..., QUANTILE_LEVELS.index(level)] for level in (0.1, 0.9))
+    brief = [i for i in range(len(market_)) if market_.stop[i] in LENGTHS and moves(market_.history(i))]
+    flat = [market_.names[i] for i in brief if not ((high[i] > low[i]) | closed[i]).all()]
+    assert len(brief) > len(LENGTHS)
+    assert flat == []

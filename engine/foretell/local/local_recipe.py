@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foretell.data.arrays import Floats
+from foretell.data.item_floors import item_floors
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
+from foretell.local.least_width import with_least_width
 from foretell.local.pooled_regression import (
     LEAST_OBSERVED,
     Explained,
@@ -33,6 +35,7 @@ from foretell.local.statsforecast_adapter import fill_gaps
 from foretell.recipe.author_code import note_the_cpu
 from foretell.recipe.forecast import Forecast, Piece
 from foretell.recipe.hyperparameters import Count
+from foretell.recipe.levels import QUANTILE_LEVELS, check_levels, mean_above
 from foretell.recipe.protocols import State
 from foretell.recipe.task import Run, Task
 from foretell.system.listener import heed, tell
@@ -45,6 +48,8 @@ Covariates = Literal["pooled", "none"]
 logger = logging.getLogger(__name__)
 
 _FEW: Final = 24  # series that are done before a second process would have started
+_NO_WIDTH: Final = 1e-9  # part of the mean from p1 to p99 that is rounding
+_ENDS: Final = 3.0  # times as far as the median may lie outside of what was seen may p10 and p90
 _AT_ONCE: Final = 16  # series sent to a process together, at most
 
 
@@ -112,15 +117,20 @@ class LocalPredictor:
 
     def predict(self, panel: Panel, *, levels: Sequence[float]) -> Forecast:
         """Fit each series of the panel and forecast it from its origin on."""
-        width = len(self.pooled.mean)
-        pieces = (self._piece(panel, items, levels) for items in chunks(panel, self.task.horizon, width))
-        return Forecast.joined(panel, levels, self.task.horizon, pieces)
+        width, asked = len(self.pooled.mean), check_levels((*levels, *QUANTILE_LEVELS))
+        floor = item_floors(panel, new=None)
+        pieces = (
+            self._piece(panel, items, asked, floor) for items in chunks(panel, self.task.horizon, width)
+        )
+        whole = Forecast.joined(panel, asked, self.task.horizon, pieces)
+        return with_least_width(whole, panel, floor=floor).only(levels)
 
     def state(self) -> State:
         """The pooled regression; nothing of the series is kept."""
         return self.pooled.state()
 
-    def _piece(self, panel: Panel, items: NDArray[np.int64], levels: Sequence[float]) -> Piece:
+    def _piece(self, panel: Panel, items: NDArray[np.int64], levels: Sequence[float], floor: Floats) -> Piece:
+        """The forecast of `items`; no mean counts what lies below the items' `floor` [N]."""
         horizon = self.task.horizon
         explained = (
             self.pooled.explain(panel, items, horizon)
@@ -133,9 +143,16 @@ class LocalPredictor:
         quantiles = explained.location[:, None, None] + explained.scale[:, None, None] * (
             explained.ahead[..., None] + left.quantiles
         )
-        brief = np.flatnonzero(explained.brief)
-        if len(brief):
-            mean[brief], quantiles[brief] = self._without_history(panel, items[brief], levels)
+        for some, forecast in (
+            (explained.count == 0, self._without_history),
+            (explained.brief & (explained.count > 0), self._seen_once_or_twice),
+        ):
+            rows = np.flatnonzero(some)
+            if len(rows):
+                mean[rows], quantiles[rows] = forecast(panel, items[rows], levels)
+        floors = np.broadcast_to(floor[items, None], mean.shape)
+        kept = [levels.index(level) for level in QUANTILE_LEVELS]  # the same whatever levels are asked
+        mean = mean_above(mean, quantiles[..., kept], QUANTILE_LEVELS, floor=floors)
         return Piece(items, mean, quantiles, left.failed & ~explained.brief)
 
     def _without_history(
@@ -147,6 +164,24 @@ class LocalPredictor:
         middle = location + scale * guess.ahead
         spread = scale[..., None] * self.pooled.quantiles(levels)
         return middle + scale * self.pooled.bias, middle[..., None] + spread
+
+    def _seen_once_or_twice(
+        self, panel: Panel, items: NDArray[np.int64], levels: Sequence[float]
+    ) -> tuple[Floats, Floats]:
+        """[n, H] and [n, H, Q]: the regression around what was seen, with normal levels.
+
+        What one or two values leave unknown is the spread that is typical of items of their size; two values count as
+        much as that. The residuals of items without history are of another kind: those do not know how large the item is.
+        """
+        from scipy.special import ndtri
+
+        guess: Explained = self.pooled.explain(panel, items, self.task.horizon)
+        seen = unexplained(panel, items, self.task.horizon).residual
+        apart = np.nanmax(seen, axis=1) - np.nanmin(seen, axis=1)
+        own = np.where(guess.count > 1, (guess.scale**2 + apart**2 / 2) / 2, guess.scale**2)
+        middle = guess.location[:, None] + guess.scale[:, None] * guess.ahead
+        width = np.sqrt(own * (1 + 1 / guess.count))[:, None, None]
+        return middle, middle[..., None] + width * ndtri(np.asarray(levels, float))
 
 
 def fit_each(
@@ -161,7 +196,7 @@ def fit_each(
 ) -> LocalForecast:
     """Forecast each row of `history` [n, L] by a model of its own, given at most `limit` seconds.
 
-    Rows whose model fails are forecast by seasonal naive and marked. Across `run.processes` processes when there are
+    Rows whose model fails, or whose forecast is not plausible, are forecast by seasonal naive and marked. Across `run.processes` processes when there are
     enough rows; a model must then be importable by name.
     """
     naive = seasonal_naive(history, season, horizon, levels)
@@ -188,11 +223,17 @@ _Fit = tuple[Floats, Floats] | None
 
 
 def _put(fits: Sequence[_Fit], rows: NDArray[np.int64], forecast: LocalForecast) -> None:
-    """Put the fits into their `rows` [n] of a forecast, and mark those that failed."""
+    """Put the fits into their `rows` [n] of seasonal naive's forecast, and mark those that failed.
+
+    A fit without any width, such as one that went through each of a few points, takes that of seasonal naive.
+    """
     for row, fit in zip(rows, fits, strict=True):
         forecast.failed[row] = fit is None
         if fit is not None:
-            forecast.mean[row], forecast.quantiles[row] = fit
+            mean, quantiles = fit
+            spread = forecast.quantiles[row] - forecast.mean[row][:, None]  # of seasonal naive
+            none = np.ptp(quantiles, axis=1, keepdims=True) <= _NO_WIDTH * np.abs(mean)[:, None]
+            forecast.mean[row], forecast.quantiles[row] = mean, quantiles + np.where(none, spread, 0)
 
 
 def _fit_batch(
@@ -220,10 +261,28 @@ def _fit_one(
     except (Exception, TimeUp) as error:  # whatever it is, the other series go on, and the forecast says so
         logger.debug("%s: %s", type(error).__name__, error)
         return None
-    if np.isfinite(quantiles).all() and np.isfinite(mean).all():
-        return mean, quantiles
-    logger.debug("a forecast that is not a finite number")
-    return None
+    if not (np.isfinite(quantiles).all() and np.isfinite(mean).all()):
+        logger.debug("a forecast that is not a finite number")
+        return None
+    if not plausible(seen, quantiles, levels):
+        logger.debug("a forecast far outside of what was observed")
+        return None
+    return mean, quantiles
+
+
+def plausible(seen: Floats, quantiles: Floats, levels: Sequence[float]) -> bool:
+    """Whether quantiles [H, Q] of a series stay near to what was `seen` [L] of it and how it moved.
+
+    The median may leave the range that was seen by twice as much as that is wide, and as often again as the horizon is as
+    long as the history; p10 and p90 by three times of that. Levels that are not asked are not looked at.
+    """
+    low, high = float(seen.min()), float(seen.max())
+    reach = (high - low) * (2 + 2 * len(quantiles) / len(seen))
+    for level, times in ((0.1, _ENDS), (0.5, 1.0), (0.9, _ENDS)):
+        at = quantiles[:, [q for q, each in enumerate(levels) if abs(each - level) < 1e-9]]
+        if at.size and (at.min() < low - times * reach or at.max() > high + times * reach):
+            return False
+    return True
 
 
 def _trimmed(history: Floats) -> Floats:

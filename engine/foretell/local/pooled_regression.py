@@ -25,7 +25,7 @@ from foretell.local.hierarchical_model import CalendarCells, Hierarchy, Sufficie
 from foretell.system.typed import typed
 
 CONTEXT: Final = 3000  # steps before the origin that are looked at, at most
-# items with fewer observed steps are forecast as if they had no history of their own
+# items with fewer observed steps have no model of their own
 LEAST_OBSERVED: Final = 3
 _ROWS: Final = 500_000  # item-steps learnt from, at most: far more than there are coefficients
 _ITEMS: Final = 4_000  # items learnt from, at most
@@ -33,6 +33,8 @@ _CHUNK: Final = 40_000_000  # numbers in a design matrix at once, at prediction
 _TRIED_ROWS: Final = 200_000  # item-steps that the trial of the regression learns from
 _MARGIN: Final = 0.01  # by which the regression must be better there
 _YEAR_MARGIN: Final = 0.05  # by which it must be better without the seasons of the year to leave them out
+# part of the typical deviation that an item has which has been seen once or twice, and at 0
+_OF_NOTHING: Final = 0.1
 _SEASONS: Final = 4  # last seasons that stand in for the local model in that trial
 _LEVELS: Final = np.linspace(0.005, 0.995, 199)  # at which the residuals of items without history are kept
 
@@ -46,7 +48,12 @@ class Explained:
     scale: Floats  # [n]
     residual: Floats  # [n, L] up to the origin; NaN where not observed or closed
     ahead: Floats  # [n, H] the regression's part of the horizon
-    brief: NDArray[np.bool_]  # [n] items with fewer than LEAST_OBSERVED observed steps
+    count: NDArray[np.int64]  # [n] observed steps
+
+    @property
+    def brief(self) -> NDArray[np.bool_]:
+        """[n] items with fewer than LEAST_OBSERVED observed steps."""
+        return self.count < LEAST_OBSERVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +134,7 @@ class Pooled:
             scale=view.spread,
             residual=np.where(view.seen, view.z - fitted[:, :length], np.nan),
             ahead=fitted[:, length:],
-            brief=view.seen.sum(1) < LEAST_OBSERVED,
+            count=view.seen.sum(1),
         )
 
     def quantiles(self, levels: Sequence[float]) -> Floats:
@@ -175,7 +182,7 @@ def unexplained(panel: Panel, items: NDArray[np.int64], horizon: int) -> Explain
         scale=np.ones(len(items)),
         residual=target,
         ahead=np.zeros((len(items), horizon)),
-        brief=(~np.isnan(target)).sum(1) < LEAST_OBSERVED,
+        count=(~np.isnan(target)).sum(1),
     )
 
 
@@ -297,6 +304,7 @@ def _mean_and_deviation(target: Floats, guess: Array) -> tuple[Floats, Floats]:
     spread = np.where(spread > 1e-6 * np.abs(mean), spread, 0)  # float32 noise is no spread
     expected, typical = guess.astype(np.float64).T
     relative = np.clip(np.abs(mean) / np.maximum(np.abs(expected), 1e-12), 0.01, 100)
+    relative = np.where(mean == 0, _OF_NOTHING, relative)
     spread = np.where(count >= LEAST_OBSERVED, spread, np.where(count > 0, typical * relative, typical))
     return np.where(count > 0, mean, expected), spread
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foretell.data.arrays import Floats
+
+_PSEUDO: Final = 4.0  # seasonal differences that the step differences stand for where no season repeats yet
 
 
 class LocalForecast(NamedTuple):
@@ -25,8 +27,9 @@ def seasonal_naive(
     """Last season's values of `history` [n, L], ending at the origin; NaN where not observed; all series at once.
 
     A step takes the most recent value observed a multiple of the season before it (the item's last value where there is
-    none). Levels are normal; their variance is that of the seasonal differences, times the seasons in between. Series
-    without any observation get NaN.
+    none). Levels are normal; their variance is that of the seasonal differences, times the seasons in between. While a
+    series shows less than one season of such differences, those from step to step make up for them: an unknown spread is
+    not none. Series without any observation get NaN.
     """
     from scipy.special import ndtri
 
@@ -51,7 +54,27 @@ def seasonal_naive(
 
 
 def _seasonal_deviation(cycles: Floats) -> Floats:
-    """[n] root mean square of the seasonal differences of `cycles` [n, C, season]; 0 where there are none."""
-    apart = np.diff(cycles, axis=1).reshape(len(cycles), -1)
-    count = np.maximum((~np.isnan(apart)).sum(1), 1)
-    return np.asarray(np.sqrt(np.nansum(apart**2, axis=1) / count))
+    """[n] root mean square of the seasonal differences of `cycles` [n, C, season], helped by step differences where few.
+
+    These are pseudo-observations: `_PSEUDO` where there is no seasonal difference, fewer the more there are, none from a
+    full season of them on, unless all of these are 0: that a season came back exactly, once, is no certainty.
+    """
+    n, _, season = cycles.shape
+    apart = np.diff(cycles, axis=1).reshape(n, -1)
+    count = (~np.isnan(apart)).sum(1)
+    square = np.nansum(apart**2, axis=1)
+    pseudo = _PSEUDO * np.maximum(1 - count / season, 0)
+    pseudo = np.where((square == 0) & (count <= season), np.maximum(pseudo, 1), pseudo)
+    few = np.flatnonzero(pseudo > 0)
+    square[few] += pseudo[few] * _step_variance(cycles.reshape(n, -1)[few])
+    return np.asarray(np.sqrt(square / np.maximum(count + pseudo, 1e-9)))
+
+
+def _step_variance(history: Floats) -> Floats:
+    """[n] mean square of what observations that follow each other in `history` [n, L] differ by; 0 for fewer than two."""
+    variance = np.zeros(len(history))
+    for row, values in enumerate(history):
+        steps = np.diff(values[~np.isnan(values)])
+        if len(steps):
+            variance[row] = np.mean(steps**2)
+    return variance
