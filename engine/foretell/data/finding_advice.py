@@ -145,6 +145,10 @@ ADVICE: Final[dict[str, Advice]] = {
     "crowded": Advice(
         "it names items rather than groups them: recipes learn them by heart", "merge its categories"
     ),
+    "beyond_seen": Advice(
+        "forecasts are those of the edge of what was seen",
+        "train again once the history has such values, or leave it out",
+    ),
     "missing_metadata": Advice("recipes are told that it is missing", "fill it in"),
     # Forecast tables that are evaluated
     "items": Advice("scores are of the items forecast", "forecast the others too"),

@@ -10,6 +10,7 @@ import numpy as np
 
 from foretell.data.item_floors import floor_of_new_items
 from foretell.data.panel import Panel
+from foretell.data.seen_range import SeenRange
 from foretell.errors import ForetellError, Interrupted
 from foretell.models.calibration import Calibration
 from foretell.models.model import Model
@@ -57,12 +58,15 @@ def fit_model(
     if calibrate and not abilities_of(recipe).held_out:
         held = held_out_forecasts(recipe, panel, task, _shortened(run, HELD_OUT_SHARE))
         run = _shortened(run, 1 - HELD_OUT_SHARE)
+    seen = SeenRange.of(panel)
+    # for all recipes that are fitted on this panel the same one: they share what they learn of it
+    shown, _ = panel.once("within what was seen", lambda: seen.apply(panel))
     with author_code(recipe, "working out its defaults"):
         resolved = resolved_of(recipe, panel, task, start=start)
     try:
         with working_on(recipe.name), interruptible(), host_state_kept():
             tell("train", 0)
-            predictor = _fit(resolved, panel, task, run, start)
+            predictor = _fit(resolved, shown, task, run, start)
     except Interrupted as stop:
         raise _kept(stop, recipe, resolved, panel, task, run) from stop
     if calibrate and held is None:
@@ -80,6 +84,7 @@ def fit_model(
         schema=panel.schema,
         predictor=predictor,
         floor=floor_of_new_items(panel),
+        seen=seen,
         fit_seconds=time.perf_counter() - began,
         fingerprint=fingerprint,
         panel=panel,

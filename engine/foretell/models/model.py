@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from foretell.data.item_floors import item_floors
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
+from foretell.data.seen_range import SeenRange
 from foretell.errors import ForetellError
 from foretell.ingest.dataset import check_dataset
 from foretell.models.calibration import Calibration
@@ -93,6 +94,8 @@ class Model:
     adjustments: tuple[Adjustment, ...] = ()
     folder: str = field(default="", repr=False)  # that it was loaded from
     said: set[str] = field(default_factory=set, repr=False)  # warnings of its forecasts, each logged once
+    # what training saw of each covariate; None in a model of format 2 or before
+    seen: SeenRange | None = field(default=None, repr=False)
 
     def predict(
         self,
@@ -176,7 +179,12 @@ class Model:
             self._fitting(),
         ):
             tell("forecast", 0, len(panel))
-            forecast = expect_forecast(self.recipe, self.predictor.predict(panel, levels=asked))
+            shown, found = (panel, ()) if self.seen is None else self.seen.apply(panel)
+            forecast = expect_forecast(self.recipe, self.predictor.predict(shown, levels=asked))
+        if found:
+            for finding in found:
+                logger.warning("%s", finding.message)
+            forecast = replace(forecast, history=panel, findings=(*forecast.findings, *found))
         _check(self.recipe.name, forecast, panel, self.task.horizon, asked)
         self._say_crossing(forecast)
         forecast = forecast.within(panel, floor=floor)
@@ -347,6 +355,7 @@ def _manifest_of(model: Model) -> dict[str, Any]:
         "task": {"horizon": model.task.horizon, "levels": model.task.levels},
         "schema": model.schema.to_json(),
         "floor": model.floor,
+        "seen": None if model.seen is None else model.seen.to_json(),
         "fit_seconds": model.fit_seconds,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "fingerprint": model.fingerprint,
@@ -383,6 +392,7 @@ def _facts_of(saved: SavedModel, recipe: Recipe) -> dict[str, Any]:
     return {
         "seed": saved.seed,
         "floor": saved.floor,
+        "seen": None if saved.seen is None else SeenRange.from_json(saved.seen.known, saved.seen.past),
         "fit_seconds": saved.fit_seconds,
         "fingerprint": saved.fingerprint,
         "scores": {name: math.nan if score is None else score for name, score in saved.scores.items()},

@@ -12,11 +12,13 @@ from foretell.recipe.registry import recipe_class
 def upgraded(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """A manifest of format 1 or later as one of the present format; arrays are the same in all.
 
-    Format 1 kept resolved settings and the seed in the state of those recipes that have any, and one calibration.
+    Format 2 did not say what training saw of each covariate. Format 1 kept resolved settings and the seed in the state of those recipes that have any, and one calibration.
     """
-    if manifest["format"] > 1:
-        return dict(manifest)
     manifest = dict(manifest)
+    if manifest["format"] < 3:
+        manifest["seen"] = None
+    if manifest["format"] > 1:
+        return manifest
     calibration = manifest.pop("calibration", None)
     part = _part(manifest["recipe"], manifest["hyperparameters"], manifest["state"])
     return {

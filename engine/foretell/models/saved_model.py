@@ -10,7 +10,7 @@ from foretell.errors import ForetellError
 from foretell.system.typed import Within
 
 FORMAT: Final = (
-    2  # of the folder; raised when an older foretell could not read it, so with every new field here
+    3  # of the folder; raised when an older foretell could not read it, so with every new field here
 )
 LARGEST: Final = 1_000_000  # of a hyperparameter that says how much is read or computed
 _FREE: Final = ("max_", "patience")  # begin those that only end a training
@@ -33,6 +33,14 @@ class SavedWeights:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SavedRange:
+    """`SeenRange`: smallest and largest value of each covariate; None where there was none."""
+
+    known: tuple[tuple[float, float] | None, ...]
+    past: tuple[tuple[float, float] | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SavedModel:
     """The manifest of the present format; `upgraded` makes one of older formats."""
 
@@ -44,6 +52,7 @@ class SavedModel:
     task: SavedTask
     schema: Mapping[str, Any]  # `Schema.from_json` reads it
     floor: float | None
+    seen: SavedRange | None  # None: written before format 3
     fit_seconds: float
     written: str
     fingerprint: str

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foretell.data.arrays import Array
+from foretell.data.findings import Finding
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.data.wall_times import wall_times
@@ -47,6 +48,7 @@ class Forecast:
     history: Panel | None = None  # the panel it was made from, for plots
     # [N, H, Q] the quantiles before their calibration, where they were calibrated
     before: Array | None = None
+    findings: tuple[Finding, ...] = ()  # how the data were read for it
 
     def __post_init__(self) -> None:
         n, q = len(self.keys), len(self.levels)

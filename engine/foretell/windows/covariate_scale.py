@@ -9,15 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from foretell.data.arrays import Array
+from foretell.data.arrays import Array, Floats
 from foretell.data.layout import Layout
 from foretell.data.panel import Panel
-from foretell.data.segments import mean_and_deviation
+from foretell.data.segments import mean_and_deviation, visible
 
 
 @dataclass(frozen=True, slots=True)
 class CovariateScale:
-    """How covariates become network inputs: mean and deviation of each column, (0, 1) for a 0/1 column."""
+    """How covariates become network inputs: mean and deviation of each column, (0, 1) for a 0/1 column.
+
+    The deviation of a column of which less than half was observed is larger, by as much as it was observed less: a network
+    then takes it for the smaller part of what it sees, and must find it worth weights all the greater.
+    """
 
     known: Array  # [2, K]
     past: Array  # [2, P]
@@ -42,6 +46,18 @@ class CovariateScale:
         return cls(arrays["moments.known"], arrays["moments.past"], arrays["moments.static"])
 
 
+def trust(share: Floats | float) -> Any:
+    """How far a column counts of which this share was observed: 1 from a half on."""
+    return np.clip(2.0 * np.asarray(share), 0.02, 1.0)
+
+
+def _share(column: Array, layout: Layout, stop: NDArray[np.int64] | None) -> float:
+    """The share of the steps before `stop` that have a value."""
+    steps = int(layout.lengths.sum() if stop is None else np.minimum(stop, layout.lengths).sum())
+    seen = sum(int((~np.isnan(values)).sum()) for _, values, _ in visible(column, layout, stop))
+    return seen / max(steps, 1)
+
+
 def _scale(columns: Array, layout: Layout, stop: NDArray[np.int64] | None = None) -> Array:
     """[rows, columns] -> [2, columns]: mean and deviation, (0, 1) for columns of nothing but 0 and 1."""
     result = np.stack([np.zeros(columns.shape[1]), np.ones(columns.shape[1])]).astype(np.float32)
@@ -49,5 +65,8 @@ def _scale(columns: Array, layout: Layout, stop: NDArray[np.int64] | None = None
         found = mean_and_deviation(columns[:, index], layout, stop)
         if found is not None:
             mean, deviation = found
-            result[:, index] = mean, deviation if deviation > 0 else 1.0
+            result[:, index] = (
+                mean,
+                (deviation if deviation > 0 else 1.0) / trust(_share(columns[:, index], layout, stop)),
+            )
     return result

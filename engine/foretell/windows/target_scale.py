@@ -57,9 +57,13 @@ def item_scale(
     moments, own = window_scale(values, shown, guess), shown.any(-1)
     last, found = windows.last_seen.before(items, ends)
     found &= ~own & (last >= since)
-    rows = found.nonzero()[:, 0]
+    # which rows these are is asked on a CPU alone: a GPU would have to wait for the answer
+    rows = (
+        found.nonzero()[:, 0] if items.device.type == "cpu" else torch.arange(len(items), device=items.device)
+    )
     if len(rows):
         steps = torch.arange(1 - values.shape[1], 1, device=items.device)
         then, seen = windows.target(items[rows], last[rows, None] + steps)
-        moments[rows] = window_scale(then, seen, guess[rows])
+        before = window_scale(then, seen, guess[rows])
+        moments[rows] = torch.where(found[rows, None], before, moments[rows])
     return Scale(moments, own | found)

@@ -16,7 +16,7 @@ from foretell.data.arrays import Array
 from foretell.data.layout import Layout
 from foretell.data.panel import Panel
 from foretell.data.segments import segment_means
-from foretell.windows.covariate_scale import CovariateScale
+from foretell.windows.covariate_scale import CovariateScale, trust
 from foretell.windows.last_seen import LastSeen
 from foretell.windows.sampling import Spans, drawing_device, training_spans
 from foretell.windows.tensors import _align, _take, _tensor
@@ -229,8 +229,10 @@ def _item_scale(columns: Array, offsets: NDArray[np.int64], stop: NDArray[np.int
     result = np.zeros((n, 2, columns.shape[1]), np.float32)
     layout = Layout(np.zeros(n, np.int64), offsets)
     for index in range(columns.shape[1]):
-        mean, spread, _ = segment_means(columns[:, index], layout, stop)
-        result[:, 0, index], result[:, 1, index] = mean, np.where(spread > 1e-6 * np.abs(mean), spread, 1.0)
+        mean, spread, count = segment_means(columns[:, index], layout, stop)
+        known = trust(count / np.maximum(np.diff(offsets) if stop is None else stop, 1))
+        result[:, 0, index] = mean
+        result[:, 1, index] = np.where(spread > 1e-6 * np.abs(mean), spread, 1.0) / known
     return result
 
 
