@@ -103,3 +103,12 @@ def test_an_item_that_moves_has_p90_above_p10_however_short_its_history(name: st
     flat = [market_.names[i] for i in brief if not ((high[i] > low[i]) | closed[i]).all()]
     assert len(brief) > len(LENGTHS)
     assert flat == []
+
+
+@every_recipe
+def test_levels_beyond_the_trained_ones_lie_further_out(name: str) -> None:
+    forecast = forecast_of(name, (0.001, 0.01, 0.5, 0.99, 0.999))
+    least, low, middle, high, most = np.moveaxis(forecast.quantiles, -1, 0)
+    assert (most > high)[high > middle].all()
+    cut = never_negative()[:, None] & (low == 0)
+    assert ((least < low) | cut)[low < middle].all()

@@ -50,7 +50,7 @@ from foretell.recipe.adjustments import (
 from foretell.recipe.author_code import RecipeFailed, author_code, expect_forecast
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
-from foretell.recipe.levels import QUANTILE_LEVELS, check_levels
+from foretell.recipe.levels import QUANTILE_LEVELS, check_levels, with_tails
 from foretell.recipe.protocols import Predictor, Recipe, State, Summary, summary_of
 from foretell.recipe.registry import make_recipe, recipe_names
 from foretell.recipe.task import Run, Task
@@ -187,6 +187,9 @@ class Model:
             forecast = replace(forecast, history=panel, findings=(*forecast.findings, *found))
         _check(self.recipe.name, forecast, panel, self.task.horizon, asked)
         self._say_crossing(forecast)
+        if asked != QUANTILE_LEVELS:
+            rising = np.sort(forecast.quantiles, axis=-1)
+            forecast = replace(forecast, quantiles=with_tails(rising, asked))
         forecast = forecast.within(panel, floor=floor)
         before = forecast.quantiles if self.adjustments else None
         for adjustment in self.adjustments:

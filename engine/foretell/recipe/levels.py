@@ -77,6 +77,31 @@ def mean_above(
     return np.asarray(mean + np.where(np.isfinite(floor), cut, 0))
 
 
+def with_tails(quantiles: NDArray[Any], levels: Sequence[float]) -> Array:
+    """Quantiles [..., Q], rising, with those beyond the outermost of `QUANTILE_LEVELS` moved out where they are flat.
+
+    A tail falls off exponentially, as fast as between the outermost level and the next one that differs from it. Where
+    all levels from the median on are one value, and where a recipe knows its tail itself, nothing changes.
+    """
+    upper = _upper_tail(np.asarray(quantiles, np.float64), np.asarray(levels, float))
+    mirrored = _upper_tail(-upper[..., ::-1], np.round(1 - np.asarray(levels, float)[::-1], 6))
+    return np.asarray(-mirrored[..., ::-1], np.float32)
+
+
+def _upper_tail(quantiles: NDArray[np.float64], levels: NDArray[np.float64]) -> NDArray[np.float64]:
+    last, beyond = np.flatnonzero(levels == QUANTILE_LEVELS[-1]), np.flatnonzero(levels > QUANTILE_LEVELS[-1])
+    if not len(last) or not len(beyond):
+        return quantiles
+    end, slope = quantiles[..., last[0]], np.zeros(quantiles.shape[:-1])
+    for inner in np.flatnonzero((levels >= 0.5) & (levels < QUANTILE_LEVELS[-1]))[::-1]:
+        steps = np.log((1 - levels[inner]) / (1 - QUANTILE_LEVELS[-1]))
+        slope = np.where(slope > 0, slope, (end - quantiles[..., inner]) / steps)
+    tail = end[..., None] + slope[..., None] * np.log((1 - QUANTILE_LEVELS[-1]) / (1 - levels[beyond]))
+    out = quantiles.copy()
+    out[..., beyond] = np.where(quantiles[..., beyond] > end[..., None], quantiles[..., beyond], tail)
+    return out
+
+
 def interpolate(quantiles: NDArray[Any], have: Sequence[float], want: Sequence[float]) -> Array:
     """[..., Q] at the levels `have` (rising) -> [..., len(want)], linear between and flat beyond."""
     levels = np.asarray(have, float)

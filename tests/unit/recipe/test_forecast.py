@@ -14,7 +14,7 @@ from foretell.data.panel import Panel
 from foretell.errors import ForetellError
 from foretell.ingest.dataset import Dataset
 from foretell.recipe.forecast import Forecast
-from foretell.recipe.levels import interpolate, least_mean, level_name
+from foretell.recipe.levels import QUANTILE_LEVELS, interpolate, least_mean, level_name, with_tails
 
 
 def simple(panel: Panel | None = None, *, levels: tuple[float, ...] = (0.1, 0.5, 0.9)) -> Forecast:
@@ -109,3 +109,12 @@ def test_a_mean_below_what_the_quantiles_allow_is_raised_to_it_where_there_is_a_
     # quantiles 10, 20, 30 in each step: 15 at least
     raised = simple().with_possible_mean(floor=np.array([0, -np.inf]), levels=simple().levels)
     assert raised.mean.tolist() == [[15, 15, 15], [4, 5, 6]]
+
+
+def test_a_flat_tail_goes_on_exponentially_and_one_that_rises_by_itself_is_left_alone() -> None:
+    # From 0.975 to 0.99 the share beyond falls by 2.5, and from 0.99 to 0.999 by 10.
+    levels = (*QUANTILE_LEVELS, 0.999)
+    values = [*range(15), 14.0]
+    assert with_tails(np.array(values), levels)[-1] == pytest.approx(14 + np.log(10) / np.log(2.5))
+    assert with_tails(np.array([*range(15), 20.0]), levels)[-1] == 20
+    assert with_tails(np.full(16, 3.0), levels).tolist() == [3.0] * 16
