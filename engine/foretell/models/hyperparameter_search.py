@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from foretell.errors import ForetellError
 from foretell.recipe.search_space import Between, Range, Space
+from foretell.system.regular_files import open_regular
 
 logger = logging.getLogger(__name__)
 _DEFAULTS = "score of the defaults"  # under which a study keeps it
@@ -69,21 +73,34 @@ class OptunaSearch:
         import optuna
 
         optuna.logging.set_verbosity(self._QUIET)
-        storage = None if file is None else f"sqlite:///{file}"
-        self._study = optuna.create_study(
-            storage=storage,
-            study_name=name,
-            load_if_exists=True,
-            sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=5),
-        )
         self._optuna, self._space = optuna, space
         self._trial: Any = None
-        # A choice is known to the study by its position: Optuna keeps only numbers, text and None.
-        self.scored: list[tuple[dict[str, Any], float]] = [
-            (self._settings(trial.params), trial.value)
-            for trial in self._study.trials
-            if trial.state == optuna.trial.TrialState.COMPLETE and trial.value is not None
-        ]
+        with _readable(file):
+            self._study = optuna.create_study(
+                storage=None if file is None else f"sqlite:///{file}",
+                study_name=name,
+                load_if_exists=True,
+                sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=5),
+            )
+            # A choice is known to the study by its position: Optuna keeps only numbers, text and None.
+            self.scored: list[tuple[dict[str, Any], float]] = [
+                (self._settings(trial.params), trial.value)
+                for trial in self._study.trials
+                if trial.state == optuna.trial.TrialState.COMPLETE and trial.value is not None
+            ]
+            self._check_earlier()
+
+    def _check_earlier(self) -> None:
+        """Raises ForetellError where what the file says of an earlier run is not what this search would have written."""
+        for settings, score in self.scored:
+            for name, value in settings.items():
+                space = self._space[name]
+                if isinstance(space, Between) and not space.low <= value <= space.high:
+                    raise ForetellError(f"{name} is {value!r} in an earlier trial, beyond its range")
+            if not math.isfinite(score):
+                raise ForetellError(f"an earlier trial has the score {score!r}")
+        if not isinstance(self.defaults, (float, int, type(None))):
+            raise ForetellError(f"the score of the defaults is {self.defaults!r}")
 
     def ask(self) -> dict[str, Any]:
         """As `Search`."""
@@ -124,6 +141,22 @@ class OptunaSearch:
         if space.whole:
             return kinds.IntDistribution(int(space.low), int(space.high), log=space.log)
         return kinds.FloatDistribution(space.low, space.high, log=space.log)
+
+
+@contextmanager
+def _readable(file: Path | None) -> Iterator[None]:
+    """What goes wrong with reading a study is the fault of its file, which is a regular one."""
+    try:
+        if file is not None and (file.exists() or file.is_symlink()):
+            open_regular(file).close()
+        yield
+    except Exception as error:  # SQLite, SQLAlchemy, Alembic and Optuna raise what they like
+        if file is None:
+            raise
+        why = (str(error).splitlines() or [type(error).__name__])[0].removesuffix(".")
+        raise ForetellError(
+            f"the study {file} cannot be read: {why}. Remove it to begin a new one, or give another out folder."
+        ) from error
 
 
 def has_optuna() -> bool:

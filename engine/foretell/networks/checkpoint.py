@@ -38,13 +38,15 @@ class SafetensorsIO(CheckpointIO):
     def load_checkpoint(
         self, path: Any, map_location: object = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        with _opened(Path(path)) as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no iterator of its own
-            said = (file.metadata() or {}).get("tree", "")
         try:
-            loaded: dict[str, Any] = _unflatten(parse_json(said, special=True), tensors)
-        except (LookupError, TypeError, ValueError) as error:
-            raise _damaged(path, error) from error
+            with _opened(Path(path)) as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no iterator of its own
+                said = (file.metadata() or {}).get("tree", "")
+            loaded = _unflatten(parse_json(said, special=True), tensors)
+            if not isinstance(loaded, dict):
+                raise ForetellError("it holds no dictionary")
+        except (SafetensorError, LookupError, TypeError, ValueError, RuntimeError) as error:
+            raise damaged(path, error) from error
         return loaded
 
     def remove_checkpoint(self, path: Any) -> None:
@@ -62,11 +64,18 @@ def _opened(path: Path) -> Any:
         open_regular(path).close()
         return safe_open(path, framework="pt")
     except (SafetensorError, OSError, ForetellError) as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
 
 
-def _damaged(path: Path, error: Exception) -> ForetellError:
-    return ForetellError(f"the checkpoint {path} is damaged ({error}). Train without resume.")
+def damaged(path: Path, error: Exception) -> ForetellError:
+    """What to say of a checkpoint that a training cannot go on from."""
+    said = str(error)
+    if isinstance(error, ForetellError) and said.startswith("the checkpoint"):
+        return error
+    why = (said.splitlines() or [""])[0].removesuffix(".")
+    return ForetellError(
+        f"the checkpoint {path} is damaged ({why or type(error).__name__}). Train without resume."
+    )
 
 
 def _flatten(value: Any, tensors: dict[str, torch.Tensor]) -> Any:

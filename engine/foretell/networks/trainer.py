@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor, nn
 
 from foretell.errors import ForetellError, Interrupted
-from foretell.networks.checkpoint import SafetensorsIO, checkpoint_to_resume
+from foretell.networks.checkpoint import SafetensorsIO, checkpoint_to_resume, damaged
 from foretell.networks.device import computing, pick_device
 from foretell.networks.distributed.ranks import SINGLE, Ranks
 from foretell.networks.lightning_calls import interrupted_lightning, quiet_lightning
@@ -57,7 +58,11 @@ def fit_network(
     with quiet_lightning(), computing(run), draws as callback.seed:
         trainer = _trainer(job, schedule, run, callback, ranks)
         try:
-            with interrupted_lightning(), short_of_memory("a training step", job.smaller):
+            with (
+                _resumed(resume, callback),
+                interrupted_lightning(),
+                short_of_memory("a training step", job.smaller),
+            ):
                 steps = _Steps(schedule.max_steps)
                 trainer.fit(module, train_dataloaders=steps, ckpt_path=resume, weights_only=True)
         except KeyboardInterrupt as stop:
@@ -197,6 +202,17 @@ class _Module(lightning.LightningModule):
             f"the training {what} is not finite at step {self.global_step}; the items of that batch: {shown}."
             " Look for extreme values among them, or lower learning_rate."
         )
+
+
+@contextmanager
+def _resumed(checkpoint: Path | None, callback: ScheduleCallback) -> Iterator[None]:
+    """What goes wrong before the first step of a training that goes on from a `checkpoint` is the checkpoint's fault."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, ArithmeticError) as error:
+        if checkpoint is None or callback.begun:
+            raise
+        raise damaged(checkpoint, error) from error
 
 
 def _precision(run: Run, device: torch.device) -> Any:

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
+from foretell.errors import ForetellError
+
 logger = logging.getLogger(__name__)
 
 
@@ -56,6 +58,30 @@ class Progress:
     end: int | None = None  # the step at which annealing ends
     losses: list[list[float]] = field(default_factory=list)  # [step, mean training loss since the last row]
     scores: list[list[float]] = field(default_factory=list)  # [step, validation score]
+
+    @classmethod
+    def of(cls, said: dict[str, Any]) -> Progress:
+        """The progress that a checkpoint holds; raises ForetellError for what is none."""
+        try:
+            progress = cls(**said)
+            whole = [
+                progress.step,
+                progress.best_step,
+                progress.stale,
+                progress.anneal_from or 0,
+                progress.end or 0,
+            ]
+            figures = [
+                progress.best_score,
+                *(each for row in (*progress.losses, *progress.scores) for each in row),
+            ]
+        except TypeError as error:
+            raise ForetellError(f"its progress is none: {error}") from error
+        if not all(type(each) is int and each >= 0 for each in whole):
+            raise ForetellError("its progress has steps that are no whole numbers")
+        if not all(type(each) in (int, float) for each in figures):
+            raise ForetellError("its progress has scores that are no numbers")
+        return progress
 
     def describe(self, schedule: Schedule) -> str:
         """How far it is, and how good the best weights are."""

@@ -13,6 +13,7 @@ import lightning.pytorch as lightning
 import torch
 from torch import Tensor, nn
 
+from foretell.errors import ForetellError
 from foretell.networks.checkpoint import checkpoint_path
 from foretell.networks.distributed.ranks import Ranks
 from foretell.networks.lightning_calls import past_lightning
@@ -34,12 +35,22 @@ class ScheduleCallback(lightning.Callback):
         self.progress = Progress()
         self.best: dict[str, Tensor] = {}
         self.average: dict[str, Tensor] = {}
+        self.begun = False  # whether a step was taken: what a checkpoint holds was restored then
         self._losses: list[Tensor] = []
         self.seed: Callable[[int], Any] = torch.manual_seed  # of what dropout draws from
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        if trainer.global_step != self.progress.step:
+            raise ForetellError(
+                f"its loop is at step {trainer.global_step}, its progress at {self.progress.step}"
+            )
+        if trainer.global_step and not trainer.optimizers[0].state:
+            raise ForetellError("it has no state of the optimizer")
 
     def on_train_batch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
     ) -> None:
+        self.begun = True
         if self.timer is not None:
             self.timer.step_begins()
         for group in trainer.optimizers[0].param_groups:
@@ -145,7 +156,11 @@ class ScheduleCallback(lightning.Callback):
         return {"progress": asdict(self.progress), "best": self.best, "average": self.average}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.progress = Progress(**state["progress"])
+        self.progress = Progress.of(state["progress"])
+        shapes = {name: value.shape for name, value in _weights(self.job.network).items()}
+        for kind in ("best", "average"):
+            if state[kind] and {name: value.shape for name, value in state[kind].items()} != shapes:
+                raise ForetellError(f"its {kind} weights are not those of the network")
         device = next(self.job.network.parameters()).device
         self.best, self.average = (
             {name: value.to(device) for name, value in state[kind].items()} for kind in ("best", "average")

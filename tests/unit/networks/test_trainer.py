@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from foretell.errors import ForetellError, Interrupted
-from foretell.networks.checkpoint import SafetensorsIO, checkpoint_path
+from foretell.networks.checkpoint import SafetensorsIO, checkpoint_path, tagged
 from foretell.networks.device import pick_device
 from foretell.networks.trainer import fit_network
 from foretell.networks.training_job import Schedule
@@ -150,6 +152,41 @@ def test_a_truncated_checkpoint_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ForetellError, match="is damaged"):
         fit_network(job(), SCHEDULE, Run(out=tmp_path, resume=True))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda state: state.pop("state_dict"), "state_dict"),
+        (lambda state: state.pop("loops"), "its loop is at step 0"),
+        (lambda state: state.update(optimizer_states=[]), "no state of the optimizer"),
+        (lambda state: state.update(callbacks={}), "its loop is at step"),
+        (lambda state: state.update(state_dict={}), ""),
+        (lambda state: state.update(state_dict=3), ""),
+        (lambda state: ours(state).pop("progress"), "progress"),
+        (lambda state: ours(state)["progress"].update(step="x"), "no whole numbers"),
+        (lambda state: ours(state)["progress"].update(colour=1), "its progress is none"),
+        (lambda state: ours(state)["progress"].update(losses=[["a", None]]), "no numbers"),
+        (lambda state: ours(state).update(average={"x": torch.zeros(3)}), "average weights"),
+    ],
+)
+def test_a_checkpoint_that_holds_something_else_is_one_message(
+    change: Callable[[dict[str, Any]], Any], said: str, tmp_path: Path
+) -> None:
+    fit_network(job(), SCHEDULE, Run(out=tmp_path))
+    io, path = SafetensorsIO("tag"), checkpoint_path(tmp_path)
+    io.tag = tagged(path)
+    state = io.load_checkpoint(path)
+    change(state)
+    io.save_checkpoint(state, path)
+    with pytest.raises(ForetellError, match=f"the checkpoint .* is damaged .*{said}"):
+        fit_network(job(), SCHEDULE, Run(out=tmp_path, resume=True))
+
+
+def ours(state: dict[str, Any]) -> dict[str, Any]:
+    (found,) = (each for each in state["callbacks"].values() if "progress" in each)
+    assert isinstance(found, dict)
+    return found
 
 
 def test_checkpoints_keep_numbers_nesting_and_tensors(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
+import sqlite3
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -188,6 +190,49 @@ def test_a_study_keeps_scores_and_the_defaults(tmp_path: Path) -> None:
     again = OptunaSearch(space, seed=0, file=tmp_path / "s.db")
     assert again.scored == [(asked, 0.25)]
     assert again.defaults == 0.5
+
+
+def corrupted(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[:100] + b"\xff" * (len(data) - 100))
+
+
+def emptied(path: Path) -> None:
+    with sqlite3.connect(path) as file:
+        file.execute("DROP TABLE trial_params")
+
+
+def falsified(path: Path) -> None:
+    with sqlite3.connect(path) as file:
+        file.execute("UPDATE trial_params SET param_value = 1e9")
+
+
+def a_link(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to(path.with_name("elsewhere"))
+
+
+def a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def a_text(path: Path) -> None:
+    path.write_text("no study")
+
+
+@pytest.mark.parametrize("tamper", [corrupted, emptied, falsified, a_link, a_pipe, a_text])
+def test_a_study_that_is_none_is_one_message(tmp_path: Path, tamper: Callable[[Path], None]) -> None:
+    space = {"size": Between(1, 9)}
+    search = OptunaSearch(space, seed=0, file=tmp_path / "study.db")
+    search.ask()
+    search.tell(0.5)
+    search._study._storage.remove_session()
+    tamper(tmp_path / "study.db")
+    with pytest.raises(
+        ForetellError, match=r"the study .*study\.db cannot be read: .*Remove it to begin a new one"
+    ):
+        OptunaSearch(space, seed=0, file=tmp_path / "study.db")
 
 
 def test_without_optuna_tune_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
