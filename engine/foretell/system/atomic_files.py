@@ -121,13 +121,13 @@ def new_folder(path: str | Path, *, drop: Collection[str] = ()) -> Iterator[Path
     """A temporary folder to fill; on success it becomes `path` in one step, on failure nothing is left of it.
 
     What an older folder at `path` holds under other names is kept, but for what fits the patterns `drop`. Where nothing can
-    be made beside `path` (a volume mounted there), its files are replaced one by one. Raises ForetellError where `path` is a
+    be made beside `path` (a volume mounted there), and where it is the current folder, its files are replaced one by one. Raises ForetellError where `path` is a
     file or cannot be written.
     """
     path = Path(path).resolve()
     if path.exists() and not path.is_dir():
         raise ForetellError(f"{path} is a file; a folder is needed there. Name another one.")
-    if path.is_dir() and (os.path.ismount(path) or not os.access(path.parent, os.W_OK | os.X_OK)):
+    if path.is_dir() and _stays(path):
         with staged(path) as temporary:
             yield temporary
             new = {entry.name for entry in temporary.iterdir()}
@@ -174,6 +174,15 @@ def ensure_writable(folder: str | Path) -> None:
             for parent in missing:
                 if parent.is_dir():
                     parent.rmdir()
+
+
+def _stays(folder: Path) -> bool:
+    """Whether `folder` cannot change places: a mount, one that we can make nothing beside, or where this program runs.
+
+    A program whose current folder was replaced stands in one that is no more, and its shell too.
+    """
+    closed = not os.access(folder.parent, os.W_OK | os.X_OK)
+    return closed or os.path.ismount(folder) or os.path.samefile(os.curdir, folder)
 
 
 def _put(new: Path, path: Path, drop: Collection[str]) -> None:

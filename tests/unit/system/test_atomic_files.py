@@ -82,6 +82,18 @@ def test_a_folder_replaces_its_older_self_and_keeps_what_is_not_its_own(tmp_path
     assert (target / "notes.txt").read_text() == "mine"
 
 
+def test_the_current_folder_stays_where_it_is_when_its_files_are_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for text in ("old", "new"):
+        with new_folder(".") as folder:
+            (folder / "manifest.json").write_text(text)
+        assert Path().resolve() == tmp_path
+        assert Path("manifest.json").read_text() == text
+    assert everything(tmp_path) == ["manifest.json"]
+
+
 def test_staged_files_move_up_together_or_not_at_all(tmp_path: Path) -> None:
     (tmp_path / "kept.txt").write_text("kept")
     with pytest.raises(RuntimeError, match="crash"), staged(tmp_path) as folder:
