@@ -19,7 +19,7 @@ class Interrupted(KeyboardInterrupt):
     Not an Exception: code that goes on where a recipe fails must end here.
     """
 
-    predictor: Any = None  # a recipe.Predictor with the best weights so far
+    predictor: object = None  # a `recipe.protocols.Predictor` (a higher floor) with the best weights so far, where there is one
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
+from foretell.data.arrays import Floats
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
@@ -16,7 +17,6 @@ from foretell.models.candidates import CandidateResult, fit_within, reason, refi
 from foretell.models.ensemble import Ensemble, Member, MemberReport, parse_members
 from foretell.models.ensemble_weights import (
     EnsembleWeights,
-    Floats,
     Grouping,
     ScoredCells,
     choose_shares,

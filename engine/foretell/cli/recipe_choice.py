@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from foretell.recipe.protocols import Recipe
 
 
-def settings_of(recipes: RecipeOptions) -> dict[str, dict[str, str]]:
+def settings_asked(recipes: RecipeOptions) -> dict[str, dict[str, str]]:
     """The hyperparameters of `--set`, as text, by recipe; raises ForetellError for what is spelt otherwise."""
     return nested("--set", recipes.set, example="mqrnn.hidden_size=96")
 
@@ -26,7 +26,7 @@ def chosen_recipes(recipes: RecipeOptions) -> dict[str, Recipe]:
     from foretell.workflows.backtest import name_recipes
 
     asked = [name for text in recipes.recipe for name in names(text)] or tuple(installed_recipes().recipes)
-    return name_recipes(asked, settings_of(recipes))
+    return name_recipes(asked, settings_asked(recipes))
 
 
 def one_recipe(recipes: RecipeOptions, command: str) -> Recipe:
@@ -38,7 +38,7 @@ def one_recipe(recipes: RecipeOptions, command: str) -> Recipe:
         raise ForetellError(
             f"{command} takes one --recipe, got {', '.join(asked)}. Compare several with backtest."
         )
-    (recipe,) = name_recipes(asked, settings_of(recipes)).values()
+    (recipe,) = name_recipes(asked, settings_asked(recipes)).values()
     return recipe
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from foretell.cli.console import say, show_data
 from foretell.cli.option_groups import DataOptions
-from foretell.cli.values import filling_rules, names, pairs, required, whole_numbers
+from foretell.cli.values import names, pairs, parse_filling, required, whole_numbers
 from foretell.errors import ForetellError
 from foretell.ingest.sql_source import Sql
 
@@ -70,7 +70,7 @@ def _read_tables(
         ends=options.ends or "last",
         partial=options.partial or "drop",
         aggregation=pairs("--aggregation", options.aggregation),
-        filling=filling_rules(options.filling),
+        filling=parse_filling(options.filling),
         strict=options.strict,
         tolerant=tolerant,
         timezone=options.timezone,

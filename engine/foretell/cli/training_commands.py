@@ -23,7 +23,7 @@ from foretell.cli.option_groups import (
     Spreadsheet,
     TaskOptions,
 )
-from foretell.cli.recipe_choice import horizon_of, one_recipe, settings_of
+from foretell.cli.recipe_choice import horizon_of, one_recipe, settings_asked
 from foretell.cli.tables import as_in_training, open_dataset
 from foretell.cli.values import level_list, names, required
 from foretell.errors import ForetellError
@@ -97,7 +97,7 @@ def _from_scratch(recipes: RecipeOptions, task: TaskOptions, run: RunOptions) ->
 
 def _from_model(start: Model, recipes: RecipeOptions, task: TaskOptions) -> dict[str, Any]:
     """What `train` is to do with the model to start from; what the options leave out is as in that."""
-    asked, given = [name for text in recipes.recipe for name in names(text)], settings_of(recipes)
+    asked, given = [name for text in recipes.recipe for name in names(text)], settings_asked(recipes)
     strange = [name for name in (*asked, *given) if name != start.recipe.name]
     if strange:
         raise ForetellError(

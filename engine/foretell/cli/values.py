@@ -73,7 +73,7 @@ def nested(option: str, texts: Iterable[str], *, example: str) -> dict[str, dict
     return values
 
 
-def filling_rules(texts: Iterable[str]) -> dict[str, dict[str, Any]]:
+def parse_filling(texts: Iterable[str]) -> dict[str, dict[str, Any]]:
     """The rules of `--filling` by column: `price.future=previous`, `price.future=3.5`, `tag.future.value=none` (a text).
 
     Raises ForetellError for a text that names no column and place.

@@ -123,7 +123,7 @@ class _Columns:
         )
 
 
-def read_rows(
+def read_forecast_rows(
     forecasts: object, data: Dataset, item_id: str | None, timestamp: str | None, found: Findings
 ) -> ForecastRows:
     """The rows of `forecasts`; items and windows are not worked out yet. Times that are not their step's are counted.

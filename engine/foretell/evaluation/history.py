@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from foretell.data.arrays import Floats
 from foretell.data.filled_codes import GUESSED
 from foretell.data.panel import Panel
-from foretell.evaluation.metrics import Floats, ratio
+from foretell.evaluation.metrics import ratio
 
 
 def seasonal_error(panel: Panel, season: int | None = None) -> Floats:

@@ -18,10 +18,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from foretell.data.arrays import Floats
 from foretell.errors import ForetellError
 from foretell.recipe.levels import central_intervals, level_column
-
-Floats = NDArray[np.float64]
 
 _BLOCK = 1 << 16  # cells scored at a time: few enough that the temporary arrays stay in the processor's cache
 

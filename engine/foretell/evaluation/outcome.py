@@ -1,4 +1,4 @@
-"""One forecast of one window, scored."""
+"""`Window`, one origin of a backtest, and `Outcome`, one recipe's forecast of it with its scores."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from foretell.data.arrays import Array
+from foretell.data.arrays import Array, Floats
 from foretell.data.panel import Panel
 from foretell.evaluation.history import observed_steps, seasonal_error
-from foretell.evaluation.metrics import Floats, Scores, score
+from foretell.evaluation.metrics import Scores, score
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.protocols import Summary
 

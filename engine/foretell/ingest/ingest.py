@@ -17,7 +17,7 @@ from foretell.data.gap_filling import fill, fills
 from foretell.data.layout import Layout
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
-from foretell.errors import ForetellError, nearest
+from foretell.errors import ForetellError
 from foretell.ingest.column_kinds import check_declared
 from foretell.ingest.context import ID_NAMES, IngestContext, Names
 from foretell.ingest.covariates import (
@@ -29,7 +29,7 @@ from foretell.ingest.covariates import (
     read_covariates,
     report_gaps,
 )
-from foretell.ingest.holidays import by_column, country_code, holiday_columns, holiday_table
+from foretell.ingest.holidays_asked import read_holidays
 from foretell.ingest.item_metadata import Metadata, Statics, encode_statics, match, read_metadata
 from foretell.ingest.keyed_rows import KeyedRows, KeySpans, find_spans, spell_key
 from foretell.ingest.options import Options
@@ -45,7 +45,6 @@ from foretell.ingest.time_zones import describe_zones
 from foretell.ingest.uneven_steps import report_transactions
 from foretell.system.listener import interruptible
 
-_HOLIDAYS_AHEAD: Final = (64, 400)  # steps that holidays reach past the end: a year where it lies between
 _SPARSE: Final = 50  # steps a row from which a wrong date or frequency is likely
 
 
@@ -95,7 +94,7 @@ def _ingest(context: IngestContext, target: object, related: Sequence[object], i
         for label, source in zip(labels, related, strict=False)
     ]
     if options.holidays:
-        tables.append(_read_holidays(context, spans, tables, names=names, metadata=metadata))
+        tables.append(read_holidays(context, spans, tables, names=names, metadata=metadata))
     _report_zones(context, [(rows, spans), *((each.rows, each.spans) for each in tables)])
     check_columns(context, tables, table)
     if context.schema is None:
@@ -123,53 +122,6 @@ def _apart(
     twice = set() if context.shared is None else context.shared.views
     others = [(each.rows, each.spans) for each in tables if each.rows.table.view not in twice]
     return [(rows, spans), *others]
-
-
-def _read_holidays(
-    context: IngestContext,
-    spans: KeySpans,
-    tables: Sequence[Related],
-    *,
-    names: Names,
-    metadata: Metadata | None,
-) -> Related:
-    """The holidays that are asked for as a related table, from the first step of the target on, as far as needed."""
-    asked, days = context.options.holidays, context.options.holiday_days
-    column, countries, described = by_column(asked), [], ", ".join(asked)
-    if column is not None:
-        countries = _countries(column, spans, metadata)
-        described = f"{len(set(countries)):,} countries in {column!r}"
-    span = _holiday_span(context, spans, tables)
-    frame = holiday_table(asked, days, frequency=context.frequency, span=span, countries=countries)
-    made = ", ".join(holiday_columns(asked, days))
-    context.findings.note("holidays", f"holidays of {described} are known: {made}")
-    return read_related(context, frame, name="holidays", names=names, metadata=metadata)
-
-
-def _holiday_span(context: IngestContext, spans: KeySpans, tables: Sequence[Related]) -> tuple[int, int]:
-    """The first and the last step of the holidays: as far ahead as other tables reach, within limits, and as is asked."""
-    last = int(spans.final.max())
-    first = int(spans.first[spans.seen > 0].min(initial=last))
-    usual = min(max(context.frequency.year or 0, _HOLIDAYS_AHEAD[0]), _HOLIDAYS_AHEAD[1])
-    others = max((int(table.spans.last.max(initial=last)) for table in tables), default=last) - last
-    return first, last + max(usual, context.options.ahead, min(others, last - first + 1))
-
-
-def _countries(column: str, spans: KeySpans, metadata: Metadata | None) -> list[str]:
-    """The values of the column that says each item's country; raises ForetellError for what is none."""
-    table = spans.keys if column in spans.keys.columns else None if metadata is None else metadata.texts
-    if table is None or column not in table.columns:
-        have = [*spans.keys.columns[1:], *(metadata.texts.columns if metadata is not None else ())]
-        raise ForetellError(
-            f"holidays by {column!r}: neither the item metadata nor the dimensions have that column."
-            f"{nearest(column, have)} They have: {', '.join(have) or 'none'}."
-        )
-    keys = spans.keys if table is spans.keys or metadata is None else metadata.keys
-    first = np.flatnonzero((table[column].notna() & ~table[column].duplicated()).to_numpy())
-    spelt = [str(table[column].iloc[row]) for row in first]
-    for row, name in zip(first, spelt, strict=True):
-        country_code(name, f"{spell_key(tuple(keys.columns), list(keys.iloc[row]))}, column {column!r}")
-    return spelt
 
 
 def _report_zones(context: IngestContext, tables: Sequence[tuple[KeyedRows, KeySpans]]) -> None:

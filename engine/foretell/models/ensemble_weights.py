@@ -16,14 +16,12 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from foretell.data.arrays import Array
+from foretell.data.arrays import Array, Floats
 from foretell.data.layout import Layout
 from foretell.data.panel import Panel
 from foretell.data.segments import segment_sums, visible
 from foretell.errors import ForetellError
 from foretell.system.typed import Within, typed
-
-Floats = NDArray[np.float64]
 
 ROUNDS = 20  # members picked, with replacement
 FIRST = 10  # picks that the prior stands for

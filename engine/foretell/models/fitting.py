@@ -113,11 +113,9 @@ def _kept(
     stop: Interrupted, recipe: Recipe, resolved: Recipe, panel: Panel, task: Task, run: Run
 ) -> Interrupted:
     """The interruption, with what there is so far saved as a model in `run.out` when it is a model of `recipe`."""
-    if (
-        run.out is None
-        or not is_registered(recipe)
-        or type(getattr(stop.predictor, "recipe", None)) is not type(recipe)
-    ):
+    if run.out is None or not is_registered(recipe) or not isinstance(stop.predictor, Predictor):
+        return stop
+    if type(getattr(stop.predictor, "recipe", None)) is not type(recipe):  # that of a member
         return stop
     best = Model(
         recipe=recipe,

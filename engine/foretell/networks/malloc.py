@@ -1,4 +1,4 @@
-"""Memory that is freed and wanted again at every step stays with the process in between.
+"""Keeps the memory that a training step frees with the process, for the next step (settings of glibc's malloc).
 
 glibc hands freed memory back to the system as soon as a few dozen megabytes of it lie at the end of the heap. A training step
 frees more than that; the next one then pays a page fault for each 4 kB: a fifth to a third of a step of deepar, little of one of

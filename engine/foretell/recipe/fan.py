@@ -1,4 +1,4 @@
-"""`Fan`: what a chart of one item's forecast shows, as arrays."""
+"""`Fan`: one item's forecast and the end of its history, as the arrays that a fan chart draws."""
 
 from __future__ import annotations
 

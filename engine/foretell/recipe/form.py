@@ -1,4 +1,4 @@
-"""The form of a recipe: a frozen dataclass with a name, `fit` and `load`, whose fields are hyperparameters."""
+"""Whether a class is a recipe: a frozen dataclass with a name, `fit` and `load`, whose fields are hyperparameters."""
 
 from __future__ import annotations
 

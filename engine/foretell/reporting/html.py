@@ -19,7 +19,7 @@ from foretell.reporting.html_blocks import (
     facts,
     fixed,
     legend,
-    nearest,
+    nearest_to,
     note,
     number,
     percent,
@@ -162,7 +162,7 @@ def _by_level(board: pd.DataFrame, recipes: Sequence[str], levels: Sequence[floa
 
 def _covered(level: float) -> Column:
     name = level_column("coverage", level)
-    return Column(name, level_name(level), percent, nearest(level), group="Actuals at or below")
+    return Column(name, level_name(level), percent, nearest_to(level), group="Actuals at or below")
 
 
 def _intervals(levels: Sequence[float]) -> tuple[list[Column], list[Column]]:
@@ -170,7 +170,7 @@ def _intervals(levels: Sequence[float]) -> tuple[list[Column], list[Column]]:
     inside, scores = [], []
     for name, (low, high) in central_intervals(levels).items():
         ends = f"{level_name(levels[low])} to {level_name(levels[high])}"
-        width = nearest(levels[high] - levels[low])
+        width = nearest_to(levels[high] - levels[low])
         inside.append(Column(name, ends, percent, width, group="Actuals inside"))
         scores.append(Column(name.replace("interval", "MSIS"), ends, fixed(3), min, group="MSIS"))
     return inside, scores

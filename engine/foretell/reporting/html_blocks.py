@@ -98,8 +98,8 @@ def _best(values: pd.Series[float], column: Column) -> float | None:
     return column.best(finite) if column.best is not None and len(values) > 1 and finite else None
 
 
-def nearest(wanted: float) -> Callable[[Iterable[float]], float]:
-    """Which of some values stands out: the one nearest to `wanted`."""
+def nearest_to(wanted: float) -> Callable[[Iterable[float]], float]:
+    """Which of some values stands out: the one nearest_to to `wanted`."""
     return lambda values: min(values, key=lambda value: abs(value - wanted))
 
 

@@ -19,7 +19,7 @@ from foretell.evaluation.forecast_table import (
     complete,
     level_of,
     placed,
-    read_rows,
+    read_forecast_rows,
     with_skipped_hours,
 )
 from foretell.evaluation.outcome import Outcome, Window
@@ -59,7 +59,7 @@ def evaluate(
     data, found = check_dataset(data), Findings()
     if out is not None:
         may_replace(out, "report", overwrite=overwrite)
-    rows = read_rows(forecasts, data, item_id, timestamp, found)
+    rows = read_forecast_rows(forecasts, data, item_id, timestamp, found)
     panel = data.panel
     rows = placed(rows, panel, found)
     rows = with_skipped_hours(rows, panel)

@@ -20,6 +20,7 @@ Run = Callable[..., Any]
 TABLES = ("sales.csv", "--related", "ahead.csv", "--items", "items.csv", "--freq", "D", "--known", "promo")
 
 
+@pytest.mark.slow
 def test_backtest_prints_the_leaderboard_and_writes_all_files(run: Run) -> None:
     result = run(
         "backtest", *TABLES, "--horizon", 7, "--recipe", RECIPE, "--windows", 2, "--out", "runs/first"
@@ -153,6 +154,7 @@ def test_the_page_of_a_backtest_holds_the_checkup(run: Run) -> None:
     assert all(finding["meaning"] for finding in state["findings"])
 
 
+@pytest.mark.slow
 def test_a_model_is_asked_for_its_holidays_and_zone_but_once(run: Run) -> None:
     options = ("--holidays", "DE,US-CA", "--holiday-days", 2, "--timezone", "Europe/Berlin")
     assert (
@@ -274,6 +276,7 @@ def test_the_target_may_come_in_several_files(run: Run) -> None:
     assert Path("parts/metrics.csv").read_text() == Path("whole/metrics.csv").read_text()
 
 
+@pytest.mark.slow
 def test_auto_trains_within_a_time_limit_and_shows_its_members(run: Run) -> None:
     members = ("--recipe", "auto", "--set", "auto.members=seasonal_naive,ets:covariates=none")
     result = run(
@@ -285,6 +288,7 @@ def test_auto_trains_within_a_time_limit_and_shows_its_members(run: Run) -> None
     assert run("predict", "model", *TABLES[:5], "--out", "forecast.csv").exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_network_goes_on_from_a_saved_one_on_newer_data_with_its_columns(run: Run) -> None:
     small = [f"mqrnn.{x}" for x in ("hidden_size=8", "max_steps=3", "context_length=14", "batch_size=4")]
     common = ("train", *TABLES, "--device", "cpu", "--horizon", 7, "--levels", "0.2,0.8", "--out", "last")
@@ -316,6 +320,7 @@ def test_tune_writes_settings_that_train_takes(run: Run) -> None:
     assert "trained ets" in taken.stderr
 
 
+@pytest.mark.slow
 def test_train_and_backtest_calibrate(run: Run) -> None:
     common = (*TABLES, "--horizon", 7, "--recipe", RECIPE, "--calibrate")
     trained = run("train", *common, "--out", "model")

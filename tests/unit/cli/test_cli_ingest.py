@@ -73,6 +73,7 @@ def test_a_panel_given_as_the_model_is_told_from_one(run: Run) -> None:
     )
 
 
+@pytest.mark.slow
 def test_what_is_odd_about_given_forecasts_is_said_at_the_prompt(run: Run) -> None:
     text(run("backtest", *TABLES, "--horizon", 7, "--recipe", "seasonal_naive", "--out", "report"))
     forecasts = pd.read_parquet("report/forecasts.parquet").drop(columns=["mean", "actual"], errors="ignore")
@@ -136,6 +137,7 @@ def test_the_folder_is_claimed_before_the_tables_are_read(run: Run, monkeypatch:
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_a_forecast_written_in_chunks_is_the_forecast(
     run: Run, monkeypatch: pytest.MonkeyPatch, ending: str

@@ -91,6 +91,7 @@ def test_no_forecast_file_has_an_hour_that_the_clock_skips(
     assert times == ["2024-03-31 03:00", "2024-03-31 04:00"]
 
 
+@pytest.mark.slow
 def test_sales_written_only_where_something_sold_name_the_filling(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

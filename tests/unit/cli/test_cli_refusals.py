@@ -41,6 +41,7 @@ def test_check_shows_what_was_found_and_fails_on_what_a_run_would_fail_on(run: R
     )
 
 
+@pytest.mark.slow
 def test_check_lists_all_kinds_of_faults_for_people_and_programs(run: Run) -> None:
     sales = pd.read_csv("sales.csv").astype({"target": object})
     sales.loc[3, "timestamp"], sales.loc[5, "target"], sales.loc[7, "item_id"] = "soon", "many", None
@@ -186,6 +187,7 @@ def test_a_bad_cell_is_named(run: Run, column: str, value: str, said: str) -> No
     )
 
 
+@pytest.mark.slow
 def test_a_timestamp_off_the_frequency_is_an_error_when_strict(run: Run) -> None:
     sales = pd.read_csv("sales.csv", dtype=str)
     sales.loc[3, "timestamp"] = "2024-01-04 10:30"
@@ -203,6 +205,7 @@ def test_train_finds_out_before_training_that_it_cannot_write(
     refused(run("train", *TABLES, "--horizon", 7, "--recipe", RECIPE, *where), out or "--out is missing")
 
 
+@pytest.mark.slow
 def test_predict_names_a_bad_model_item_or_ending(run: Run) -> None:
     refused(run("predict", "nowhere", "sales.csv"), "no model folder nowhere")
     refused(run("predict", "sales.csv", "model"), "sales.csv is a file, expected the folder of a model")

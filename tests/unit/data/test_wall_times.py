@@ -101,6 +101,7 @@ def hourly():
     return Dataset(pd.concat(rows), freq="h", timezone=ZONE)
 
 
+@pytest.mark.slow
 def test_forecasts_leave_the_hour_out_and_evaluate_takes_them(hourly, tmp_path):
     # two windows of four days: the clock skips an hour in the first
     report = foretell.backtest(

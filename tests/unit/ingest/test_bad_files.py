@@ -24,6 +24,7 @@ def folder_of(path, **files):
     return path
 
 
+@pytest.mark.slow
 def test_a_byte_order_mark_other_delimiters_and_line_ends_change_nothing(tmp_path):
     plain = (HEAD + ROWS).encode()
     ways = {
@@ -96,6 +97,7 @@ def test_where_counting_lines_would_take_long_the_row_is_said(tmp_path, monkeypa
         Dataset(tmp_path / "sales.csv", freq="D")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("row", "message"),
     [("a,2024-01-03\n", "line 30005: expected 3 columns"), ("é,2024-01-03,4\n", "line 30005: not UTF-8")],

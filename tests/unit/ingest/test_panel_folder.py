@@ -104,6 +104,7 @@ def test_large_arrays_are_mapped_and_small_ones_read_and_none_can_be_written(fol
             array[0] = 1
 
 
+@pytest.mark.slow
 def test_training_and_forecasting_on_a_mapped_panel_equal_those_in_memory(monkeypatch, tmp_path):
     monkeypatch.setattr(panel_files, "SMALL", 1000)
     data = dataset()

@@ -29,6 +29,7 @@ def write(frame: pd.DataFrame, file: Path) -> None:
         frame.to_parquet(file, index=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_a_path_that_exists_is_read_literally(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str

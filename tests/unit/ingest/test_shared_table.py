@@ -67,6 +67,7 @@ def test_its_numbers_are_placed_in_one_pass(monkeypatch):
     assert seen == [["target", "promo", "price"]]
 
 
+@pytest.mark.slow
 def test_rows_that_share_a_step_are_aggregated_as_each_table_says(monkeypatch):
     frame = pd.concat([table(), table().iloc[:5]])
     ways = {"aggregation": {"target": "sum", "promo": "max", "price": "mean", "mood": "first"}}

@@ -60,6 +60,7 @@ def test_three_queries_give_the_panel_of_the_three_tables(shop):
     assert data.encode(data.schema) is data.panel
 
 
+@pytest.mark.slow
 def test_a_column_may_begin_with_gaps_or_whole_numbers_for_long(shop):
     days = pd.date_range("1700-01-01", periods=90_000).strftime("%Y-%m-%d")
     with closing(sqlite3.connect("shop.db")) as connection, connection:
@@ -390,6 +391,7 @@ def test_what_postgresql_refuses_is_said_without_the_password(warehouse, query, 
     assert "s3cret" not in repr(Sql(query, database))
 
 
+@pytest.mark.slow
 def test_no_file_that_is_written_and_nothing_that_is_said_has_the_password(warehouse, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     query = ("--sql", "SELECT item_id, timestamp, target FROM sales", "--database", warehouse, "--freq", "D")

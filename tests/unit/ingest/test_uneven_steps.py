@@ -77,6 +77,7 @@ def test_rows_of_longer_steps_are_no_sales(keep, freq):
     assert not found(Dataset(sold(keep, items=9, days=700), freq=freq), "transactions")
 
 
+@pytest.mark.slow
 def test_with_the_filling_the_total_comes_right():
     whole = sold(lambda stamps, rng: stamps.dt.day > 0, items=12, days=230)
     rng = np.random.default_rng(1)

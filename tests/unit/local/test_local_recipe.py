@@ -25,6 +25,7 @@ def histories(means: list[float], steps: int = 28) -> np.ndarray:
     return np.asarray(means)[:, None] + noise
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", [ALONE, Run(processes=2)])
 def test_a_failing_model_is_replaced_by_seasonal_naive_and_marked(run: Run) -> None:
     history = histories([10.0] * 20 + [1000.0] + [10.0] * 9)

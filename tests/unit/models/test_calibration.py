@@ -132,6 +132,7 @@ def test_a_calibrated_model_is_saved_with_its_calibration(tmp_path: Path) -> Non
     np.testing.assert_array_equal(again.forecast(noisy()).quantiles, model.predict().quantiles)
 
 
+@pytest.mark.slow
 def test_auto_is_calibrated_on_its_own_validation_windows() -> None:
     recipe = Auto(members=("seasonal_naive", "ets:covariates=none"), trials=0)
     model = fit_model(recipe, noisy(), TASK, Run(processes=1), calibrate=True)

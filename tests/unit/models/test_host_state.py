@@ -120,6 +120,7 @@ def afresh(names: list[str], folder: Path, setting: str) -> tuple[list[str], dic
     return changed, medians
 
 
+@pytest.mark.slow
 def test_the_host_is_as_it_was_after_every_recipe(tmp_path: Path) -> None:
     changed, _ = afresh(list(recipe_names()), tmp_path, "torch.rand(3)")
     assert changed == []

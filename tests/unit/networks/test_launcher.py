@@ -20,7 +20,7 @@ from foretell.errors import ForetellError
 from foretell.models.fitting import held_out_forecasts
 from foretell.networks.checkpoint import SafetensorsIO, checkpoint_path
 from foretell.networks.distributed import launcher as devices
-from foretell.networks.distributed.job_folder import read_panel, recipe_to_json, write_panel
+from foretell.networks.distributed.job_folder import read_job_panel, recipe_to_json, write_job_panel
 from foretell.networks.distributed.ranks import Ranks
 from foretell.networks.network_recipe import PREDICTION_BATCH, NetworkPredictor
 from foretell.recipe.registry import make_recipe
@@ -174,8 +174,8 @@ def test_the_one_that_was_killed_is_named_before_those_that_failed_for_its_sake(
 
 def test_a_panel_arrives_as_it_was(tmp_path: Path) -> None:
     panel = daily([*weekly_sales(0), []])
-    write_panel(panel, tmp_path / "panel")
-    there = read_panel(tmp_path / "panel")
+    write_job_panel(panel, tmp_path / "panel")
+    there = read_job_panel(tmp_path / "panel")
     assert in_file(there.target)
     assert (there.schema, there.names, there.future) == (panel.schema, panel.names, panel.future)
     for name in ("start", "offsets", "origin", "target", "known", "past", "static_real", "static_cat"):

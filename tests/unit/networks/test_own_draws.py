@@ -27,6 +27,7 @@ def forecast(name: str, seed: int = 3) -> np.ndarray:
     return np.asarray(fitted.predict(panel, levels=task.levels).quantiles)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mqrnn", "mqcnn", "deepar", "nhits", "tft", "gluonts"])
 def test_four_threads_that_train_at_once_give_what_one_alone_gives(name: str) -> None:
     alone = forecast(name)
@@ -37,6 +38,7 @@ def test_four_threads_that_train_at_once_give_what_one_alone_gives(name: str) ->
     assert not np.array_equal(forecast(name, seed=4), alone)
 
 
+@pytest.mark.slow
 def test_what_the_host_draws_meanwhile_changes_nothing() -> None:
     alone, stop = forecast("mqrnn"), False
 

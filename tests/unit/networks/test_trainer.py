@@ -28,6 +28,7 @@ def test_training_learns() -> None:
     assert progress.losses[-1][0] <= progress.step <= 200
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_weights_and_others_do_not() -> None:
     weights = []
     for seed in (0, 0, 1):
@@ -121,6 +122,7 @@ def test_nothing_is_written_without_an_out_folder(tmp_path: Path, monkeypatch: p
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
     straight = job()
     expected = fit_network(straight, SCHEDULE, Run())
@@ -133,6 +135,7 @@ def test_an_interrupted_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
         assert torch.equal(first, second)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tag", "message"),
     [
@@ -146,6 +149,7 @@ def test_a_checkpoint_of_another_run_is_refused(tag: str, message: str, tmp_path
         fit_network(job(tag=tag), SCHEDULE, Run(out=tmp_path, resume=True))
 
 
+@pytest.mark.slow
 def test_a_truncated_checkpoint_is_refused(tmp_path: Path) -> None:
     fit_network(job(), SCHEDULE, Run(out=tmp_path))
     path = checkpoint_path(tmp_path)

@@ -35,6 +35,7 @@ def trained(name: str = "mqrnn", **settings: Any) -> foretell.Model:
     return foretell.train(data(["mug", "bag"]), recipe=name, horizon=5, settings=small, device="cpu")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mqrnn", "deepar", "tft", "nhits"])
 def test_old_items_are_forecast_as_before_until_something_is_learnt(name: str) -> None:
     old, newer = trained(name), data(["mug", "bag", "apron", "lamp", "vase"])

@@ -146,6 +146,7 @@ def test_settings_are_searched_in_the_time_left_and_every_trial_is_shown() -> No
     assert len(portfolio(fit("ranged:off=9", "quick:off=4", trials=0)).trials) == 2
 
 
+@pytest.mark.slow
 def test_a_member_that_takes_too_long_is_cut_off() -> None:
     began = time.monotonic()
     model = fit("quick", "quick:sleeps=60", limit="2s")

@@ -118,6 +118,7 @@ def test_plotting_never_imports_pyplot() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.slow
 def test_many_recipes_get_colours_and_markers() -> None:
     recipes = {f"r{k}": Last(add=float(k)) for k in range(11)}
     got = backtest(dataset(a=RISING), horizon=2, recipes=recipes)

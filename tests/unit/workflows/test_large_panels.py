@@ -187,6 +187,7 @@ def test_a_backtest_in_pieces_and_files_has_the_same_numbers(
     assert (tmp_path / "one" / "metrics.csv").read_text() == one.metrics.to_csv(index=False)
 
 
+@pytest.mark.slow
 def test_a_window_is_forecast_and_scored_without_its_quantiles_in_memory(
     opened: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

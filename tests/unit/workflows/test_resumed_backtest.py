@@ -60,6 +60,7 @@ def tables(report: Report) -> list[pd.DataFrame]:
     return [frame.drop(columns=[c for c in seconds if c in frame]) for frame in frames]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("refit", "after"), [("never", 1), ("never", 4), ("every", 2)])
 def test_the_tables_are_those_of_a_run_without_interruption(tmp_path: Path, refit: str, after: int) -> None:
     said = interrupted(tmp_path / "out", after=after, recipes=RECIPES, refit=refit)
@@ -101,6 +102,7 @@ def test_a_recipe_whose_model_cannot_be_loaded_is_trained_again(tmp_path: Path) 
         pd.testing.assert_frame_equal(got, wanted, check_exact=True)
 
 
+@pytest.mark.slow
 def test_a_failing_recipe_leaves_the_others_windows_and_may_be_left_out(tmp_path: Path) -> None:
     data = dataset(a=RISING, b=FLAT)
     with pytest.raises(ForetellError, match=r"1 finished window is kept in .*unfinished"):

@@ -140,6 +140,7 @@ def test_settings_that_fail_stand_in_the_table_with_their_reason() -> None:
     assert set(failed["remark"]) == {"RuntimeError: too far off"}
 
 
+@pytest.mark.slow
 @needs_optuna
 def test_a_search_goes_on_where_an_earlier_one_stopped(tmp_path: Path) -> None:
     tried: list[dict[str, Any]] = []

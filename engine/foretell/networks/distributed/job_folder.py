@@ -22,15 +22,15 @@ from foretell.system.strict_json import MOST_BYTES, parse_json
 from foretell.system.typed import typed
 
 
-def write_panel(panel: Panel, folder: Path) -> None:
+def write_job_panel(panel: Panel, folder: Path) -> None:
     """Write `panel` to the new folder `folder`."""
     folder.mkdir()
     files = write_panel_files(panel, folder, sealed=False)
     write_json({"schema": panel.schema.to_json(), "files": files}, folder / "panel.json")
 
 
-def read_panel(folder: Path) -> Panel:
-    """The panel that `write_panel` wrote; its arrays stay in their files until they are touched."""
+def read_job_panel(folder: Path) -> Panel:
+    """The panel that `write_job_panel` wrote; its arrays stay in their files until they are touched."""
     facts = read_json(folder / "panel.json")
     return read_panel_files(folder, typed(SavedFiles, facts["files"]), Schema.from_json(facts["schema"]))
 

@@ -31,8 +31,8 @@ from foretell.networks.distributed.job_folder import (
     read_json,
     read_state,
     recipe_to_json,
+    write_job_panel,
     write_json,
-    write_panel,
     write_state,
 )
 from foretell.recipe.protocols import Recipe, State
@@ -132,7 +132,7 @@ def _job(kind: str, recipe: Recipe, panel: Panel, task: Task, run: Run, **more: 
     facts["told"] = heard()
     with tempfile.TemporaryDirectory(prefix="foretell-") as name:
         folder = Path(name)
-        write_panel(panel, folder / PANEL)
+        write_job_panel(panel, folder / PANEL)
         write_json(facts, folder / JOB)
         yield folder
 

@@ -24,8 +24,8 @@ import torch
 
 from foretell.errors import ForetellError, Interrupted
 from foretell.networks.distributed.job_folder import (
+    read_job_panel,
     read_json,
-    read_panel,
     read_state,
     recipe_from_json,
     write_json,
@@ -83,8 +83,10 @@ def _fit(folder: Path, job: dict[str, Any], ranks: Ranks, run: Run) -> None:
     _join(folder, ranks)
     note = ""
     try:
-        fitted = fit_predictor(recipe, read_panel(folder / PANEL), task, run, start=start, ranks=ranks)
+        fitted = fit_predictor(recipe, read_job_panel(folder / PANEL), task, run, start=start, ranks=ranks)
     except Interrupted as stop:
+        if not isinstance(stop.predictor, NetworkPredictor):
+            raise
         fitted, note = stop.predictor, str(stop)
     if ranks.rank == 0:
         write_state(fitted.state(), folder / RESULT, note)
@@ -95,7 +97,7 @@ def _predict(folder: Path, job: dict[str, Any], ranks: Ranks, run: Run) -> None:
     fitted = NetworkPredictor.load(
         recipe_from_json(job["recipe"]), _task(job), read_state(folder / START)[0], run
     )
-    panel = read_panel(folder / PANEL)
+    panel = read_job_panel(folder / PANEL)
     chunk = np.arange(len(panel)) // PREDICTION_BATCH
     items = np.flatnonzero(chunk % ranks.size == ranks.rank)
     quantiles, mean = fitted.arrays(panel.take(items), tuple(job["levels"]))
