@@ -31,13 +31,13 @@ def recipes(
         for each in name:
             _show(recipe_class(each))
         return
-    installed, console = installed_recipes(), standard_output()
+    installed = installed_recipes()
     table = flush_table("recipe", "family", "what it is")
     for column in table.columns:
         column.no_wrap = True  # a longer line is cut off
     for each, kind in installed.recipes.items():
         table.add_row(each, _family(kind), _shortened(_first_line(kind)))
-    console.print(table)
+    standard_output().print(table)
     for reason in installed.failed.values():
         say(f"left out: {reason}")
     say("foretell recipes NAME shows the hyperparameters of one")
