@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 
@@ -26,6 +27,11 @@ for command in (backtest, train, tune, predict, ingest, evaluate, check, recipes
 
 def main() -> None:
     """The entry point `foretell`."""
+    if sys.stderr is None:  # closed
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # for the whole program
+    if sys.stdout is None:
+        typer.echo("error: standard output is closed. Send it somewhere: > FILE or > /dev/null.", err=True)
+        sys.exit(2)
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # upstream libraries' notices to programmers
     app()

@@ -55,7 +55,7 @@ _NOT_HERE: Final = {  # what only the library can do -> what the command line ha
     "frequency must be one of": "--freq must be one of",
 }
 _NAME: Final = "|".join(OPTIONS)
-_FILLING: Final = re.compile(r"filling=\{'(\w+)': (\{[^}]*\})\}")
+_FILLING: Final = re.compile(r"filling=\{'([^']+)': (\{[^}]*\})\}")
 _PAIR: Final = re.compile(r"'([^']+)': '([^']+)'")
 _AGGREGATION: Final = re.compile(r"aggregation=(\{[^}]*\})")
 _LIST: Final = re.compile(rf"(?<![.\w'-])({_NAME})=\[('[^\]]*')\]")

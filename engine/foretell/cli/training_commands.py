@@ -174,6 +174,7 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
     old = None if out is None else _replaced_by_forecasts(out, overwrite=overwrite)
     wanted = None if levels is None else level_list(levels)
     trained = load(model, device=device, devices=devices)
+    say(f"{model}: {trained.origin}")
     tables, items = open_dataset(sales, data, trained.schema), names(only) or None
     if out is None:
         for number, forecast in enumerate(trained.predict_in_pieces(tables, items=items, levels=wanted)):

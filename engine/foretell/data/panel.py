@@ -289,9 +289,10 @@ class Panel:
         """The error for the known column `source`, whose `last` value (a step of the item) lies within the horizon."""
         end = self.frequency.spell(int(self.start[item]) + last)
         reach = self.frequency.spell(int(self.origin[item]) + horizon - 1)
+        own = "" if self.schema.ends == "own" else " Where items end at their own times, ends='own'."
         return ForetellError(
             f"item {self.names[item]!r}: related column {source!r} ends {end}, but the horizon reaches {reach}."
-            " Extend it, or set filling (its place 'future')."
+            f" Extend it, or have it filled: filling={{{source!r}: {{'future': 'previous'}}}}.{own}"
         )
 
 

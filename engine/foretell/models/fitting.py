@@ -14,6 +14,7 @@ from foretell.data.seen_range import SeenRange
 from foretell.errors import ForetellError, Interrupted
 from foretell.models.calibration import Calibration
 from foretell.models.model import Model
+from foretell.models.saved_model import SavedData
 from foretell.models.validation import ValidationWindows
 from foretell.recipe.author_code import author_code, expect_predictor
 from foretell.recipe.levels import QUANTILE_LEVELS
@@ -85,11 +86,18 @@ def fit_model(
         predictor=predictor,
         floor=floor_of_new_items(panel),
         seen=seen,
+        data=_seen(panel),
         fit_seconds=time.perf_counter() - began,
         fingerprint=fingerprint,
         panel=panel,
         adjustments=() if held is None else (Calibration.learn(held),),
     )
+
+
+def _seen(panel: Panel) -> SavedData:
+    """What is trained on: the items, and the last step before their origins."""
+    last = panel.frequency.spell(int(panel.origin.max()) - 1) if len(panel) else ""
+    return SavedData(items=len(panel), last=last)
 
 
 def _check_trainable(panel: Panel, task: Task) -> None:
@@ -125,6 +133,7 @@ def _kept(
         schema=panel.schema,
         predictor=stop.predictor,
         floor=floor_of_new_items(panel),
+        data=_seen(panel),
         fit_seconds=0.0,
     )
     best.save(run.out / BEST, overwrite=True)

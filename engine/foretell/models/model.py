@@ -8,7 +8,7 @@ import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +40,7 @@ from foretell.models.model_folder import (
     plain,
 )
 from foretell.models.older_formats import upgraded
-from foretell.models.saved_model import FORMAT, SavedModel
+from foretell.models.saved_model import FORMAT, SavedData, SavedModel
 from foretell.recipe.adjustments import (
     Adjustment,
     UnknownAdjustment,
@@ -88,6 +88,10 @@ class Model:
     floor: float | None
     fit_seconds: float
     fingerprint: str = ""  # of the training data, sha256
+    data: SavedData | None = (
+        None  # how many items these had, and their last step; None where an older foretell saved it
+    )
+    written: str = ""  # when it was saved
     scores: Mapping[str, float] = field(default_factory=dict)  # of a backtest, when `save` was given them
     panel: Panel | None = field(default=None, repr=False)  # the training data; None after `load`
     # of its forecasts, one after the other; calibration is the first
@@ -268,6 +272,14 @@ class Model:
         wide = self.task.horizon * len(QUANTILE_LEVELS)
         return items_at_a_time(panel, MANY_AT_A_TIME if shared else ITEMS_AT_A_TIME, wide=wide)
 
+    @property
+    def origin(self) -> str:
+        """What it is and where it comes from, in one line: its recipe, when it was saved, and its training data."""
+        when = f", saved {self.written}" if self.written else ""
+        if self.data is None:
+            return f"{self.recipe.name}{when}"
+        return f"{self.recipe.name}{when}, trained on {self.data.items:,} items up to {self.data.last}"
+
     def summary(self) -> Summary:
         """What the predictor has to say about how it was fitted, as tables by their titles; mostly nothing."""
         with author_code(self.recipe, "saying how it was fitted"):
@@ -362,6 +374,7 @@ def _manifest_of(model: Model) -> dict[str, Any]:
         "fit_seconds": model.fit_seconds,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "fingerprint": model.fingerprint,
+        "data": None if model.data is None else asdict(model.data),
         "libraries": {name: _version(name) for name in LIBRARIES},
         "adjustments": [adjustment_to_json(adjustment) for adjustment in model.adjustments],
     }
@@ -398,6 +411,8 @@ def _facts_of(saved: SavedModel, recipe: Recipe) -> dict[str, Any]:
         "seen": None if saved.seen is None else SeenRange.from_json(saved.seen.known, saved.seen.past),
         "fit_seconds": saved.fit_seconds,
         "fingerprint": saved.fingerprint,
+        "data": saved.data,
+        "written": saved.written,
         "scores": {name: math.nan if score is None else score for name, score in saved.scores.items()},
         "resolved": make_recipe(recipe.name, saved.resolved),
         "task": Task(saved.task.horizon, saved.task.levels),

@@ -12,11 +12,11 @@ from foretell.recipe.registry import recipe_class
 def upgraded(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """A manifest of format 1 or later as one of the present format; arrays are the same in all.
 
-    Format 2 did not say what training saw of each covariate. Format 1 kept resolved settings and the seed in the state of those recipes that have any, and one calibration.
+    Up to format 2 nothing was said of what training saw. Format 1 kept resolved settings and the seed in the state of those recipes that have any, and one calibration.
     """
     manifest = dict(manifest)
     if manifest["format"] < 3:
-        manifest["seen"] = None
+        manifest |= {"seen": None, "data": None}
     if manifest["format"] > 1:
         return manifest
     calibration = manifest.pop("calibration", None)

@@ -25,6 +25,14 @@ class SavedTask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SavedData:
+    """What a model was trained on, for people."""
+
+    items: Annotated[int, Within(0, 1 << 50)]
+    last: str  # step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SavedWeights:
     """The file of weights as it was written."""
 
@@ -56,6 +64,7 @@ class SavedModel:
     fit_seconds: float
     written: str
     fingerprint: str
+    data: SavedData | None = None  # None up to format 2
     scores: Mapping[str, float | None]  # None: not defined
     libraries: Mapping[str, str]
     weights: SavedWeights

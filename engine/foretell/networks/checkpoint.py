@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from safetensors.torch import save_file
 
 from foretell.errors import ForetellError
 from foretell.recipe.task import Run
+from foretell.system.atomic_files import replacing
 from foretell.system.regular_files import open_regular
 from foretell.system.strict_json import parse_json
 
@@ -29,11 +29,13 @@ class SafetensorsIO(CheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: object = None) -> None:
         tensors: dict[str, torch.Tensor] = {}
         tree = _flatten(checkpoint, tensors)
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.{os.getpid()}")
-        save_file(tensors, partial, metadata={"tag": self.tag, "tree": json.dumps(tree)})
-        os.replace(partial, target)
+        with replacing(path) as partial:
+            try:
+                save_file(tensors, partial, metadata={"tag": self.tag, "tree": json.dumps(tree)})
+            except SafetensorError as error:  # such as a full disk
+                raise ForetellError(
+                    f"the checkpoint {path} cannot be written: {error}. Free some space, or name another folder: out="
+                ) from error
 
     def load_checkpoint(
         self, path: Any, map_location: object = None, weights_only: bool | None = None

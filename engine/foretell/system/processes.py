@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import multiprocessing
 import os
 import warnings
 from collections.abc import Callable, Generator, Iterable
@@ -11,6 +13,9 @@ from foretell.errors import ForetellError
 from foretell.system.listener import shielded
 
 R = TypeVar("R")
+
+logger = logging.getLogger(__name__)
+_STARTED_BY: list[int] = []  # the process that asked others; a fork inherits it
 
 # Threads of one training, unless `Run.threads` says otherwise. The steps of a small recurrent network are over before a second
 # thread has woken up, and on a shared machine the threads wait for one another: a training step of 0.1 s on one thread took up
@@ -25,8 +30,13 @@ def across_processes(
 
     joblib's processes are fresh ones (safe when torch has been imported) that do not import the caller's script again, so
     that a script needs no `if __name__ == "__main__"`; they stay for the next call and end with this process. Where this is
-    closed before its end, they are killed.
+    closed before its end, they are killed. Where there can be none, this process does it all, with a warning.
     """
+    why = _cannot()
+    if why:
+        logger.warning("series are fitted in this process alone: %s", why)
+        yield from (function(*call) for call in calls)
+        return
     from joblib import Parallel, delayed, parallel_config  # type: ignore[import-untyped]
     from joblib.externals.loky.process_executor import TerminatedWorkerError  # type: ignore[import-untyped]
 
@@ -46,6 +56,19 @@ def across_processes(
         raise ForetellError(
             "a process that fitted series was killed, most likely for want of memory. Ask for fewer: processes=1"
         ) from error
+
+
+def _cannot() -> str:
+    """Why no other processes can be asked; nothing where they can."""
+    if not _STARTED_BY:
+        _STARTED_BY.append(os.getpid())
+    if _STARTED_BY[0] != os.getpid():  # joblib would wait for the processes of another
+        return "it was forked from one that had asked others"
+    try:
+        multiprocessing.get_context().Lock()
+    except (ImportError, OSError) as error:  # as where /dev/shm is missing or cannot be written
+        return f"this system gives no semaphores ({error})"
+    return ""
 
 
 def _end(results: Generator[Any, None, None]) -> None:

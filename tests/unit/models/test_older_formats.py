@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+import foretell
 from foretell.models.fitting import fit_model
 from foretell.models.model import read_model
 from foretell.models.model_folder import MANIFEST
@@ -56,3 +57,12 @@ def test_a_network_of_format_1_has_its_resolved_settings_and_seed(tmp_path: Path
     again = read_model(tmp_path / "model", Run(device="cpu"))
     assert (again.recipe, again.resolved, again.seed) == (recipe, model.resolved, 7)
     np.testing.assert_array_equal(again.forecast(weeks()).quantiles, model.forecast(weeks()).quantiles)
+
+
+def test_a_model_of_format_2_does_not_say_what_it_was_trained_on(tmp_path: Path) -> None:
+    model = foretell.load(Path(__file__).parents[2] / "golden/model-format-2", device="cpu")
+    assert model.data is None
+    model.save(tmp_path / "model")
+    again = foretell.load(tmp_path / "model", device="cpu")
+    assert again.data is None
+    assert again.origin.startswith("mqrnn, saved 20")
