@@ -33,7 +33,7 @@ def test_without_semaphores_this_process_fits_the_series_and_says_so(
         def Lock(self) -> None:
             raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(processes.multiprocessing, "get_context", Broken)
+    monkeypatch.setattr("multiprocessing.get_context", Broken)
     assert list(across_processes(abs, [(-1,), (-2,)], workers=2)) == [1, 2]
     assert "fitted in this process alone: this system gives no semaphores" in caplog.text
 
