@@ -191,10 +191,10 @@ class Model:
             forecast = replace(forecast, history=panel, findings=(*forecast.findings, *found))
         _check(self.recipe.name, forecast, panel, self.task.horizon, asked)
         self._say_crossing(forecast)
-        if asked != QUANTILE_LEVELS:
-            rising = np.sort(forecast.quantiles, axis=-1)
-            forecast = replace(forecast, quantiles=with_tails(rising, asked))
         forecast = forecast.within(panel, floor=floor)
+        if asked != QUANTILE_LEVELS:
+            tails = with_tails(forecast.quantiles, asked, floor=floor[:, None, None])
+            forecast = replace(forecast, quantiles=tails)
         before = forecast.quantiles if self.adjustments else None
         for adjustment in self.adjustments:
             forecast = adjustment.apply(forecast)

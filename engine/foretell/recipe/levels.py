@@ -77,15 +77,19 @@ def mean_above(
     return np.asarray(mean + np.where(np.isfinite(floor), cut, 0))
 
 
-def with_tails(quantiles: NDArray[Any], levels: Sequence[float]) -> Array:
+def with_tails(
+    quantiles: NDArray[Any], levels: Sequence[float], *, floor: float | NDArray[np.float64] = -np.inf
+) -> Array:
     """Quantiles [..., Q], rising, with those beyond the outermost of `QUANTILE_LEVELS` moved out where they are flat.
 
     A tail falls off exponentially, as fast as between the outermost level and the next one that differs from it. Where
-    all levels from the median on are one value, and where a recipe knows its tail itself, nothing changes.
+    all levels from the median on are one value, and where a recipe knows its tail itself, nothing changes. No level is
+    moved below `floor`.
     """
     upper = _upper_tail(np.asarray(quantiles, np.float64), np.asarray(levels, float))
     mirrored = _upper_tail(-upper[..., ::-1], np.round(1 - np.asarray(levels, float)[::-1], 6))
-    return np.asarray(-mirrored[..., ::-1], np.float32)
+    moved = -mirrored[..., ::-1]
+    return np.asarray(np.where(moved == quantiles, quantiles, np.maximum(moved, floor)), np.float32)
 
 
 def _upper_tail(quantiles: NDArray[np.float64], levels: NDArray[np.float64]) -> NDArray[np.float64]:
