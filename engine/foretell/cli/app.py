@@ -8,6 +8,7 @@ import warnings
 
 import typer
 
+from foretell.cli.console import say
 from foretell.cli.data_commands import check, ingest
 from foretell.cli.option_groups import grouped
 from foretell.cli.recipe_commands import recipes
@@ -30,7 +31,7 @@ def main() -> None:
     if sys.stderr is None:  # closed
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # for the whole program
     if sys.stdout is None:
-        typer.echo("error: standard output is closed. Send it somewhere: > FILE or > /dev/null.", err=True)
+        say("error: standard output is closed. Send it somewhere: > FILE or > /dev/null.")
         sys.exit(2)
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # upstream libraries' notices to programmers
