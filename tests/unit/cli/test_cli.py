@@ -65,6 +65,7 @@ def test_predict_without_out_is_a_csv_to_pipe_on(run: Run) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_train_replaces_the_model_that_stands_there_where_it_is_told_to(run: Run) -> None:
     run("train", *TABLES, "--horizon", 3, "--recipe", RECIPE, "--out", "model")
     again = ("train", *TABLES, "--horizon", 5, "--recipe", RECIPE, "--out", "model")

@@ -36,6 +36,7 @@ def test_a_failing_model_is_replaced_by_seasonal_naive_and_marked(run: Run) -> N
     np.testing.assert_allclose(got.mean[0], history[0].mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", [ALONE, Run(processes=2)])
 def test_a_model_that_runs_past_its_time_is_replaced_and_marked(run: Run) -> None:
     history = histories([1000.0] + [10.0] * 29)

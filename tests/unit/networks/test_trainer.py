@@ -158,6 +158,7 @@ def test_a_truncated_checkpoint_is_refused(tmp_path: Path) -> None:
         fit_network(job(), SCHEDULE, Run(out=tmp_path, resume=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -102,6 +102,7 @@ def test_a_score_that_is_not_defined_is_null_in_json_and_a_dash_on_the_page(tmp_
     assert "<td>\N{EN DASH}</td>" in (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_report_that_fails_to_render_leaves_an_older_one_alone(
     report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

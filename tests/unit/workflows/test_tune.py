@@ -179,6 +179,7 @@ def test_histories_without_a_window_to_hold_back_are_refused() -> None:
         foretell.tune(data(), recipe="off", horizon=25)
 
 
+@pytest.mark.slow
 @needs_optuna
 def test_a_study_keeps_scores_and_the_defaults(tmp_path: Path) -> None:
     space: Space = {"add": (None, 2.0), "rate": Between(0.1, 0.2)}
