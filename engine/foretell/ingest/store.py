@@ -27,6 +27,9 @@ _SETTINGS: Final = (
     "SET enable_progress_bar = false",
     "SET streaming_buffer_size = '64MB'",  # DuckDB's threads read on while rows are put on the grid
 )
+# Rules of DuckDB's optimizer that change results: it reads a CSV column as the type that TRY_CAST tries, and then a row of
+# another type is an error where TRY_CAST has NULL (2.0.0 and 2.0.1).
+_WRONG_RULES: Final = "type_pushdown"
 _LEAST_MEMORY: Final = 1 << 30  # bytes that DuckDB may use at least; past its limit it spills to disk
 
 
@@ -53,8 +56,10 @@ class Store:
         self._own = os.path.join(os.path.abspath(self.scratch), f"foretell-{secrets.token_hex(8)}")
         spill = os.path.join(self.scratch, f"foretell-{os.getpid()}")
         limit = f"{max(memory() // SHARE, _LEAST_MEMORY)}B"  # the grids need memory too
+        rules = self._connection.execute("SELECT name FROM duckdb_optimizers()").fetchall()
         self._set(
             *_SETTINGS,
+            *([f"SET disabled_optimizers = {literal(_WRONG_RULES)}"] if (_WRONG_RULES,) in rules else []),
             f"SET temp_directory = {literal(spill)}",
             f"SET memory_limit = {literal(limit)}",
             f"SET allowed_paths = {literals([*files, *map(file_pattern, files)])}",  # patterns are looked up too
