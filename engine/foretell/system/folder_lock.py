@@ -38,6 +38,7 @@ def claimed(folder: str | Path) -> Iterator[None]:
         if owner not in (None, me):
             raise _busy(folder, f"another thread of this process, {os.getpid()},")
         path = _lock_file(folder)
+        made = [parent for parent in folder.parents if not parent.exists()]  # for the lock file alone
         handle = _claim(folder, path) if owner is None else None
         _MINE[folder] = me
     if handle is None:
@@ -52,6 +53,9 @@ def claimed(folder: str | Path) -> Iterator[None]:
             if os.name != "nt":  # Windows removes no open file; an old lock file does no harm
                 path.unlink(missing_ok=True)
             os.close(handle)
+            with suppress(OSError):  # what holds something by now stays
+                for parent in made:
+                    parent.rmdir()
 
 
 def claiming_out(function: Callable[P, R]) -> Callable[P, R]:
