@@ -149,6 +149,9 @@ ADVICE: Final[dict[str, Advice]] = {
         "forecasts are those of the edge of what was seen",
         "train again once the history has such values, or leave it out",
     ),
+    "unseen": Advice(
+        "forecasts go by what else is known of them", "train again once the history has it, or spell it alike"
+    ),
     "missing_metadata": Advice("recipes are told that it is missing", "fill it in"),
     # Forecast tables that are evaluated
     "items": Advice("scores are of the items forecast", "forecast the others too"),

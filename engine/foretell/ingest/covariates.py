@@ -21,10 +21,10 @@ from foretell.ingest.keyed_rows import KeyedRows, first_row, report_commas
 from foretell.ingest.placement import expand_groups, scatter_rows
 from foretell.ingest.related_tables import Joined
 from foretell.ingest.store import Store
+from foretell.ingest.unseen import COMMONEST, report_unseen_rows
 from foretell.system.big_arrays import allocate, anywhere, blanked, pieces, zeros
 from foretell.system.sql_text import integer, literal, real
 
-COMMONEST: Final = 32  # values of a text column that get a column of their own
 _BLOCK: Final = 1 << 14  # cells written at a time: a block of all columns stays in the processor's cache
 _FUTURE_AT_LEAST: Final = 64  # steps that a filling of the future reaches where a year is shorter
 
@@ -48,6 +48,9 @@ def make_plan(context: IngestContext, tables: Sequence[Joined], ends: NDArray[np
     if schema is not None:
         texts = {c: words for c, words in schema.vocabularies.items() if c not in schema.static_cat}
         roles = {c: role for c, role in schema.roles.items() if role != "static"}
+        for table in tables:
+            for column in table.rows.texts & texts.keys():
+                report_unseen_rows(context.findings, context.store, table.rows, column, texts[column])
         return Plan(roles, texts, schema.open, schema.filling)
     roles = _choose_roles(context, tables, ends)
     texts = {

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +26,8 @@ from foretell.ingest.ingest import Ingested, ingest
 from foretell.ingest.options import Options, column_names, filling_rules, following, season_lengths
 from foretell.ingest.panel_folder import Saved, fingerprint, is_panel, read_panel, verify_panel, write_panel
 from foretell.system.listener import heed
+
+logger = logging.getLogger(__name__)
 
 
 def check_dataset(data: Dataset) -> Dataset:
@@ -192,12 +196,14 @@ class Dataset:
     def encode(self, schema: Schema, *, horizon: int = 0) -> Panel:
         """These tables with another schema's columns and categories (a model's); what it has not seen is unknown.
 
-        Known covariates reach as far as `horizon` where their tables do. Raises ForetellError when a column that the
+        Known covariates reach as far as `horizon` where their tables do. What reading them so found and decided joins
+        `findings`; categories that the model has not seen are logged as well. Raises ForetellError when a column that the
         schema needs is not there.
         """
         panel = self.panel
         capped = bool(schema.holidays) or int(panel.lengths.max(initial=0)) < horizon  # more could be had
         if schema == self.schema and (panel.future >= horizon or not capped or self._saved is not None):
+            self._log_unseen()
             return panel
         if self._saved is not None:
             raise ForetellError(
@@ -206,7 +212,16 @@ class Dataset:
                 " foretell.Dataset(..., schema=model.schema).save(...)."
             )
         options = following(self.options, schema, ahead=horizon)
-        return ingest(self._target, self._related, self._items, options, scratch=self._scratch).panel
+        read = ingest(self._target, self._related, self._items, options, scratch=self._scratch)
+        new = [f for f in read.findings if f.severity == "warning" and f not in self.findings]
+        self._read = replace(self._read, findings=(*self.findings, *new))
+        self._log_unseen()
+        return read.panel
+
+    def _log_unseen(self) -> None:
+        for finding in self.findings:
+            if (finding.severity, finding.code) == ("warning", "unseen"):
+                logger.warning("%s", finding.message)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -18,6 +18,7 @@ from foretell.errors import ForetellError, nearest
 from foretell.ingest.keyed_rows import report_commas, report_twins, spell_key, within
 from foretell.ingest.store import Store
 from foretell.ingest.table import Table
+from foretell.ingest.unseen import report_unseen_items
 
 _CROWD: Final = 50  # a text with more distinct values than this, and
 _SHARE: Final = 0.5  # more than this share of the items apart, describes rather than groups
@@ -193,6 +194,9 @@ def encode_statics(
             pd.Index(metadata.texts[name], dtype=object)
         )
         cat[:, c] = np.where(row >= 0, codes[row], 0)
+        if schema is not None:
+            texts = pd.Series(metadata.texts[name].to_numpy(object)[row[row >= 0]])
+            report_unseen_items(findings, metadata.label, name, texts, vocabularies[name])
     real = _real(metadata, row, schema)
     roles = dict.fromkeys((*metadata.numbers, *cat_names), "static")
     return Statics(_beside(list(real.values()), len(keys)), tuple(real), cat, cat_names, vocabularies, roles)

@@ -115,3 +115,16 @@ def test_a_forecast_table_of_other_times_is_counted(tmp_path: Path, monkeypatch:
     said = call("evaluate", "f.csv", "sales.csv", "--freq", "W-MON")
     assert "2 of 2 rows" in said
     assert "2024-09-22 is judged on 2024-09-16" in said
+
+
+def test_predict_tells_of_a_category_that_the_model_has_not_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    written(pd.date_range("2024-01-01", periods=40))
+    pd.DataFrame({"item_id": ["a"], "family": ["bag"]}).to_csv("items.csv", index=False)
+    known = ("sales.csv", "--items", "items.csv", "--out")
+    call("train", *known, "model", "--freq", "D", "--recipe", "seasonal_naive", "--horizon", 3)
+    pd.DataFrame({"item_id": ["a"], "family": ["hat"]}).to_csv("items.csv", index=False)
+    said = call("predict", "model", *known, "forecast.csv")
+    assert "'family' of 1 items is a category that the model was not trained on, most often 'hat'" in said

@@ -1,0 +1,58 @@
+"""Categories that a model was not trained on: they count as unknown, and that is said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pandas as pd
+
+from foretell.data.columns import OTHER
+from foretell.data.findings import Findings
+from foretell.ingest.keyed_rows import KeyedRows
+from foretell.ingest.store import Store
+from foretell.system.sql_text import literal
+
+COMMONEST: Final = 32  # values of a text column that get a column of their own
+
+
+def report_unseen_items(
+    findings: Findings, table: str, column: str, values: pd.Series[Any], words: Sequence[str]
+) -> None:
+    """Say which `values` (one an item, of the items that have metadata) of a category are none of `words`."""
+    counts = values[values.notna() & ~values.isin(words)].value_counts()
+    if len(counts):
+        commonest = min(counts.index[counts == counts.iloc[0]])
+        items = int(counts.sum())
+        findings.warn(
+            "unseen",
+            f"{table}: {column!r} of {items:,} items is a category that the model was not trained on, most often"
+            f" {commonest!r}: it counts as unknown",
+            items,
+        )
+
+
+def report_unseen_rows(
+    findings: Findings, store: Store, rows: KeyedRows, column: str, words: Sequence[str]
+) -> None:
+    """Say how many rows have a text that is none of `words`.
+
+    Where a model has as many columns as a text gets, the text may be one that training merged: that is a note.
+    """
+    value = rows.value(column)
+    known = ", ".join(literal(word) for word in (*words, OTHER))
+    found = store.rows(
+        f"SELECT {value}, count(*) AS n, sum(count(*)) OVER () FROM {rows.view} WHERE {value} NOT IN ({known})"
+        f" GROUP BY {value} ORDER BY n DESC, {value} LIMIT 1"
+    )
+    if not found:
+        return
+    (commonest, _, among), full = found[0], len(words) >= COMMONEST
+    say = findings.note if full else findings.warn
+    what = "is none of the model's values" if full else "is a category that the model was not trained on"
+    say(
+        "unseen",
+        f"{rows.table.label}: {column!r} of {int(among):,} rows {what}, most often {commonest!r}: it counts as"
+        f" {OTHER!r}",
+        int(among),
+    )
