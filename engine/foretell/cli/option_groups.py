@@ -75,6 +75,10 @@ class DataOptions:
     numeric: Annotated[
         str | None, Option(metavar="COLUMNS", help="Columns of numbers: a word among them is an error.")
     ] = None
+    text_values: Annotated[
+        int | None,
+        Option(metavar="N", help="Values of a text that get a column (default: those often seen)."),
+    ] = None
     dimensions: Annotated[
         str | None, Option(metavar="COLUMNS", help="Columns that make the key, besides the item.")
     ] = None

@@ -18,6 +18,7 @@ _SAME: Final = (
         "open",
         "categorical",
         "numeric",
+        "text_values",
         "dimensions",
         "timestamp",
         "date_format",

@@ -66,6 +66,7 @@ def _read_tables(
         open=options.open,
         categorical=names(options.categorical),
         numeric=names(options.numeric),
+        text_values=options.text_values,
         season=whole_numbers("--season", options.season) or None,
         ends=options.ends or "last",
         partial=options.partial or "drop",

@@ -149,6 +149,9 @@ ADVICE: Final[dict[str, Advice]] = {
         "forecasts are those of the edge of what was seen",
         "train again once the history has such values, or leave it out",
     ),
+    "merged": Advice(
+        "what these values do is not learned apart", "text_values=, or merge them by what they mean"
+    ),
     "unseen": Advice(
         "forecasts go by what else is known of them", "train again once the history has it, or spell it alike"
     ),

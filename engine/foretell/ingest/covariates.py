@@ -21,9 +21,10 @@ from foretell.ingest.keyed_rows import KeyedRows, first_row, report_commas
 from foretell.ingest.placement import expand_groups, scatter_rows
 from foretell.ingest.related_tables import Joined
 from foretell.ingest.store import Store
-from foretell.ingest.unseen import COMMONEST, report_unseen_rows
+from foretell.ingest.text_values import vocabulary
+from foretell.ingest.unseen import report_unseen_rows
 from foretell.system.big_arrays import allocate, anywhere, blanked, pieces, zeros
-from foretell.system.sql_text import integer, literal, real
+from foretell.system.sql_text import real
 
 _BLOCK: Final = 1 << 14  # cells written at a time: a block of all columns stays in the processor's cache
 _FUTURE_AT_LEAST: Final = 64  # steps that a filling of the future reaches where a year is shorter
@@ -39,10 +40,12 @@ class Plan:
     rules: Mapping[str, Rule]
 
 
-def make_plan(context: IngestContext, tables: Sequence[Joined], ends: NDArray[np.int64]) -> Plan:
+def make_plan(
+    context: IngestContext, tables: Sequence[Joined], ends: NDArray[np.int64], *, cells: int
+) -> Plan:
     """The plan for these tables: a model's, or made from what was declared and what the data have.
 
-    `ends` [N] is the step behind the last one of each item's rows.
+    `ends` [N] is the step behind the last one of each item's rows, `cells` the number of steps of all items.
     """
     options, schema = context.options, context.schema
     if schema is not None:
@@ -54,7 +57,10 @@ def make_plan(context: IngestContext, tables: Sequence[Joined], ends: NDArray[np
         return Plan(roles, texts, schema.open, schema.filling)
     roles = _choose_roles(context, tables, ends)
     texts = {
-        c: _vocabulary(context.store, t.rows, c) for t in tables for c in t.rows.columns if c in t.rows.texts
+        c: vocabulary(context, t.rows, c, cells=cells)
+        for t in tables
+        for c in t.rows.columns
+        if c in t.rows.texts
     }
     for column, words in texts.items():
         report_commas(context.findings, column, words)
@@ -94,16 +100,6 @@ def _choose_roles(context: IngestContext, tables: Sequence[Joined], end: NDArray
 
 def _filled_ahead(rule: object) -> bool:
     return isinstance(rule, Mapping) and fills(rule, "future")
-
-
-def _vocabulary(store: Store, rows: KeyedRows, column: str) -> tuple[str, ...]:
-    """The commonest values of a text column, by name; a value spelt "other" joins the others."""
-    value = rows.value(column)
-    found = store.rows(
-        f"SELECT {value}, count(*) AS n FROM {rows.view} WHERE {value} <> {literal(OTHER)}"
-        f" GROUP BY {value} ORDER BY n DESC, {value} LIMIT {integer(COMMONEST)}"
-    )
-    return tuple(sorted(str(row[0]) for row in found))
 
 
 def future_steps(

@@ -74,6 +74,8 @@ class Dataset:
             str
         ] = (),  # columns whose numbers are codes: the order of 3 and 4 means nothing
         numeric: Sequence[str] = (),  # columns that hold numbers: a word among them is an error, not a text
+        # values of a text column that get a column of their own; default: 32, and all that are seen on 5 steps or more
+        text_values: int | None = None,
         # seasonal period in steps, one or several; default: the frequency's
         season: int | Sequence[int] | None = None,
         ends: Ends = "last",  # all series end at the target's last timestamp, or each at its own ("own")
@@ -119,6 +121,7 @@ class Dataset:
             open=open,
             categorical=column_names("categorical", categorical),
             numeric=column_names("numeric", numeric),
+            text_values=text_values,
             seasons=season_lengths(season, frequency),
             ends=ends,
             partial=partial,

@@ -185,7 +185,7 @@ def _build(
     target, filled = _place_target(context, rows, keys, layout)
     statics = encode_statics(metadata, keys, schema=context.schema, findings=context.findings)
     joined = join(context, tables, keys, metadata)
-    plan = make_plan(context, joined, _ends_of_rows(layout, spans, keys))
+    plan = make_plan(context, joined, _ends_of_rows(layout, spans, keys), cells=layout.cells)
     future = future_steps(joined, layout, plan=plan, year=context.frequency.year, ahead=context.options.ahead)
     known = read_covariates(context, joined, "known", keys=keys, layout=layout, future=future, plan=plan)
     past = read_covariates(context, joined, "past", keys=keys, layout=layout, future=0, plan=plan)

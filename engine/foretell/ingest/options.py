@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from foretell.data.schema import MOST_STEPS, Ends, Partial, Schema
 from foretell.data.time_zone_names import check_timezone
 from foretell.errors import ForetellError, nearest
 from foretell.ingest.keyed_rows import METHODS
+from foretell.ingest.unseen import COMMONEST
+
+_MOST_VALUES: Final = 10_000  # of a text column that an option may ask for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,7 @@ class Options:
     open: str | None = None
     categorical: tuple[str, ...] = ()  # columns whose numbers are codes
     numeric: tuple[str, ...] = ()  # columns of text that hold numbers
+    text_values: int | None = None  # values of a text column that get a column; None: by the data
     seasons: tuple[int, ...] = (1,)
     ends: Ends = "last"
     partial: Partial = "drop"
@@ -64,6 +68,7 @@ class Options:
                 f"the open column {self.open!r} must be known ahead, but it is declared past."
             )
         _check_kinds(self)
+        _check_text_values(self.text_values)
         if self.decimal not in (".", ","):
             raise ForetellError(f"decimal must be '.' or ',', got {self.decimal!r}")
         check_timezone(self.timezone)
@@ -81,6 +86,15 @@ def _check_kinds(options: Options) -> None:
     if options.open in options.categorical:
         raise ForetellError(
             f"the open column {options.open!r} must be 0 or 1, but it is declared categorical. Leave that out."
+        )
+
+
+def _check_text_values(asked: int | None) -> None:
+    """Raises ForetellError for what is no number of columns that a text can get."""
+    whole = isinstance(asked, (int, np.integer)) and not isinstance(asked, bool)
+    if asked is not None and not (whole and COMMONEST <= asked <= _MOST_VALUES):
+        raise ForetellError(
+            f"text_values must be a whole number from {COMMONEST} to {_MOST_VALUES:,}, got {asked!r}"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
@@ -14,6 +15,26 @@ from foretell.ingest.store import Store
 from foretell.system.sql_text import literal
 
 COMMONEST: Final = 32  # values of a text column that get a column of their own
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """The texts of a column that are none of a vocabulary."""
+
+    commonest: str
+    values: int
+    rows: int
+
+
+def commonest_beyond(store: Store, rows: KeyedRows, column: str, words: Sequence[str]) -> Beyond | None:
+    """What the rows have beyond `words` in a text column; None where that is nothing."""
+    value = rows.value(column)
+    known = ", ".join(literal(word) for word in (*words, OTHER))
+    found = store.rows(
+        f"SELECT {value}, count(*) AS n, count(*) OVER (), sum(count(*)) OVER () FROM {rows.view}"
+        f" WHERE {value} NOT IN ({known}) GROUP BY {value} ORDER BY n DESC, {value} LIMIT 1"
+    )
+    return Beyond(str(found[0][0]), int(found[0][2]), int(found[0][3])) if found else None
 
 
 def report_unseen_items(
@@ -39,20 +60,15 @@ def report_unseen_rows(
 
     Where a model has as many columns as a text gets, the text may be one that training merged: that is a note.
     """
-    value = rows.value(column)
-    known = ", ".join(literal(word) for word in (*words, OTHER))
-    found = store.rows(
-        f"SELECT {value}, count(*) AS n, sum(count(*)) OVER () FROM {rows.view} WHERE {value} NOT IN ({known})"
-        f" GROUP BY {value} ORDER BY n DESC, {value} LIMIT 1"
-    )
-    if not found:
+    found = commonest_beyond(store, rows, column, words)
+    if found is None:
         return
-    (commonest, _, among), full = found[0], len(words) >= COMMONEST
+    full = len(words) >= COMMONEST
     say = findings.note if full else findings.warn
     what = "is none of the model's values" if full else "is a category that the model was not trained on"
     say(
         "unseen",
-        f"{rows.table.label}: {column!r} of {int(among):,} rows {what}, most often {commonest!r}: it counts as"
+        f"{rows.table.label}: {column!r} of {found.rows:,} rows {what}, most often {found.commonest!r}: it counts as"
         f" {OTHER!r}",
-        int(among),
+        found.rows,
     )

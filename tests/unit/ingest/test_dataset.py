@@ -113,7 +113,8 @@ def test_several_related_tables_are_joined():
 def test_text_becomes_a_column_for_each_common_value_and_one_for_the_others():
     words = [f"w{i:02}" for i in range(35) for _ in range(40 - i)]  # w00 forty times, w01 thirty-nine, ...
     related = table(["a"], len(words), event=words)
-    panel = Dataset(table(["a"], len(words), target=1.0), related, freq="D", known=["event"]).panel
+    target = table(["a"], len(words), target=1.0)
+    panel = Dataset(target, related, freq="D", known=["event"], text_values=32).panel
     assert len(panel.schema.known) == 33
     assert panel.schema.vocabularies["event"] == tuple(f"w{i:02}" for i in range(32))
     assert panel.known[:, -1].sum() == 8 + 7 + 6  # w32, w33 and w34 are others
