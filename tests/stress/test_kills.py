@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import random
 import sys
 import time
@@ -32,11 +33,15 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def forks() -> ForkServerContext:
+def forks() -> Iterator[ForkServerContext]:
     """Processes forked from a server that has imported everything: the kill hits the action, not the imports."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["stress.killed_actions", "foretell.networks", "foretell.local"])
-    return context
+    context.set_forkserver_preload(
+        ["stress.killed_actions", "foretell_recipes.mqrnn", "foretell_recipes.theta"]
+    )
+    with pytest.MonkeyPatch.context() as patch:  # where the server looks for modules
+        patch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
+        yield context
 
 
 def run(forks: ForkServerContext, name: str, folder: Path, *, kill_after: float | None) -> float:

@@ -35,7 +35,7 @@ from foretell.local.statsforecast_adapter import fill_gaps
 from foretell.recipe.author_code import note_the_cpu
 from foretell.recipe.forecast import Forecast, Piece
 from foretell.recipe.hyperparameters import Count
-from foretell.recipe.levels import QUANTILE_LEVELS, check_levels, mean_above
+from foretell.recipe.levels import QUANTILE_LEVELS, check_levels
 from foretell.recipe.protocols import State
 from foretell.recipe.task import Run, Task
 from foretell.system.listener import heed, tell
@@ -119,9 +119,7 @@ class LocalPredictor:
         """Fit each series of the panel and forecast it from its origin on."""
         width, asked = len(self.pooled.mean), check_levels((*levels, *QUANTILE_LEVELS))
         floor = item_floors(panel, new=None)
-        pieces = (
-            self._piece(panel, items, asked, floor) for items in chunks(panel, self.task.horizon, width)
-        )
+        pieces = (self._piece(panel, items, asked) for items in chunks(panel, self.task.horizon, width))
         whole = Forecast.joined(panel, asked, self.task.horizon, pieces)
         return with_least_width(whole, panel, floor=floor).only(levels)
 
@@ -129,8 +127,7 @@ class LocalPredictor:
         """The pooled regression; nothing of the series is kept."""
         return self.pooled.state()
 
-    def _piece(self, panel: Panel, items: NDArray[np.int64], levels: Sequence[float], floor: Floats) -> Piece:
-        """The forecast of `items`; no mean counts what lies below the items' `floor` [N]."""
+    def _piece(self, panel: Panel, items: NDArray[np.int64], levels: Sequence[float]) -> Piece:
         horizon = self.task.horizon
         explained = (
             self.pooled.explain(panel, items, horizon)
@@ -150,9 +147,6 @@ class LocalPredictor:
             rows = np.flatnonzero(some)
             if len(rows):
                 mean[rows], quantiles[rows] = forecast(panel, items[rows], levels)
-        floors = np.broadcast_to(floor[items, None], mean.shape)
-        kept = [levels.index(level) for level in QUANTILE_LEVELS]  # the same whatever levels are asked
-        mean = mean_above(mean, quantiles[..., kept], QUANTILE_LEVELS, floor=floors)
         return Piece(items, mean, quantiles, left.failed & ~explained.brief)
 
     def _without_history(

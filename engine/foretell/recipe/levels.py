@@ -64,19 +64,6 @@ def least_mean(
     return np.asarray(above + floor, np.float32)
 
 
-def mean_above(
-    mean: NDArray[Any], quantiles: NDArray[Any], levels: Sequence[float], *, floor: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """[...] the mean of a variable of `mean` [...] and `quantiles` [..., Q] once what lies below `floor` [...] is put there.
-
-    It grows by what is cut off: the average over all levels of how far the quantile lies below the floor.
-    """
-    at = np.asarray(levels, float)
-    edges = np.concatenate([[0.0], (at[1:] + at[:-1]) / 2, [1.0]])
-    cut = np.maximum(floor[..., None] - quantiles, 0) @ np.diff(edges)
-    return np.asarray(mean + np.where(np.isfinite(floor), cut, 0))
-
-
 def with_tails(
     quantiles: NDArray[Any], levels: Sequence[float], *, floor: float | NDArray[np.float64] = -np.inf
 ) -> Array:

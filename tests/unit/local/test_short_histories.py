@@ -11,7 +11,6 @@ from foretell.data.arrays import Floats
 from foretell.local.least_width import moves
 from foretell.local.local_recipe import fit_each, plausible
 from foretell.local.seasonal_naive import seasonal_naive
-from foretell.recipe.levels import mean_above
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
 from foretell.testing.panels import panel_of
@@ -65,14 +64,6 @@ def test_a_trend_and_growth_that_go_on_are_plausible() -> None:
     for seen, ahead in ((line, 30 + np.arange(30.0)), (growth, growth[-1] * 1.1 ** np.arange(1, 13))):
         assert plausible(seen, np.stack([0.9 * ahead, ahead, 1.1 * ahead], axis=1), LEVELS)
     assert not plausible(line, np.full((5, 1), 1e4), (0.5,))
-
-
-def test_the_mean_grows_by_what_lies_below_the_floor() -> None:
-    # Uniform on [-1, 1] has mean 0; with what is below 0 put there it has 0.25.
-    levels = np.linspace(0.005, 0.995, 100)
-    got = mean_above(np.zeros(1), (2 * levels - 1)[None], levels.tolist(), floor=np.zeros(1))
-    np.testing.assert_allclose(got, 0.25, atol=1e-3)
-    assert mean_above(np.zeros(1), (2 * levels - 1)[None], levels.tolist(), floor=np.full(1, -np.inf)) == 0
 
 
 def test_an_item_moves_when_more_than_a_fifth_of_its_differences_are_not_nothing() -> None:
