@@ -77,8 +77,12 @@ class UnfinishedBacktest:
             self._check_asked()
             return
         shutil.rmtree(self.folder, ignore_errors=True)
-        text = json.dumps({"format": FORMAT, "asked": self._asked}, indent=1, ensure_ascii=False)
-        write_text(self.folder / _ASKED, text + "\n")
+
+    def _begin(self) -> None:
+        """Say whose windows these are, before the first is kept: a backtest that has finished none leaves nothing."""
+        if not (self.folder / _ASKED).exists():
+            text = json.dumps({"format": FORMAT, "asked": self._asked}, indent=1, ensure_ascii=False)
+            write_text(self.folder / _ASKED, text + "\n")
 
     def window(self, label: str, recipe: Recipe, number: int, panel: Panel) -> FinishedWindow | None:
         """The window `number` of the recipe called `label`, whose origin is that of `panel`; None unless it is finished."""
@@ -102,6 +106,7 @@ class UnfinishedBacktest:
 
     def keep_window(self, label: str, recipe: Recipe, number: int, done: FinishedWindow) -> None:
         """Write a finished window; an ended process finds it whole, or not at all."""
+        self._begin()
         fit_seconds, predict_seconds = done.seconds
         with new_folder(self._of(label, recipe) / f"window-{number}") as place:
             arrays = {name: getattr(done.forecast, name) for name in _ARRAYS}
@@ -127,6 +132,7 @@ class UnfinishedBacktest:
     def keep_model(self, label: str, recipe: Recipe, model: Model) -> None:
         """Write the model that later windows forecast with, where it is of a recipe that can be loaded."""
         if is_registered(recipe):
+            self._begin()
             model.save(self._of(label, recipe) / "model", overwrite=True)
 
     def count(self) -> int:

@@ -42,7 +42,7 @@ def forecast(freq: str, *options: object) -> tuple[str, list[str]]:
         "model",
         *options,
     )
-    call("predict", "model", "sales.csv", "--out", "forecast.csv")
+    call("predict", "model", "sales.csv", "--out", "forecast.csv", "--overwrite")
     return said, [str(stamp)[:16] for stamp in pd.read_csv("forecast.csv")["timestamp"]]
 
 
