@@ -19,7 +19,7 @@ class _Before(NamedTuple):
     """The state when the first thread came in."""
 
     modules: int  # imported so far
-    environment: frozenset[str]
+    environment: dict[str, str]  # the variables of _LIBRARIES
     filters: list[Any]
     draws: Any  # of `random`
     dtype: Any  # torch's default; None where torch was not imported
@@ -55,7 +55,7 @@ def _enter() -> None:
         torch = sys.modules.get("torch")
         _before = _Before(
             len(sys.modules),
-            frozenset(os.environ),
+            _library_variables(),
             list(warnings.filters),
             random.getstate(),
             None if torch is None else torch.get_default_dtype(),
@@ -77,11 +77,16 @@ def _leave() -> None:
             _forget_imports(_before)
 
 
+def _library_variables() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith(_LIBRARIES)}
+
+
 def _forget_imports(before: _Before) -> None:
     """Take back what libraries changed when they were imported."""
-    for name in [name for name in os.environ if name.startswith(_LIBRARIES)]:
+    for name in _library_variables():
         if name not in before.environment:
             del os.environ[name]
+    os.environ.update(before.environment)  # polars adds to what stands there
     added = [each for each in warnings.filters if each not in before.filters]
     for each in added:
         warnings.filters.remove(each)  # type: ignore[attr-defined]

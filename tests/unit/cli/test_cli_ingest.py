@@ -85,6 +85,7 @@ def test_what_is_odd_about_given_forecasts_is_said_at_the_prompt(run: Run) -> No
     assert "quantiles cross in 28 rows" in said
 
 
+@pytest.mark.slow
 def test_a_panel_is_read_with_a_models_columns_when_that_is_asked_for(run: Run) -> None:
     run("train", *TABLES, "--horizon", 7, "--recipe", "seasonal_naive", "--out", "model")
     pd.read_csv("sales.csv").assign(target=0.5).to_csv("sales.csv", index=False)

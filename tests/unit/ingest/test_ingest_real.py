@@ -26,6 +26,7 @@ def wide(table, column, days):
     return table.pivot(index="item_id", columns="timestamp", values=column).sort_index().reindex(columns=days)
 
 
+@pytest.mark.slow
 def test_rossmann_stands_on_the_grid_as_in_its_tables(rossmann):
     target, related, items = rossmann
     target, related = (t.astype({"item_id": str}) for t in (target, related))
@@ -43,6 +44,7 @@ def test_rossmann_stands_on_the_grid_as_in_its_tables(rossmann):
     np.testing.assert_array_equal(real, distance.to_numpy(np.float32))
 
 
+@pytest.mark.slow
 def test_stores_taken_out_of_the_target_join_without_history(rossmann):
     target, related, items = rossmann
     taken = sorted(items["item_id"].astype(str))[::10]

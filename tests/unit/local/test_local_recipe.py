@@ -71,6 +71,7 @@ def test_constant_and_very_short_series_are_no_failures() -> None:
     np.testing.assert_array_equal(got.mean[1], [3, 3, 3])
 
 
+@pytest.mark.slow
 def test_several_processes_forecast_what_one_does() -> None:
     history = histories(list(range(40)))
     one = fit_each(local_models.average, history, 7, 4, LEVELS, ALONE, limit=5)

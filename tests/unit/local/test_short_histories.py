@@ -33,6 +33,7 @@ def test_a_constant_keeps_its_certainty() -> None:
     assert (got.quantiles == 3).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["seasonal_naive", "ets", "npts"])
 def test_an_item_that_sold_seven_once_is_forecast_to_sell_about_seven_among_items_of_all_sizes(
     recipe: str,

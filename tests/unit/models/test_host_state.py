@@ -122,7 +122,12 @@ def afresh(names: list[str], folder: Path, setting: str) -> tuple[list[str], dic
 
 @pytest.mark.slow
 def test_the_host_is_as_it_was_after_every_recipe(tmp_path: Path) -> None:
-    changed, _ = afresh(list(recipe_names()), tmp_path, "torch.rand(3)")
+    # a variable that polars adds to when it is imported, and so does statsforecast
+    changed, _ = afresh(
+        list(recipe_names()),
+        tmp_path,
+        "torch.rand(3); import os; os.environ['_RJEM_MALLOC_CONF'] = 'narenas:1'",
+    )
     assert changed == []
 
 

@@ -254,6 +254,7 @@ def test_a_portfolio_survives_json_with_its_members_states_weights_and_trials() 
     assert title.startswith("Members (weights chosen on 3 windows before the origin, 4 items")
 
 
+@pytest.mark.slow
 def test_a_backtest_shows_and_keeps_what_auto_says() -> None:
     days = np.arange(np.datetime64("2024-01-01"), np.datetime64("2024-03-11"))
     sales = foretell_table(days)

@@ -26,6 +26,7 @@ RUN = Run(processes=1)
 BOTH = pytest.mark.parametrize("build", [ETS, Arima])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("build", "theirs"),
     [
@@ -88,6 +89,7 @@ def test_the_state_forecasts_what_the_fitted_recipe_does(build: Callable[..., Re
     )
 
 
+@pytest.mark.slow
 @BOTH
 def test_gaps_single_steps_and_new_items_are_forecast_without_a_fallback(
     build: Callable[..., Recipe],
@@ -115,6 +117,7 @@ def test_a_closed_day_in_the_history_changes_nothing_whatever_stands_there(
     np.testing.assert_allclose(there, here, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_series_that_takes_too_long_falls_back_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     panel = daily(weekly_sales(0, items=3), covariates=False)
     slow = panel.history(1).mean()

@@ -173,6 +173,7 @@ def test_a_host_program_keeps_its_random_states_and_finds_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_training_ends_with_the_time_limit() -> None:
     recipe = make_recipe("gluonts", {**SMALL, "max_steps": 1_000_000})
     began = time.perf_counter()

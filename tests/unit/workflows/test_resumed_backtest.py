@@ -94,6 +94,7 @@ class Untold(Last):
     name: ClassVar[str] = "untold"
 
 
+@pytest.mark.slow
 def test_a_recipe_whose_model_cannot_be_loaded_is_trained_again(tmp_path: Path) -> None:
     interrupted(tmp_path, after=1, recipes=[Untold()])
     resumed = backtest(shop(), horizon=5, windows=3, recipes=[Untold()], out=tmp_path, resume=True)
@@ -137,6 +138,7 @@ def test_other_data_are_refused(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.slow
 def test_other_settings_of_a_recipe_are_another_recipe(tmp_path: Path) -> None:
     interrupted(tmp_path, after=1, recipes=["seasonal_naive"])
     seen: list[str] = []
@@ -158,6 +160,7 @@ def test_resume_needs_a_folder() -> None:
         backtest(shop(), horizon=5, recipes=["seasonal_naive"], resume=True)
 
 
+@pytest.mark.slow
 def test_without_resume_it_begins_anew(tmp_path: Path) -> None:
     interrupted(tmp_path, after=2, recipes=["seasonal_naive"])
     seen: list[str] = []

@@ -223,6 +223,7 @@ def a_text(path: Path) -> None:
     path.write_text("no study")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tamper", [corrupted, emptied, falsified, a_link, a_pipe, a_text])
 def test_a_study_that_is_none_is_one_message(tmp_path: Path, tamper: Callable[[Path], None]) -> None:
     space = {"size": Between(1, 9)}
