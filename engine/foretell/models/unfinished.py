@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from foretell.system.atomic_files import new_folder, write_text
 from foretell.system.regular_files import read_regular
 from foretell.system.strict_json import MOST_BYTES, parse_json
 from foretell.system.typed import Within, typed
+
+logger = logging.getLogger(__name__)
 
 FOLDER: Final = "unfinished"  # inside the folder that a backtest writes to
 FORMAT: Final = 1
@@ -76,6 +79,12 @@ class UnfinishedBacktest:
         if resume and self.folder.is_dir():
             self._check_asked()
             return
+        if self.count():
+            logger.warning(
+                "the backtest begins anew: %d windows that another had finished go from %s",
+                self.count(),
+                self.folder,
+            )
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _begin(self) -> None:
@@ -100,6 +109,7 @@ class UnfinishedBacktest:
                 panel.keys, panel.origin, saved.levels, schema=panel.schema, history=panel, **arrays
             )
             _check(forecast)
+            self._check_task(forecast)
         except (ForetellError, TypeError, IndexError) as error:
             raise _damaged(folder / _FACTS, error) from error
         return FinishedWindow(forecast, (saved.fit_seconds, saved.predict_seconds), saved.summary)
@@ -154,6 +164,15 @@ class UnfinishedBacktest:
         said = json.dumps([label, recipe.name, settings_of(recipe)], default=repr).encode()
         name = "".join(mark if mark.isalnum() and mark.isascii() else "-" for mark in recipe.name)[:40]
         return self.folder / f"{name}-{hashlib.sha256(said).hexdigest()[:12]}"
+
+    def _check_task(self, forecast: Forecast) -> None:
+        """Raises ForetellError for a forecast of other levels or steps than all windows here have."""
+        got = {"levels": list(forecast.levels), "horizon": forecast.horizon}
+        for name, value in got.items():
+            if value != self._asked.get(name):
+                raise ForetellError(
+                    f"its {name} is {_shown(value)}, expected {_shown(self._asked.get(name))}"
+                )
 
     def _check_asked(self) -> None:
         saved = _read(_SavedAsked, self.folder / _ASKED).asked

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, Unpack, get_args
 
 import numpy as np
 
@@ -38,6 +38,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Refit = Literal["never", "every"]
+# Of what a backtest is asked, what its forecasts depend on, whichever the recipe; not how many processes make them.
+_SHARED: Final = (
+    *("fingerprint", "horizon", "levels", "origins", "refit", "calibrate", "time_limit"),
+    *(name for name in RunArguments.__annotations__ if name != "processes"),
+)
 
 
 @interruptible()
@@ -96,28 +101,6 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     panel = data.panel
     steps = window_steps(panel, task.horizon, windows=windows, stride=stride, cutoffs=cutoffs)
     origins = make_windows(panel, steps, task.horizon)
-    about = {
-        "fingerprint": data.fingerprint,
-        "horizon": task.horizon,
-        "levels": list(task.levels),
-        "origins": [window.day for window in origins],
-        "refit": refit,
-        "calibrate": calibrate,
-        "time_limit": carried_out.time_limit,
-        **run_arguments_of(carried_out),
-    }
-    kept = None if out is None else UnfinishedBacktest(Path(out), about, resume=resume)
-    runner = _Runner(
-        task,
-        carried_out,
-        refit=refit,
-        fingerprint=data.fingerprint,
-        total=len(chosen) * len(origins),
-        calibrate=calibrate,
-        kept=kept,
-    )
-    with _kept_named(kept):
-        outcomes = [o for label, recipe in chosen.items() for o in runner.recipe(label, recipe, origins)]
     asked = {
         "horizon": task.horizon,
         "levels": list(task.levels),
@@ -132,6 +115,19 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
         **_facts_of(panel),
         "recipes": {label: {"recipe": r.name, **settings_of(r)} for label, r in chosen.items()},
     }
+    shared = {name: asked[name] for name in _SHARED}
+    kept = None if out is None else UnfinishedBacktest(Path(out), shared, resume=resume)
+    runner = _Runner(
+        task,
+        carried_out,
+        refit=refit,
+        fingerprint=data.fingerprint,
+        total=len(chosen) * len(origins),
+        calibrate=calibrate,
+        kept=kept,
+    )
+    with _kept_named(kept):
+        outcomes = [o for label, recipe in chosen.items() for o in runner.recipe(label, recipe, origins)]
     checkup = check(data)
     report = Report(tuple(outcomes), asked, checkup.findings, checkup.tables)
     if out is not None and kept is not None:

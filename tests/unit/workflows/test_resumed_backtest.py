@@ -155,6 +155,22 @@ def test_other_settings_of_a_recipe_are_another_recipe(tmp_path: Path) -> None:
     assert not [m for m in seen if "finished before" in m]
 
 
+def test_more_or_fewer_processes_go_on_with_the_same_backtest(tmp_path: Path) -> None:
+    interrupted(tmp_path, after=1, recipes=["seasonal_naive"], processes=2)
+    seen: list[str] = []
+    with foretell.listening(lambda event: seen.append(event.message)):
+        backtest(
+            shop(), horizon=5, windows=3, recipes=["seasonal_naive"], out=tmp_path, resume=True, processes=1
+        )
+    assert len([m for m in seen if "finished before" in m]) == 1
+
+
+def test_what_is_begun_anew_says_what_it_takes_away(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    interrupted(tmp_path, after=2, recipes=["seasonal_naive"])
+    backtest(shop(), horizon=5, windows=3, recipes=["seasonal_naive"], out=tmp_path)
+    assert "begins anew: 2 windows" in caplog.text
+
+
 def test_resume_needs_a_folder() -> None:
     with pytest.raises(ForetellError, match="give out="):
         backtest(shop(), horizon=5, recipes=["seasonal_naive"], resume=True)
@@ -179,6 +195,7 @@ def spoil_facts(folder: Path, **changed: Any) -> None:
     [
         {"levels": [0.1]},
         {"levels": [2.0]},
+        {"levels": [0.1, 0.5, 0.95]},  # as many as were asked
         {"fit_seconds": "1"},
         {"arrays": {}},
         {"arrays": {"keys": {"bytes": 1, "blocks": None, "dtype": "<f4", "shape": [1]}}},
