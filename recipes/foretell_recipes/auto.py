@@ -11,9 +11,10 @@ import numpy as np
 
 from foretell.data.arrays import Floats
 from foretell.data.panel import Panel
+from foretell.data.plausible_range import Extent
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
-from foretell.models.candidates import CandidateResult, fit_within, reason, refit, try_candidate
+from foretell.models.candidates import CandidateResult, OverTime, fit_within, reason, refit, try_candidate
 from foretell.models.ensemble import Ensemble, Member, MemberReport, parse_members
 from foretell.models.ensemble_weights import (
     EnsembleWeights,
@@ -21,6 +22,7 @@ from foretell.models.ensemble_weights import (
     ScoredCells,
     choose_shares,
     choose_weights,
+    trusted,
 )
 from foretell.models.hyperparameter_search import Search, make_search
 from foretell.models.model import Model
@@ -125,13 +127,24 @@ class _Judging:
         """The members that forecast the validation windows in time, and why the others did not."""
         done: list[CandidateResult] = []
         failed: list[MemberReport] = []
+        quick = 0.0  # seconds that the quick ones before should have had, those cut off too
         for number, member in enumerate(members):
-            share = self._share(members[number:])
+            waiting = members[number:]
+            share = self._share(waiting)
             if share <= (SHARES.least / 2 * self.budget.limit if _keeps_time(member.recipe) else 0):
-                failed.append(MemberReport(member.label, note=NO_TIME))
+                failed.append(
+                    MemberReport(
+                        member.label, note=NO_TIME, needed_seconds=2 * self.budget.limit, at_least=True
+                    )
+                )
                 continue
             tell("judge", number, len(members), message=member.label)
-            _sort_in(self._try(member, share), done, failed)
+            result, before = self._try(member, share), quick
+            if not _keeps_time(member.recipe):
+                quick += _cost(result)
+            if isinstance(result, MemberReport) and result.needed_seconds is not None:
+                result = replace(result, needed_seconds=_limit(before, result.needed_seconds, waiting))
+            _sort_in(result, done, failed)
         return done, failed
 
     def _share(self, waiting: Sequence[Member]) -> float:
@@ -219,12 +232,15 @@ class _Fit:
         mean = weights.of(self.panel).mean(0)
         models, seconds, notes = self._again([results[m] for m in used], mean[used])
         trials = [
-            MemberReport(a.member.label, float(mean[m]), cells.score(q), a.fit_seconds, a.predict_seconds)
+            MemberReport(
+                a.member.label, float(mean[m]), cells.score(q), a.fit_seconds, a.predict_seconds, _strange(a)
+            )
             for m, (a, q) in enumerate(zip(results, cells.quantiles, strict=True))
         ]
         for place, m in enumerate(used):
             again = trials[m].fit_seconds + seconds[place]
-            trials[m] = replace(trials[m], fit_seconds=again, note=notes[place])
+            said = "; ".join(filter(None, (notes[place], trials[m].note)))
+            trials[m] = replace(trials[m], fit_seconds=again, note=said)
         by_item = weights.of(last)
         return Ensemble(
             models,
@@ -233,6 +249,7 @@ class _Fit:
             (*trials, *failed),
             _how_chosen(cells, by_item, validation),
             self.task,
+            Extent.of(self.panel),
             _held_out(results, by_item, validation),
         )
 
@@ -265,6 +282,7 @@ class _Fit:
         """
         models: list[Model] = []
         tried: dict[str, MemberReport] = {report.member: report for report in failed}
+        judged = {report.member: report for report in failed}
         for number, member in enumerate(sorted(members, key=_rank)):
             if models and (note := _superfluous(member, models, self.panel)):
                 tried[member.label] = MemberReport(member.label, note=note)
@@ -279,9 +297,15 @@ class _Fit:
             reasons = "; ".join(f"{report.member}: {report.note}" for report in tried.values())
             raise ForetellError(f"auto could train none of its members. {reasons}")
         labels = tuple(report.member for report in tried.values() if report.weight)
-        reports = tuple(replace(report, weight=report.weight / len(models)) for report in tried.values())
+        reports = []
+        for label, report in tried.items():
+            before = judged.get(label, MemberReport(label))  # time enough to be judged is what counts
+            weight = report.weight / len(models)
+            reports.append(
+                replace(report, weight=weight, needed_seconds=before.needed_seconds, at_least=before.at_least)
+            )
         weights = EnsembleWeights((1 / len(models),) * len(models))
-        return Ensemble(tuple(models), labels, weights, reports, why, self.task)
+        return Ensemble(tuple(models), labels, weights, tuple(reports), why, self.task, Extent.of(self.panel))
 
     def _trained(self, member: Member, seconds: float) -> Model:
         model = fit_within(member, self.panel, self.task, self.run, seconds)
@@ -300,28 +324,62 @@ def _sort_in(
 
 def _left_out(member: Member, error: Exception, seconds: float = 0.0) -> MemberReport:
     logger.warning("auto: %s is left out: %s", member.label, reason(error))
-    return MemberReport(member.label, fit_seconds=seconds, note=reason(error))
+    late = error if isinstance(error, OverTime) else None
+    return MemberReport(
+        member.label,
+        fit_seconds=seconds,
+        note=reason(error),
+        needed_seconds=late and late.needed_seconds,
+        at_least=late is not None and late.at_least,
+    )
+
+
+def _cost(result: CandidateResult | MemberReport) -> float:
+    """Seconds that a member took to be judged, or would have taken."""
+    if isinstance(result, MemberReport):
+        return result.fit_seconds if result.needed_seconds is None else result.needed_seconds
+    return result.fit_seconds + result.predict_seconds
+
+
+def _limit(before: float, seconds: float, waiting: Sequence[Member]) -> float:
+    """The time limit with which the first of the `waiting` members has `seconds`, the quick ones before it having had `before`."""
+    networks = sum(_keeps_time(member.recipe) for member in waiting)
+    if _keeps_time(waiting[0].recipe):
+        return seconds / SHARES.least
+    pool = before + seconds * min(len(waiting) - networks, SHARES.generous)
+    return pool / (SHARES.judging * (SHARES.quick if networks else 1))
 
 
 def _how_chosen(cells: ScoredCells, weights: Floats, validation: ValidationWindows) -> str:
     """How the weights [N, M] of the validation's items were chosen, and what the average scores there."""
-    average = np.einsum("cm,mcq->cq", weights[cells.item], cells.quantiles)
     count = len(validation.panels)
     return (
         f"weights chosen on {count} window{'s' if count > 1 else ''} before the origin, {validation.actual.shape[1]} items;"
-        f" there the average has wQL {cells.score(average):.4f}"
+        f" there the average has wQL {cells.score(cells.average(weights[cells.item])):.4f}"
     )
 
 
 def _held_out(results: Sequence[CandidateResult], weights: Floats, validation: ValidationWindows) -> HeldOut:
     """The validation windows as the average, by weights [N, M], forecast them."""
-    quantiles = np.einsum("nm,mknhq->knhq", weights, np.stack([a.quantiles for a in results]))
+    plausible = np.stack([each.plausible for each in results], axis=-1)  # [K, N, M]
+    table = trusted(np.broadcast_to(weights, plausible.shape), plausible)
+    quantiles = np.einsum("knm,mknhq->knhq", table, np.stack([a.bounded for a in results]))
     return HeldOut(quantiles.astype(np.float32), validation.actual, validation.levels)
 
 
 def _cells(results: Sequence[CandidateResult], validation: ValidationWindows) -> ScoredCells:
-    quantiles = np.stack([each.quantiles for each in results])
-    return ScoredCells.of(quantiles, validation.actual, validation.levels)
+    quantiles, plausible = (
+        np.stack([getattr(each, name) for each in results]) for name in ("bounded", "plausible")
+    )
+    return ScoredCells.of(quantiles, validation.actual, validation.levels, plausible)
+
+
+def _strange(result: CandidateResult) -> str:
+    """What is to be said of forecasts that are not plausible; mostly nothing."""
+    count = int((~result.plausible).sum())
+    return (
+        f"{count} of {result.plausible.size} forecasts implausible: no part of the average" if count else ""
+    )
 
 
 def _reserve(results: Sequence[CandidateResult], items: int, budget: Budget) -> float:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from foretell.cli.console import say, say_replaced, show_summary
+from foretell.cli.console import say, say_replaced, show_findings, show_summary
 from foretell.cli.option_groups import (
     CommonOptions,
     DataOptions,
@@ -83,6 +83,7 @@ def train(  # noqa: PLR0913  (each is an option of its own)
         shutil.rmtree(folder / TRAINING, ignore_errors=True)  # its checkpoints are no longer needed
     say_replaced(old)
     show_summary(model.summary())
+    show_findings(model.findings)
     say(f"trained {model.recipe.name} in {model.fit_seconds:.1f} s; the model is in {folder}")
 
 

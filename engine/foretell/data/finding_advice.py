@@ -156,6 +156,12 @@ ADVICE: Final[dict[str, Advice]] = {
         "forecasts go by what else is known of them", "train again once the history has it, or spell it alike"
     ),
     "missing_metadata": Advice("recipes are told that it is missing", "fill it in"),
+    # Models
+    "late_members": Advice("the other members decide alone", "time_limit="),
+    "implausible": Advice(
+        "the other members decide; where none is plausible, the average stays within reach of what was observed",
+        "",
+    ),
     # Forecast tables that are evaluated
     "items": Advice("scores are of the items forecast", "forecast the others too"),
     "unknown_items": Advice("they are not scored", "give the actuals of all items"),

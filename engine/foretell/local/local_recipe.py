@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from foretell.data.arrays import Floats
 from foretell.data.item_floors import item_floors
 from foretell.data.panel import Panel
+from foretell.data.plausible_range import PlausibleRange
 from foretell.data.schema import Schema
 from foretell.local.least_width import with_least_width
 from foretell.local.pooled_regression import (
@@ -49,7 +50,6 @@ logger = logging.getLogger(__name__)
 
 _FEW: Final = 24  # series that are done before a second process would have started
 _NO_WIDTH: Final = 1e-9  # part of the mean from p1 to p99 that is rounding
-_ENDS: Final = 3.0  # times as far as the median may lie outside of what was seen may p10 and p90
 _AT_ONCE: Final = 16  # series sent to a process together, at most
 
 
@@ -265,18 +265,11 @@ def _fit_one(
 
 
 def plausible(seen: Floats, quantiles: Floats, levels: Sequence[float]) -> bool:
-    """Whether quantiles [H, Q] of a series stay near to what was `seen` [L] of it and how it moved.
-
-    The median may leave the range that was seen by twice as much as that is wide, and as often again as the horizon is as
-    long as the history; p10 and p90 by three times of that. Levels that are not asked are not looked at.
-    """
-    low, high = float(seen.min()), float(seen.max())
-    reach = (high - low) * (2 + 2 * len(quantiles) / len(seen))
-    for level, times in ((0.1, _ENDS), (0.5, 1.0), (0.9, _ENDS)):
-        at = quantiles[:, [q for q, each in enumerate(levels) if abs(each - level) < 1e-9]]
-        if at.size and (at.min() < low - times * reach or at.max() > high + times * reach):
-            return False
-    return True
+    """Whether quantiles [H, Q] of a series stay near to what was `seen` [L] of it and how it moved."""
+    reach = PlausibleRange.around(
+        seen.min(keepdims=True), seen.max(keepdims=True), np.array([len(seen)]), len(quantiles)
+    )
+    return bool(reach.holds(quantiles[None], levels)[0])
 
 
 def _trimmed(history: Floats) -> Floats:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from foretell.data.arrays import Array
 from foretell.data.panel import Panel
@@ -39,6 +40,7 @@ class TimeShares:
     least_again: float = 0.8
     grace: float = 1.15  # after which a candidate is cut off
     tidying: float = 5.0  # seconds for what is cut off to put things away before it is told again
+    unknown: float = 2.0  # what a candidate that was cut off should have had, for want of better knowledge
 
 
 SHARES = TimeShares()
@@ -46,6 +48,11 @@ SHARES = TimeShares()
 
 class OverTime(Exception):
     """A member would take longer than its share."""
+
+    def __init__(self, message: str, *, needed_seconds: float, at_least: bool = False) -> None:
+        super().__init__(message)
+        self.needed_seconds = needed_seconds  # the share that it should have had, by what was seen of it
+        self.at_least = at_least  # it was cut off: it may have needed any more
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +62,8 @@ class CandidateResult:
     member: Member
     model: Model  # trained on what lies before the first of them
     quantiles: Array  # [K, N, H, Q]
+    bounded: Array  # the same, within reach of what was observed
+    plausible: NDArray[np.bool_]  # [K, N] which forecasts are so by themselves
     fit_seconds: float
     predict_seconds: float
     item_seconds: float  # to forecast one item once
@@ -69,14 +78,17 @@ def try_candidate(
     raises.
     """
     began = time.perf_counter()
-    slack = seconds * (SHARES.network_slack if abilities_of(member.recipe).time_limit else SHARES.slack)
-    with cut_off(seconds, slack=slack):
+    network = abilities_of(member.recipe).time_limit
+    with cut_off(seconds, slack=seconds * _slack(network)):
         model = fit_model(member.recipe, validation.early, task, run_of(member, run, seconds))
         trained = time.perf_counter() - began
-        pace = _Pace(len(validation.early), seconds=max(seconds - trained, slack), most=most)
+        pace = _Pace(len(validation.early), share=seconds, trained=trained, network=network, most=most)
         quantiles = _forecast_all(model, validation, pace)
     predicted = time.perf_counter() - began - trained
-    return CandidateResult(member, model, quantiles, trained, predicted, pace.item_seconds)
+    bounded, plausible = validation.within_reach(quantiles)
+    return CandidateResult(
+        member, model, quantiles, bounded, plausible, trained, predicted, pace.item_seconds
+    )
 
 
 def fit_within(member: Member, panel: Panel, task: Task, run: Run, seconds: float) -> Model:
@@ -92,7 +104,8 @@ def cut_off(seconds: float, *, slack: float = 0.0) -> Iterator[None]:
         with time_limit(SHARES.grace * seconds + slack, again=SHARES.tidying):
             yield
     except TimeUp as up:
-        raise OverTime(f"took longer than its share of {seconds:.0f} s") from up
+        message = f"took longer than its share of {seconds:.0f} s"
+        raise OverTime(message, needed_seconds=SHARES.unknown * seconds, at_least=True) from up
 
 
 def run_of(member: Member, run: Run, seconds: float) -> Run:
@@ -131,9 +144,10 @@ def reason(error: Exception) -> str:
 class _Pace:
     """What forecasting an item takes, and whether that is too long."""
 
-    def __init__(self, items: int, *, seconds: float, most: float) -> None:
+    def __init__(self, items: int, *, share: float, trained: float, network: bool, most: float) -> None:
         self.item_seconds = np.inf
-        self._items, self._most, self._end = items, most, time.perf_counter() + seconds
+        self._items, self._share, self._trained, self._most = items, share, trained, most
+        self._network, self._began = network, time.perf_counter()
 
     def forecast(self, model: Model, panel: Panel, levels: Sequence[float]) -> Array:
         """[N, H, Q] the forecast of `panel`, its time taken."""
@@ -145,12 +159,22 @@ class _Pace:
     def check(self, left: int) -> None:
         """Raises OverTime when the `left` forecasts, or one of all items, would take too long."""
         needed, all_items = self.item_seconds * left, self.item_seconds * self._items
-        if needed > self._end - time.perf_counter():
+        whole, slack = time.perf_counter() - self._began + needed, _slack(self._network)
+        if whole > max(self._share - self._trained, slack * self._share):
             raise OverTime(
-                f"its validation forecasts would take {needed:.3g} s more, longer than its share of time"
+                f"its validation forecasts would take {needed:.3g} s more, longer than its share of time",
+                # a network that may train longer does so, and leaves the same part
+                needed_seconds=whole / slack if self._network else self._trained + whole,
             )
         if all_items > self._most:
-            raise OverTime(f"forecasting all {self._items} items would take about {all_items:.0f} s")
+            raise OverTime(
+                f"forecasting all {self._items} items would take about {all_items:.0f} s",
+                needed_seconds=self._share * all_items / self._most,
+            )
+
+
+def _slack(network: bool) -> float:
+    return SHARES.network_slack if network else SHARES.slack
 
 
 def _forecast_all(model: Model, validation: ValidationWindows, pace: _Pace) -> Array:

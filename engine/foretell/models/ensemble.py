@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from foretell.data.findings import Finding
 from foretell.data.panel import Panel
+from foretell.data.plausible_range import JUDGED, Extent, PlausibleRange
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
-from foretell.models.ensemble_weights import EnsembleWeights, combine
+from foretell.models.ensemble_weights import EnsembleWeights, combine, trusted
 from foretell.models.model import Model, state_of
 from foretell.models.saved_model import check_settings
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
+from foretell.recipe.levels import check_levels
 from foretell.recipe.protocols import HeldOut, Recipe, State, Summary
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
+from foretell.system.time_budget import spell_seconds
 from foretell.system.typed import typed
 
 logger = logging.getLogger(__name__)
+_MARGIN = 1.2  # on a time limit that would have been enough: machines are not equally fast at all times
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,10 @@ class MemberReport:
     fit_seconds: float = 0.0  # all its training
     predict_seconds: float = 0.0  # its validation forecasts
     note: str = ""  # what became of it, where it has no weight or was not trained on everything
+    needed_seconds: float | None = (
+        None  # time limit of all with which it would have been judged; None where time was no reason
+    )
+    at_least: bool = False  # that is a lower bound: it was cut off, or not tried
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,21 +67,43 @@ class Ensemble:
     trials: tuple[MemberReport, ...]  # of all members that were tried, those without weight too
     remark: str  # how the weights were come by
     task: Task
+    extent: Extent | None = None  # of what it was trained on; None of a model saved before there was any
     held: HeldOut | None = None  # what the average forecast for the validation windows; not kept when saved
 
     def predict(self, panel: Panel, *, levels: Sequence[float]) -> Forecast:
-        """The weighted average of the members' quantiles, level by level, and of their means."""
-        wanted = tuple(levels)
-        parts = [model.forecast(panel, levels=wanted) for model in self.members]
-        weights = self.weights.of(panel)
-        fallbacks = np.any([part.fallbacks & (weights[:, m] > 0) for m, part in enumerate(parts)], axis=0)
-        return Forecast.build(
+        """The weighted average of the members' quantiles, level by level, and of their means.
+
+        A member does not count for an item that it forecasts far outside of what was observed. Where all do so, the average is
+        kept within reach, and counted as a fallback.
+        """
+        asked = check_levels((*levels, *JUDGED))
+        parts = [model.forecast(panel, levels=asked) for model in self.members]
+        reach = PlausibleRange.of_items(panel, self.task.horizon, self.extent or Extent.of(panel))
+        good = np.stack([reach.holds(part.quantiles, asked, part.mean) for part in parts], axis=1)
+        used = self.weights.of(panel) > 0
+        weights = trusted(self.weights.of(panel), good)
+        failed = np.stack([part.fallbacks for part in parts], axis=1)
+        forecast = Forecast.build(
             panel,
-            wanted,
-            combine([part.quantiles for part in parts], weights),
-            combine([part.mean for part in parts], weights),
-            fallbacks=fallbacks,
+            asked,
+            combine([reach.bounded(p.quantiles, asked, good[:, m]) for m, p in enumerate(parts)], weights),
+            combine([reach.bounded_mean(p.mean, good[:, m]) for m, p in enumerate(parts)], weights),
+            fallbacks=np.any(failed & good & used, axis=1) | ~np.any(good & used, axis=1),
         )
+        return replace(forecast, findings=tuple(_doubted(self.labels, used & ~good, panel))).only(levels)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Which members were left out for lack of time, and how much would be enough."""
+        late = [trial.member for trial in self.trials if trial.needed_seconds is not None]
+        enough = enough_time(self.trials)
+        if enough is None:
+            return ()
+        message = (
+            f"{len(late)} member{'s' if len(late) > 1 else ''} of auto had too little time to be judged"
+            f" ({', '.join(late)}): time_limit={enough[0]!r} {enough[1]}"
+        )
+        return (Finding("warning", "late_members", message, len(late)),)
 
     def state(self) -> State:
         """Each member's state under its number, the weights and the trials."""
@@ -98,6 +129,7 @@ class Ensemble:
             "weights": self.weights.to_json(),
             "trials": [asdict(trial) for trial in self.trials],
             "remark": self.remark,
+            "extent": None if self.extent is None else list(self.extent),
         }, arrays
 
     @classmethod
@@ -111,7 +143,8 @@ class Ensemble:
             _load_member(entry, _under(f"{number}.", arrays), schema, task, run)
             for number, entry in enumerate(said.members)
         )
-        return cls(members, said.labels, weights, said.trials, said.remark, task)
+        extent = None if said.extent is None else Extent(*said.extent)
+        return cls(members, said.labels, weights, said.trials, said.remark, task, extent)
 
     def held_out(self) -> HeldOut | None:
         """The validation windows as the average of the members forecast them, before those were trained on everything."""
@@ -130,7 +163,9 @@ class Ensemble:
             }
             for t in sorted(self.trials, key=lambda t: -t.weight)
         ]
-        tables: dict[str, list[dict[str, Any]]] = {f"Members ({self.remark})": rows}
+        enough = enough_time(self.trials)
+        time = "" if enough is None else f"; a time limit of {enough[0]} {enough[1]}"
+        tables: dict[str, list[dict[str, Any]]] = {f"Members ({self.remark}{time})": rows}
         grouping, groups = self.weights.grouping, self.weights.groups
         if grouping is not None and groups:
             tables[f"Weights by {grouping.by}"] = [
@@ -139,6 +174,30 @@ class Ensemble:
                 for code, weights in groups.items()
             ]
         return tables
+
+
+def enough_time(reports: Iterable[MemberReport]) -> tuple[str, str] | None:
+    """The time limit with which all members would be judged, such as 12m, and what is known of it; None where it was enough."""
+    needed = [report for report in reports if report.needed_seconds is not None]
+    if not needed:
+        return None
+    limit = spell_seconds(_MARGIN * max(report.needed_seconds or 0.0 for report in needed))
+    known = not any(report.at_least for report in needed)
+    return limit, "would be enough for all" if known else "is the least that all need"
+
+
+def _doubted(labels: Sequence[str], where: NDArray[np.bool_], panel: Panel) -> Iterator[Finding]:
+    """What is to be said of members whose forecasts are not plausible for some items, `where` [N, M]."""
+    for label, items in zip(labels, where.T, strict=True):
+        count = int(items.sum())
+        if count:
+            yield Finding(
+                "warning",
+                "implausible",
+                f"member {label}: far outside of what was observed of them lie its forecasts of {count} of {len(items)} items, first"
+                f" {' / '.join(map(str, panel.keys.iloc[int(np.argmax(items))]))!r}; there it does not count",
+                count,
+            )
 
 
 def parse_members(texts: Sequence[str]) -> list[Member]:
@@ -177,6 +236,7 @@ class _SavedEnsemble:
     weights: Mapping[str, Any]
     trials: tuple[MemberReport, ...]
     remark: str
+    extent: tuple[float, float] | None = None  # None in a model written before there was any
 
 
 def _load_member(

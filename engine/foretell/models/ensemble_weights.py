@@ -4,6 +4,9 @@ Greedy weights alone follow the accidents of one or two validation windows. Two 
 windows before the official ones of the classic suite: picks go on from a prior that is each member's loss to a negative
 power, and the largest items, which alone decide about wQL, are balanced by the square root of their size.
 
+A forecast far outside of what was observed of its item is brought within reach of that, and counts only where no other
+member has one that is plausible: neither weights nor forecasts are decided by one item that went wrong.
+
 Pure functions over arrays. Forecasts stand as [M, C, Q]: members, cells (an observed item and step of a window), levels.
 """
 
@@ -32,6 +35,7 @@ PRIOR = 5  # picks that a group takes over from the common weights before it mak
 LEAST_IN_GROUP = 40  # forecasts (an item in a window) that a group needs to get weights of its own
 GAIN = 0.005  # share of the held-out loss that weights by group must save to be used
 _MOST_GROUPS = 12
+_DOUBTED = 1e-9  # what an implausible forecast counts: nothing, unless there is no other
 _INTERMITTENT = (0.1, 0.5)  # shares of zeros between which the classes of intermittency lie
 
 
@@ -39,7 +43,8 @@ _INTERMITTENT = (0.1, 0.5)  # shares of zeros between which the classes of inter
 class ScoredCells:
     """Forecasts of all members beside the truth, cell by cell."""
 
-    quantiles: Array  # [M, C, Q]
+    quantiles: Array  # [M, C, Q] those that are not plausible within reach
+    plausible: NDArray[np.bool_]  # [M, C]
     actual: Floats  # [C] observed
     levels: tuple[float, ...]  # [Q]
     scale: Floats  # [C] what a cell's loss is multiplied by, so that the sum over all cells is the score
@@ -48,8 +53,17 @@ class ScoredCells:
     window: NDArray[np.int64]  # [C]
 
     @classmethod
-    def of(cls, quantiles: Array, actual: Array, levels: Sequence[float]) -> ScoredCells:
-        """Those of quantiles [M, K, N, H, Q] and actuals [K, N, H]; the score is the mean of the windows' wQL."""
+    def of(
+        cls,
+        quantiles: Array,
+        actual: Array,
+        levels: Sequence[float],
+        plausible: NDArray[np.bool_] | None = None,
+    ) -> ScoredCells:
+        """Those of quantiles [M, K, N, H, Q] and actuals [K, N, H]; the score is the mean of the windows' wQL.
+
+        `plausible` [M, K, N] says which forecasts are; without it all are.
+        """
         seen = ~np.isnan(actual)
         truth = np.where(seen, actual, 0).astype(np.float64)
         size = np.abs(truth).sum((1, 2))
@@ -59,14 +73,25 @@ class ScoredCells:
         sizes = np.abs(truth).sum((0, 2)) / np.maximum(seen.sum((0, 2)), 1)
         least = SMALLEST * sizes.mean()
         balance = np.maximum(sizes, least if least > 0 else 1.0) ** -0.5
+        trust = (
+            np.ones((len(quantiles), len(window)), bool) if plausible is None else plausible[:, window, item]
+        )
         return cls(
-            quantiles[:, seen], truth[seen], tuple(levels), per_window[window], balance[item], item, window
+            quantiles[:, seen],
+            trust,
+            truth[seen],
+            tuple(levels),
+            per_window[window],
+            balance[item],
+            item,
+            window,
         )
 
     def where(self, chosen: NDArray[np.bool_]) -> ScoredCells:
         """The `chosen` cells alone."""
         return ScoredCells(
             self.quantiles[:, chosen],
+            self.plausible[:, chosen],
             self.actual[chosen],
             self.levels,
             self.scale[chosen],
@@ -79,6 +104,11 @@ class ScoredCells:
     def forecasts(self) -> int:
         """Pairs of an item and a window."""
         return len(np.unique(np.stack([self.item, self.window]), axis=1).T)
+
+    def average(self, shares: Floats) -> Floats:
+        """[C, Q] the members' average by shares [M], or [C, M]."""
+        table = np.broadcast_to(shares, (len(self.actual), len(self.quantiles)))
+        return np.asarray(np.einsum("cm,mcq->cq", trusted(table, self.plausible.T), self.quantiles))
 
     def score(self, quantiles: NDArray[Any]) -> float:
         """wQL of quantiles [C, Q]."""
@@ -185,8 +215,17 @@ class _SavedWeights:
 
 
 def prior_shares(cells: ScoredCells) -> Floats:
-    """[M] what each member counts before any is picked: its loss to the power of -POWER, sum 1."""
-    losses = np.array([cells.loss(quantiles) for quantiles in cells.quantiles])
+    """[M] what each member counts before any is picked: its loss to the power of -POWER, sum 1.
+
+    Where its forecast is not plausible, the average of those that are stands in for it: others would be asked there.
+    """
+    average = cells.average(np.ones(len(cells.quantiles)) / len(cells.quantiles))
+    losses = np.array(
+        [
+            cells.loss(np.where(good[:, None], quantiles, average))
+            for quantiles, good in zip(cells.quantiles, cells.plausible, strict=True)
+        ]
+    )
     lowest = losses.min()
     shares = (losses == lowest).astype(float) if lowest <= 0 else (lowest / losses) ** POWER
     return _shares(shares)
@@ -199,18 +238,39 @@ def greedy_counts(cells: ScoredCells, *, rounds: int = ROUNDS, start: Floats | N
     """
     members = len(cells.quantiles)
     counts = np.zeros(members) if start is None else start.copy()
-    total = np.tensordot(counts, cells.quantiles, 1)  # [C, Q]
+    sums = _Sums.of(cells, counts)
     best = counts.copy()
-    lowest = cells.loss(total / counts.sum()) if counts.any() else np.inf
+    lowest = cells.loss(sums.average()) if counts.any() else np.inf
     for _ in range(rounds):
-        size = counts.sum() + 1
-        losses = [cells.loss((total + cells.quantiles[m]) / size) for m in range(members)]
+        losses = [cells.loss(sums.with_one(cells, m).average()) for m in range(members)]
         pick = int(np.argmin(losses))
         counts[pick] += 1
-        total = total + cells.quantiles[pick]
+        sums = sums.with_one(cells, pick)
         if losses[pick] < lowest:
             lowest, best = losses[pick], counts.copy()
     return best
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """Of members picked: the sum of their quantiles, and of what each counts."""
+
+    total: Floats  # [C, Q]
+    count: Floats  # [C]
+
+    @classmethod
+    def of(cls, cells: ScoredCells, counts: Floats) -> _Sums:
+        sums = cls(np.zeros(cells.quantiles.shape[1:]), np.zeros(len(cells.actual)))
+        for m in np.flatnonzero(counts):
+            sums = sums.with_one(cells, int(m), counts[m])
+        return sums
+
+    def with_one(self, cells: ScoredCells, member: int, times: float = 1.0) -> _Sums:
+        counts = times * np.where(cells.plausible[member], 1.0, _DOUBTED)
+        return _Sums(self.total + counts[:, None] * cells.quantiles[member], self.count + counts)
+
+    def average(self) -> Floats:
+        return self.total / self.count[:, None]
 
 
 def choose_shares(cells: ScoredCells) -> Floats:
@@ -234,6 +294,13 @@ def choose_weights(cells: ScoredCells, groupings: Mapping[Grouping, NDArray[np.i
         return EnsembleWeights(shared)
     found = _by_group(cells, groupings[best[1]], common)
     return EnsembleWeights(shared, best[1], {code: tuple(shares.tolist()) for code, shares in found.items()})
+
+
+def trusted(weights: Floats, plausible: NDArray[np.bool_]) -> Floats:
+    """Weights [..., M] that leave out members whose forecast is not `plausible` [..., M], unless nobody's is."""
+    left = weights * np.where(plausible, 1.0, _DOUBTED)
+    whole = plausible.all(-1, keepdims=True)
+    return np.asarray(np.where(whole, weights, left / left.sum(-1, keepdims=True)))
 
 
 def combine(quantiles: Sequence[NDArray[Any]], weights: Floats) -> Array:
@@ -267,11 +334,11 @@ def _held_out_gain(cells: ScoredCells, codes: NDArray[np.int64]) -> float:
         groups = _by_group(chosen, codes, common)
         if not groups or len(held.actual) == 0:
             return 0.0
-        plain = held.loss(np.tensordot(common, held.quantiles, 1))
+        plain = held.loss(held.average(common))
         table = np.tile(common, (len(codes), 1))
         for code, shares in groups.items():
             table[codes == code] = shares
-        apart = held.loss(np.einsum("cm,mcq->cq", table[held.item], held.quantiles))
+        apart = held.loss(held.average(table[held.item]))
         gains.append(1 - apart / plain if plain > 0 else 0.0)
     return min(gains)
 

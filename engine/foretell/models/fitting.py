@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import replace
 from typing import cast
@@ -24,6 +25,7 @@ from foretell.recipe.protocols import (
     Recipe,
     WarmStart,
     abilities_of,
+    findings_of,
     held_out_of,
     resolved_of,
 )
@@ -31,6 +33,8 @@ from foretell.recipe.registry import checked_recipe, is_registered
 from foretell.recipe.task import Run, Task
 from foretell.system.host_state import host_state_kept
 from foretell.system.listener import interruptible, tell, working_on
+
+logger = logging.getLogger(__name__)
 
 HELD_OUT_SHARE = 0.4  # of a time limit, for the training without the windows that calibrate
 BEST = "best"  # the folder, in that of the checkpoints, of the model that Ctrl-C leaves
@@ -70,6 +74,8 @@ def fit_model(
             predictor = _fit(resolved, shown, task, run, start)
     except Interrupted as stop:
         raise _kept(stop, recipe, resolved, panel, task, run) from stop
+    for finding in findings_of(predictor):
+        logger.info("%s: %s", finding.code, finding.message)
     if calibrate and held is None:
         with author_code(recipe, "handing over its held-out forecasts"):
             held = held_out_of(recipe, predictor)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foretell.data.findings import Finding
 from foretell.data.item_floors import item_floors
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
@@ -51,7 +52,7 @@ from foretell.recipe.author_code import RecipeFailed, author_code, expect_foreca
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import QUANTILE_LEVELS, check_levels, with_tails
-from foretell.recipe.protocols import Predictor, Recipe, State, Summary, summary_of
+from foretell.recipe.protocols import Predictor, Recipe, State, Summary, findings_of, summary_of
 from foretell.recipe.registry import make_recipe, recipe_names
 from foretell.recipe.task import Run, Task
 from foretell.system.atomic_files import FrameWriter
@@ -186,9 +187,9 @@ class Model:
             shown, found = (panel, ()) if self.seen is None else self.seen.apply(panel)
             forecast = expect_forecast(self.recipe, self.predictor.predict(shown, levels=asked))
         if found:
-            for finding in found:
-                logger.warning("%s", finding.message)
             forecast = replace(forecast, history=panel, findings=(*forecast.findings, *found))
+        for finding in forecast.findings:
+            logger.warning("%s", finding.message)
         _check(self.recipe.name, forecast, panel, self.task.horizon, asked)
         self._say_crossing(forecast)
         forecast = forecast.within(panel, floor=floor)
@@ -287,6 +288,11 @@ class Model:
         for adjustment in self.adjustments:
             tables.update(adjustment.summary())
         return tables
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the training brought to light: members of `auto` that had no time; mostly nothing."""
+        return findings_of(self.predictor)
 
     @property
     def calibration(self) -> Calibration | None:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from foretell.data.arrays import Array
 from foretell.data.panel import Panel
+from foretell.data.plausible_range import Extent, PlausibleRange
 from foretell.data.validation_windows import LEAST_HORIZONS, horizons_of_history, validation_windows
 from foretell.errors import ForetellError
 from foretell.recipe.levels import check_levels
@@ -27,6 +29,16 @@ class ValidationWindows:
     panels: tuple[Panel, ...]  # [K] a sample of the items at the origin of each window, earliest first
     actual: Array  # [K, N, H]
     levels: tuple[float, ...]
+
+    def within_reach(self, quantiles: Array) -> tuple[Array, NDArray[np.bool_]]:
+        """Forecasts [K, N, H, Q] of the windows with those that are not plausible within reach, and which are [K, N]."""
+        extent = Extent.of(self.early)
+        reach = [PlausibleRange.of_items(panel, quantiles.shape[2], extent) for panel in self.panels]
+        plausible = np.stack([r.holds(part, self.levels) for r, part in zip(reach, quantiles, strict=True)])
+        if plausible.all():  # nearly always
+            return quantiles, plausible
+        parts = zip(reach, quantiles, plausible, strict=True)
+        return np.stack([r.bounded(part, self.levels, good) for r, part, good in parts]), plausible
 
     @classmethod
     def of(

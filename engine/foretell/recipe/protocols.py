@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 from numpy.typing import NDArray
 
 from foretell.data.arrays import Array
+from foretell.data.findings import Finding
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
@@ -114,6 +115,17 @@ def summary_of(recipe: Recipe, predictor: Predictor) -> Summary:
     """Tables, by their titles, on how a predictor was fitted; mostly none."""
     method = _offered(recipe, predictor, "summary")
     return {} if method is None else cast("Summary", method())
+
+
+@runtime_checkable
+class _Finds(Protocol):
+    @property
+    def findings(self) -> tuple[Finding, ...]: ...
+
+
+def findings_of(predictor: Predictor) -> tuple[Finding, ...]:
+    """What a training brought to light that its user should know; mostly nothing."""
+    return predictor.findings if isinstance(predictor, _Finds) else ()
 
 
 class Resolves(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable
@@ -18,6 +19,15 @@ def parse_seconds(text: str | float, *, where: str = "time_limit") -> float:
     if match is None or match[2] not in _UNITS or float(match[1]) == 0:
         raise ForetellError(f"{where} must be a time such as 90s, 10m or 1.5h, got {text!r}")
     return float(match[1]) * _UNITS[match[2]]
+
+
+def spell_seconds(seconds: float) -> str:
+    """A time of at least `seconds` as `parse_seconds` reads it, rounded up: 40s, 7m, 2.5h."""
+    if seconds <= 90:
+        return f"{max(10 * math.ceil(seconds / 10), 10)}s"
+    if seconds <= 2 * 3600:
+        return f"{math.ceil(seconds / 60)}m"
+    return f"{math.ceil(seconds / 1800) / 2:g}h"
 
 
 @dataclass(frozen=True, slots=True)

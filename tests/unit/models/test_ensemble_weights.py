@@ -16,6 +16,7 @@ from foretell.models.ensemble_weights import (
     combine,
     greedy_counts,
     prior_shares,
+    trusted,
 )
 from panels import daily
 
@@ -70,6 +71,28 @@ def test_a_large_item_decides_about_the_score_but_not_alone_about_the_weights() 
 def test_an_average_is_weighted_item_by_item() -> None:
     parts = [np.full((2, 1, 1), 4.0), np.full((2, 1, 1), 8.0)]
     assert combine(parts, np.array([[0.5, 0.5], [0.25, 0.75]])).ravel().tolist() == [6, 7]
+
+
+def test_a_member_whose_forecast_is_not_plausible_counts_nothing_unless_all_are_so() -> None:
+    weights = np.array([[0.5, 0.25, 0.25]] * 3)
+    plausible = np.array([[True, True, True], [False, True, True], [False, False, False]])
+    np.testing.assert_allclose(
+        trusted(weights, plausible), [[0.5, 0.25, 0.25], [0, 0.5, 0.5], [0.5, 0.25, 0.25]], atol=1e-8
+    )
+
+
+def test_one_item_that_a_member_forecasts_wildly_does_not_take_its_weight_for_all_others() -> None:
+    # a is exact on nine items and a thousand times too high on the tenth; b is 1 off everywhere.
+    actual = [10.0] * 10
+    a, b = [10.0] * 9 + [10000.0], [11.0] * 10
+    quantiles = np.array([a, b], np.float32)[:, None, :, None, None]
+    good = np.ones((2, 1, 10), bool)
+    good[0, 0, 9] = False
+    truth = np.array(actual, np.float32)[None, :, None]
+    assert choose_weights(ScoredCells.of(quantiles, truth, MEDIAN), {}).common == (0, 1)
+    robust = ScoredCells.of(quantiles, truth, MEDIAN, good)
+    assert choose_weights(robust, {}).common[0] > 0.9
+    np.testing.assert_allclose(robust.average(np.array([0.5, 0.5])).ravel(), [10.5] * 9 + [11], rtol=1e-6)
 
 
 def grouped(*, related: bool) -> tuple[ScoredCells, np.ndarray]:

@@ -90,11 +90,55 @@ class Ranged(Quick):
     abilities: ClassVar[Abilities] = Abilities(search={"off": (0.0, 5.0)})
 
 
+@dataclass(frozen=True)
+class Wild(Near):
+    """As `Near`, but its forecast of the first item that it is given is many times too high, once it is trained on all."""
+
+    name: ClassVar[str] = "wild"
+    late: bool = True  # only of the forecast, not of the validation windows
+    times: float = 1000.0
+
+    def fit(self, panel: Panel, task: Task, run: Run) -> WildFitted:
+        return WildFitted(self, task, int(panel.stop.sum()), run.seed, run.time_limit)
+
+    def load(self, schema: Schema, task: Task, state: State, run: Run) -> WildFitted:
+        return WildFitted(self, task, state[0]["learnt"], int(state[1]["seed"][0]), None)
+
+
+@dataclass(frozen=True)
+class WildFitted(NearFitted):
+    def predict(self, panel: Panel, *, levels: Sequence[float]) -> Forecast:
+        forecast = NearFitted.predict(self, panel, levels=levels)
+        wild, quantiles, mean = self.recipe, forecast.quantiles.copy(), forecast.mean.copy()
+        assert isinstance(wild, Wild)
+        if not wild.late or self.learnt == 4 * 70:
+            first = np.flatnonzero(panel.keys["item_id"] == "item-0")
+            quantiles[first], mean[first] = quantiles[first] * wild.times, mean[first] * wild.times
+        return replace(forecast, quantiles=quantiles, mean=mean)
+
+
+@dataclass(frozen=True)
+class Slow(Quick):
+    """As `Quick`, but each item takes a twentieth of a second."""
+
+    name: ClassVar[str] = "slow"
+
+    def fit(self, panel: Panel, task: Task, run: Run) -> SlowFitted:
+        return SlowFitted(self, task, int(panel.stop.sum()), run.seed, run.time_limit)
+
+
+@dataclass(frozen=True)
+class SlowFitted(NearFitted):
+    def predict(self, panel: Panel, *, levels: Sequence[float]) -> Forecast:
+        time.sleep(0.05 * len(panel))
+        return NearFitted.predict(self, panel, levels=levels)
+
+
 @pytest.fixture(autouse=True)
 def _fakes_are_registered(monkeypatch: pytest.MonkeyPatch) -> None:
     fakes = {
         kind.name: type("Point", (), {"load": staticmethod(lambda kind=kind: kind)})
-        for kind in (Near, Quick, Ranged)
+        for kind in (Near, Quick, Ranged, Slow, Wild)
     }
     points = {**registry._registered(), **fakes}
     monkeypatch.setattr(registry, "_registered", lambda: points)
@@ -146,6 +190,60 @@ def test_settings_are_searched_in_the_time_left_and_every_trial_is_shown() -> No
     assert len(portfolio(fit("ranged:off=9", "quick:off=4", trials=0)).trials) == 2
 
 
+def test_a_wild_member_does_not_decide_about_an_item_that_others_forecast_plausibly() -> None:
+    model = fit("near:off=2", "wild:off=-2", "wild:off=-2")
+    forecast = model.predict()
+    assert max(portfolio(model).weights.common) < 0.6
+    np.testing.assert_allclose(forecast.mean[0], [5, 11, 6, 10, 7], atol=1e-4)  # what near:off=2 says alone
+    assert forecast.quantiles[0].max() < 12
+    np.testing.assert_allclose(forecast.mean[1], [6, 18, 8, 16, 10], atol=0.05)
+    (first, second) = forecast.findings
+    assert {first.code, second.code} == {"implausible"}
+    assert "1 of 4 items, first 'item-0'" in first.message
+    assert not forecast.fallbacks.any()
+    alone = model.predict(items=["item-0"])
+    np.testing.assert_array_equal(alone.quantiles[0], forecast.quantiles[0])
+
+
+def test_where_no_member_is_plausible_the_forecast_stays_within_reach_and_counts_as_a_fallback() -> None:
+    forecast = fit(
+        "wild"
+    ).predict()  # of an item of 3 to 9, with 0 within it: the median reaches 9 + 9 * 15 / 7
+    assert forecast.fallbacks.tolist() == [True, False, False, False]
+    assert 9 < forecast.quantiles[0, :, 1].max() < 9 + 9 * 2.2
+    assert forecast.quantiles[0].max() < 9 + 3 * 9 * 2.2
+    assert forecast.mean[0].max() < 9 + 3 * 9 * 2.2
+
+
+def test_a_member_that_is_wild_on_the_validation_windows_of_one_item_keeps_its_weight_for_the_others() -> (
+    None
+):
+    model = fit("near:off=9", "wild:late=False")
+    assert portfolio(model).labels[-1] == "wild:late=False"
+    assert portfolio(model).weights.common[-1] > 0.8
+    note = portfolio(model).trials[1].note
+    assert note == "3 of 12 forecasts implausible: no part of the average"
+    held = portfolio(model).held_out()
+    assert held is not None
+    assert held.quantiles.max() < 60
+
+
+@pytest.mark.slow
+def test_the_time_that_auto_says_would_be_enough_is_enough() -> None:
+    members = ("slow", "near")
+    model = fit(*members, limit="2s", panel=weeks(items=20))
+    (finding,) = model.findings
+    assert finding.code == "late_members"
+    assert finding.count == 1
+    assert finding.message.startswith("1 member of auto had too little time to be judged (slow)")
+    enough = finding.message.split("'")[1]
+    (title,) = model.summary()
+    assert f"a time limit of {enough} would be enough for all" in title
+    better = fit(*members, limit=enough, panel=weeks(items=20))
+    assert better.findings == ()
+    assert {trial.score is None for trial in portfolio(better).trials} == {False}
+
+
 @pytest.mark.slow
 def test_a_member_that_takes_too_long_is_cut_off() -> None:
     began = time.monotonic()
@@ -153,6 +251,7 @@ def test_a_member_that_takes_too_long_is_cut_off() -> None:
     assert time.monotonic() - began < 20
     trials = {t.member: t for t in portfolio(model).trials}
     assert "took longer than its share" in trials["quick:sleeps=60"].note
+    assert "is the least that all need" in model.findings[0].message
     assert trials["quick"].weight == 1
 
 

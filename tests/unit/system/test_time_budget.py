@@ -12,7 +12,7 @@ from foretell.errors import ForetellError
 from foretell.networks.trainer import fit_network
 from foretell.networks.training_job import Progress, Schedule, TrainingJob
 from foretell.recipe.task import Run
-from foretell.system.time_budget import Budget, parse_seconds
+from foretell.system.time_budget import Budget, parse_seconds, spell_seconds
 from line_fit import SCHEDULE
 
 
@@ -24,6 +24,14 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.3, "10s"), (41, "50s"), (90, "90s"), (91, "2m"), (7200, "120m"), (7300, "2.5h")]
+)
+def test_a_time_is_spelt_as_it_is_read_rounded_up(seconds: float, text: str) -> None:
+    assert spell_seconds(seconds) == text
+    assert parse_seconds(text) >= seconds
 
 
 @pytest.mark.parametrize(
