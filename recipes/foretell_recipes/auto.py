@@ -329,7 +329,7 @@ def _left_out(member: Member, error: Exception, seconds: float = 0.0) -> MemberR
         member.label,
         fit_seconds=seconds,
         note=reason(error),
-        needed_seconds=late and late.needed_seconds,
+        needed_seconds=None if late is None else late.needed_seconds,
         at_least=late is not None and late.at_least,
     )
 
