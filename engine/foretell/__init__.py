@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from foretell.ingest.dataset import make_future_frame as make_future_frame
     from foretell.ingest.sql_source import Sql as Sql
     from foretell.models.model import Model as Model
+    from foretell.monitoring.monitor import monitor as monitor
+    from foretell.monitoring.result import Monitor as Monitor
     from foretell.recipe.forecast import Forecast as Forecast
     from foretell.recipe.registry import make_recipe as make_recipe
     from foretell.recipe.registry import recipe_names as recipe_names
@@ -48,6 +50,7 @@ _HOME = {
     "Interrupted": "errors",
     "Listener": "system.listener",
     "Model": "models.model",
+    "Monitor": "monitoring.result",
     "Panel": "data.panel",
     "Report": "reporting.report",
     "Run": "recipe.task",
@@ -61,6 +64,7 @@ _HOME = {
     "load": "workflows.train",
     "make_future_frame": "ingest.dataset",
     "make_recipe": "recipe.registry",
+    "monitor": "monitoring.monitor",
     "recipe_names": "recipe.registry",
     "train": "workflows.train",
     "tune": "workflows.tune",

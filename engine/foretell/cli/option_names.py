@@ -37,6 +37,7 @@ _SAME: Final = (
         "partitions",
     ),
     *("horizon", "levels", "windows", "stride", "cutoffs", "refit", "calibrate", "trials", "recipe"),
+    *("forecasts", "backtest", "by"),
     *(
         "seed",
         "device",

@@ -9,6 +9,7 @@ from typing import cast
 
 import numpy as np
 
+from foretell.data.input_shares import InputShares
 from foretell.data.item_floors import floor_of_new_items
 from foretell.data.panel import Panel
 from foretell.data.seen_range import SeenRange
@@ -92,6 +93,7 @@ def fit_model(
         predictor=predictor,
         floor=floor_of_new_items(panel),
         seen=seen,
+        inputs=panel.once(("inputs", task.horizon), lambda: InputShares.of(panel, task.horizon)),
         data=_seen(panel),
         fit_seconds=time.perf_counter() - began,
         fingerprint=fingerprint,

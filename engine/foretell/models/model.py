@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foretell.data.findings import Finding
+from foretell.data.input_shares import InputShares
 from foretell.data.item_floors import item_floors
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
@@ -101,6 +102,8 @@ class Model:
     said: set[str] = field(default_factory=set, repr=False)  # warnings of its forecasts, each logged once
     # what training saw of each covariate; None in a model of format 2 or before
     seen: SeenRange | None = field(default=None, repr=False)
+    # how the values of each column were spread then, for `foretell.monitor`; None in a model of an older foretell
+    inputs: InputShares | None = field(default=None, repr=False)
 
     def predict(
         self,
@@ -377,6 +380,7 @@ def _manifest_of(model: Model) -> dict[str, Any]:
         "schema": model.schema.to_json(),
         "floor": model.floor,
         "seen": None if model.seen is None else model.seen.to_json(),
+        "inputs": None if model.inputs is None else asdict(model.inputs),
         "fit_seconds": model.fit_seconds,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "fingerprint": model.fingerprint,
@@ -386,15 +390,20 @@ def _manifest_of(model: Model) -> dict[str, Any]:
     }
 
 
-def read_model(folder: Path, run: Run) -> Model:
-    """The model that `write_model` wrote; raises ForetellError naming the file that is missing, damaged or foreign."""
+def read_manifest(folder: Path) -> SavedModel:
+    """What the manifest of a model says, without its weights; raises ForetellError as `read_model`."""
     said = _read_manifest(folder)
     try:
-        saved = typed(SavedModel, upgraded(said))
+        return typed(SavedModel, upgraded(said))
     except (ForetellError, *UNFIT) as error:
         if said["recipe"] not in recipe_names():
             make_recipe(said["recipe"])
         raise _damaged(folder / MANIFEST, _reason(error)) from error
+
+
+def read_model(folder: Path, run: Run) -> Model:
+    """The model that `write_model` wrote; raises ForetellError naming the file that is missing, damaged or foreign."""
+    saved = read_manifest(folder)
     recipe = _recipe_of(folder, saved)
     arrays = _read_weights(folder, saved)
     try:
@@ -411,6 +420,7 @@ def read_model(folder: Path, run: Run) -> Model:
 
 def _facts_of(saved: SavedModel, recipe: Recipe) -> dict[str, Any]:
     """The fields of a model that its manifest holds."""
+    schema = Schema.from_json(saved.schema)
     return {
         "seed": saved.seed,
         "floor": saved.floor,
@@ -422,7 +432,8 @@ def _facts_of(saved: SavedModel, recipe: Recipe) -> dict[str, Any]:
         "scores": {name: math.nan if score is None else score for name, score in saved.scores.items()},
         "resolved": make_recipe(recipe.name, saved.resolved),
         "task": Task(saved.task.horizon, saved.task.levels),
-        "schema": Schema.from_json(saved.schema),
+        "schema": schema,
+        "inputs": None if saved.inputs is None else saved.inputs.check(schema),
         "adjustments": tuple(map(adjustment_from_json, saved.adjustments)),
     }
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
+from foretell.data.input_shares import InputShares
 from foretell.errors import ForetellError
 from foretell.system.typed import Within
 
@@ -61,6 +62,7 @@ class SavedModel:
     schema: Mapping[str, Any]  # `Schema.from_json` reads it
     floor: float | None
     seen: SavedRange | None  # None: written before format 3
+    inputs: InputShares | None = None  # None: written before there was a monitor
     fit_seconds: float
     written: str
     fingerprint: str

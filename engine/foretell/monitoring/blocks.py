@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from foretell.data.arrays import Floats
 from foretell.evaluation.metrics import ratio
-from foretell.monitoring.tally import Tally
+from foretell.monitoring.tally import SUMS, Tally
 
 Quantity = Literal["wQL", "coverage", "bias"]
 QUANTITIES: Final = get_args(Quantity)
@@ -32,7 +32,7 @@ class Profile:
         """That of `usual`; each step is pooled with its neighbours over `smooth` steps, for one step of few windows is chance."""
         sums = usual.added_by(usual.step, horizon)
         pooled = _pooled(sums, smooth)
-        column = {name: pooled[:, k] for k, name in enumerate(_NAMES)}
+        column = {name: pooled[:, k] for k, name in enumerate(SUMS)}
         return cls(
             _filled(ratio(column["loss"], column["size"])),
             _filled(ratio(column["error"], column["size"])),
@@ -40,8 +40,19 @@ class Profile:
             float(sums[:, 1].sum() / max(sums[:, 0].sum(), 1)),
         )
 
-
-_NAMES: Final = ("forecast", "observed", "size", "loss", "error", "absolute", "open", "inside")
+    def usual(self, found: Tally, code: NDArray[np.int64], count: int) -> dict[Quantity, Floats]:
+        """[count] the loss, the cells inside and the error that are usual for the sizes and steps of the rows with each code."""
+        step = np.minimum(found.step, len(self.loss) - 1)
+        kept = (code >= 0) & (code < count)
+        rates: dict[Quantity, tuple[Floats, str]] = {
+            "wQL": (self.loss, "size"),
+            "coverage": (self.inside, "open"),
+            "bias": (self.bias, "size"),
+        }
+        return {
+            name: np.bincount(code[kept], (rate[step] * found.of(over))[kept], count).astype(np.float64)
+            for name, (rate, over) in rates.items()
+        }
 
 
 def _pooled(sums: Floats, width: int) -> Floats:
@@ -80,22 +91,16 @@ def blocks_of(found: Tally, profile: Profile, length: int, *, begin: int, end: i
     """
     count = max((end - begin) // length, 0)
     code = (found.date - begin) // length
-    step = np.minimum(found.step, len(profile.loss) - 1)
     sums = found.added_by(code, count)
-    column = {name: sums[:, k] for k, name in enumerate(_NAMES)}
-    usual = np.zeros((3, count))
-    kept = (code >= 0) & (code < count)
-    for k, (rate, over) in enumerate(
-        ((profile.loss, "size"), (profile.inside, "open"), (profile.bias, "size"))
-    ):
-        np.add.at(usual[k], code[kept], (rate[step] * found.of(over))[kept])
+    column = {name: sums[:, k] for k, name in enumerate(SUMS)}
+    usual = profile.usual(found, code, count)
     enough = column["observed"] >= LEAST_SHARE * profile.observed * np.maximum(column["forecast"], 1)
     with np.errstate(divide="ignore"):
-        log = np.log(ratio(column["loss"], usual[0]))
+        log = np.log(ratio(column["loss"], usual["wQL"]))
     values: dict[Quantity, Floats] = {
         "wQL": np.maximum(log, LEAST_LOG),
-        "coverage": ratio(column["inside"] - usual[1], column["open"]),
-        "bias": ratio(column["error"] - usual[2], column["size"]),
+        "coverage": ratio(column["inside"] - usual["coverage"], column["open"]),
+        "bias": ratio(column["error"] - usual["bias"], column["size"]),
     }
     values = {name: np.where(enough, each, np.nan) for name, each in values.items()}
     return Blocks(begin + length * np.arange(count), length, values)

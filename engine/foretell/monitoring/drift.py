@@ -57,7 +57,7 @@ def cumulative(values: Floats, quantum: Quantum) -> Floats:
     bad, is no drift. A block that says nothing (NaN) changes nothing.
     """
     sides = [_one_side(sign * values, quantum) for sign in (1, -1)[: quantum.sides]]
-    return np.maximum.reduce(sides)
+    return np.asarray(np.maximum.reduce(sides))
 
 
 def _one_side(values: Floats, quantum: Quantum) -> Floats:

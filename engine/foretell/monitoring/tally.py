@@ -14,7 +14,7 @@ from foretell.evaluation.metrics import quantile_loss
 from foretell.recipe.levels import central_intervals
 
 # The columns of `Tally.sums`; those of coverage, one a level, come after them.
-_PLAIN: Final = ("forecast", "observed", "size", "loss", "error", "absolute", "open", "inside")
+SUMS: Final = ("forecast", "observed", "size", "loss", "error", "absolute", "open", "inside")
 _CELLS: Final = 1 << 20  # looked at in one go
 
 
@@ -36,12 +36,12 @@ class Tally:
     def of(self, name: str) -> Floats:
         """[T] one of the sums: cells forecast, observed; of those observed |y| (size), loss (the mean over levels of twice the
         pinball loss), error (mean - y), absolute error; and of those not certain their number (open) and how many lie inside."""
-        return self.sums[:, _PLAIN.index(name)]
+        return self.sums[:, SUMS.index(name)]
 
     @property
     def below(self) -> Floats:
         """[T, Q] how many of the open cells lie at or below each level's quantile."""
-        return self.sums[:, len(_PLAIN) :]
+        return self.sums[:, len(SUMS) :]
 
     def where(self, rows: NDArray[np.bool_]) -> Tally:
         """These rows alone."""
@@ -60,7 +60,7 @@ class Tally:
     def joined(cls, parts: Sequence[Tally], levels: tuple[float, ...]) -> Tally:
         """The rows of all parts, one after the other."""
         none = np.zeros(0, np.int64)
-        empty = cls(none, none, none, none, np.zeros((0, len(_PLAIN) + len(levels))), levels)
+        empty = cls(none, none, none, none, np.zeros((0, len(SUMS) + len(levels))), levels)
         every = [empty, *parts]
         return cls(
             np.concatenate([part.run for part in every]),
@@ -105,7 +105,10 @@ def _tally(
     place = ((origin - first)[:, None] * horizon + np.arange(horizon)) * groups + group[:, None]  # [N, H]
     found, code = np.unique(place, return_inverse=True)
     columns = _columns(actual, mean, quantiles, levels)
-    sums = np.stack([np.bincount(code.ravel(), column.ravel(), len(found)) for column in columns], axis=1)
+    sums = np.stack(
+        [np.bincount(code.ravel(), column.ravel(), len(found)).astype(np.float64) for column in columns],
+        axis=1,
+    )
     step = found // groups % horizon
     date = first + found // groups // horizon + step
     return Tally(np.full(len(found), run), date, step, found % groups, sums, levels)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +20,7 @@ from foretell.reporting.html_blocks import (
     nearest_to,
     note,
     number,
+    page,
     percent,
     picture,
     plain_table,
@@ -48,16 +47,11 @@ _RATIO = fixed(4)
 def render(results: Results) -> str:
     """The whole page."""
     title = str(results.settings.get("title", "Backtest"))
-    style = _style() + "".join(
+    style = "".join(
         f".c{k} {{ background: {colour} }}\n"
         for k, colour in enumerate(figures.colours(results.recipes).values())
     )
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>foretell: {text_of(title)}</title>\n<style>\n{style}</style>\n</head>\n"
-        f"<body>\n<main>\n{''.join(_sections(results, title))}</main>\n</body>\n</html>\n"
-    )
+    return page(title, "".join(_sections(results, title)), style=style)
 
 
 def _sections(results: Results, title: str) -> list[str]:
@@ -84,11 +78,6 @@ def _sections(results: Results, title: str) -> list[str]:
         _settings(results.settings),
         _glossary(),
     ]
-
-
-@cache
-def _style() -> str:
-    return Path(__file__).with_name("report.css").read_text(encoding="utf-8")
 
 
 # Sections

@@ -7,7 +7,9 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foretell.system.plain_text import printable
@@ -30,6 +32,21 @@ class Column:
     best: Callable[[Iterable[float]], float] | None = None  # which of its values stands out
     group: str = ""
     bar: bool = False  # a bar behind the number
+
+
+def page(title: str, body: str, *, style: str = "") -> str:
+    """A whole page that opens offline, with nothing to load and no script; `body` is HTML, `style` CSS beside report.css."""
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>foretell: {text_of(title)}</title>\n<style>\n{_style()}{style}</style>\n</head>\n"
+        f"<body>\n<main>\n{body}</main>\n</body>\n</html>\n"
+    )
+
+
+@cache
+def _style() -> str:
+    return Path(__file__).with_name("report.css").read_text(encoding="utf-8")
 
 
 def text_of(value: object) -> str:

@@ -17,7 +17,7 @@ from foretell.system.strict_json import MOST_BYTES, parse_json
 from foretell.system.temporary_names import is_temporary
 from foretell.system.typed import typed
 
-Kind = Literal["model", "panel", "report", "study", "forecast"]
+Kind = Literal["model", "panel", "report", "study", "monitor", "forecast"]
 
 # what an interrupted training or backtest leaves in the folder of its result: it is nobody's result yet
 TRAINING: Final = "training"
@@ -26,6 +26,10 @@ _FILES: Final[Mapping[str, tuple[str, ...]]] = {  # of each kind, as patterns
     "model": ("manifest.json", "weights.safetensors"),
     "panel": ("manifest.json", "keys.arrow", "*.npy"),
     "report": ("leaderboard.csv", "metrics.csv", "forecasts.parquet", "report.html", "run.json"),
+    "monitor": (
+        *("runs.csv", "groups.csv", "steps.csv", "blocks.csv", "inputs.csv"),
+        *("monitor.html", "monitor.json"),
+    ),
     "study": ("best.toml", "trials.csv", "study.db"),
 }
 _CHECKPOINTS: Final = ("checkpoint", "checkpoints", "best", "lightning_logs")  # what TRAINING holds
@@ -114,7 +118,7 @@ def result_in(folder: Path) -> Result | None:
     """The result that `folder` holds, by what it says of itself; None where it holds none that can be read."""
     if not folder.is_dir():
         return None
-    for read in (_by_manifest, _by_run, _by_study):
+    for read in (_by_manifest, _by_run, _by_monitor, _by_study):
         found = read(folder)
         if found is not None:
             return found
@@ -160,6 +164,13 @@ def _by_run(folder: Path) -> Result | None:
     rows = [row for row in said["leaderboard"] if isinstance(row, dict)]
     recipes = dict.fromkeys(_short(str(row.get("recipe"))) for row in rows)
     return Result("report", folder, f"a report of {', '.join(recipes) or 'nothing'}")
+
+
+def _by_monitor(folder: Path) -> Result | None:
+    said = _json(folder / "monitor.json")
+    if said.get("kind") != "monitor" or not isinstance(said.get("verdict"), str):
+        return None
+    return Result("monitor", folder, f"a monitor that says {_short(said['verdict'])!r}")
 
 
 def _by_study(folder: Path) -> Result | None:

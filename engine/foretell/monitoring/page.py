@@ -1,0 +1,140 @@
+"""monitor.html: the verdict, its reasons and the tables behind them, as one page that opens offline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+
+from foretell.data.findings import gravest_first
+from foretell.monitoring.reasons import spelt_chance
+from foretell.monitoring.score_tables import records
+from foretell.reporting.html_blocks import facts, note, page, picture, plain_table, section, text_of
+from foretell.system.environment import machine, versions
+
+if TYPE_CHECKING:
+    from foretell.monitoring.result import Monitor, Reason
+
+_LEADS: Final = {
+    "fine": "The model is <strong>fine</strong>: nothing says that it forecasts otherwise than in its back-test.",
+    "watch": "The model is <strong>to be watched</strong>: something is unusual, but not enough to train it again for.",
+    "retrain": "The model is <strong>to be trained again</strong>: it forecasts otherwise than in its back-test.",
+}
+_STYLE: Final = """.is-retrain span { background: #fde3d8; color: #8f3200 }
+.is-watch span { background: #fdf0d5; color: #8a5a00 }
+.is-fine span { background: #e7f1e4; color: #1d5c2a }
+"""
+_PERCENT: Final = ("wQL", "WAPE", "bias", "interval", "coverage", "at or below", "usual", "share")
+_MOST_ROWS: Final = 200  # of a table on the page; the files have all
+
+
+def render(monitor: Monitor) -> str:
+    """The whole page."""
+    sections = [
+        _head(monitor),
+        section("Why", _reasons(monitor.reasons)),
+        section(
+            "Block by block", picture(monitor.plot(), "wQL, coverage and bias by block of dates") + _legend()
+        ),
+        section("Runs", _table(_shown(monitor.runs, "missing")) + note(_RUNS)),
+        section("Groups", _table(_shown(monitor.groups, "missing"))) if len(monitor.groups) else "",
+        section("Steps ahead", _table(_shown(monitor.steps, "missing"))),
+        section("What the model is fed", _table(monitor.inputs) + note(_INPUTS))
+        if len(monitor.inputs)
+        else "",
+        _findings(monitor),
+        section("Settings", _settings(monitor)),
+    ]
+    return page("Monitor", "".join(sections), style=_STYLE)
+
+
+def summary(monitor: Monitor) -> str:
+    """What a notebook shows: verdict, reasons and the latest runs."""
+    runs = _shown(monitor.runs, "missing").tail(10)
+    return f"<p>{_LEADS[monitor.verdict]}</p>\n{_reasons(monitor.reasons)}{_table(runs)}"
+
+
+_RUNS: Final = (
+    "Scores of what has come so far; usual is what the back-test had at the same steps ahead, for sales of this size. The verdict is"
+    " as it was when the next run was made."
+)
+_INPUTS: Final = (
+    "Distance is the population stability index between the latest dates and training; beside it the farthest that a stretch of the"
+    " training itself lay. Of a category it is the rise of the share of items that training did not know."
+)
+
+
+def _head(monitor: Monitor) -> str:
+    asked = monitor.settings
+    sizes = [f"{asked['runs']} runs", f"from {asked['first run']}", f"actuals until {asked['actuals until']}"]
+    line = " <i>·</i> ".join(map(text_of, sizes))
+    return (
+        f'<header>\n<p class="brand">foretell</p>\n<h1>Monitor: {text_of(monitor.verdict)}</h1>\n'
+        f'<p class="facts">{line}</p>\n<p class="lead">{_LEADS[monitor.verdict]}</p>\n</header>\n'
+    )
+
+
+def _reasons(reasons: tuple[Reason, ...]) -> str:
+    rows = "".join(
+        f'<li class="is-{text_of(r.verdict)}"><span>{text_of(r.verdict)}</span><div>{text_of(_sentence(r.text))}{_odds(r)}</div></li>\n'
+        for r in reasons
+    )
+    return f'<ul class="findings">\n{rows}</ul>\n'
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "." if not text.startswith("wQL") else text + "."
+
+
+def _odds(reason: Reason) -> str:
+    if reason.chance is None or reason.verdict != "fine":
+        return ""
+    return f"<small>of models without drift {text_of(spelt_chance(reason.chance))} come further</small>"
+
+
+def _legend() -> str:
+    return note(
+        "Grey: the back-test. Blue: fine, yellow: to be watched, red: to be trained again. The band holds two deviations of the"
+        " back-test's blocks on either side."
+    )
+
+
+def _shown(table: pd.DataFrame, *without: str) -> pd.DataFrame:
+    return table.drop(columns=[name for name in without if name in table])
+
+
+def _table(table: pd.DataFrame) -> str:
+    rows = [
+        {name: _cell(name, value) for name, value in row.items()} for row in records(table.head(_MOST_ROWS))
+    ]
+    more = (
+        note(f"The first {_MOST_ROWS} of {len(table):,} rows; the CSV file has all.")
+        if len(table) > _MOST_ROWS
+        else ""
+    )
+    return plain_table(rows) + more
+
+
+def _cell(name: str, value: Any) -> Any:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    if not isinstance(value, float):
+        return f"{value:,}" if isinstance(value, int) else value
+    signed = "+" if name in ("bias", "usual bias") else ""
+    return f"{100 * value:{signed}.1f} %" if name.startswith(_PERCENT) else f"{value:.3f}"
+
+
+def _findings(monitor: Monitor) -> str:
+    if not monitor.findings:
+        return ""
+    rows = "".join(
+        f'<li class="is-{text_of(f.severity)}"><span>{text_of(f.severity)}</span><div>{text_of(f.message)}</div></li>\n'
+        for f in gravest_first(monitor.findings)
+    )
+    return section("What was found in the forecasts", f'<ul class="findings">\n{rows}</ul>\n')
+
+
+def _settings(monitor: Monitor) -> str:
+    where = {name: value for name, value in machine().items() if value is not None}
+    blocks = [facts("Monitor", monitor.settings), facts("Machine and versions", {**where, **versions()})]
+    return f'<div class="columns">{"".join(blocks)}</div>'
