@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -177,6 +177,13 @@ def say_replaced(old: Result | None) -> None:
 def say(message: str) -> None:
     """What accompanies a result goes to standard error, so that the result can be piped on."""
     typer.echo(printable(message), err=True)
+
+
+def show_json(value: Mapping[str, Any]) -> None:
+    """For programs: control characters are escapes in it."""
+    import orjson
+
+    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
 
 
 def show_heading(name: str, text: str) -> None:

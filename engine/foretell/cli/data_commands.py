@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
 from typer import Option
 
-from foretell.cli.console import say, say_replaced, show_checkup
+from foretell.cli.console import say, say_replaced, show_checkup, show_json
 from foretell.cli.option_groups import CommonOptions, DataOptions, Overwrite, Sales
 from foretell.cli.tables import open_dataset
 from foretell.cli.values import required
@@ -61,9 +60,7 @@ def check(
     common.begin()
     checkup = _checkup(sales, data, horizon, full=full, as_json=as_json)
     if as_json:
-        import orjson
-
-        typer.echo(orjson.dumps(checkup.to_json(), option=orjson.OPT_INDENT_2).decode())
+        show_json(checkup.to_json())
     else:
         show_checkup(checkup)
     errors = checkup.errors

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from typer import Argument, Option
 
-from foretell.cli.console import flush_table, say, say_replaced, show_findings, standard_output
+from foretell.cli.console import flush_table, say, say_replaced, show_findings, show_json, standard_output
 from foretell.cli.option_groups import CommonOptions, DataOptions, Overwrite, Sales, Spreadsheet
 from foretell.cli.tables import open_dataset
 from foretell.cli.values import names
@@ -75,9 +75,7 @@ def monitor(  # noqa: PLR0913  (each is an option of its own)
     )
     say_replaced(old)
     if as_json:
-        import orjson
-
-        typer.echo(orjson.dumps(found.to_json(), option=orjson.OPT_INDENT_2).decode())
+        show_json(found.to_json())
     else:
         _show(found, out)
     if EXIT[found.verdict]:
@@ -87,13 +85,12 @@ def monitor(  # noqa: PLR0913  (each is an option of its own)
 def _show(found: Monitor, out: Path | None) -> None:
     say(str(found.settings["model"]))
     show_findings(found.findings)
-    output = standard_output()
-    output.print(found.verdict)
+    standard_output().print(found.verdict)
     for reason in found.reasons:
-        output.print(f"- {reason.verdict}: {reason.text}")
-    output.print(_table(found.runs, ("origin", "until"), _RUNS_SHOWN, verdict=True))
+        standard_output().print(f"- {reason.verdict}: {reason.text}")
+    standard_output().print(_table(found.runs, ("origin", "until"), _RUNS_SHOWN, verdict=True))
     if len(found.groups):
-        output.print(_table(found.groups, ("by", "group"), _GROUPS_SHOWN, verdict=False))
+        standard_output().print(_table(found.groups, ("by", "group"), _GROUPS_SHOWN, verdict=False))
     if out is None:
         say("nothing was written: --out names a folder for the report and all tables")
     else:

@@ -34,14 +34,13 @@ from foretell.models.model_folder import (
     _check_registered,
     _damaged,
     _pack,
-    _read_manifest,
     _read_weights,
     _reason,
     _recipe_of,
     _version,
     plain,
+    read_manifest,
 )
-from foretell.models.older_formats import upgraded
 from foretell.models.saved_model import FORMAT, SavedData, SavedModel
 from foretell.recipe.adjustments import (
     Adjustment,
@@ -54,7 +53,7 @@ from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import QUANTILE_LEVELS, check_levels, with_tails
 from foretell.recipe.protocols import Predictor, Recipe, State, Summary, findings_of, summary_of
-from foretell.recipe.registry import make_recipe, recipe_names
+from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
 from foretell.system.atomic_files import FrameWriter
 from foretell.system.big_arrays import allocate
@@ -62,7 +61,6 @@ from foretell.system.folder_lock import claimed
 from foretell.system.host_state import host_state_kept
 from foretell.system.listener import interruptible, tell, working_on
 from foretell.system.results import may_replace, may_replace_file, new_result
-from foretell.system.typed import typed
 
 if TYPE_CHECKING:
     from foretell.ingest.dataset import Dataset
@@ -388,17 +386,6 @@ def _manifest_of(model: Model) -> dict[str, Any]:
         "libraries": {name: _version(name) for name in LIBRARIES},
         "adjustments": [adjustment_to_json(adjustment) for adjustment in model.adjustments],
     }
-
-
-def read_manifest(folder: Path) -> SavedModel:
-    """What the manifest of a model says, without its weights; raises ForetellError as `read_model`."""
-    said = _read_manifest(folder)
-    try:
-        return typed(SavedModel, upgraded(said))
-    except (ForetellError, *UNFIT) as error:
-        if said["recipe"] not in recipe_names():
-            make_recipe(said["recipe"])
-        raise _damaged(folder / MANIFEST, _reason(error)) from error
 
 
 def read_model(folder: Path, run: Run) -> Model:

@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foretell.errors import ForetellError
+from foretell.models.older_formats import upgraded
 from foretell.models.saved_model import FORMAT, SavedModel
 from foretell.recipe.protocols import Recipe
-from foretell.recipe.registry import is_registered, make_recipe, why_unregistered
+from foretell.recipe.registry import is_registered, make_recipe, recipe_names, why_unregistered
 from foretell.system.regular_files import read_regular
 from foretell.system.strict_json import MOST_BYTES, parse_json, refuse_special
 from foretell.system.tensor_header import checked_header
+from foretell.system.typed import typed
 
 MOST_WEIGHTS = 1 << 40  # bytes of the file of weights
 MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
@@ -78,6 +80,17 @@ def _pack(recipe: str, arrays: Mapping[str, NDArray[Any]]) -> bytes:
         ready[name] = array.astype(array.dtype.newbyteorder("="), copy=False)
     packed: bytes = save(ready, metadata={"recipe": recipe})  # one entry: several would come in any order
     return packed
+
+
+def read_manifest(folder: Path) -> SavedModel:
+    """What the manifest of a model says, without its weights; raises ForetellError as `read_model`."""
+    said = _read_manifest(folder)
+    try:
+        return typed(SavedModel, upgraded(said))
+    except (ForetellError, *UNFIT) as error:
+        if said["recipe"] not in recipe_names():
+            make_recipe(said["recipe"])
+        raise _damaged(folder / MANIFEST, _reason(error)) from error
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

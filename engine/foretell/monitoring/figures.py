@@ -15,7 +15,7 @@ from foretell.recipe.fan_chart import INK, MUTED, PALETTE, RULE, as_written, pla
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from foretell.monitoring.result import Monitor
+    from foretell.monitoring.judgement import Judgement
 
 COLOURS: Final[dict[Verdict, str]] = {"fine": PALETTE[0], "watch": PALETTE[4], "retrain": PALETTE[1]}
 _TITLES: Final[dict[Quantity, str]] = {
@@ -23,15 +23,15 @@ _TITLES: Final[dict[Quantity, str]] = {
     "coverage": "share of actuals inside the interval, less what is usual",
     "bias": "bias (share of sales), less what is usual",
 }
-_TICKS: Final = 9
+_TICKS: Final = 5
 
 
-def figure_monitor(monitor: Monitor) -> Figure:
+def figure_monitor(found: Judgement) -> Figure:
     """A panel a quantity: the back-test's blocks in grey, then those of the runs in the colour of the verdict about them.
 
     The band holds two deviations of the back-test's blocks either side.
     """
-    tests = [test for test in monitor.tests.values() if len(test.values)]
+    tests = [test for test in found.tests.values() if len(test.values)]
     figure = Figure(figsize=(11, 2.3 * max(len(tests), 1) + 0.2), layout="constrained")
     if not tests:
         figure.text(0.5, 0.5, "no block of dates is judged yet", ha="center", color=MUTED)
@@ -39,7 +39,7 @@ def figure_monitor(monitor: Monitor) -> Figure:
     axes = figure.subplots(len(tests), 1, sharex=True, squeeze=False)[:, 0]
     for each, test in zip(axes, tests, strict=True):
         _draw(each, test)
-    _dates(axes[-1], monitor, tests[0])
+    _dates(axes[-1], found, tests[0])
     return figure
 
 
@@ -72,8 +72,8 @@ def _points(share: float, _: object) -> str:
     return f"{100 * share:+.0f} %"
 
 
-def _dates(axes: Axes, monitor: Monitor, test: DriftTest) -> None:
-    begins = monitor.blocks["begin"].tolist()
+def _dates(axes: Axes, found: Judgement, test: DriftTest) -> None:
+    begins = found.blocks["begin"].tolist()
     shown = list(range(0, len(begins), max(-(-len(begins) // _TICKS), 1)))
     before = len(test.usual) - int((~test.judged).sum())
     labels = [str(begins[k]) for k in shown]

@@ -58,7 +58,7 @@ def _labels(panel: Panel, name: str) -> list[str]:
     if name not in categories:
         there = [*panel.keys.columns, *categories]
         raise ForetellError(
-            f"by names {name!r}, which is no column of the key and no category of the items.{nearest(name, there)}"
+            f"by= names {name!r}, which is no column of the key and no category of the items.{nearest(name, there)}"
             f" There are: {', '.join(there)}"
         )
     words = (_UNKNOWN, *panel.schema.vocabularies[name])

@@ -22,7 +22,8 @@ from foretell.monitoring.blocks import QUANTITIES, Blocks, Profile, Quantity, bl
 from foretell.monitoring.drift_tests import LEAST_REFERENCE, RUNS, DriftTest, Verdict, drift_test, gravest
 from foretell.monitoring.groups import Groups, groups_of
 from foretell.monitoring.inputs import input_table
-from foretell.monitoring.result import Monitor, Reason
+from foretell.monitoring.judgement import Reason
+from foretell.monitoring.result import Monitor
 from foretell.monitoring.saved_runs import SavedRun, common_levels, in_order, read_runs
 from foretell.monitoring.score_tables import by_group, by_step, interval_name, score_table
 from foretell.monitoring.tally import Tally, tally
@@ -158,7 +159,7 @@ class _Judge:
             say.verdict_of(reasons),
             say.in_order(reasons),
             self._run_table(runs, profile, blocks, setting),
-            by_group(runs, self.groups.members, profile),
+            by_group(runs, usual, self.groups.members, profile, smooth=setting.smooth),
             by_step(runs, profile),
             blocks,
             inputs,
@@ -225,9 +226,9 @@ class _Judge:
         table.insert(0, "origin", [frequency.spell(run.begin) for run in self.runs])
         table.insert(1, "file", [run.name for run in self.runs])
         table.insert(2, "until", [frequency.spell(int(d.max())) if len(d) else "" for d in last])
-        table.insert(3, "items", [len(run.item) for run in self.runs])
         nexts = [run.begin for run in self.runs[1:]] + [self.runs[-1].begin + setting.gap]
-        table["verdict"] = [_verdict_before(blocks, frequency, begin) for begin in nexts]
+        table.insert(3, "verdict", [_verdict_before(blocks, frequency, begin) for begin in nexts])
+        table.insert(4, "items", [len(run.item) for run in self.runs])
         return table
 
     def _settings(self, levels: tuple[float, ...], setting: _Setting, end: int) -> dict[str, Any]:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from foretell.data.findings import gravest_first
+from foretell.monitoring.figures import figure_monitor
 from foretell.monitoring.reasons import spelt_chance
 from foretell.monitoring.score_tables import records
 from foretell.reporting.html_blocks import facts, note, page, picture, plain_table, section, text_of
 from foretell.system.environment import machine, versions
 
 if TYPE_CHECKING:
-    from foretell.monitoring.result import Monitor, Reason
+    from foretell.monitoring.judgement import Judgement, Reason
 
 _LEADS: Final = {
     "fine": "The model is <strong>fine</strong>: nothing says that it forecasts otherwise than in its back-test.",
@@ -28,30 +29,29 @@ _PERCENT: Final = ("wQL", "WAPE", "bias", "interval", "coverage", "at or below",
 _MOST_ROWS: Final = 200  # of a table on the page; the files have all
 
 
-def render(monitor: Monitor) -> str:
+def render(found: Judgement) -> str:
     """The whole page."""
     sections = [
-        _head(monitor),
-        section("Why", _reasons(monitor.reasons)),
+        _head(found),
+        section("Why", _reasons(found.reasons)),
         section(
-            "Block by block", picture(monitor.plot(), "wQL, coverage and bias by block of dates") + _legend()
+            "Block by block",
+            picture(figure_monitor(found), "wQL, coverage and bias by block of dates") + _legend(),
         ),
-        section("Runs", _table(_shown(monitor.runs, "missing")) + note(_RUNS)),
-        section("Groups", _table(_shown(monitor.groups, "missing"))) if len(monitor.groups) else "",
-        section("Steps ahead", _table(_shown(monitor.steps, "missing"))),
-        section("What the model is fed", _table(monitor.inputs) + note(_INPUTS))
-        if len(monitor.inputs)
-        else "",
-        _findings(monitor),
-        section("Settings", _settings(monitor)),
+        section("Runs", _table(_shown(found.runs, "missing", "file")) + note(_RUNS)),
+        section("Groups", _table(_shown(found.groups, "missing"))) if len(found.groups) else "",
+        section("Steps ahead", _table(_shown(found.steps, "missing"))),
+        section("What the model is fed", _table(found.inputs) + note(_INPUTS)) if len(found.inputs) else "",
+        _findings(found),
+        section("Settings", _settings(found)),
     ]
     return page("Monitor", "".join(sections), style=_STYLE)
 
 
-def summary(monitor: Monitor) -> str:
+def summary(found: Judgement) -> str:
     """What a notebook shows: verdict, reasons and the latest runs."""
-    runs = _shown(monitor.runs, "missing").tail(10)
-    return f"<p>{_LEADS[monitor.verdict]}</p>\n{_reasons(monitor.reasons)}{_table(runs)}"
+    runs = _shown(found.runs, "missing", "file").tail(10)
+    return f"<p>{_LEADS[found.verdict]}</p>\n{_reasons(found.reasons)}{_table(runs)}"
 
 
 _RUNS: Final = (
@@ -64,13 +64,13 @@ _INPUTS: Final = (
 )
 
 
-def _head(monitor: Monitor) -> str:
-    asked = monitor.settings
+def _head(found: Judgement) -> str:
+    asked = found.settings
     sizes = [f"{asked['runs']} runs", f"from {asked['first run']}", f"actuals until {asked['actuals until']}"]
     line = " <i>·</i> ".join(map(text_of, sizes))
     return (
-        f'<header>\n<p class="brand">foretell</p>\n<h1>Monitor: {text_of(monitor.verdict)}</h1>\n'
-        f'<p class="facts">{line}</p>\n<p class="lead">{_LEADS[monitor.verdict]}</p>\n</header>\n'
+        f'<header>\n<p class="brand">foretell</p>\n<h1>Monitor: {text_of(found.verdict)}</h1>\n'
+        f'<p class="facts">{line}</p>\n<p class="lead">{_LEADS[found.verdict]}</p>\n</header>\n'
     )
 
 
@@ -124,17 +124,17 @@ def _cell(name: str, value: Any) -> Any:
     return f"{100 * value:{signed}.1f} %" if name.startswith(_PERCENT) else f"{value:.3f}"
 
 
-def _findings(monitor: Monitor) -> str:
-    if not monitor.findings:
+def _findings(found: Judgement) -> str:
+    if not found.findings:
         return ""
     rows = "".join(
         f'<li class="is-{text_of(f.severity)}"><span>{text_of(f.severity)}</span><div>{text_of(f.message)}</div></li>\n'
-        for f in gravest_first(monitor.findings)
+        for f in gravest_first(found.findings)
     )
     return section("What was found in the forecasts", f'<ul class="findings">\n{rows}</ul>\n')
 
 
-def _settings(monitor: Monitor) -> str:
+def _settings(found: Judgement) -> str:
     where = {name: value for name, value in machine().items() if value is not None}
-    blocks = [facts("Monitor", monitor.settings), facts("Machine and versions", {**where, **versions()})]
+    blocks = [facts("Monitor", found.settings), facts("Machine and versions", {**where, **versions()})]
     return f'<div class="columns">{"".join(blocks)}</div>'

@@ -10,7 +10,7 @@ import pandas as pd
 from foretell.data.frequency import Frequency
 from foretell.monitoring.blocks import Blocks, Quantity
 from foretell.monitoring.drift_tests import LEAST_REFERENCE, RUNS, VERDICTS, DriftTest, Verdict
-from foretell.monitoring.result import Reason
+from foretell.monitoring.judgement import Reason
 
 GROUP_CHANCE: Final = 0.05  # of a group, times the number of groups: below it the group is to be watched
 _SHOWN: Final = 5  # columns or groups named in one reason
@@ -41,12 +41,12 @@ def _worded(quantity: Quantity, change: float, inside: str) -> str:
         percent = 100 * (np.exp(change) - 1)
         return f"wQL is {abs(percent):.0f} % {'above' if percent >= 0 else 'below'} what the back-test had at the same steps"
     if quantity == "coverage":
-        points = 100 * change
-        way = "more" if points >= 0 else "fewer"
-        return f"{abs(points):.0f} of 100 actuals {way} than in the back-test lie in {inside}"
-    percent = 100 * change
-    way = "more" if percent >= 0 else "less"
-    return f"forecasts are {abs(percent):.0f} % of sales {way} against the actuals than in the back-test"
+        return f"{inside} is {_points(change)} what it was in the back-test"
+    return f"bias is {_points(change)} that of the back-test, in percent of what was sold"
+
+
+def _points(change: float) -> str:
+    return f"{abs(100 * change):.1f} points {'above' if change >= 0 else 'below'}"
 
 
 def spelt_chance(chance: float) -> str:

@@ -180,7 +180,7 @@ def _together(first: SavedRun, second: SavedRun, panel: Panel) -> SavedRun:
     item = np.concatenate([first.item, second.item])
     order = np.argsort(item, kind="stable")
     return SavedRun(
-        first.name,
+        f"{first.name}, {second.name}",
         item[order],
         np.concatenate([first.origin, second.origin])[order],
         levels,

@@ -59,13 +59,24 @@ def by_step(found: Tally, profile: Profile) -> pd.DataFrame:
 
 
 def by_group(
-    found: Tally, members: dict[tuple[str, str], NDArray[np.int64]], profile: Profile
+    found: Tally,
+    usual: Tally,
+    members: dict[tuple[str, str], NDArray[np.int64]],
+    profile: Profile,
+    *,
+    smooth: int,
 ) -> pd.DataFrame:
-    """A row a group, those of one grouping together, the largest first."""
+    """A row a group, those of one grouping together, the largest first.
+
+    Usual is what the group itself had in the back-test, `usual`; what all had, where it was not in it.
+    """
     parts = []
     for (by, label), cells in members.items():
         code = np.where(np.isin(found.group, cells), 0, -1)
-        row = score_table(found, code, 1, profile)
+        own = usual.where(np.isin(usual.group, cells))
+        there = bool(own.of("observed").any())
+        its = Profile.of(own, len(profile.loss), smooth=smooth) if there else profile
+        row = score_table(found, code, 1, its)
         size = found.of("size")[code == 0].sum()
         parts.append(row.assign(by=by, group=label, size=size))
     if not parts:

@@ -11,8 +11,8 @@ from foretell.data.input_shares import InputShares
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
-from foretell.models.model import Model, read_manifest
-from foretell.models.model_folder import MANIFEST
+from foretell.models.model import Model
+from foretell.models.model_folder import MANIFEST, read_manifest
 from foretell.reporting.report import Report
 
 FORECASTS: Final = "forecasts"  # the folder, in that of a model, of its saved forecasts
