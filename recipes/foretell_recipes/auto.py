@@ -364,7 +364,7 @@ def _held_out(results: Sequence[CandidateResult], weights: Floats, validation: V
     plausible = np.stack([each.plausible for each in results], axis=-1)  # [K, N, M]
     table = trusted(np.broadcast_to(weights, plausible.shape), plausible)
     quantiles = np.einsum("knm,mknhq->knhq", table, np.stack([a.bounded for a in results]))
-    return HeldOut(quantiles.astype(np.float32), validation.actual, validation.levels)
+    return HeldOut(quantiles.astype(np.float32), validation.actual, validation.levels, validation.items)
 
 
 def _cells(results: Sequence[CandidateResult], validation: ValidationWindows) -> ScoredCells:

@@ -77,7 +77,7 @@ def fit_model(
         raise _kept(stop, recipe, resolved, panel, task, run) from stop
     for finding in findings_of(predictor):
         logger.info("%s: %s", finding.code, finding.message)
-    if calibrate and held is None:
+    if held is None:
         with author_code(recipe, "handing over its held-out forecasts"):
             held = held_out_of(recipe, predictor)
     if calibrate and held is None:
@@ -98,7 +98,8 @@ def fit_model(
         fit_seconds=time.perf_counter() - began,
         fingerprint=fingerprint,
         panel=panel,
-        adjustments=() if held is None else (Calibration.learn(held),),
+        adjustments=(Calibration.learn(held),) if calibrate and held is not None else (),
+        held=held,
     )
 
 
@@ -171,4 +172,4 @@ def held_out_forecasts(recipe: Recipe, panel: Panel, task: Task, run: Run) -> He
         )
     model = fit_model(recipe, validation.early, task, replace(run, out=None, resume=False))
     parts = [model.forecast(early, levels=validation.levels).quantiles for early in validation.panels]
-    return HeldOut(np.stack(parts), validation.actual, validation.levels)
+    return HeldOut(np.stack(parts), validation.actual, validation.levels, validation.items)

@@ -49,10 +49,12 @@ from foretell.recipe.adjustments import (
     adjustment_to_json,
 )
 from foretell.recipe.author_code import RecipeFailed, author_code, expect_forecast
+from foretell.recipe.dependence import Dependence
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import QUANTILE_LEVELS, check_levels, with_tails
-from foretell.recipe.protocols import Predictor, Recipe, State, Summary, findings_of, summary_of
+from foretell.recipe.paths import PATH_LEVELS, Margins
+from foretell.recipe.protocols import (HeldOut, Predictor, Recipe, State, Summary, findings_of, summary_of)
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
 from foretell.system.atomic_files import FrameWriter
@@ -102,6 +104,10 @@ class Model:
     seen: SeenRange | None = field(default=None, repr=False)
     # how the values of each column were spread then, for `foretell.monitor`; None in a model of an older foretell
     inputs: InputShares | None = field(default=None, repr=False)
+    # how errors hang together, for joint paths; None in a model of format 2 or before
+    dependence: Dependence | None = field(default=None, repr=False)
+    # forecasts of windows that its training held out; None where it held out none, and after `load`
+    held: HeldOut | None = field(default=None, repr=False)
 
     def predict(
         self,
@@ -119,7 +125,7 @@ class Model:
         panel = self._panel_of(data)
         if items is not None:
             panel = panel.take(find_items(panel.keys, items))
-        return self.forecast(panel, levels=levels)
+        return self.forecast_in_arrays(panel, levels=levels, joint=True)
 
     def predict_to(
         self,
@@ -204,6 +210,13 @@ class Model:
             forecast = replace(forecast.within(panel, floor=floor), before=before)
         return forecast.with_possible_mean(floor=floor, levels=QUANTILE_LEVELS).only(wanted)
 
+    def _joint(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
+        """`forecast` with what `Forecast.paths` needs besides: finer margins, and how errors hang together."""
+        wanted = self.task.levels if levels is None else check_levels(levels)
+        fine = self.forecast(panel, levels=check_levels((*wanted, *PATH_LEVELS)))
+        margins = Margins(fine.levels, fine.quantiles)
+        return replace(fine.only(wanted), margins=margins, dependence=self.dependence)
+
     def _say_crossing(self, forecast: Forecast) -> None:
         """Warns, once a model, of a recipe whose quantiles cross by more than rounding: they are sorted after this."""
         where = None if "crossing" in self.said else forecast.first_crossing(beyond=ROUNDING)
@@ -234,40 +247,28 @@ class Model:
             ) from error
 
     def forecast_in_arrays(
-        self, panel: Panel, *, levels: Sequence[float] | None = None, beside: int = 1
+        self, panel: Panel, *, levels: Sequence[float] | None = None, beside: int = 1, joint: bool = False
     ) -> Forecast:
         """As `forecast`, a large panel's items a chunk at a time, into arrays that are files where memory is short.
 
-        It is one of `beside` forecasts that are held together.
+        It is one of `beside` forecasts that are held together. A `joint` one has what `Forecast.paths` needs.
         """
+        make = self._joint if joint else self.forecast
         size = self._items_at_a_time(panel)
         if len(panel) <= size:
-            return self.forecast(panel, levels=levels)
+            return make(panel, levels=levels)
         whole: dict[str, NDArray[Any]] = {}
-        asked: tuple[float, ...] = ()
         for first in range(0, len(panel), size):
             items = slice(first, min(first + size, len(panel)))
-            part = self.forecast(panel.between(items.start, items.stop), levels=levels)
-            asked = part.levels
-            for name in ("quantiles", "mean", "fallbacks", "before"):
-                values = getattr(part, name)
-                if values is None:
-                    continue
+            part = make(panel.between(items.start, items.stop), levels=levels)
+            for name, values in _arrays_of(part).items():
                 if name not in whole:
                     whole[name] = allocate((len(panel), *values.shape[1:]), values.dtype, beside=beside)
                 whole[name][items] = values
             tell("forecast", items.stop, len(panel), recipe=self.recipe.name)
-        return Forecast(
-            keys=panel.keys,
-            origin=panel.origin,
-            levels=asked,
-            schema=panel.schema,
-            history=panel,
-            quantiles=whole["quantiles"],
-            mean=whole["mean"],
-            fallbacks=whole["fallbacks"],
-            before=whole.get("before"),
-        )
+        margins = None if part.margins is None else Margins(part.margins.levels, whole.pop("margins"))
+        facts: dict[str, Any] = whole | {"keys": panel.keys, "origin": panel.origin, "history": panel}
+        return replace(part, margins=margins, **facts)
 
     def _items_at_a_time(self, panel: Panel) -> int:
         shared = getattr(getattr(self.predictor, "run", None), "devices", 1) > 1
@@ -321,6 +322,13 @@ class Model:
                 " foretell.Dataset(...)"
             )
         return self.panel
+
+
+def _arrays_of(forecast: Forecast) -> dict[str, NDArray[Any]]:
+    """The arrays of a forecast that have a row an item, by their fields."""
+    arrays = {name: getattr(forecast, name) for name in ("quantiles", "mean", "fallbacks", "before")}
+    arrays["margins"] = None if forecast.margins is None else forecast.margins.quantiles
+    return {name: values for name, values in arrays.items() if values is not None}
 
 
 def items_at_a_time(panel: Panel, most: int, *, wide: int = 1) -> int:
@@ -384,6 +392,7 @@ def _manifest_of(model: Model) -> dict[str, Any]:
         "fingerprint": model.fingerprint,
         "data": None if model.data is None else asdict(model.data),
         "libraries": {name: _version(name) for name in LIBRARIES},
+        "dependence": None if model.dependence is None else model.dependence.to_json(),
         "adjustments": [adjustment_to_json(adjustment) for adjustment in model.adjustments],
     }
 
@@ -412,6 +421,7 @@ def _facts_of(saved: SavedModel, recipe: Recipe) -> dict[str, Any]:
         "seed": saved.seed,
         "floor": saved.floor,
         "seen": None if saved.seen is None else SeenRange.from_json(saved.seen.known, saved.seen.past),
+        "dependence": None if saved.dependence is None else Dependence.from_json(saved.dependence),
         "fit_seconds": saved.fit_seconds,
         "fingerprint": saved.fingerprint,
         "data": saved.data,

@@ -63,6 +63,9 @@ class SavedModel:
     floor: float | None
     seen: SavedRange | None  # None: written before format 3
     inputs: InputShares | None = None  # None: written before there was a monitor
+    dependence: Mapping[str, Any] | None = (
+        None  # `Dependence.from_json` reads it; None: written before format 3
+    )
     fit_seconds: float
     written: str
     fingerprint: str

@@ -29,6 +29,7 @@ class ValidationWindows:
     panels: tuple[Panel, ...]  # [K] a sample of the items at the origin of each window, earliest first
     actual: Array  # [K, N, H]
     levels: tuple[float, ...]
+    items: NDArray[np.int64]  # [N] where the sampled items stand in the panel
 
     def within_reach(self, quantiles: Array) -> tuple[Array, NDArray[np.bool_]]:
         """Forecasts [K, N, H, Q] of the windows with those that are not plausible within reach, and which are [K, N]."""
@@ -70,7 +71,7 @@ class ValidationWindows:
         )
         if not np.isfinite(actual).any():
             return None
-        return cls(early, tuple(sample.before(b) for b in back), actual, levels)
+        return cls(early, tuple(sample.before(b) for b in back), actual, levels, chosen)
 
 
 def count_windows(panel: Panel, horizon: int, wanted: int | None) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from unicodedata import normalize
 
 import numpy as np
@@ -18,11 +18,17 @@ from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.data.wall_times import wall_times
 from foretell.errors import ForetellError, nearest
+from foretell.recipe.dependence import Dependence, NormalPaths
 from foretell.recipe.fan import Fan
+from foretell.recipe.item_groups import names_of_items, values_of_items
 from foretell.recipe.levels import check_levels, interpolate, least_mean, level_name
+from foretell.recipe.paths import PATHS, Margins, draw_paths, slices
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+MOST_PATHS: Final = 100_000
 
 
 class Piece(NamedTuple):
@@ -32,6 +38,17 @@ class Piece(NamedTuple):
     mean: NDArray[Any]  # [n, H]
     quantiles: NDArray[Any]  # [n, H, Q]
     failed: NDArray[np.bool_] | bool = False  # [n] items whose own model failed
+
+
+_NO_DEPENDENCE: Final = (
+    "the model has learnt no dependence between errors, as models of foretell 0.1 have none. Train it again."
+)
+
+
+def _check_paths(paths: int) -> int:
+    if isinstance(paths, bool) or not isinstance(paths, int) or not 2 <= paths <= MOST_PATHS:
+        raise ForetellError(f"paths must be a whole number from 2 to {MOST_PATHS:,}, got {paths!r}")
+    return paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +66,11 @@ class Forecast:
     # [N, H, Q] the quantiles before their calibration, where they were calibrated
     before: Array | None = None
     findings: tuple[Finding, ...] = ()  # how the data were read for it
+    margins: Margins | None = None  # its distribution, finer than `levels`, for paths; None in a total
+    dependence: Dependence | None = (
+        None  # how errors hang together, for paths; None where the model has learnt none
+    )
+    span: int = 1  # steps that each value is the sum of
 
     def __post_init__(self) -> None:
         n, q = len(self.keys), len(self.levels)
@@ -147,12 +169,61 @@ class Forecast:
         mean[finite] = np.maximum(mean[finite], least)
         return replace(self, mean=mean)
 
+    def paths(self, n: int = PATHS, *, seed: int = 0) -> Array:
+        """[N, S=n, H] sample paths, joint over steps and items, whose margins are this forecast's quantiles.
+
+        They follow from the names of the items and the seed: those of an item are the same whatever other items are beside it.
+        Raises ForetellError where the model has learnt no dependence: one of an older foretell, or a total.
+        """
+        out = np.empty((len(self), _check_paths(n), self.horizon), np.float32)
+        for part in slices(len(self), paths=n, horizon=self.horizon):
+            out[part] = self.paths_of(np.arange(part.start, part.stop), paths=n, seed=seed)
+        return out
+
+    def paths_of(self, items: NDArray[np.int64], *, paths: int, seed: int = 0) -> Array:
+        """[n, S, H] the `paths` of the items at some positions [n]; raises as that does."""
+        if self.margins is None or self.dependence is None:
+            raise ForetellError(
+                "this forecast has no joint distribution: "
+                + ("it is a total already" if self.margins is None else _NO_DEPENDENCE)
+            )
+        groups = {
+            part.by: values_of_items(self.keys, self.history, part.by, items).tolist()
+            for part in self.dependence.shared
+            if part.by
+        }
+        normal = NormalPaths(self.dependence, horizon=self.horizon, paths=_check_paths(paths), seed=seed)
+        return draw_paths(self.margins.of(items), normal, names_of_items(self.keys.iloc[items]), groups)
+
+    def total(
+        self,
+        *,
+        steps: int | slice | None = None,
+        by: Sequence[str] | None = None,
+        levels: Sequence[float] | None = None,
+        paths: int | None = None,
+        seed: int = 0,
+    ) -> Forecast:
+        """The forecast of sums: over the first `steps`, over the items of each group of `by`, or over both.
+
+        What is not asked stays apart: steps by default, items where `by` is None; `by=[]` adds all of them up. `by` names
+        columns of the key and of the metadata, one group for each combination of their values. The mean is the sum of the
+        means; quantiles, at any `levels`, are those of the sums of joint `paths` (default: 200 to 1,000, by their size).
+        Raises ForetellError where neither is asked, where items of a group begin at different times, and where the model
+        has learnt no dependence.
+        """
+        from foretell.hierarchy.totals import total
+
+        return total(self, steps=steps, by=by, levels=levels, paths=paths, seed=seed)
+
     def to_frame(self) -> pd.DataFrame:
         """One row an item and step: the key, timestamp, mean, p10, p50, ...; none of an hour that the clock skips in spring."""
         steps = self.origin[:, None] + np.arange(self.horizon)
         frame = self.keys.loc[self.keys.index.repeat(self.horizon)].reset_index(drop=True)
         stamps, there = wall_times(self.schema.frequency, self.schema.timezone, steps.ravel())
         frame[self.schema.timestamp] = stamps
+        if self.span > 1:
+            frame["steps"] = self.span
         frame["mean"] = self.mean.ravel()
         for q, level in enumerate(self.levels):
             frame[level_name(level)] = self.quantiles[:, :, q].ravel()

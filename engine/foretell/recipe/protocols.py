@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
+import numpy as np
 from numpy.typing import NDArray
 
 from foretell.data.arrays import Array
@@ -103,6 +104,7 @@ class HeldOut:
     quantiles: Array  # [K, N, H, Q]
     actual: Array  # [K, N, H]
     levels: tuple[float, ...]  # [Q], 0.1 and 0.9 among them
+    items: NDArray[np.int64] | None = None  # [N] their positions in the panel that was trained on
 
 
 def held_out_of(recipe: Recipe, predictor: Predictor) -> HeldOut | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from foretell.errors import ForetellError
+from foretell.hierarchy.learning import learn_dependence
 from foretell.ingest.dataset import check_dataset
 from foretell.models.fitting import fit_model
 from foretell.models.model import Model
@@ -67,7 +69,7 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
     data = check_dataset(data)
     schema = data.schema if start is None else start.schema.extended(data.schema)
     panel = data.encode(schema, horizon=task.horizon)
-    return fit_model(
+    model = fit_model(
         chosen,
         panel,
         task,
@@ -76,6 +78,8 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
         calibrate=calibrate,
         start=None if start is None else start.predictor,
     )
+    dependence = learn_dependence(panel, task, held=model.held, seed=asked.seed)
+    return replace(model, dependence=dependence)
 
 
 def _recipe_to_train(

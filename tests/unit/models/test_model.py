@@ -97,7 +97,7 @@ def test_a_forecast_that_is_no_number_names_the_first_item() -> None:
 
 
 def test_a_forecast_of_the_wrong_length_is_refused() -> None:
-    with pytest.raises(ForetellError, match=r"shape \[N=1, H=3, Q=15\].*got \[1, 2, 15\]"):
+    with pytest.raises(ForetellError, match=r"shape \[N=1, H=3, Q=27\].*got \[1, 2, 27\]"):
         fit(Constant(), panel_of([1.0, 2.0, 3.0]), horizon=3).predict()
 
 

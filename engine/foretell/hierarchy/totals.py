@@ -1,0 +1,186 @@
+"""`total`: forecasts of sums over steps and groups of items, from joint sample paths.
+
+The 90 % quantile of a sum is not the sum of the 90 % quantiles: errors cancel as far as they do not hang together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from foretell.data.arrays import Array, Floats
+from foretell.errors import ForetellError
+from foretell.recipe.forecast import Forecast
+from foretell.recipe.item_groups import parse_columns, values_of_items
+from foretell.recipe.levels import check_levels, interpolate
+from foretell.recipe.paths import slices
+
+MOST_PATHS, LEAST_PATHS = 1_000, 200  # that quantiles are read from, by the number of cells
+_CELLS = 1 << 27  # drawn, at most, for more than the least
+ALL = "all items"
+
+
+def total(
+    forecast: Forecast,
+    *,
+    steps: int | slice | None = None,
+    by: Sequence[str] | None = None,
+    levels: Sequence[float] | None = None,
+    paths: int | None = None,
+    seed: int = 0,
+) -> Forecast:
+    """The forecast of sums: over the first `steps`, over the items of each group of `by`, or over both.
+
+    What is not asked stays apart: steps by default, items where `by` is None; `by=[]` adds all of them up. `by` names columns
+    of the key and of the metadata, one group for each combination of their values. `levels` may be any. Raises ForetellError
+    where neither is asked, where items of a group begin at different times, and where the model has learnt no dependence.
+    """
+    span = _span(forecast, steps)
+    if by is None and steps is None:
+        raise ForetellError(
+            "a total is over steps or over items: give steps=14, by=['family'], or by=[] for all items"
+        )
+    groups = _Groups.of(forecast, by)
+    wanted = forecast.levels if levels is None else check_levels(levels)
+    count = _paths(forecast, paths)
+    mean = groups.summed(forecast.mean[:, span].astype(np.float64))
+    if steps is not None:
+        mean = mean.sum(1, keepdims=True)
+    quantiles = np.empty((len(groups.keys), mean.shape[1], len(wanted)), np.float32)
+    for at, sums in _sums(forecast, groups, span, over_steps=steps is not None, paths=count, seed=seed):
+        # the values stand at (s + 1/2) / S, as in the paths
+        quantiles[at] = np.moveaxis(np.quantile(sums, wanted, axis=1, method="hazen"), 0, -1)
+    width = span.stop - span.start if steps is not None else 1
+    if width == 1:
+        _keep_single(forecast, groups, span, wanted, quantiles)
+    return replace(
+        forecast,
+        keys=groups.keys,
+        origin=forecast.origin[groups.first] + span.start,
+        levels=tuple(wanted),
+        quantiles=np.sort(quantiles, axis=-1),
+        mean=mean.astype(np.float32),
+        fallbacks=groups.any(forecast.fallbacks),
+        history=None,
+        before=None,
+        margins=None,
+        dependence=None,
+        span=width,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Groups:
+    """Items sorted by group."""
+
+    keys: pd.DataFrame  # [G]
+    order: NDArray[np.int64]  # [N] the items, group by group
+    begin: NDArray[np.int64]  # [G] where each group begins in `order`
+
+    @classmethod
+    def of(cls, forecast: Forecast, by: Sequence[str] | None) -> _Groups:
+        n = len(forecast)
+        if by is None:
+            return cls(forecast.keys, np.arange(n), np.arange(n))
+        columns = parse_columns(by)
+        values = {column: values_of_items(forecast.keys, forecast.history, column) for column in columns}
+        table = pd.DataFrame(values or {"item_id": np.full(n, ALL, object)})
+        code = table.groupby(list(table.columns), sort=True, observed=True).ngroup().to_numpy()
+        order = np.argsort(code, kind="stable")
+        begin = np.flatnonzero(np.diff(code[order], prepend=-1))
+        made = cls(table.iloc[order[begin]].reset_index(drop=True), order, begin)
+        made._check_origins(forecast)
+        return made
+
+    @property
+    def first(self) -> NDArray[np.int64]:
+        """[G] the first item of each group."""
+        return np.asarray(self.order[self.begin])
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """[G] the items of each group."""
+        return np.diff(self.begin, append=len(self.order))
+
+    def summed(self, values: NDArray[Any]) -> Floats:
+        """[G, ...] the sums of `values` [N, ...] by group."""
+        return np.add.reduceat(values[self.order], self.begin, axis=0)
+
+    def any(self, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """[G] whether any item of the group has the flag."""
+        return np.logical_or.reduceat(flags[self.order], self.begin)
+
+    def _check_origins(self, forecast: Forecast) -> None:
+        origin = forecast.origin[self.order]
+        strange = np.flatnonzero(origin != np.repeat(origin[self.begin], self.sizes))
+        if len(strange):
+            mine = " / ".join(map(str, forecast.keys.iloc[self.order[strange[0]]]))
+            when = forecast.schema.frequency.spell
+            there = int(np.searchsorted(self.begin, strange[0], side="right") - 1)
+            raise ForetellError(
+                f"the forecast of item {mine!r} begins {when(int(origin[strange[0]]))}, that of its group"
+                f" {when(int(origin[self.begin[there]]))}: such steps do not add up. Series must end together (ends='last')."
+            )
+
+
+def _span(forecast: Forecast, steps: int | slice | None) -> slice:
+    """The steps that take part; raises ForetellError for steps that the forecast does not have."""
+    horizon = forecast.horizon
+    asked = slice(0, horizon) if steps is None else slice(0, steps) if isinstance(steps, int) else steps
+    begin, end = asked.start or 0, horizon if asked.stop is None else asked.stop
+    if isinstance(steps, bool) or asked.step not in (None, 1) or not 0 <= begin < end <= horizon:
+        raise ForetellError(
+            f"steps must be a number from 1 to {horizon}, or a slice of them, such as slice(7, 14), got {steps!r}"
+        )
+    return slice(begin, end)
+
+
+def _paths(forecast: Forecast, asked: int | None) -> int:
+    if asked is not None:
+        return asked
+    cells = max(len(forecast) * forecast.horizon, 1)
+    return int(np.clip(_CELLS // cells, LEAST_PATHS, MOST_PATHS))
+
+
+def _sums(
+    forecast: Forecast, groups: _Groups, span: slice, *, over_steps: bool, paths: int, seed: int
+) -> Iterator[tuple[slice, Array]]:
+    """Groups in turn, and the sums [g, S, T] of their paths; of items, only those of one chunk are held at once."""
+    done, carried = 0, None  # groups handed out; the sums of the one that goes on
+    for part in slices(len(groups.order), paths=paths, horizon=forecast.horizon):
+        drawn = forecast.paths_of(groups.order[part], paths=paths, seed=seed)[:, :, span]
+        if over_steps:
+            drawn = drawn.sum(2, keepdims=True, dtype=np.float64)
+        last = int(
+            np.searchsorted(groups.begin, part.stop)
+        )  # the groups that begin before the end of the chunk
+        inside = np.maximum(groups.begin[done:last], part.start) - part.start
+        sums = np.add.reduceat(drawn, inside, axis=0, dtype=np.float64)
+        if carried is not None:
+            sums[0] += carried
+        whole = (
+            last - done
+            if part.stop in (*groups.begin[last : last + 1], len(groups.order))
+            else last - done - 1
+        )
+        if whole:
+            yield slice(done, done + whole), sums[:whole]
+        carried = sums[whole] if whole < last - done else None
+        done += whole
+
+
+def _keep_single(
+    forecast: Forecast, groups: _Groups, span: slice, levels: Sequence[float], quantiles: Array
+) -> None:
+    """Where a sum is of one item and one step it has that item's quantiles."""
+    single = np.flatnonzero(groups.sizes == 1)
+    if len(single):
+        margins = forecast.margins
+        assert margins is not None
+        own = margins.quantiles[groups.first[single], span]
+        quantiles[single] = interpolate(own, margins.levels, levels)
