@@ -31,6 +31,7 @@ from foretell.system.csv_text import write_csv
 
 if TYPE_CHECKING:
     from foretell.models.model import Model
+    from foretell.recipe.forecast import Forecast
     from foretell.system.results import Result
 
 ModelFolder = Annotated[Path | None, Option(metavar="FOLDER", help="Where the model goes.")]
@@ -162,6 +163,16 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
     common: CommonOptions,
     levels: Annotated[str | None, Option(metavar="LEVELS", help="Default: those of the training.")] = None,
     only: Annotated[str | None, Option(metavar="ITEMS", help="Forecast these items alone.")] = None,
+    total: Annotated[
+        str | None,
+        Option(
+            metavar="COLUMNS",
+            help="Forecast sums over the items of each group of these columns; all: over all items.",
+        ),
+    ] = None,
+    lead_time: Annotated[
+        int | None, Option(metavar="STEPS", min=1, help="Forecast sums over so many steps from the first on.")
+    ] = None,
     device: Annotated[str, Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     devices: Annotated[int, Option(min=1, help="Each forecasts its share of the items.")] = 1,
     out: ForecastFile = None,
@@ -177,7 +188,11 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
     trained = load(model, device=device, devices=devices)
     say(f"{model}: {trained.origin}")
     tables, items = open_dataset(sales, data, trained.schema), names(only) or None
-    if out is None:
+    if total is not None or lead_time is not None:
+        forecast = trained.predict(tables, items=items)
+        made = forecast.total(steps=lead_time, by=_groups(total), levels=wanted)
+        _write_totals(made, out, old, spreadsheet=spreadsheet)
+    elif out is None:
         for number, forecast in enumerate(trained.predict_in_pieces(tables, items=items, levels=wanted)):
             write_csv(forecast.to_frame(), sys.stdout, header=number == 0, spreadsheet=spreadsheet)
     else:
@@ -186,6 +201,20 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
         )
         say_replaced(old)
         say(f"forecast {count} items, {trained.task.horizon} steps each: {out}")
+
+
+def _groups(total: str | None) -> list[str] | None:
+    """The columns of `--total`; none for all items, and None where items stay apart."""
+    return None if total is None else [] if total.strip() == "all" else names(total)
+
+
+def _write_totals(made: Forecast, out: Path | None, old: Result | None, *, spreadsheet: bool) -> None:
+    if out is None:
+        write_csv(made.to_frame(), sys.stdout, spreadsheet=spreadsheet)
+        return
+    made.save(out, spreadsheet=spreadsheet)
+    say_replaced(old)
+    say(f"forecast {len(made)} totals: {out}")
 
 
 def _replaced_by_forecasts(out: Path, *, overwrite: bool) -> Result | None:

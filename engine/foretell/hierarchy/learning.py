@@ -33,11 +33,10 @@ def learn_dependence(panel: Panel, task: Task, *, held: HeldOut | None, seed: in
     """
     if held is not None and held.items is not None:
         scores = normal_scores(held.quantiles, held.levels, held.actual, seed=seed)
-        return _learnt(scores, panel.take(held.items), "forecasts of held-out windows")
+        return _learnt(scores, panel, held.items, "forecasts of held-out windows")
     items = _some_items(panel, seed)
-    part = panel.take(items)
-    scores = _reference_scores(part, task.horizon)
-    return _learnt(scores, part, "errors of a reference over past windows")
+    scores = _reference_scores(panel, items, task.horizon)
+    return _learnt(scores, panel, items, "errors of a reference over past windows")
 
 
 def _some_items(panel: Panel, seed: int) -> NDArray[np.int64]:
@@ -45,19 +44,19 @@ def _some_items(panel: Panel, seed: int) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).permutation(there)[:_ITEMS])
 
 
-def _reference_scores(panel: Panel, horizon: int) -> Floats:
+def _reference_scores(panel: Panel, items: NDArray[np.int64], horizon: int) -> Floats:
     """[K, N, H] normal scores of the reference's errors, each item's ranked over all windows; K = 0 where none fits."""
-    longest = max(int(np.minimum(panel.stop, CONTEXT).max(initial=1)), 1)
+    longest = max(int(np.minimum(panel.stop[items], CONTEXT).max(initial=1)), 1)
     count = int(np.clip((longest - panel.season * _SEASONS) // horizon, 0, _WINDOWS))
-    some = max(1, _ROWS // longest)
-    pooled = _pooled(panel, np.arange(min(some, len(panel))))
-    errors = np.empty((len(panel), count, horizon))
-    for first in range(0, len(panel), some):
-        items = np.arange(first, min(first + some, len(panel)))
-        rest = (pooled.explain if pooled else unexplained)(panel, items, horizon).residual
+    at_a_time = max(1, _ROWS // longest)
+    pooled = _pooled(panel, items[:at_a_time])
+    errors = np.empty((len(items), count, horizon))
+    for first in range(0, len(items), at_a_time):
+        some = slice(first, first + at_a_time)
+        rest = (pooled.explain if pooled else unexplained)(panel, items[some], horizon).residual
         for k in range(count):
-            errors[items, k] = _errors(rest, horizon, panel.season, (count - k) * horizon)
-    scores = ranked_scores(errors.reshape(len(panel), -1)).reshape(errors.shape)
+            errors[some, k] = _errors(rest, horizon, panel.season, (count - k) * horizon)
+    scores = ranked_scores(errors.reshape(len(items), -1)).reshape(errors.shape)
     return np.asarray(scores.transpose(1, 0, 2))
 
 
@@ -83,19 +82,19 @@ def _errors(rest: Floats, horizon: int, season: int, back: int) -> Floats:
     return np.asarray(np.where(known, rest[:, begin : begin + horizon] - ahead, np.nan))
 
 
-def _learnt(scores: Floats, panel: Panel, source: str) -> Dependence:
-    """The dependence of normal scores [K, N, H] of the items of `panel`."""
-    groups = _groups(panel)
+def _learnt(scores: Floats, panel: Panel, items: NDArray[np.int64], source: str) -> Dependence:
+    """The dependence of normal scores [K, N, H] of the `items` [N] of `panel`."""
+    groups = _groups(panel, items)
     moments = Moments.of(scores, list(groups.values()))
     variance = moments.single[0] if moments.single[0] > 0 else 1.0
     alike = np.array([moments.everyone[0], *(each[0] for each in moments.groups)]) / variance
-    shares = _shares(sharing(list(groups.values()), len(panel)), alike)
+    shares = _shares(sharing(list(groups.values()), len(items)), alike)
     parts = tuple(
         SharedPart(by, float(share))
         for by, share in zip((EVERYONE, *groups), shares, strict=True)
         if share > 0
     )
-    lags = tuple(possible(_smoothed(moments.single / variance)).tolist())
+    lags = tuple(possible(np.append(1.0, moments.single[1:] / variance)).tolist())
     observed = ~np.isnan(scores)
     return Dependence(
         shared=parts,
@@ -107,12 +106,6 @@ def _learnt(scores: Floats, panel: Panel, source: str) -> Dependence:
     )
 
 
-def _smoothed(lags: Floats) -> Floats:
-    out = lags.copy()
-    out[0] = 1.0
-    return out
-
-
 def _shares(sharing_of_pairs: Floats, alike: Floats) -> Floats:
     """[C + 1] shares of the variance, 0 or more, that give pairs of items the correlations seen."""
     from scipy.optimize import nnls
@@ -122,11 +115,12 @@ def _shares(sharing_of_pairs: Floats, alike: Floats) -> Floats:
     return np.asarray(shares * (MOST_SHARED / most) if most > MOST_SHARED else shares)
 
 
-def _groups(panel: Panel) -> Mapping[str, Codes]:
-    """Codes [N] of the columns that items may share a part by: several groups, most of them of several items."""
+def _groups(panel: Panel, items: NDArray[np.int64]) -> Mapping[str, Codes]:
+    """Codes [N] of the columns that `items` may share a part by: several groups, most of them of several items."""
     found: dict[str, Codes] = {}
     for column in columns_of_items(panel.keys, panel):
-        codes = np.unique(values_of_items(panel.keys, panel, column), return_inverse=True)[1]
-        if 2 <= int(codes.max(initial=0)) + 1 <= len(panel) // 2:
+        values = values_of_items(panel.keys, panel, column, items)
+        codes = np.unique(values, return_inverse=True)[1]
+        if 2 <= int(codes.max(initial=0)) + 1 <= len(items) // 2:
             found[column] = codes
     return dict(list(found.items())[:_COLUMNS])

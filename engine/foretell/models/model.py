@@ -54,7 +54,7 @@ from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import QUANTILE_LEVELS, check_levels, with_tails
 from foretell.recipe.paths import PATH_LEVELS, Margins
-from foretell.recipe.protocols import (HeldOut, Predictor, Recipe, State, Summary, findings_of, summary_of)
+from foretell.recipe.protocols import HeldOut, Predictor, Recipe, State, Summary, findings_of, summary_of
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
 from foretell.system.atomic_files import FrameWriter
