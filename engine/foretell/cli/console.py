@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from foretell.system.results import Result
 
 FINDINGS_SHOWN = 8
+ROLES = ("known", "past")  # codes of findings that say what a column was taken as: always shown
 TEXTS = (
     "code",
     "default",
@@ -62,12 +63,13 @@ def show_data(data: Dataset) -> None:
 
 
 def show_findings(findings: Iterable[Finding]) -> None:
-    """A line for each of the gravest."""
-    shown = gravest_first(findings)
-    for finding in shown[:FINDINGS_SHOWN]:
+    """A line for each of the gravest, and for each guess of a column's role."""
+    found = gravest_first(findings)
+    shown = [f for place, f in enumerate(found) if place < FINDINGS_SHOWN or f.code in ROLES]
+    for finding in shown:
         say(f"{finding.severity}: {as_options(finding.message)}")
-    if len(shown) > FINDINGS_SHOWN:
-        say(f"and {len(shown) - FINDINGS_SHOWN} more findings: foretell check shows them all")
+    if len(found) > len(shown):
+        say(f"and {len(found) - len(shown)} more findings: foretell check shows them all")
 
 
 def show_checkup(checkup: Checkup) -> None:

@@ -128,7 +128,11 @@ class DataOptions:
         bool, Option("--partitions", help="Folders named column=value are columns of the files in them.")
     ] = False
     strict: Annotated[
-        bool, Option("--strict", help="Timestamps off the frequency and undeclared codes in CSV are errors.")
+        bool,
+        Option(
+            "--strict",
+            help="Timestamps off the frequency, undeclared codes in CSV and undeclared roles are errors.",
+        ),
     ] = False
 
 

@@ -16,6 +16,7 @@ from foretell.data.findings import Findings
 from foretell.data.gap_filling import Gaps, Rule, fill, fills, parse_rule
 from foretell.data.layout import Layout
 from foretell.errors import ForetellError
+from foretell.ingest.column_roles import choose_roles
 from foretell.ingest.context import IngestContext
 from foretell.ingest.keyed_rows import KeyedRows, first_row, report_commas
 from foretell.ingest.placement import expand_groups, scatter_rows
@@ -45,7 +46,8 @@ def make_plan(
 ) -> Plan:
     """The plan for these tables: a model's, or made from what was declared and what the data have.
 
-    `ends` [N] is the step behind the last one of each item's rows, `cells` the number of steps of all items.
+    `ends` [N] is the step behind the last one of each item's rows, `cells` the number of steps of all items. Raises
+    ForetellError where the reading is strict and a role would be guessed.
     """
     options, schema = context.options, context.schema
     if schema is not None:
@@ -55,7 +57,7 @@ def make_plan(
             for column in table.rows.texts & texts.keys():
                 report_unseen_rows(context.findings, context.store, table.rows, column, texts[column])
         return Plan(roles, texts, schema.open, schema.filling)
-    roles = _choose_roles(context, tables, ends)
+    roles = choose_roles(context, tables, ends)
     texts = {
         c: vocabulary(context, t.rows, c, cells=cells)
         for t in tables
@@ -70,36 +72,6 @@ def make_plan(
         if c in roles
     }
     return Plan(roles, texts, options.open, rules)
-
-
-def _choose_roles(context: IngestContext, tables: Sequence[Joined], end: NDArray[np.int64]) -> dict[str, str]:
-    """Each column as known or past: as declared, otherwise known if it goes on after the target's end for every item.
-
-    A column with a filling of the future goes on by that.
-    """
-    options, roles = context.options, {}
-    for table in tables:
-        for column in table.rows.columns:
-            if column in (*options.known, options.open):
-                roles[column] = "known"
-            elif column in options.past:
-                roles[column] = "past"
-            else:
-                ahead = bool((table.reach(column) >= end).all()) or _filled_ahead(options.filling.get(column))
-                roles[column] = "known" if ahead else "past"
-                why = (
-                    "goes on after the target's end for every item"
-                    if ahead
-                    else "does not go on after the target's end for every item"
-                )
-                context.findings.note(
-                    roles[column], f"{column!r} counts as {roles[column]}: not declared, and it {why}"
-                )
-    return roles
-
-
-def _filled_ahead(rule: object) -> bool:
-    return isinstance(rule, Mapping) and fills(rule, "future")
 
 
 def future_steps(

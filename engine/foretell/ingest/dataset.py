@@ -88,7 +88,8 @@ class Dataset:
         # countries: DE, US-CA; @country: of that metadata column
         holidays: str | Sequence[str] | None = None,
         holiday_days: int = 1,  # days before and after a holiday that have a column each
-        # timestamps off the frequency are an error, as are undeclared whole numbers of CSV files, which may be codes
+        # timestamps off the frequency are an error, as are undeclared whole numbers of CSV files, which may be codes, and
+        # related columns that are declared neither known nor past
         strict: bool = False,
         tolerant: bool = False,  # rows that cannot be read become findings of `check`; nothing trains on such data
         # the zone in which times with an offset or a zone are read; default: their own

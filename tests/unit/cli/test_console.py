@@ -10,10 +10,12 @@ import pytest
 import typer
 
 from foretell.cli.app import app
+from foretell.cli.console import FINDINGS_SHOWN, show_findings
 from foretell.cli.data_commands import check
 from foretell.cli.option_groups import DataOptions, RunOptions
 from foretell.cli.option_names import OPTIONS, as_options
 from foretell.data.finding_advice import ADVICE
+from foretell.data.findings import Finding
 from foretell.recipe.task import Run
 
 
@@ -76,3 +78,22 @@ def test_every_option_that_messages_are_given_is_there() -> None:
 def test_the_options_of_a_run_are_those_of_the_library_with_its_defaults() -> None:
     elsewhere = {"out": None, "resume": False}  # options of single commands
     assert asdict(RunOptions()) | elsewhere == asdict(Run())
+
+
+def test_guesses_of_roles_are_shown_however_many_findings_there_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    many = [Finding("warning", "gaps", f"warning {i}") for i in range(20)]
+    guesses = [
+        Finding("note", "unused", "a note"),
+        Finding("note", "known", "'promo' counts as known"),
+        Finding("note", "past", "'oil' counts as past: known=['oil']"),
+    ]
+    show_findings([*guesses, *many])
+    said = capsys.readouterr().err.splitlines()
+    assert said[:FINDINGS_SHOWN] == [f"warning: warning {i}" for i in range(FINDINGS_SHOWN)]
+    assert said[FINDINGS_SHOWN:] == [
+        "note: 'promo' counts as known",
+        "note: 'oil' counts as past: --known oil",
+        f"and {len(many) + 1 - FINDINGS_SHOWN} more findings: foretell check shows them all",
+    ]
