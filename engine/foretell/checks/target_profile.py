@@ -34,6 +34,8 @@ class Profile:
     apart: NDArray[np.int64]
     every: NDArray[np.int64]  # steps that divide all of those distances; 0 likewise
     first: NDArray[np.int64]  # ordinal of the first observed step; that of the first step where there is none
+    last: NDArray[np.int64]  # ordinal of the last one; before the first step where there is none
+    rows: NDArray[np.int64]  # [steps from the first of all on] items observed at each
     outliers: NDArray[np.int64]  # values that lie far from the others
     rounded: NDArray[np.int64]  # values beyond what float32 holds to the unit
     # item, ordinal, value and the item's median, of the farthest outlier
@@ -51,16 +53,19 @@ class Profile:
             np.zeros(n, np.int64),
             np.zeros(n, np.int64),
             panel.start.copy(),
+            panel.start - 1,
+            np.zeros(_extent(panel), np.int64),
             np.zeros(n, np.int64),
             np.zeros(n, np.int64),
             None,
         )
+        earliest = int(panel.start[panel.lengths > 0].min(initial=np.iinfo(np.int64).max))
         layout, farthest, worst = Layout(panel.start, panel.offsets), 0.0, None
         for segments in layout.chunks():
             part = _Observed.of(panel, layout, segments)
             if len(part.values) == 0:
                 continue
-            _describe(out, part, segments[0], panel.start)
+            _describe(out, part, segments[0], start=panel.start, earliest=earliest)
             share, found = _find_outliers(out, part, segments[0])
             if found is not None and share > farthest:
                 item, step, value, median = found
@@ -73,6 +78,8 @@ class Profile:
             out.apart,
             out.every,
             out.first,
+            out.last,
+            out.rows,
             out.outliers,
             out.rounded,
             worst,
@@ -108,8 +115,14 @@ class _Observed:
         return cls(values[at], at - edges[have][segment], segment, have, begin, count)
 
 
-def _describe(out: Profile, part: _Observed, first: int, start: NDArray[np.int64]) -> None:
-    """Write the plain facts of a chunk."""
+def _extent(panel: Panel) -> int:
+    """Steps from the first of all series on to the end of the last."""
+    some = panel.lengths > 0
+    return int((panel.start + panel.lengths)[some].max() - panel.start[some].min()) if some.any() else 0
+
+
+def _describe(out: Profile, part: _Observed, first: int, *, start: NDArray[np.int64], earliest: int) -> None:
+    """Write the plain facts of a chunk; `earliest` is the first step of all series."""
     item, size = first + part.have, np.abs(part.values)
     out.seen[item] = part.count
     out.low[item] = np.minimum.reduceat(part.values, part.begin)
@@ -117,6 +130,10 @@ def _describe(out: Profile, part: _Observed, first: int, start: NDArray[np.int64
     out.size[item] = np.add.reduceat(size, part.begin, dtype=np.float64)
     out.rounded[item] = np.add.reduceat(size > EXACT, part.begin, dtype=np.int64)
     out.first[item] = start[item] + part.step[part.begin]
+    out.last[item] = start[item] + part.step[part.begin + part.count - 1]
+    ordinals = np.repeat(start[item], part.count) + part.step
+    here = np.bincount(ordinals - earliest)
+    out.rows[: len(here)] += here
     apart = np.diff(part.step, append=0)
     final = part.begin + part.count - 1
     apart[final] = _FAR_APART

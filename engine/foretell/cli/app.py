@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
@@ -34,6 +35,9 @@ def main() -> None:
     if sys.stdout is None:
         say("error: standard output is closed. Send it somewhere: > FILE or > /dev/null.")
         sys.exit(2)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what its encoding lacks is written as an escape: \u0142
+            stream.reconfigure(errors="backslashreplace")
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # upstream libraries' notices to programmers
     app()

@@ -51,15 +51,15 @@ TEXTS = (
 )
 
 
-def show_data(data: Dataset) -> None:
-    """What was taken as what, and the gravest findings; `foretell check` shows them all."""
+def show_data(data: Dataset, findings: Iterable[Finding]) -> None:
+    """What was taken as what, and the gravest of `findings`; `foretell check` shows them all."""
     roles: dict[str, list[str]] = {}
     for column, role in data.schema.roles.items():
         roles.setdefault(role, []).append(column)
     meanings = {"known": "known ahead", "past": "past only", "static": "metadata"}
     parts = [f"{meaning}: {', '.join(roles[role])}" for role, meaning in meanings.items() if role in roles]
     say(f"{len(data.panel)} items; " + ("; ".join(parts) or "no related series, no metadata"))
-    show_findings(data.findings)
+    show_findings(findings)
 
 
 def show_findings(findings: Iterable[Finding]) -> None:

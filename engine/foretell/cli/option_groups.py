@@ -90,6 +90,9 @@ class DataOptions:
         str | None, Option(metavar="FORMAT", help="Of dates that are not ISO, such as %d.%m.%Y.")
     ] = None
     decimal: Annotated[str, Option(metavar="MARK", help="The decimal mark of numbers in text: . or ,")] = "."
+    thousands: Annotated[
+        str | None, Option(metavar="MARK", help="The mark between thousands in text: , . ' or a blank.")
+    ] = None
     target: Annotated[str | None, Option(metavar="COLUMN", help="The target's column, if not target.")] = None
     season: Annotated[
         str | None, Option(metavar="STEPS", help="Seasonal periods, if not the usual ones.")

@@ -23,6 +23,7 @@ _SAME: Final = (
         "timestamp",
         "date_format",
         "decimal",
+        "thousands",
     ),
     *(
         "season",

@@ -128,7 +128,7 @@ def demo(
     common.begin()
     old = may_replace(out, "report", overwrite=overwrite)
     data = sample_data()
-    show_data(data)
+    show_data(data, data.findings)
     recipes = [name for name in DEMO_RECIPES if name in recipe_names()]
     quick = {name: settings for name, settings in DEMO_RECIPES.items() if settings and name in recipes}
     say(f"networks train for {DEMO_STEPS} steps, so that the demo is over soon")

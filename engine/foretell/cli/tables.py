@@ -10,6 +10,7 @@ from foretell.cli.console import say, show_data
 from foretell.cli.option_groups import DataOptions
 from foretell.cli.values import names, pairs, parse_filling, required, whole_numbers
 from foretell.errors import ForetellError
+from foretell.ingest.fixed_options import check_fixed
 from foretell.ingest.sql_source import Sql
 
 if TYPE_CHECKING:
@@ -27,11 +28,14 @@ def open_dataset(
     quiet: bool = False,
     tolerant: bool = False,
     scratch: Path | None = None,
+    horizon: int | None = None,
 ) -> Dataset:
     """The tables that the options name; with a model's `schema`, read as those it was trained on.
 
-    What was read is shown unless `quiet`. Raises ForetellError for what is missing or cannot be read.
+    What was read is shown unless `quiet`, with what `check` would warn of over `horizon` steps. Raises ForetellError for
+    what is missing or cannot be read.
     """
+    from foretell.checks.alarms import alarms
     from foretell.ingest.panel_folder import is_panel
 
     if any(is_panel(path) for path in sales):
@@ -39,7 +43,7 @@ def open_dataset(
     else:
         data = _read_tables(sales, options, schema, tolerant=tolerant, scratch=scratch)
     if not quiet:
-        show_data(data)
+        show_data(data, alarms(data, horizon=horizon, trained=schema is not None))
     return data
 
 
@@ -49,6 +53,10 @@ def _read_tables(
     from foretell.ingest.dataset import Dataset
 
     target, related, items = _sources(sales, options)
+    if schema is not None and options.ends is not None:
+        check_fixed("ends", options.ends, schema.ends)
+    if schema is not None and options.partial is not None:
+        check_fixed("partial", options.partial, schema.partial)
     freq = options.freq or (schema.frequency.alias if schema else None)
     return Dataset(
         target,
@@ -59,6 +67,7 @@ def _read_tables(
         timestamp=options.timestamp,
         date_format=options.date_format,
         decimal=options.decimal,
+        thousands=options.thousands,
         target_column=options.target,
         dimensions=names(options.dimensions) or (schema.key[1:] if schema else ()),
         known=names(options.known),
@@ -68,8 +77,8 @@ def _read_tables(
         numeric=names(options.numeric),
         text_values=options.text_values,
         season=whole_numbers("--season", options.season) or None,
-        ends=options.ends or "last",
-        partial=options.partial or "drop",
+        ends=options.ends or (schema.ends if schema else "last"),
+        partial=options.partial or (schema.partial if schema else "drop"),
         aggregation=pairs("--aggregation", options.aggregation),
         filling=parse_filling(options.filling),
         strict=options.strict,

@@ -58,7 +58,7 @@ def train(  # noqa: PLR0913  (each is an option of its own)
     """Train one recipe (default: mqrnn) on all of the data and save the model."""
     from foretell.ingest.panel_folder import is_panel
     from foretell.system.folder_lock import claimed
-    from foretell.system.results import TRAINING, may_replace
+    from foretell.system.results import TRAINING, may_begin_anew, may_replace
     from foretell.workflows.train import load
     from foretell.workflows.train import train as run_train
 
@@ -68,12 +68,14 @@ def train(  # noqa: PLR0913  (each is an option of its own)
     else:
         asked = _from_model(load(going_on.start, device=run.device), recipes, task)
         data = data if any(map(is_panel, sales)) else as_in_training(asked["start"].schema, data)
+    steps = asked["start"].task.horizon if "start" in asked else asked["horizon"]
     folder = required("--out", out, "the folder that the model goes to")
     overwrite = overwrite or going_on.resume
     with claimed(folder):
         old = may_replace(folder, "model", overwrite=overwrite)
+        may_begin_anew(folder / TRAINING, overwrite=overwrite)
         model = run_train(
-            open_dataset(sales, data),
+            open_dataset(sales, data, horizon=steps),
             calibrate=recipes.calibrate,
             out=folder / TRAINING,
             resume=going_on.resume,
@@ -138,7 +140,7 @@ def tune(  # noqa: PLR0913  (each is an option of its own)
     if old is None or old.kind != "study":  # which search a study is of, only the data tell
         may_replace(folder, "study", overwrite=overwrite)
     found = run_tune(
-        open_dataset(sales, data),
+        open_dataset(sales, data, horizon=horizon),
         recipe=recipe,
         horizon=horizon,
         levels=levels,
@@ -187,7 +189,8 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
     wanted = None if levels is None else level_list(levels)
     trained = load(model, device=device, devices=devices)
     say(f"{model}: {trained.origin}")
-    tables, items = open_dataset(sales, data, trained.schema), names(only) or None
+    tables = open_dataset(sales, data, trained.schema, horizon=trained.task.horizon)
+    items = names(only) or None
     if total is not None or lead_time is not None:
         forecast = trained.predict(tables, items=items)
         made = forecast.total(steps=lead_time, by=_groups(total), levels=wanted)

@@ -27,7 +27,7 @@ def names(text: str | None) -> list[str]:
 def numbers(option: str, text: str | None) -> list[float]:
     """A comma-separated list of numbers; raises ForetellError naming the option and the part that is none."""
     values = []
-    for part in names(text):
+    for part in [part.strip() for part in text.split(",")] if text else []:
         try:
             values.append(float(part))
         except ValueError as error:

@@ -14,6 +14,9 @@ class Advice:
     option: str  # the option or the change of the data; '' where there is nothing to change
 
 
+# for sales that are written only where something sold: behind the last sale too
+ZERO_FILLING: Final = "filling={'target': {'middle': 'zero', 'back': 'zero'}}"
+
 ADVICE: Final[dict[str, Advice]] = {
     # The tables as they were read
     "unused": Advice("no recipe sees these columns", "name them in the related table, with known or past"),
@@ -73,7 +76,14 @@ ADVICE: Final[dict[str, Advice]] = {
     ),
     "transactions": Advice(
         "recipes never see the steps without sales, and forecast too much; Amazon Forecast's default was zero",
-        "filling={'target': {'middle': 'zero', 'back': 'zero'}}, or nothing if the values are not known",
+        f"{ZERO_FILLING}, or nothing if the values are not known",
+    ),
+    "dates": Advice(
+        "months are a hundred steps long, most of them gaps", "freq='D' with date_format='%Y%m%d'"
+    ),
+    "thousands": Advice(
+        "if the mark stands between thousands, the values are a thousand times too small",
+        "thousands=, and decimal= with the other mark; or nothing if the values are right",
     ),
     "other_calendar": Advice(
         "a step of two rows is a peak, one of none a gap, where the data have neither",
@@ -107,7 +117,7 @@ ADVICE: Final[dict[str, Advice]] = {
     ),
     "mostly_gaps": Advice(
         "if nothing sold means no row, recipes never see the zeros and forecast too much",
-        "filling={'target': {'middle': 'zero', 'back': 'zero'}}, or a coarser freq=",
+        f"{ZERO_FILLING}, or a coarser freq=",
     ),
     "all_zero": Advice(
         "their forecast is zero; they cannot be scored by wQL alone", "remove items that are not sold"
@@ -132,6 +142,14 @@ ADVICE: Final[dict[str, Advice]] = {
     ),
     "short": Advice(
         "recipes with a model an item have little to learn; a backtest has no history before them", "horizon="
+    ),
+    "lone_end": Advice(
+        "what lies between counts as gaps, and the dates of all forecasts are far ahead",
+        "correct the date, drop the rows, or ends='own'",
+    ),
+    "ended": Advice(
+        "their forecasts go on as if they were still sold",
+        "remove them, ends='own', or filling={'target': {'back': 'zero'}} if no row means no sale",
     ),
     # Columns
     "known_ends": Advice(
@@ -164,6 +182,8 @@ ADVICE: Final[dict[str, Advice]] = {
     ),
     # Forecast tables that are evaluated
     "items": Advice("scores are of the items forecast", "forecast the others too"),
+    "ignored_columns": Advice("their numbers are in no score", "call quantiles p10 or 0.1, the mean 'mean'"),
+    "unscored": Advice("scores are of the other steps", "give the actuals up to the last step forecast"),
     "unknown_items": Advice("they are not scored", "give the actuals of all items"),
     "point_forecast": Advice("wQL judges a point forecast", "add quantile columns"),
     "no_mean": Advice("these scores judge another number than Amazon's do", "add a column 'mean'"),

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foretell.data.arrays import Array
+from foretell.data.columns import Column
 from foretell.data.filled_codes import GUESSED
 from foretell.data.frequency import Frequency, Ordinals
 from foretell.data.layout import Layout
@@ -18,7 +19,7 @@ from foretell.data.refilling import refill, refill_columns
 from foretell.data.schema import Schema
 from foretell.data.wall_times import skipped
 from foretell.errors import ForetellError
-from foretell.system.big_arrays import allocate, pieces
+from foretell.system.big_arrays import allocate, anywhere, pieces
 
 T = TypeVar("T")
 
@@ -247,9 +248,10 @@ class Panel:
             past_filled=None if self.past_filled is None else copied(self.past_filled),
         )
 
-    def check_horizon(self, horizon: int) -> None:
+    def check_horizon(self, horizon: int, *, trained: bool = False) -> None:
         """Raises ForetellError when a known covariate ends before the horizon does, naming the first item and column.
 
+        The error says what to do, which is another thing where a model is `trained`: a filling is then fixed.
         Items that have no value at all in a column are let pass: they count as missing throughout.
         """
         if self.known.shape[1] == 0 or len(self) == 0:
@@ -267,7 +269,11 @@ class Panel:
             short = np.flatnonzero((last >= 0) & (self.start[lacking] + last < needed[lacking]))
             if len(short):
                 raise self.known_ends(
-                    int(lacking[short[0]]), column.source, last=int(last[short[0]]), horizon=horizon
+                    int(lacking[short[0]]),
+                    column.source,
+                    last=int(last[short[0]]),
+                    horizon=horizon,
+                    trained=trained,
                 )
 
     def _last_known(self, column: int, items: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -285,15 +291,32 @@ class Panel:
             np.maximum.at(last, owner[present], (cells - begin[owner])[present])
         return last
 
-    def known_ends(self, item: int, source: str, *, last: int, horizon: int) -> ForetellError:
+    def known_ends(
+        self, item: int, source: str, *, last: int, horizon: int, trained: bool = False
+    ) -> ForetellError:
         """The error for the known column `source`, whose `last` value (a step of the item) lies within the horizon."""
         end = self.frequency.spell(int(self.start[item]) + last)
         reach = self.frequency.spell(int(self.origin[item]) + horizon - 1)
         own = "" if self.schema.ends == "own" else " Where items end at their own times, ends='own'."
+        places = ", ".join(f"'{place}': '{method}'" for place, method in self._filling_for(source).items())
+        filled = "train again with it filled" if trained else "have it filled"
         return ForetellError(
             f"item {self.names[item]!r}: related column {source!r} ends {end}, but the horizon reaches {reach}."
-            f" Extend it, or have it filled: filling={{{source!r}: {{'future': 'previous'}}}}.{own}"
+            f" Extend it, or {filled}: filling={{{source!r}: {{{places}}}}}.{own}"
         )
+
+    def _filling_for(self, source: str) -> dict[str, str]:
+        """The filling that would extend a known column: zero for a flag, everywhere where it has rows of 1 alone."""
+        if Column(source) not in self.schema.known or source == self.schema.open:
+            return {"future": "previous"}
+        values = self.known[:, self.schema.known.index(Column(source))]
+        if anywhere(values, lambda part: (part != 0) & (part != 1) & ~np.isnan(part)):
+            return {"future": "previous"}
+        if anywhere(values, lambda part: part == 0):
+            return {"future": "zero"}
+        if Column.missing(source) not in self.schema.known:  # 1 throughout
+            return {"future": "previous"}
+        return dict.fromkeys(("front", "middle", "back", "future"), "zero")
 
 
 def _cells_of(begin: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:

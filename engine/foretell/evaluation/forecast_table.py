@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from foretell.ingest.dataset import Dataset
 
 RECIPE_NAMES = ("recipe", "model")
+_QUANTILE: Final = re.compile(r"[qQ]?(?P<share>0?\.\d+)|[pPqQ](?P<percent>\d{1,2}(?:\.\d+)?)")
+# of a central interval: Nixtla's AutoETS-lo-80, R's Lo 80 and Lo.80
+_INTERVAL: Final = re.compile(
+    r"(?:(?P<model>.+)[-_. ])?(?P<side>lo|Lo|hi|Hi)[-_. ](?P<percent>\d{1,2}(?:\.\d+)?)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,8 @@ class _Columns:
     origin: str | None
     window: str | None
     values: list[str]  # mean and quantiles
+    point: str | None  # of them, the one of the mean
+    ignored: list[str]  # those that nothing is read from
 
     @classmethod
     def of(cls, table: Table, data: Dataset, item_id: str | None, timestamp: str | None) -> _Columns:
@@ -84,8 +92,12 @@ class _Columns:
         }
         moment = table.require(timestamp, (names.timestamp, *TIME_NAMES), "timestamp=")
         recipe, origin, window = (table.find(None, n) for n in (RECIPE_NAMES, ("origin",), ("window",)))
-        values = [column for column in table.kinds if column == "mean" or level_of(column) is not None]
-        return cls(key, moment, recipe, origin, window, values)
+        quantiles = [column for column in table.kinds if level_of(column) is not None]
+        point = _point_column(table.kinds, quantiles)
+        values = [column for column in table.kinds if column == point or column in quantiles]
+        taken = {*key.values(), moment, recipe, origin, window, *values, "actual", names.target}
+        ignored = [column for column in table.kinds if column not in taken]
+        return cls(key, moment, recipe, origin, window, values, point, ignored)
 
     def rows_sql(self, table: Table, frequency: Frequency) -> str:
         """SQL of the columns key0, .., recipe, window, value0, .., ordinal, origin (an ordinal), off (a time that is not its step's)."""
@@ -116,7 +128,7 @@ class _Columns:
             frame["recipe"].astype(str).to_numpy(),
             group,
             by_origin,
-            values.set_axis(self.values, axis=1),
+            values.set_axis(["mean" if column == self.point else column for column in self.values], axis=1),
             nothing,
             nothing,
             nothing,
@@ -136,6 +148,13 @@ def read_forecast_rows(
             raise ForetellError(f"{table.label} has no rows")
         columns = _Columns.of(table, data, item_id, timestamp)
         frame = store.frame(columns.rows_sql(table, data.panel.frequency))
+    if columns.ignored:
+        found.warn(
+            "ignored_columns",
+            f"{table.label}: {', '.join(map(repr, columns.ignored))} not judged; quantiles are recognised as p10, q0.1, 0.1 or"
+            " lo-80",
+            len(columns.ignored),
+        )
     _check_read(frame, table, columns.moment, columns.origin)
     _report_stamps(frame, table, data.panel, found)
     return columns.rows(frame)
@@ -278,10 +297,20 @@ def _check_whole(
         )
 
 
+def _point_column(columns: Iterable[str], quantiles: Sequence[str]) -> str | None:
+    """The column of the mean: `mean`, R's `Point Forecast`, or the model that Nixtla's interval columns are named after."""
+    listed = list(columns)
+    models = {match["model"] for column in quantiles if (match := _INTERVAL.fullmatch(column))} - {None, ""}
+    wanted = ["mean", "Point Forecast", "Point.Forecast", *(sorted(models) if len(models) == 1 else ())]
+    return next((name for name in wanted if name in listed), None)
+
+
 def level_of(column: str) -> float | None:
-    """The level that a column is called after: p10, P2.5, 0.1; None for other columns."""
-    match = re.fullmatch(r"[pP](\d{1,2}(?:\.\d+)?)|(0?\.\d+)", column)
-    if match is None:
-        return None
-    level = round(float(match[1]) / 100 if match[1] else float(match[2]), 6)
-    return level if 0 < level < 1 else None
+    """The level that a column is called after: p10, P2.5, q10, q0.1, 0.1; lo-80 and hi-80 of intervals; None for other columns."""
+    level = None
+    if match := _QUANTILE.fullmatch(column):
+        level = float(match["share"]) if match["share"] else float(match["percent"]) / 100
+    elif match := _INTERVAL.fullmatch(column):
+        half = float(match["percent"]) / 200
+        level = 0.5 - half if match["side"].lower() == "lo" else 0.5 + half
+    return round(level, 6) if level is not None and 0 < level < 1 else None

@@ -57,7 +57,13 @@ class IngestContext:
         o = self.options
         dates = None if name == "items" else o.date_format
         table = open_table(
-            self.store, source, name=name, dates=dates, decimal=o.decimal, partitions=o.partitions
+            self.store,
+            source,
+            name=name,
+            dates=dates,
+            decimal=o.decimal,
+            thousands=o.thousands,
+            partitions=o.partitions,
         )
         table = without_row_numbers(self.store, table, wanted=self._wanted(table), findings=self.findings)
         return as_declared(table, o) if self.schema is None else as_trained(table, self.schema)
@@ -73,7 +79,12 @@ class IngestContext:
         """The columns of the target table; raises ForetellError for one that is not there."""
         o = self.options
         key = {"item_id": table.require(o.item_id, ID_NAMES, "item_id=")}
-        key |= {dimension: table.require(dimension, (), "dimensions=") for dimension in o.dimensions}
+        for dimension in o.dimensions:
+            if dimension in ("item_id", key["item_id"]):
+                raise ForetellError(
+                    f"dimensions are columns of the key besides the item, which {dimension!r} is. Leave it out of dimensions=."
+                )
+            key[dimension] = table.require(dimension, (), "dimensions=")
         timestamp = table.require(o.timestamp, TIME_NAMES, "timestamp=")
         target = table.require(o.target, TARGET_NAMES, "target_column=")
         if table.kinds[target] in ("time", "other"):
@@ -88,8 +99,24 @@ class IngestContext:
         key = {} if found is None else {"item_id": table.whole(found)}
         return key | {d: table.whole(d) for d in self.options.dimensions if d in table.kinds}
 
+    def report_thousands(self, table: Table, columns: Iterable[str]) -> None:
+        """Warn of columns whose decimal marks may stand between thousands."""
+        o = self.options
+        for column in columns:
+            value = table.grouped.get(column)
+            if value is not None and table.kinds[column] == "number":
+                whole = value.replace(o.decimal, "")
+                other = "," if o.decimal == "." else "."
+                self.findings.warn(
+                    "thousands",
+                    f"{table.label}: the values of {column!r} have three digits behind each {o.decimal!r}, such as {value}, read"
+                    f" as {value.replace(',', '.')}; if it is {whole}, ask for thousands={o.decimal!r} and decimal={other!r}",
+                    1,
+                )
+
     def report_kinds(self, table: Table, columns: Sequence[str]) -> None:
         """Say what the kinds of a table's columns were guessed from; a model's schema leaves nothing to guess."""
+        self.report_thousands(table, [c for c in columns if c not in self.options.categorical])
         if self.schema is None:
             report_kinds(self.store, table, columns, options=self.options, findings=self.findings)
 

@@ -320,16 +320,26 @@ def report_gaps(findings: Findings, column: str, gaps: Gaps, rule: Rule | None) 
 
     Beyond a series' end a column may simply stop: that is a gap only where a filling is asked for.
     """
-    missing = {place: n for place, n in gaps.steps.items() if n and (place != "future" or fills(rule, place))}
+    missing = {place: n for place, n in gaps.steps.items() if n and place != "future"}
     total = sum(missing.values())
+    ahead = ""
+    if gaps.steps["future"] and fills(rule, "future"):
+        ahead = f"{column}: filled by {_spelt_method((rule or {})['future'])} beyond the end of its rows"
     if total == 0:
+        if ahead:
+            findings.note("gaps", ahead)
         return
     parts = []
     for where, steps in missing.items():
-        method = (rule or {}).get(where, "nan")
-        if isinstance(method, Mapping):
-            method = f"the value {method['value']}"
+        method = _spelt_method((rule or {}).get(where, "nan"))
         parts.append(f"{steps:,} {where} ({'not observed' if method == 'nan' else f'filled by {method}'})")
     findings.note(
-        "gaps", f"{column}: {total:,} missing steps in {gaps.series:,} series: {', '.join(parts)}", total
+        "gaps",
+        f"{column}: {total:,} missing steps in {gaps.series:,} series: {', '.join(parts)}"
+        + (f"; {ahead.removeprefix(f'{column}: ')}" if ahead else ""),
+        total,
     )
+
+
+def _spelt_method(method: Any) -> str:
+    return f"the value {method['value']}" if isinstance(method, Mapping) else str(method)

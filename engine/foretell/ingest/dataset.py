@@ -21,9 +21,10 @@ from foretell.data.schema import Ends, Partial, Schema
 from foretell.data.wall_times import wall_times
 from foretell.errors import ForetellError
 from foretell.ingest.context import Names
+from foretell.ingest.fixed_options import following
 from foretell.ingest.holidays import holiday_columns, parse_holidays
 from foretell.ingest.ingest import Ingested, ingest
-from foretell.ingest.options import Options, column_names, filling_rules, following, season_lengths
+from foretell.ingest.options import Options, column_names, filling_rules, season_lengths
 from foretell.ingest.panel_folder import Saved, fingerprint, is_panel, read_panel, verify_panel, write_panel
 from foretell.system.listener import heed
 
@@ -65,7 +66,9 @@ class Dataset:
         timestamp: str | None = None,
         target_column: str | None = None,
         date_format: str | None = None,  # of dates that are not ISO, as strptime spells it: %d.%m.%Y
-        decimal: str = ".",  # the decimal mark of numbers in text: . or , (without marks for thousands)
+        decimal: str = ".",  # the decimal mark of numbers in text: . or ,
+        thousands: str
+        | None = None,  # the mark between thousands there: , . ' or a blank; default: there is none
         dimensions: Sequence[str] = (),  # further columns of the key
         known: Sequence[str] = (),  # related columns that are known ahead
         past: Sequence[str] = (),  # related columns that are known only when they have happened
@@ -135,6 +138,7 @@ class Dataset:
             holidays=countries,
             holiday_days=holiday_days,
             decimal=decimal,
+            thousands=thousands,
             partitions=partitions,
         )
         options = self.options if schema is None else following(self.options, schema)

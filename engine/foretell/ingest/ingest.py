@@ -85,6 +85,7 @@ def _ingest(context: IngestContext, target: object, related: Sequence[object], i
     options = context.options
     table = context.open(target, "target")
     names = context.names(table)
+    context.report_thousands(table, [names.target])
     context = context.aligned(table, names.timestamp)
     metadata = None if items is None else _read_metadata(context, items, names)
     context, rows, spans = _read_target(context, table, names, related=related, source=target)
@@ -293,10 +294,24 @@ def _lay_out(context: IngestContext, keys: pd.DataFrame, spans: KeySpans) -> Lay
     _report_ends(context, end - int(last[have].max()), int((spans.seen[:, 0] == 0).sum()))
     if fills(context.options.filling.get("target"), "front"):
         first[have] = first[have].min()
+    _report_dates(context, int(first[have].min()), end)
     stop = last + 1 if own else np.full(len(keys), end + 1)
     layout = Layout.of(np.where(have, first, end + 1), np.where(have, stop - first, 0))
     _check_extent(context, keys, layout, int(spans.rows.sum()))
     return layout
+
+
+def _report_dates(context: IngestContext, first: int, last: int) -> None:
+    """Warn of whole numbers that are dates without marks: 20240131 and 20240201 are 70 steps apart."""
+    if context.frequency.unit != "step" or not all(1900_00_00 < time < 2100_00_00 for time in (first, last)):
+        return
+    if all(1 <= time // 100 % 100 <= 12 and 1 <= time % 100 <= 31 for time in (first, last)):
+        context.findings.warn(
+            "dates",
+            f"the times run from {first} to {last}, which look like dates: freq='1' counts {last - first + 1:,} steps"
+            " between them",
+            last - first + 1,
+        )
 
 
 def _ends_of_rows(layout: Layout, spans: KeySpans, keys: pd.DataFrame) -> NDArray[np.int64]:

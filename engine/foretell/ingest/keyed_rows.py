@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -320,8 +321,20 @@ def _undated(store: Store, rows: KeyedRows, count: int) -> ForetellError:
         spelling = f"the format {form!r} says" if form else "2024-12-31 or 2024-12-31 18:00"
         kind = f"{spelling}, from 1678 to 2261{'' if form else '; other formats need date_format='}"
     return ForetellError(
-        f"{where}: {rows.timestamp!r} {got} ({count} such rows in {rows.table.label}). Write it as {kind}."
+        f"{where}: {rows.timestamp!r} {got} ({count} such rows in {rows.table.label}).{_as_number(written) if rows.dated else ''}"
+        f" Write it as {kind}."
     )
+
+
+def _as_number(written: Any) -> str:
+    """What a time that is a number probably is: a day that Excel counts from 1900, or a date without marks; '' else."""
+    text = str(written).strip()
+    if re.fullmatch(r"[2-6]\d{4}(\.\d+)?", text):
+        day = date(1899, 12, 30) + timedelta(days=int(float(text)))
+        return f" It looks like Excel's day number, of {day}: give the column the format of a date, and save again."
+    if re.fullmatch(r"(19|20)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])", text):
+        return " It looks like a date without marks: date_format='%Y%m%d'."
+    return ""
 
 
 def first_row(

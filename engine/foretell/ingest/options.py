@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, get_args
 
 import numpy as np
@@ -49,6 +49,7 @@ class Options:
     timezone: str | None = None  # the zone in which times with an offset or a zone are read; None: their own
     date_format: str | None = None  # of dates in text that are not ISO
     decimal: str = "."  # the decimal mark of numbers in text: . or ,
+    thousands: str | None = None  # the mark between thousands there; None: there is none
     partitions: bool = False  # folders named column=value are columns
     schema: Schema | None = None  # a model's: its columns and vocabularies are reproduced
 
@@ -71,6 +72,11 @@ class Options:
         _check_text_values(self.text_values)
         if self.decimal not in (".", ","):
             raise ForetellError(f"decimal must be '.' or ',', got {self.decimal!r}")
+        if self.thousands not in (None, ".", ",", " ", "'") or self.thousands == self.decimal:
+            raise ForetellError(
+                "thousands must be another mark than decimal, one of '.', ',', ' ' and \"'\", got"
+                f" {self.thousands!r} with decimal {self.decimal!r}"
+            )
         check_timezone(self.timezone)
         _check_date_format(self.date_format)
         _check_aggregation(self.aggregation)
@@ -130,48 +136,6 @@ def filling_rules(
     if "target" in rules:
         rules["target"] = parse_rule("target", rules["target"], "target")
     return rules
-
-
-def following(options: Options, schema: Schema, *, ahead: int = 0) -> Options:
-    """The options with everything that a model's schema fixes; raises ForetellError where the two do not fit.
-
-    Known covariates then reach `ahead` steps past the end, where their tables do.
-    """
-    asked = options.frequency if options.anchored else options.frequency.alias.partition("-")[0]
-    if not schema.frequency.fits(asked):
-        raise ForetellError(
-            f"the model was trained at frequency {schema.frequency.alias!r}, these data are read at"
-            f" {options.frequency.alias!r}. Give freq={schema.frequency.alias!r}."
-        )
-    if schema.key[1:] != options.dimensions:
-        raise ForetellError(
-            f"the model's items are keyed by {', '.join(schema.key)}, these data by"
-            f" {', '.join(('item_id', *options.dimensions))}. Give dimensions={list(schema.key[1:])}."
-        )
-    wanted = (options.holidays, options.holiday_days)
-    if options.holidays and wanted != (schema.holidays, schema.holiday_days):
-        raise ForetellError(
-            f"the model was trained with {_describe_holidays(schema.holidays, schema.holiday_days)}, these data ask for"
-            f" {_describe_holidays(*wanted)}. Leave holidays out: a model remembers its own."
-        )
-    return replace(
-        options,
-        frequency=schema.frequency,
-        seasons=schema.seasons,
-        ends=schema.ends,
-        partial=schema.partial,
-        filling=schema.filling,
-        open=schema.open,
-        timezone=options.timezone or schema.timezone,
-        schema=schema,
-        holidays=schema.holidays,
-        holiday_days=schema.holiday_days,
-        ahead=ahead,
-    )
-
-
-def _describe_holidays(holidays: Sequence[str], days: int) -> str:
-    return f"the holidays {', '.join(holidays)} ({days} days before and after)" if holidays else "no holidays"
 
 
 def _check_date_format(form: str | None) -> None:

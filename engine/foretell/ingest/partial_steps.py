@@ -288,4 +288,14 @@ def _edge(context: IngestContext, rows: KeyedRows, edge: str, spans: KeySpans | 
     moment = context.store.rows(f"SELECT {way}(r.moment) FROM {rows.view} r{only} WHERE r.v0 IS NOT NULL")[0][
         0
     ]
-    return f"its rows {'end' if edge == 'max' else 'begin'} {spell(moment)}"
+    clock = f" {moment:%H:%M}" if spell(moment) == f"{moment:%Y-%m-%d}" and _has_hours(context, rows) else ""
+    return f"its rows {'end' if edge == 'max' else 'begin'} {spell(moment)}{clock}"
+
+
+def _has_hours(context: IngestContext, rows: KeyedRows) -> bool:
+    """Whether any row has a time of day: midnight is then a time like another."""
+    return bool(
+        context.store.rows(f"SELECT bool_or(r.moment <> date_trunc('day', r.moment)) FROM {rows.view} r")[0][
+            0
+        ]
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -18,9 +19,10 @@ from foretell.ingest.csv_files import Header, lacking, read_headers, sampled_col
 from foretell.ingest.declared_types import Declared, declared_by, declared_in_file
 from foretell.ingest.sql_source import Sql, spool
 from foretell.ingest.store import Store
-from foretell.ingest.table import Kind, Table, _with_point, _words
+from foretell.ingest.table import MISSING, Kind, Table, _with_point, _words
 from foretell.system.sql_text import file_pattern, file_patterns, literal, quoted
 
+_GROUPED: Final = 3  # values that show it
 _COSTLY: Final = 1 << 24  # bytes of text from which rows are kept as Parquet between the passes
 _NUMBERS: Final = (
     "INT",
@@ -47,11 +49,12 @@ def open_table(
     name: str,
     dates: str | None = None,
     decimal: str = ".",
+    thousands: str | None = None,
     partitions: bool = False,
 ) -> Table:
     """`source` as a table that messages call `name`; `dates` is the format of its dates where they are not ISO.
 
-    `decimal` is the decimal mark of its numbers where they are text; with `partitions`, folders named `column=value` are columns.
+    `decimal` is the decimal mark of its numbers where they are text, `thousands` that between thousands; with `partitions`, folders named `column=value` are columns.
     A source is a frame (pandas, polars, Arrow), a path, a glob, a list of paths, or `Sql`. Raises ForetellError for other things,
     for files that are not there or cannot be read, and for a table without rows (but for the items).
     """
@@ -61,7 +64,7 @@ def open_table(
     if isinstance(source, Sql):
         table = _open_sql(store, source, view, name)
     elif files and len(files) == len(parts):
-        form = _Form(dates, decimal, partitions)
+        form = _Form(dates, decimal, thousands, partitions)
         table = _open_files(store, files, view, name, form=form)
     else:
         arrow = _as_arrow(source, name)
@@ -71,7 +74,7 @@ def open_table(
             raise ForetellError(f"the {name} table has no rows.")
         store.register(view, arrow)
         table = _typed_table(store, f"the {name} table", view, arrow.schema)
-    return replace(table, dates=dates, decimal=decimal)
+    return replace(table, dates=dates, decimal=decimal, thousands=thousands)
 
 
 def files_of(*sources: object) -> list[str]:
@@ -91,6 +94,7 @@ class _Form:
 
     dates: str | None  # the format of dates that are not ISO
     decimal: str
+    thousands: str | None
     partitions: bool  # folders named column=value are columns
 
 
@@ -114,7 +118,8 @@ def _open_files(store: Store, patterns: Sequence[str], view: str, name: str, *, 
     costly = sum(os.path.getsize(header.path) for header in headers) > _COSTLY
     return replace(
         table,
-        kinds=table.kinds | _spelt_kinds(store, headers, form.dates, form.decimal),
+        kinds=table.kinds | _spelt_kinds(store, headers, form),
+        grouped=_grouped(headers, form),
         costly=costly,
         unnamed=frozenset().union(*(header.unnamed for header in headers)),
     )
@@ -168,18 +173,33 @@ def _open_parquet(store: Store, files: Sequence[str], view: str, label: str, *, 
     return _typed_table(store, label, view, schemas[0], lacking(columns), declared)
 
 
-def _spelt_kinds(store: Store, headers: Sequence[Header], dates: str | None, decimal: str) -> dict[str, Kind]:
+def _grouped(headers: Sequence[Header], form: _Form) -> dict[str, str]:
+    """Columns whose marks may stand between thousands: three digits behind each, none elsewhere; the first such value."""
+    if form.thousands is not None:
+        return {}
+    marked = re.compile(rf"\s*[-+]?[1-9]\d{{0,2}}{re.escape(form.decimal)}\d{{3}}\s*")
+    small = re.compile(r"\s*[-+]?\d{1,3}\s*")
+    found = {}
+    for name, values in sampled_columns(headers).items():
+        there = [value for value in values if value is not None and value.strip() not in MISSING]
+        with_mark = [value for value in there if marked.fullmatch(value)]
+        if len(with_mark) >= _GROUPED and all(marked.fullmatch(v) or small.fullmatch(v) for v in there):
+            found[name] = with_mark[0].strip()
+    return found
+
+
+def _spelt_kinds(store: Store, headers: Sequence[Header], form: _Form) -> dict[str, Kind]:
     """What the text of each column spells in the sample; a column of nothing but gaps counts as numbers."""
     import pyarrow as pa
 
     sample = sampled_columns(headers)
-    form = f"try_strptime(c, {literal(dates)})" if dates else "NULL"
+    dated = f"try_strptime(c, {literal(form.dates)})" if form.dates else "NULL"
     kinds: dict[str, Kind] = {}
     for name, values in sample.items():
         store.register("sample", pa.table({"c": pa.array(values, pa.string())}))
         total, numbers, booleans, times = store.rows(
-            f"SELECT count(c), count(TRY_CAST({_with_point('c', decimal)} AS DOUBLE)), count(*) FILTER (lower(c) IN ('true', 'false')),"
-            f" count(coalesce(TRY_CAST(c AS TIMESTAMP), {form}))"
+            f"SELECT count(c), count(TRY_CAST({_with_point('c', form.decimal, form.thousands)} AS DOUBLE)), count(*) FILTER (lower(c) IN ('true', 'false')),"
+            f" count(coalesce(TRY_CAST(c AS TIMESTAMP), {dated}))"
             f" FROM (SELECT trim(c) AS c FROM sample WHERE trim(c) NOT IN {_words()})"
         )[0]
         likely: list[tuple[int, Kind]] = [(numbers, "number"), (booleans, "boolean"), (times, "time")]
@@ -293,14 +313,21 @@ def _as_arrow(source: Any, name: str) -> Any:
         return _readable_types(_from_pandas(source, name))
     if type(source).__module__.startswith("polars") and hasattr(source, "collect"):
         source = source.collect()
+    if type(source).__module__.partition(".")[0] in ("duckdb", "_duckdb") and hasattr(
+        source, "to_arrow_table"
+    ):
+        source = source.to_arrow_table()  # a relation
     if hasattr(source, "to_table") and not isinstance(source, pa.Table):
         source = source.to_table()
     if hasattr(source, "__arrow_c_stream__"):
         table = pa.table(source)
         _refuse_repeated_columns(table.column_names, name)
         return _readable_types(table)
+    got = type(source).__name__
+    if isinstance(source, (list, tuple)) and source:
+        got = f"a {got} of {type(source[0]).__name__}: a list is one of paths. Join tables first, as pandas.concat does"
     raise ForetellError(
-        f"{name} must be a pandas, polars or Arrow table, a path, a glob or foretell.Sql, got {type(source).__name__}"
+        f"{name} must be a pandas, polars or Arrow table, a DuckDB relation, a path, a glob or foretell.Sql, got {got}"
     )
 
 
@@ -313,6 +340,11 @@ def _refuse_repeated_columns(names: Sequence[str], name: str) -> None:
 def _from_pandas(frame: pd.DataFrame, name: str) -> Any:
     import pyarrow as pa
 
+    if frame.columns.nlevels > 1:
+        raise ForetellError(
+            f"the {name} table has columns of {frame.columns.nlevels} levels, such as {tuple(frame.columns[0])!r}, expected"
+            " plain names. Join them: frame.columns = ['_'.join(map(str, column)) for column in frame.columns]."
+        )
     indexes = [str(level) for level in frame.index.names if level is not None]
     if indexes:
         _refuse_repeated_columns([*indexes, *map(str, frame.columns)], name)

@@ -34,6 +34,9 @@ class Table:
     costly: bool = False  # a large text file, whose rows take longer to read than to write and read again
     dates: str | None = None  # the format of dates in text, where they are not ISO
     decimal: str = "."  # the decimal mark of numbers in text
+    thousands: str | None = None  # the mark between thousands there
+    # columns of numbers in text of which all have three digits behind the decimal mark, or no mark: one of them
+    grouped: Mapping[str, str] = field(default_factory=dict)
     categorical: frozenset[str] = frozenset()  # columns that were declared to be categories
     indexes: frozenset[str] = frozenset()  # columns that were the index of a pandas frame
     unnamed: frozenset[str] = frozenset()  # columns whose place in the header is empty
@@ -111,7 +114,7 @@ class Table:
     def spelt(self, column: str) -> str:
         """SQL of a column's numbers as SQL spells them."""
         name = quoted(column)
-        return _with_point(name, self.decimal) if column in self.textual else name
+        return _with_point(name, self.decimal, self.thousands) if column in self.textual else name
 
     def misspelt(self, column: str) -> str | None:
         """SQL that is true where the text of a column should be a number and is not; None where it cannot be."""
@@ -179,8 +182,15 @@ class Table:
         )
 
 
-def _with_point(text: str, decimal: str) -> str:
-    """SQL of the text of a number with a decimal point in place of a comma; one that has a point is then no number."""
+def _with_point(text: str, decimal: str, thousands: str | None = None) -> str:
+    """SQL of the text of a number as SQL spells it; one with a foreign mark, or marks between other than thousands, is none."""
+    if thousands is not None:
+        whole = f"^\\s*[-+]?\\d{{1,3}}({re.escape(thousands)}\\d{{3}})+({re.escape(decimal)}\\d*)?\\s*$"
+        bare = f"replace({text}, {literal(thousands)}, '')"
+        grouped = f"regexp_matches({text}, {literal(whole)})"
+        text = (
+            f"CASE WHEN NOT contains({text}, {literal(thousands)}) THEN {text} WHEN {grouped} THEN {bare} END"
+        )
     return (
         text if decimal == "." else f"CASE WHEN NOT contains({text}, '.') THEN replace({text}, ',', '.') END"
     )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from foretell.data.arrays import Array
 from foretell.data.filled_codes import UNFILLED
+from foretell.data.finding_advice import ZERO_FILLING
 from foretell.data.findings import Findings
 from foretell.data.frequency import Frequency, spell
 from foretell.data.layout import Layout
@@ -18,6 +19,12 @@ from foretell.ingest.store import Store
 
 _FEWEST: Final = 30  # values and gaps from which they say something
 _GAPS: Final = 0.1  # share of the inner steps that are gaps, from which rows stand for sales
+_NET_ZERO: Final = (
+    0.01  # share of the values that may be 0 where others are negative: returns that balance sales
+)
+_SCATTERED: Final = (
+    0.05  # share of the values before a gap from which gaps are no outages but steps without sales
+)
 _WHOLE: Final = 0.95  # share of the values that are whole numbers
 _EVEN: Final = (
     0.15  # deviation of the distances, in their mean, up to which rows have longer steps of their own
@@ -26,16 +33,34 @@ _CLOSED: Final = 0.05  # share of a season's turns below which a place in it is 
 
 
 class _Counts(NamedTuple):
-    """Of a chunk: observed values, zeros, whole ones; inner steps and gaps by place in the season; how far values lie apart."""
+    """Of some items: observed values, zeros, whole and negative ones; inner steps and gaps by place in the season; how far values lie apart."""
 
     seen: int
     zeros: int
     whole: int
+    negative: int
     steps: NDArray[np.int64]  # [season]
     gaps: NDArray[np.int64]  # [season]
     apart: NDArray[
         np.float64
-    ]  # [3] pairs of values that follow each other, the sum of their distances and of its square
+    ]  # [4] pairs of values that follow each other, the sum of their distances and of its square; pairs with a gap between
+
+    def plus(self, other: _Counts) -> _Counts:
+        """The counts of both."""
+        return _Counts(
+            self.seen + other.seen,
+            self.zeros + other.zeros,
+            self.whole + other.whole,
+            self.negative + other.negative,
+            self.steps + other.steps,
+            self.gaps + other.gaps,
+            self.apart + other.apart,
+        )
+
+    @property
+    def sold(self) -> bool:
+        """Whether the values may be sales of steps with sales alone: none is 0, or hardly any where some are returns."""
+        return self.zeros == 0 or (self.negative > 0 and self.zeros <= _NET_ZERO * self.seen)
 
 
 def report_transactions(
@@ -47,23 +72,30 @@ def report_transactions(
     distances have longer steps of their own: that is another finding.
     """
     season = frequency.seasons[0]
-    seen = zeros = whole = 0
-    steps, gaps = np.zeros(season, np.int64), np.zeros(season, np.int64)
-    apart = np.zeros(3)
+    none = np.zeros(season, np.int64)
+    found = _Counts(0, 0, 0, 0, none, none, np.zeros(4))
     for part in _count(values, codes, layout, season):
-        seen, zeros, whole = seen + part.seen, zeros + part.zeros, whole + part.whole
-        if zeros:
+        found = found.plus(part)
+        if not found.sold:
             return
-        steps, gaps, apart = steps + part.steps, gaps + part.gaps, apart + part.apart
-    used = steps - gaps >= _CLOSED * steps
-    lacking, of = int(gaps[used].sum()), int(steps[used].sum())
-    if _is_even(apart):
+    used = found.steps - found.gaps >= _CLOSED * found.steps
+    lacking, of = int(found.gaps[used].sum()), int(found.steps[used].sum())
+    if _is_even(found.apart[:3]) or found.seen < _FEWEST or lacking < max(_FEWEST, _GAPS * of):
         return
-    if seen >= _FEWEST and lacking >= max(_FEWEST, _GAPS * of) and whole >= _WHOLE * seen:
+    if found.zeros == 0 and found.whole >= _WHOLE * found.seen:
         findings.warn(
             "transactions",
             f"{lacking / of:.0%} of the steps inside the series have no row, and no value is ever 0: if no row means that"
-            " nothing was sold, forecasts are too high without filling={'target': {'middle': 'zero'}}",
+            f" nothing was sold, forecasts are too high without {ZERO_FILLING}",
+            lacking,
+        )
+    elif found.apart[3] >= max(_FEWEST, _SCATTERED * found.apart[:1].sum()):
+        what = "hardly any value is 0" if found.zeros else "no value is ever 0"
+        findings.warn(
+            "transactions",
+            f"{lacking / of:.0%} of the steps inside the series have no row, at {int(found.apart[3]):,} places, and {what}: such"
+            " are sales in money or weight, or with returns, that are written only where there were some. If that is so,"
+            f" forecasts are too high without {ZERO_FILLING}",
             lacking,
         )
 
@@ -82,10 +114,11 @@ def _count(values: Array, codes: NDArray[np.uint8], layout: Layout, season: int)
         there = ~np.isnan(part) & (np.asarray(codes[cells]) == UNFILLED)
         at = np.flatnonzero(there)
         some = part[at]
-        counts = (len(at), int((some == 0).sum()), int((some == np.round(some)).sum()))
+        whole, negative = int((some == np.round(some)).sum()), int((some < 0).sum())
+        counts = (len(at), int((some == 0).sum()), whole, negative)
         none = np.zeros(season, np.int64)
-        if counts[1] or not len(at):
-            yield _Counts(*counts, none, none, np.zeros(3))
+        if (counts[1] and not negative) or not len(at):
+            yield _Counts(*counts, none, none, np.zeros(4))
             continue
         segment, step = layout.expand(first, last)
         edges = layout.offsets[first : last + 1] - layout.offsets[first]
@@ -101,7 +134,7 @@ def _count(values: Array, codes: NDArray[np.uint8], layout: Layout, season: int)
             *counts,
             np.bincount(place, minlength=season),
             np.bincount(place[np.isnan(part[inner])], minlength=season),
-            np.array([len(distance), distance.sum(), np.square(distance).sum()]),
+            np.array([len(distance), distance.sum(), np.square(distance).sum(), (distance > 1).sum()]),
         )
 
 

@@ -163,7 +163,7 @@ class Model:
         chosen = None if items is None else find_items(panel.keys, items)
         size = self._items_at_a_time(panel)
         if chosen is None:
-            panel.check_horizon(self.task.horizon)  # before the first piece is written
+            panel.check_horizon(self.task.horizon, trained=True)  # before the first piece is written
         count = len(panel) if chosen is None else len(chosen)
         for first in range(0, count, size):
             if chosen is None:  # items in a row are looked at where they are, others are copied
@@ -179,7 +179,7 @@ class Model:
         The mean is the same whatever levels are asked: it is made to agree with the quantiles at `QUANTILE_LEVELS`.
         """
         wanted = self.task.levels if levels is None else check_levels(levels)
-        panel.check_horizon(self.task.horizon)
+        panel.check_horizon(self.task.horizon, trained=True)
         floor = item_floors(panel, new=self.floor)
         extra = [level for adjustment in self.adjustments for level in adjustment.extra_levels]
         asked = check_levels((*wanted, *extra, *QUANTILE_LEVELS))
@@ -216,6 +216,18 @@ class Model:
         fine = self.forecast(panel, levels=check_levels((*wanted, *PATH_LEVELS)))
         margins = Margins(fine.levels, fine.quantiles)
         return replace(fine.only(wanted), margins=margins, dependence=self.dependence)
+
+    def _say_older(self, panel: Panel) -> None:
+        """Warns of data that end before the training's: the forecast covers steps that the model was trained on."""
+        if self.data is None or not self.data.last or not len(panel):
+            return
+        last = int(panel.origin.max()) - 1
+        if last < panel.frequency.ordinal(self.data.last):
+            logger.warning(
+                "the data end %s, the model was trained on data up to %s: its forecast is of steps that it was trained on. Give"
+                " the newest data, or back-test to see how good it is.",
+                *(panel.frequency.spell(last), self.data.last),
+            )
 
     def _say_crossing(self, forecast: Forecast) -> None:
         """Warns, once a model, of a recipe whose quantiles cross by more than rounding: they are sorted after this."""
@@ -315,7 +327,9 @@ class Model:
 
     def _panel_of(self, data: Dataset | None) -> Panel:
         if data is not None:
-            return check_dataset(data).encode(self.schema, horizon=self.task.horizon)
+            panel = check_dataset(data).encode(self.schema, horizon=self.task.horizon)
+            self._say_older(panel)
+            return panel
         if self.panel is None:
             raise ForetellError(
                 "a loaded model holds no data: give it the history to forecast from, model.predict(data), with data ="

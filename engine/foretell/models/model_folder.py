@@ -18,6 +18,7 @@ from foretell.models.saved_model import FORMAT, SavedModel
 from foretell.recipe.protocols import Recipe
 from foretell.recipe.registry import is_registered, make_recipe, recipe_names, why_unregistered
 from foretell.system.regular_files import read_regular
+from foretell.system.results import TRAINING, under_way
 from foretell.system.strict_json import MOST_BYTES, parse_json, refuse_special
 from foretell.system.tensor_header import checked_header
 from foretell.system.typed import typed
@@ -177,6 +178,13 @@ def _bytes(path: Path, most: int) -> bytes:
     try:
         return read_regular(path, most=most)
     except FileNotFoundError as error:
+        if under_way(path.parent):
+            best = path.parent / TRAINING / "best"
+            so_far = f" What it has learned so far is a model in {best}." if best.is_dir() else ""
+            raise ForetellError(
+                f"{path.parent} holds no model yet: its training was interrupted, or is still running. Go on with it:"
+                f" resume=True.{so_far}"
+            ) from error
         raise ForetellError(f"{path} is missing: {path.parent} holds no whole model") from error
 
 

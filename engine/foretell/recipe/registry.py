@@ -152,6 +152,11 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _read_settings(recipe: type[Recipe], settings: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(settings, Mapping):
+        raise ForetellError(
+            f"settings of {recipe.name} must be a mapping from hyperparameters to values, such as {{'max_steps': 500}}, got"
+            f" {settings!r}"
+        )
     name, known = recipe.name, {parameter.name: parameter for parameter in hyperparameters(recipe)}
     values = {}
     for key, value in settings.items():

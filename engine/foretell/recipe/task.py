@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ class Task:
 
 _MOST_SEED: Final = 2**32 - 1  # that all libraries take
 _MOST_THREADS: Final = 4096
+_DEVICE: Final = re.compile(r"auto|cpu|mps(:0)?|cuda(:\d{1,4})?")
 
 Precision = Literal["auto", "float32", "bf16"]
 
@@ -77,6 +79,8 @@ class Run:
             whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
             if value is not None and (not whole or not least <= value <= most):
                 raise ForetellError(f"{name} must be a whole number from {least} to {most:,}, got {value!r}")
+        if not isinstance(self.device, str) or _DEVICE.fullmatch(self.device) is None:
+            raise ForetellError(f"device must be auto, cpu, cuda, cuda:1, ... or mps, got {self.device!r}")
         if isinstance(self.devices, bool) or not isinstance(self.devices, int) or self.devices < 1:
             raise ForetellError(f"devices must be a whole number, at least 1, got {self.devices!r}")
         if self.resume and self.out is None:

@@ -28,6 +28,12 @@ def _json(state: Mapping[str, Any]) -> bytes:
 class Report(Results):
     """The results of a backtest, with what it takes to save them as a folder."""
 
+    def __repr__(self) -> str:
+        board = self.leaderboard
+        best = f", best {board['recipe'].iloc[0]} with wQL {board['wQL'].iloc[0]:.4f}" if len(board) else ""
+        windows = len({outcome.window.number for outcome in self.outcomes})
+        return f"Report({len(board)} recipes, {windows} windows{best}; leaderboard, save(folder))"
+
     def save(self, folder: str | Path, *, overwrite: bool = False, spreadsheet: bool = False) -> None:
         """Write leaderboard.csv, metrics.csv, forecasts.parquet, report.html and run.json: all of them or none.
 

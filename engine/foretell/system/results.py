@@ -32,7 +32,8 @@ _FILES: Final[Mapping[str, tuple[str, ...]]] = {  # of each kind, as patterns
     ),
     "study": ("best.toml", "trials.csv", "study.db"),
 }
-_CHECKPOINTS: Final = ("checkpoint", "checkpoints", "best", "lightning_logs")  # what TRAINING holds
+_BEST: Final = "best"  # the model that Ctrl-C leaves
+_CHECKPOINTS: Final = ("checkpoint", "checkpoints", _BEST, "lightning_logs")  # what TRAINING holds
 _LONGEST_LINE: Final = 1 << 20  # bytes of a table's first line
 _SHOWN: Final = 80  # characters of what a folder says of itself
 
@@ -71,6 +72,20 @@ def may_replace(folder: str | Path, kind: Kind, *, overwrite: bool = False) -> R
     allowed = _allowed(found, overwrite=overwrite)
     ensure_writable(folder)
     return allowed
+
+
+def may_begin_anew(training: Path, *, overwrite: bool) -> None:
+    """Raises ForetellError where an interrupted training has left something in its folder, unless that is to be overwritten."""
+    left = [
+        said
+        for name, said in (("checkpoint", "a checkpoint"), (_BEST, "its best model"))
+        if (training / name).exists()
+    ]
+    if left and not overwrite:
+        raise ForetellError(
+            f"{training} holds {' and '.join(left)} of a training that was interrupted, and a new one would replace it. Go on"
+            " from there with resume=True, begin anew with overwrite=True, or name another place."
+        )
 
 
 def may_replace_file(path: str | Path, *, overwrite: bool = False) -> Result | None:
@@ -131,6 +146,11 @@ def _others(folder: Path) -> list[str]:
         return []
     names = sorted(entry.name for entry in folder.iterdir())
     return [name for name in names if not is_temporary(name) and not _is_under_way(folder / name)]
+
+
+def under_way(folder: Path) -> bool:
+    """Whether an interrupted training has left its checkpoints in the folder of a model."""
+    return (folder / TRAINING).is_dir() and _is_under_way(folder / TRAINING)
 
 
 def _is_under_way(path: Path) -> bool:

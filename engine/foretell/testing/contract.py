@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from foretell.errors import ForetellError
 from foretell.recipe.protocols import Recipe
+from foretell.recipe.registry import is_registered, recipe_names, why_unregistered
 from foretell.testing import forecast_promises as forecast
 from foretell.testing import stored_promises as stored
 from foretell.testing.form import check_form
 from foretell.testing.recipe_check import Broken, RecipeCheck
+
+logger = logging.getLogger(__name__)
 
 
 class BrokenPromise(ForetellError):
@@ -44,9 +48,11 @@ def check_recipe(recipe: Recipe) -> None:
 
     It need not be registered. `max_steps`, `hidden_size` and `batch_size` are made small where it has them and they stand
     at their default. Raises ForetellError on what is no recipe, and BrokenPromise, with one sentence, for the first
-    promise that it breaks.
+    promise that it breaks. A name that another installed recipe has is warned of.
     """
     check_form(recipe)
+    if recipe.name in recipe_names() and not is_registered(recipe):
+        logger.warning("a model of it cannot be loaded: %s", why_unregistered(recipe))
     check = RecipeCheck(recipe)
     for promise in promises():
         promise.verify(check)

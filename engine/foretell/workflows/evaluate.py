@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from foretell.checks.check import check
 from foretell.data.findings import Findings
@@ -116,6 +117,7 @@ def _window(number: int, rows: ForecastRows, panel: Panel, horizon: int, found: 
         span = f"{panel.frequency.spell(origin.min())} to {panel.frequency.spell(origin.max() + horizon - 1)}"
         end = panel.frequency.spell((panel.start + panel.lengths).max() - 1)
         raise ForetellError(f"the forecasts cover {span}, of which the data have no actuals: they end {end}")
+    _report_unscored(number, panel, items, origin, horizon=horizon, found=found)
     if len(items) < len(panel):
         first = panel.names[np.setdiff1d(np.arange(len(panel)), items)[0]]
         found.note(
@@ -125,6 +127,28 @@ def _window(number: int, rows: ForecastRows, panel: Panel, horizon: int, found: 
         )
     some = panel if len(items) == len(panel) else panel.take(items)
     return Window.at(number, some.at(origin), truth)
+
+
+def _report_unscored(
+    number: int,
+    panel: Panel,
+    items: NDArray[np.int64],
+    origin: NDArray[np.int64],
+    *,
+    horizon: int,
+    found: Findings,
+) -> None:
+    """Count the rows that lie beyond the end of the actuals; `items` and `origin` are [n]."""
+    end = (panel.start + panel.lengths)[items]
+    beyond = np.clip(origin + horizon - end, 0, horizon)
+    if beyond.any():
+        first = int(np.flatnonzero(beyond)[0])
+        found.warn(
+            "unscored",
+            f"window {number}: {int(beyond.sum()):,} of {len(items) * horizon:,} rows lie beyond the actuals and are not scored,"
+            f" first item {panel.names[int(items[first])]!r} from {panel.frequency.spell(int(max(end[first], origin[first])))} on",
+            int(beyond.sum()),
+        )
 
 
 def _outcome(

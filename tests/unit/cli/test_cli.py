@@ -230,7 +230,10 @@ def test_a_known_column_that_ends_before_the_horizon_is_named_at_predict_but_not
         "item 'a': related column 'promo' ends 2024-02-19, but the horizon reaches 2024-02-21"
         in result.stderr
     )
-    assert "--filling promo.future=previous. Where items end at their own times, --ends own." in result.stderr
+    assert (
+        "train again with it filled: --filling promo.future=zero. Where items end at their own times, --ends own."
+        in result.stderr
+    )
     assert f"model: {RECIPE}, saved 20" in result.stderr
     assert "trained on 2 items up to 2024-02-09" in result.stderr
     assert not Path("forecast.csv").exists()

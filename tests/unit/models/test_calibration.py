@@ -167,3 +167,10 @@ def test_a_backtest_shows_coverage_before_and_after() -> None:
     plainly = foretell.backtest(data, horizon=5, recipes=["seasonal_naive"])
     assert plainly.calibration.empty
     assert "Before and after calibration" not in render(plainly)
+
+
+def test_a_calibration_that_learnt_nothing_says_so() -> None:
+    learnt = Calibration.learn(held([5.0, 5.0, 5.0], np.full((3, 2), 5.0)))
+    assert learnt.forecasts == 0
+    (row,) = learnt.summary()["Calibration"]
+    assert row["remark"] == "no held-out forecast has a width to measure by: the levels stay as they are"

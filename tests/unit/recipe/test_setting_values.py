@@ -133,3 +133,10 @@ def _dataset() -> foretell.Dataset:
 
     days = pd.date_range("2024-01-01", periods=20)
     return foretell.Dataset(pd.DataFrame({"item_id": "a", "timestamp": days, "target": range(20)}), freq="D")
+
+
+def test_settings_that_are_no_mapping_are_refused() -> None:
+    with pytest.raises(
+        ForetellError, match="settings of ets must be a mapping from hyperparameters to values"
+    ):
+        make_recipe("ets", "season=7")  # type: ignore[arg-type]

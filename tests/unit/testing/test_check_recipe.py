@@ -408,3 +408,13 @@ def test_what_is_no_recipe_is_told_so_in_one_message(thing: Any, expected: str) 
     with pytest.raises(ForetellError) as raised:
         check_recipe(thing)
     assert str(raised.value).startswith(expected) or expected in str(raised.value)
+
+
+def test_a_name_that_another_recipe_has_is_remarked(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("foretell.testing.contract._PROMISES", ())
+    monkeypatch.setattr(Sound, "name", "ets")
+    check_recipe(Sound())
+    assert "Sound is not the recipe registered as 'ets'" in caplog.text
+    assert "Give yours another one" in caplog.text

@@ -155,6 +155,42 @@ def test_quantiles_that_cross_are_reported() -> None:
     assert "crossing" in codes(evaluate(table(p10=[12.0] * 4), dataset(**DATA)))
 
 
+def test_columns_that_are_not_judged_are_named() -> None:
+    report = evaluate(table(qantile_50=[1.0] * 4, actual=[1.0] * 4), dataset(**DATA))
+    (message,) = [finding.message for finding in report.findings if finding.code == "ignored_columns"]
+    assert "'qantile_50' not judged" in message
+    assert "actual" not in message
+    assert "ignored_columns" not in codes(evaluate(table(), dataset(**DATA)))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("AutoETS", "AutoETS-lo-80", "AutoETS-hi-80"),
+        ("Point Forecast", "Lo 80", "Hi 80"),
+        ("mean", "q0.1", "q90"),
+        ("mean", "0.1", "P90"),
+    ],
+    ids=["Nixtla", "R", "q", "AutoGluon"],
+)
+def test_the_columns_of_other_libraries_are_the_same_quantiles(names: tuple[str, str, str]) -> None:
+    plain = table()
+    renamed = plain.rename(columns=dict(zip(("mean", "p10", "p90"), names, strict=True)))
+    ours, theirs = evaluate(plain, dataset(**DATA)), evaluate(renamed, dataset(**DATA))
+    pd.testing.assert_frame_equal(ours.leaderboard, theirs.leaderboard)
+    assert "ignored_columns" not in codes(theirs)
+
+
+def test_rows_beyond_the_actuals_are_counted() -> None:
+    late = table(timestamp=["2024-01-12", "2024-01-13"] * 2)
+    report = evaluate(late, dataset(**DATA))
+    (message,) = [finding.message for finding in report.findings if finding.code == "unscored"]
+    assert message == (
+        "window 1: 2 of 4 rows lie beyond the actuals and are not scored, first item 'a' from 2024-01-13 on"
+    )
+    assert repr(report).startswith("Report(1 recipes, 1 windows, best forecast with wQL ")
+
+
 @pytest.mark.parametrize(
     ("frame", "message"),
     [

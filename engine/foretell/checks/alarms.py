@@ -1,0 +1,52 @@
+"""`alarms`: what a command that goes on shows of what `check` would say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+
+from foretell.checks.panel_findings import Looked
+from foretell.data.findings import Finding, gravest_first
+from foretell.data.panel import Panel
+from foretell.ingest.dataset import Dataset
+from foretell.system.listener import interruptible
+
+_MOST_CELLS: Final = 1 << 25  # steps times columns that are looked at: some seconds
+_PIECES: Final = 16  # evenly spread, that a larger panel is looked at in
+
+
+@interruptible()
+def alarms(data: Dataset, *, horizon: int | None = None, trained: bool = False) -> tuple[Finding, ...]:
+    """What reading the tables found, and the warnings and errors that `check` adds; errors first.
+
+    A known column that ends before `horizon` does is a warning here: to train on it is possible, and predict says it itself
+    (`trained`). Of a panel of more than 33 million values, some items are looked at, and the findings say so.
+    """
+    panel = data.encode(data.schema, horizon=horizon or 0)
+    found: list[Finding] = []
+    for finding in Looked.at(data, some := _some(panel), horizon).findings:
+        if finding.code == "known_ends" and not trained:
+            message = f"as the tables are, predict would stop: {finding.message}"
+            found.append(replace(finding, severity="warning", message=message))
+        elif finding.severity != "note" and finding.code != "known_ends":
+            found.append(finding)
+    if len(some) < len(panel):
+        found = [finding for finding in found if finding.code != "finer"]  # which compares with all rows
+        part = f"of {len(some):,} of the {len(panel):,} items, which were looked at: "
+        found = [replace(finding, message=part + finding.message) for finding in found]
+    return gravest_first((*data.findings, *found))
+
+
+def _some(panel: Panel) -> Panel:
+    """`panel`, or of a large one the items of some pieces, evenly spread."""
+    cells = len(panel.target) * (1 + panel.known.shape[1] + panel.past.shape[1])
+    if cells <= _MOST_CELLS or len(panel) < _PIECES:
+        return panel
+    edges = np.linspace(0, len(panel), _PIECES + 1).astype(np.int64)
+    share = _MOST_CELLS / cells
+    return panel.take(
+        np.concatenate([np.arange(a, a + max(1, int((b - a) * share))) for a, b in pairwise(edges)])
+    )
