@@ -1,6 +1,7 @@
 # make demo   back-test five recipes on the sample data and write the report
 # make quick  ruff, mypy and the unit tests but the slow ones: for a look after each change
 # make test   ruff, mypy and pytest
+# make docs   the site, in build/docs/index.html: its notebooks are run, and a warning ends it; no network is needed
 # make stress fuzzers, kills and long laws at their full counts, of which `make test` runs a twentieth
 # make newest the tests against the newest release of every dependency, in an environment of its own
 # All need Python 3.11 or newer and nothing else: they make .venv once and install the tested versions into it.
@@ -12,7 +13,7 @@ WORKERS ?= 2
 # Tests of one file share what they train, and so a process.
 SPREAD = --numprocesses $(WORKERS) --dist loadfile
 
-.PHONY: demo quick test stress newest clean
+.PHONY: demo quick test docs stress newest clean
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
@@ -31,6 +32,9 @@ test: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/pytest $(SPREAD)
 
+docs: $(INSTALLED)
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
+
 stress: $(INSTALLED)
 	FORETELL_STRESS=1 $(BIN)/pytest tests/stress
 
@@ -44,7 +48,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "$(PYTHON) is older than Python 3.11: make PYTHON=python3.12 ..." >&2; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,docs]"
 	@touch $@
 
 clean:

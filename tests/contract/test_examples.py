@@ -1,4 +1,4 @@
-"""The recipes of README and docs/recipes.md: short, typed, and whole."""
+"""The recipes of README and docs/how-to/recipes.md: short, typed, and whole."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from examples import ROOT, code_blocks, example, example_module
 from foretell.recipe import Recipe
 from foretell.testing import check_recipe
 
-PAGE = "docs/recipes.md"
+PAGE = "docs/how-to/recipes.md"
 RECIPES = ("Flat", "CES", "ExactTrees", "DLinear")
 MOST_LINES = 70
 

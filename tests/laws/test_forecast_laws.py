@@ -1,4 +1,4 @@
-"""What every forecast promises, for every registered recipe: docs/forecasts.md in numbers."""
+"""What every forecast promises, for every registered recipe: docs/reference/forecasts.md in numbers."""
 
 from __future__ import annotations
 

@@ -24,7 +24,6 @@ _SETTINGS: Final = (
     "SET TimeZone = 'UTC'",
     "SET preserve_insertion_order = false",  # nothing here depends on the order of rows, and order costs memory
     "SET autoinstall_known_extensions = false",  # never download anything
-    "SET enable_progress_bar = false",
     "SET streaming_buffer_size = '64MB'",  # DuckDB's threads read on while rows are put on the grid
 )
 # Rules of DuckDB's optimizer that change results: it reads a CSV column as the type that TRY_CAST tries, and then a row of
@@ -57,8 +56,11 @@ class Store:
         spill = os.path.join(self.scratch, f"foretell-{os.getpid()}")
         limit = f"{max(memory() // SHARE, _LEAST_MEMORY)}B"  # the grids need memory too
         rules = self._connection.execute("SELECT name FROM duckdb_optimizers()").fetchall()
+        ((bar,),) = self._connection.execute("SELECT current_setting('enable_progress_bar')").fetchall()
         self._set(
             *_SETTINGS,
+            # asked only where there is one: in Jupyter without ipywidgets DuckDB refuses the question itself
+            *(["SET enable_progress_bar = false"] if bar else []),
             *([f"SET disabled_optimizers = {literal(_WRONG_RULES)}"] if (_WRONG_RULES,) in rules else []),
             f"SET temp_directory = {literal(spill)}",
             f"SET memory_limit = {literal(limit)}",

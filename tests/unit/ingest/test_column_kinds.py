@@ -159,4 +159,4 @@ def test_a_strict_reading_asks_for_the_kind_of_whole_numbers_in_csv(tmp_path):
 
 
 def test_the_snippet_on_columns_in_the_docs_runs():
-    exec(example("docs/data.md", 'categorical=["cluster"]'), {})
+    exec(example("docs/reference/data.md", 'categorical=["cluster"]'), {})

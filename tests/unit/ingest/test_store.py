@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 from foretell.ingest.store import Store
@@ -18,3 +20,17 @@ def test_what_a_column_of_text_may_be_as_a_number_is_missing_where_it_is_none(tm
             f"CREATE VIEW v AS FROM read_csv({literal(str(path))}, auto_detect = false, header = true, {columns})"
         )
         assert store.rows("SELECT TRY_CAST(target AS DOUBLE) FROM v") == [(1.0,), (None,)]
+
+
+def test_tables_are_read_in_a_notebook_without_ipywidgets() -> None:
+    notebook = """
+import sys, types
+kernel = types.SimpleNamespace(config={"IPKernelApp": {}})
+sys.modules["IPython"] = types.SimpleNamespace(get_ipython=lambda: kernel)
+sys.modules["ipywidgets"] = None
+import pandas, foretell
+days = pandas.date_range("2024-01-01", periods=9)
+print(foretell.Dataset(pandas.DataFrame({"item_id": "a", "timestamp": days, "target": 1.0}), freq="D"))
+"""
+    done = subprocess.run([sys.executable, "-c", notebook], capture_output=True, text=True, check=False)
+    assert "1 items" in done.stdout, done.stderr

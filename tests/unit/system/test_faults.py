@@ -67,6 +67,6 @@ def test_a_closed_standard_output_is_one_message() -> None:
 
 def test_the_code_of_the_page_about_results_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for block in code_blocks("docs/results.md"):
-        exec(compile(block, "docs/results.md", "exec"), {})
+    for block in code_blocks("docs/reference/results.md"):
+        exec(compile(block, "docs/reference/results.md", "exec"), {})
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
