@@ -54,6 +54,8 @@ def _reference_scores(panel: Panel, items: NDArray[np.int64], horizon: int) -> F
     for first in range(0, len(items), at_a_time):
         some = slice(first, first + at_a_time)
         rest = (pooled.explain if pooled else unexplained)(panel, items[some], horizon).residual
+        short = max(longest - rest.shape[1], 0)  # where all of `some` are young
+        rest = np.pad(rest, ((0, 0), (short, 0)), constant_values=np.nan)
         for k in range(count):
             errors[some, k] = _errors(rest, horizon, panel.season, (count - k) * horizon)
     scores = ranked_scores(errors.reshape(len(items), -1)).reshape(errors.shape)
