@@ -60,13 +60,17 @@ def test_where_histories_are_too_short_each_item_and_step_errs_alone() -> None:
     assert found.windows == 0
 
 
-def test_items_that_are_learnt_from_together_may_all_be_too_young_for_the_first_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_items_that_are_learnt_from_together_may_all_be_too_young_for_the_first_windows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("foretell.hierarchy.learning._ROWS", 420 * 6)  # six items at a time
     frame = sales()
     young = frame["item_id"].isin([f"i{k}" for k in range(12, 24)]) & (frame["timestamp"] < "2025-01-01")
     found = learnt(frame[~young])
     assert found.windows == 24
-    assert found.forecasts == 48 * 24 + 12 * 3  # 54 days of the young ones: three windows of 14, before the first 12 days
+    assert (
+        found.forecasts == 48 * 24 + 12 * 3
+    )  # 54 days of the young ones: three windows of 14, before the first 12 days
 
 
 def test_held_out_forecasts_come_before_the_reference() -> None:
