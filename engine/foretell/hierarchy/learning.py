@@ -35,7 +35,7 @@ def learn_dependence(panel: Panel, task: Task, *, held: HeldOut | None, seed: in
         scores = normal_scores(held.quantiles, held.levels, held.actual, seed=seed)
         return _learnt(scores, panel, held.items, "forecasts of held-out windows")
     items = _some_items(panel, seed)
-    scores = _reference_scores(panel, items, task.horizon)
+    scores = reference_scores(panel, items, task.horizon)
     return _learnt(scores, panel, items, "errors of a reference over past windows")
 
 
@@ -44,7 +44,7 @@ def _some_items(panel: Panel, seed: int) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).permutation(there)[:_ITEMS])
 
 
-def _reference_scores(panel: Panel, items: NDArray[np.int64], horizon: int) -> Floats:
+def reference_scores(panel: Panel, items: NDArray[np.int64], horizon: int) -> Floats:
     """[K, N, H] normal scores of the reference's errors, each item's ranked over all windows; K = 0 where none fits."""
     longest = max(int(np.minimum(panel.stop[items], CONTEXT).max(initial=1)), 1)
     count = int(np.clip((longest - panel.season * _SEASONS) // horizon, 0, _WINDOWS))
