@@ -55,7 +55,8 @@ def item_scale(
     import torch
 
     moments, own = window_scale(values, shown, guess), shown.any(-1)
-    if items.device.type == "cpu" and bool(own.all()):  # nearly always; a GPU would have to wait for the answer
+    # nearly always so; a GPU would have to wait for the answer
+    if items.device.type == "cpu" and bool(own.all()):
         return Scale(moments, own)
     last, found = windows.last_seen.before(items, ends)
     found &= ~own & (last >= since)
