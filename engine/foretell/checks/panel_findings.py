@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from foretell.checks.code_columns import code_columns
 from foretell.checks.column_coverage import Coverage, coverages, static_coverages
 from foretell.checks.observed_frequency import Spacing, spacings
 from foretell.checks.table_end import check_end
@@ -48,6 +49,7 @@ class Looked:
         for column in covered:
             _check_column(panel, column, horizon, findings)
         _check_metadata(panel, findings)
+        _check_codes(data, panel, profile, findings)
         _check_names(panel, findings)
         return cls(profile, spaced, covered, findings.all())
 
@@ -210,6 +212,20 @@ def _check_metadata(panel: Panel, findings: Findings) -> None:
                 )
         if missing:
             findings.note("missing_metadata", f"{column.name} is missing for {missing:,} items", missing)
+
+
+def _check_codes(data: Dataset, panel: Panel, profile: Profile, findings: Findings) -> None:
+    """Whole numbers that look like codes, where it is known which columns were declared numbers."""
+    if data.declared_numeric is None:
+        return
+    for column in code_columns(panel, profile, declared=data.declared_numeric):
+        what = "how the target moves" if column.within else "how the target's level differs between items"
+        findings.warn(
+            "codes",
+            f"{column.name!r} looks like codes: its {column.values} whole numbers explain {column.category:.0%} of {what} as"
+            f" categories, {column.line:.0%} as numbers. categorical=[{column.name!r}] if they are, else numeric=[{column.name!r}]",
+            column.values,
+        )
 
 
 def _list(

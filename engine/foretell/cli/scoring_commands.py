@@ -153,5 +153,6 @@ def sample_data() -> Dataset:
             freq="D",
             known=["open", "before_holiday", "weeks_to_christmas"],
             past=["price"],
+            numeric=["weeks_to_christmas"],
             open="open",
         )

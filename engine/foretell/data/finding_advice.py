@@ -157,6 +157,10 @@ ADVICE: Final[dict[str, Advice]] = {
     ),
     "known_holes": Advice("recipes are told that these are missing", "complete the table, or filling="),
     "known_never": Advice("they count as missing throughout", "add their rows, or filling="),
+    "codes": Advice(
+        "as a number, 3 lies between 2 and 4; as a code it is a category of its own",
+        "categorical=, or numeric= if the order means something",
+    ),
     "never_changes": Advice("there is nothing to learn from it", "leave it out"),
     "categories": Advice("each category has weights of its own", ""),
     "one_category": Advice("there is nothing to learn from it", "leave it out"),
@@ -170,6 +174,7 @@ ADVICE: Final[dict[str, Advice]] = {
     "merged": Advice(
         "what these values do is not learned apart", "text_values=, or merge them by what they mean"
     ),
+    "many_values": Advice("what each of them does is learnt from the steps that had it", ""),
     "unseen": Advice(
         "forecasts go by what else is known of them", "train again once the history has it, or spell it alike"
     ),

@@ -38,6 +38,8 @@ class Schema:
     open: str | None = None  # the user's column, among the known, that is 0 where the item cannot sell
     # column -> values; code k is values[k - 1]
     vocabularies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    # text covariate -> the values that were merged into "other"; absent where they are not kept. It says nothing of the arrays
+    merged: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
     # column -> place -> method, as asked
     filling: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     # source column -> known, past, static: as the user's tables had it

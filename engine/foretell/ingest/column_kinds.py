@@ -12,9 +12,10 @@ from foretell.errors import ForetellError, nearest
 from foretell.ingest.options import Options
 from foretell.ingest.store import Store
 from foretell.ingest.table import Kind, Table
-from foretell.system.sql_text import quoted
+from foretell.system.sql_text import integer, quoted
 
 _MOSTLY: Final = 0.8  # share of a text's values that are numbers, from which the others look like mistakes
+_FIRST_ROWS: Final = 100_000  # of a table, by which a note is made
 
 
 def as_declared(table: Table, options: Options) -> Table:
@@ -37,43 +38,45 @@ def as_trained(table: Table, schema: Schema) -> Table:
 def report_kinds(
     store: Store, table: Table, columns: Sequence[str], *, options: Options, findings: Findings
 ) -> None:
-    """Say which columns of text hold numbers by what they spell, which nearly do, and refuse such guesses where asked to.
+    """Say which columns of text spell whole numbers, which may be codes, and which nearly spell numbers.
 
     Raises ForetellError where the reading is strict and whole numbers, which may be codes, are not declared.
     """
     declared = {*options.categorical, *options.numeric, options.open}
     spelt = [c for c in columns if c in table.textual and c not in declared and c not in table.categorical]
     numbers = [c for c in spelt if table.kinds[c] == "number"]
-    texts = [c for c in spelt if table.kinds[c] == "text"]
-    if options.strict:
-        _refuse_guesses(store, table, numbers)
-    if numbers:
-        also = f", {_listed(texts)} as text" if texts else ""
-        findings.note(
-            "kinds",
-            f"{table.label}: {_listed(numbers)} {_are(numbers)} read as numbers{also}, by what the rows spell",
-            len(spelt),
-        )
-    for column in texts:
-        _report_mixture(store, table, column, findings)
-
-
-def _refuse_guesses(store: Store, table: Table, numbers: Sequence[str]) -> None:
-    """Raises ForetellError for columns of whole numbers other than 0 and 1."""
-    if not numbers:
-        return
-    values = [table.number(column) for column in numbers]
-    parts = [
-        f"coalesce(bool_and({value} = floor({value})) AND bool_or({value} NOT IN (0, 1)), false)"
-        for value in values
-    ]
-    flags = store.rows(f"SELECT {', '.join(parts)} FROM {table.view}")[0]
-    codes = [column for column, flag in zip(numbers, flags, strict=True) if flag]
-    if codes:
+    codes = _perhaps_codes(store, table, numbers, whole=options.strict)
+    if codes and options.strict:
         raise ForetellError(
             f"{table.label}: {_listed(codes)} {'hold' if len(codes) > 1 else 'holds'} whole numbers, which may be codes, and"
             f" strict=True guesses nothing. Declare them: categorical={codes!r} for codes, numeric={codes!r} for numbers."
         )
+    if codes:
+        findings.note(
+            "kinds",
+            f"{table.label}: {_listed(codes)} {_are(codes)} read as numbers, by what the rows spell: categorical={codes!r} if"
+            " these whole numbers are codes",
+            len(codes),
+        )
+    for column in spelt:
+        if table.kinds[column] == "text":
+            _report_mixture(store, table, column, findings)
+
+
+def _perhaps_codes(store: Store, table: Table, numbers: Sequence[str], *, whole: bool) -> list[str]:
+    """Those of `numbers` that hold whole numbers other than 0 and 1, or zeros before a digit; by all rows, or the first ones."""
+    if not numbers:
+        return []
+    parts = []
+    for column in numbers:
+        value = table.number(column)
+        parts.append(
+            f"coalesce(bool_and({value} = floor({value})) AND bool_or({value} NOT IN (0, 1)"
+            f" OR regexp_matches({quoted(column)}, '^\\s*0\\d')), false)"
+        )
+    rows = table.view if whole else f"(SELECT * FROM {table.view} LIMIT {integer(_FIRST_ROWS)})"
+    flags = store.rows(f"SELECT {', '.join(parts)} FROM {rows}")[0]
+    return [column for column, flag in zip(numbers, flags, strict=True) if flag]
 
 
 def _report_mixture(store: Store, table: Table, column: str, findings: Findings) -> None:

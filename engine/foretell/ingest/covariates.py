@@ -22,7 +22,7 @@ from foretell.ingest.keyed_rows import KeyedRows, first_row, report_commas
 from foretell.ingest.placement import expand_groups, scatter_rows
 from foretell.ingest.related_tables import Joined
 from foretell.ingest.store import Store
-from foretell.ingest.text_values import vocabulary
+from foretell.ingest.text_values import text_values
 from foretell.ingest.unseen import report_unseen_rows
 from foretell.system.big_arrays import allocate, anywhere, blanked, pieces, zeros
 from foretell.system.sql_text import real
@@ -37,6 +37,7 @@ class Plan:
 
     roles: Mapping[str, str]  # source column -> known, past
     vocabularies: Mapping[str, tuple[str, ...]]  # of the text columns
+    merged: Mapping[str, tuple[str, ...]]  # of the text columns, where it is kept: the values beside those
     open: str | None
     rules: Mapping[str, Rule]
 
@@ -55,15 +56,20 @@ def make_plan(
         roles = {c: role for c, role in schema.roles.items() if role != "static"}
         for table in tables:
             for column in table.rows.texts & texts.keys():
-                report_unseen_rows(context.findings, context.store, table.rows, column, texts[column])
-        return Plan(roles, texts, schema.open, schema.filling)
+                merged = schema.merged.get(column)
+                report_unseen_rows(
+                    context.findings, context.store, table.rows, column, texts[column], merged=merged
+                )
+        return Plan(roles, texts, schema.merged, schema.open, schema.filling)
     roles = choose_roles(context, tables, ends)
-    texts = {
-        c: vocabulary(context, t.rows, c, cells=cells)
+    found = {
+        c: text_values(context, t.rows, c, cells=cells)
         for t in tables
         for c in t.rows.columns
         if c in t.rows.texts
     }
+    texts = {column: values.words for column, values in found.items()}
+    merged = {column: values.merged for column, values in found.items() if values.merged is not None}
     for column, words in texts.items():
         report_commas(context.findings, column, words)
     rules = {
@@ -71,7 +77,7 @@ def make_plan(
         for c, rule in options.filling.items()
         if c in roles
     }
-    return Plan(roles, texts, options.open, rules)
+    return Plan(roles, texts, merged, options.open, rules)
 
 
 def future_steps(

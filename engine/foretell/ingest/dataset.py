@@ -109,6 +109,7 @@ class Dataset:
             )
         self._saved: str | None = None  # the folder that the panel was opened from
         self._scratch = scratch
+        self._numeric = None if schema is not None else frozenset(column_names("numeric", numeric))
         self._target, self._items = _rereadable(target), _rereadable(items)
         self._related = tuple(map(_rereadable, _tables(related)))
         frequency = Frequency.parse(freq)
@@ -151,7 +152,7 @@ class Dataset:
         Raises ForetellError when the folder is damaged, cut short, or from a newer foretell.
         """
         saved, data = read_panel(Path(folder)), cls.__new__(cls)
-        data._saved = os.fspath(folder)
+        data._saved, data._numeric = os.fspath(folder), None
         data._read = Ingested(saved.panel, saved.names, saved.findings, saved.rows, saved.fingerprint)
         return data
 
@@ -192,6 +193,11 @@ class Dataset:
         return self._read.panel.schema
 
     @property
+    def declared_numeric(self) -> frozenset[str] | None:
+        """The columns that were declared to hold numbers; None for a saved panel, which does not tell, and where a model decides."""
+        return self._numeric
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """What reading the tables found and decided."""
         return self._read.findings
@@ -210,7 +216,8 @@ class Dataset:
         """
         panel = self.panel
         capped = bool(schema.holidays) or int(panel.lengths.max(initial=0)) < horizon  # more could be had
-        if schema == self.schema and (panel.future >= horizon or not capped or self._saved is not None):
+        alike = schema == self.schema and (schema.merged == self.schema.merged or self._saved is not None)
+        if alike and (panel.future >= horizon or not capped or self._saved is not None):
             self._log_unseen()
             return panel
         if self._saved is not None:

@@ -394,6 +394,7 @@ def _make_schema(
         static_cat=statics.cat_names,
         open=plan.open,
         vocabularies={**plan.vocabularies, **statics.vocabularies},
+        merged=plan.merged,
         filling={**rules, **{column: dict(rule) for column, rule in plan.rules.items()}},
         roles={**plan.roles, **statics.roles},
         timezone=options.timezone,

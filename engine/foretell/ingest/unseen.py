@@ -54,18 +54,24 @@ def report_unseen_items(
 
 
 def report_unseen_rows(
-    findings: Findings, store: Store, rows: KeyedRows, column: str, words: Sequence[str]
+    findings: Findings,
+    store: Store,
+    rows: KeyedRows,
+    column: str,
+    words: Sequence[str],
+    *,
+    merged: Sequence[str] | None,
 ) -> None:
-    """Say how many rows have a text that is none of `words`.
+    """Say how many rows have a text that is none of `words`, and that training did not see and merge either.
 
-    Where a model has as many columns as a text gets, the text may be one that training merged: that is a note.
+    Where it is not kept what training merged, and a model has as many columns as a text gets, the text may be merged: a note.
     """
-    found = commonest_beyond(store, rows, column, words)
+    found = commonest_beyond(store, rows, column, (*words, *(merged or ())))
     if found is None:
         return
-    full = len(words) >= COMMONEST
-    say = findings.note if full else findings.warn
-    what = "is none of the model's values" if full else "is a category that the model was not trained on"
+    perhaps = merged is None and len(words) >= COMMONEST
+    say = findings.note if perhaps else findings.warn
+    what = "is none of the model's values" if perhaps else "is a category that the model was not trained on"
     say(
         "unseen",
         f"{rows.table.label}: {column!r} of {found.rows:,} rows {what}, most often {found.commonest!r}: it counts as"

@@ -265,7 +265,10 @@ def test_a_training_that_is_interrupted_exits_with_130_and_leaves_the_signal_as_
 def test_the_sample_is_found_and_its_known_columns_reach_through_the_horizon(run: Run) -> None:
     from foretell.cli.scoring_commands import sample_data
 
-    panel = sample_data().panel
+    data = sample_data()
+    guessed = {"known", "past", "kinds", "codes"}
+    assert not guessed & {finding.code for finding in data.findings}
+    panel = data.panel
     panel.check_horizon(28)
     assert len(panel) == 200
     assert panel.schema.open == "open"

@@ -158,5 +158,25 @@ def test_a_strict_reading_asks_for_the_kind_of_whole_numbers_in_csv(tmp_path):
     )
 
 
+def kinds(related, **options):
+    findings = Dataset(SALES, related=related, past=["price"], freq="D", **options).findings
+    return [finding.message for finding in findings if finding.code == "kinds"]
+
+
+def test_numbers_in_csv_are_told_where_they_may_be_codes_and_only_there(tmp_path):
+    for name, value, told in (
+        ("prices", lambda item, day: day / 2 + 0.99, False),
+        ("flags", lambda item, day: day % 2, False),
+        ("sizes", lambda item, day: day + 36, True),
+        ("zeros", lambda item, day: np.where(day % 2, "00", "01"), True),
+    ):
+        rows(price=value).to_csv(tmp_path / f"{name}.csv", index=False)
+        notes = kinds(tmp_path / f"{name}.csv")
+        assert [("'price'" in note, "categorical=['price']" in note) for note in notes] == [
+            (True, True)
+        ] * told
+        assert kinds(tmp_path / f"{name}.csv", numeric=["price"]) == []
+
+
 def test_the_snippet_on_columns_in_the_docs_runs():
     exec(example("docs/reference/data.md", 'categorical=["cluster"]'), {})

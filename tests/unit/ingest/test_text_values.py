@@ -1,11 +1,14 @@
 """Values of a text covariate that are seen often enough keep a column of their own; what is merged is told."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from foretell.cli.app import app
+from foretell.data.schema import Schema
 from foretell.errors import ForetellError
 from foretell.ingest.dataset import Dataset
 
@@ -65,3 +68,24 @@ def test_check_tells_what_was_merged_and_the_option(tmp_path, monkeypatch):
     words = ["check", "sales.csv", "--related", "related.csv", "--freq", "D"]
     assert "--text-values" in CliRunner().invoke(app, [*words, "--text-values", "40"]).output
     assert "--text-values" not in CliRunner().invoke(app, words).output
+
+
+def test_check_says_that_more_than_32_values_all_keep_their_columns(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sales, related = tables(PROMOTIONS)
+    (note,) = [f for f in Dataset(sales, related, freq="D").findings if f.code == "many_values"]
+    assert (note.severity, note.count) == ("note", 60)
+    assert "all 60 values of 'promotion' have a column of their own" in note.message
+    few = Dataset(*tables([f"p{i % 32}" for i in range(320)]), freq="D")
+    asked = Dataset(sales, related, freq="D", text_values=100)
+    assert "many_values" not in [finding.code for data in (few, asked) for finding in data.findings]
+
+
+def test_a_schema_keeps_the_values_that_were_merged_unless_they_are_too_many():
+    sales, related = tables([f"t{i:02}" for i in range(40)])
+    schema = Dataset(sales, related, freq="D").schema
+    assert schema.merged == {"promotion": tuple(f"t{i}" for i in range(32, 40))}
+    assert Schema.from_json(json.loads(json.dumps(schema.to_json()))).merged == schema.merged
+    assert Dataset(*tables(PROMOTIONS), freq="D").schema.merged == {"promotion": ()}
+    assert Dataset(*tables([f"text {i}" for i in range(10_050)]), freq="D").schema.merged == {}
+    assert Dataset(*tables([f"{i:030000}" for i in range(70)]), freq="D").schema.merged == {}

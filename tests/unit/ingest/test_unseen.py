@@ -1,6 +1,7 @@
 """Categories that a model was not trained on are found and logged, in the metadata and in the related tables."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -63,3 +64,34 @@ def test_texts_that_training_merged_are_no_warning():
     )
     data.encode(data.schema, horizon=60)
     assert "unseen" not in [finding.code for finding in data.findings if finding.severity == "warning"]
+
+
+def unseen(texts):
+    """What is told of texts of newer data by a model of the texts t0 to t39, of which 8 were merged."""
+    days = pd.date_range("2024-01-01", periods=40)
+    sales = pd.DataFrame({"item_id": "a", "timestamp": days, "target": np.arange(40.0)})
+    first = Dataset(sales, pd.DataFrame({"timestamp": days, "text": [f"t{i}" for i in range(40)]}), freq="D")
+    newer = Dataset(sales, pd.DataFrame({"timestamp": days, "text": texts}), freq="D")
+    newer.encode(first.schema)
+    return [(f.severity, f.count) for f in newer.findings if f.code == "unseen"]
+
+
+def test_a_text_that_training_has_not_seen_is_told_from_one_that_it_merged():
+    assert unseen([f"t{i}" for i in range(40)]) == []
+    assert unseen([f"t{i}" for i in range(39, -1, -1)]) == []
+    assert unseen(["new"] * 3 + [f"t{i}" for i in range(37)]) == [("warning", 3)]
+
+
+def test_a_model_that_does_not_keep_what_it_merged_notes_a_text_that_may_be_new():
+    texts = ["new"] * 3 + [f"t{i}" for i in range(37)]
+    days = pd.date_range("2024-01-01", periods=40)
+    sales = pd.DataFrame({"item_id": "a", "timestamp": days, "target": np.arange(40.0)})
+    schema = Dataset(sales, pd.DataFrame({"timestamp": days, "text": texts}), freq="D").schema
+    data = Dataset(
+        sales,
+        pd.DataFrame({"timestamp": days, "text": ["newer"] * 40}),
+        freq="D",
+        schema=replace(schema, merged={}),
+    )
+    (found,) = [f for f in data.findings if f.code == "unseen"]
+    assert found.severity == "note"
