@@ -24,6 +24,13 @@ def item_floors(panel: Panel, *, new: float | None) -> NDArray[np.float64]:
     return np.where(np.isnan(lowest), -np.inf if new is None else new, floors)
 
 
+def reached_floors(panel: Panel) -> NDArray[np.float64]:
+    """[N]: 0 for an item that was 0 before its origin, and never negative; -inf for any other."""
+    lowest, _ = _extremes(panel)
+    floors = item_floors(panel, new=None)
+    return np.where(lowest <= 0, floors, -np.inf)
+
+
 def floor_of_new_items(panel: Panel) -> float | None:
     """0 when nearly all items were never negative before their origins, else None."""
     floors = item_floors(panel, new=np.nan)

@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foretell.data.arrays import Floats
-from foretell.data.item_floors import item_floors
+from foretell.data.item_floors import item_floors, reached_floors
 from foretell.data.panel import Panel
 from foretell.data.plausible_range import PlausibleRange
 from foretell.data.schema import Schema
+from foretell.local.cut_at_floor import with_mean_kept
 from foretell.local.least_width import with_least_width
 from foretell.local.pooled_regression import (
     LEAST_OBSERVED,
@@ -121,6 +122,7 @@ class LocalPredictor:
         floor = item_floors(panel, new=None)
         pieces = (self._piece(panel, items, asked) for items in chunks(panel, self.task.horizon, width))
         whole = Forecast.joined(panel, asked, self.task.horizon, pieces)
+        whole = with_mean_kept(whole, floor=reached_floors(panel))
         return with_least_width(whole, panel, floor=floor).only(levels)
 
     def state(self) -> State:
