@@ -71,3 +71,27 @@ def test_an_item_moves_when_more_than_a_fifth_of_its_differences_are_not_nothing
     assert moves(np.array([0.0, 4, 0, 0, 0, 0]), 7)
     assert not moves(np.array([0.0] * 20 + [3.0]), 7)
     assert not moves(np.array([5.0]), 7)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("to", [1000.0, 10_000.0])
+def test_what_ets_makes_of_a_jump_stays_near_to_what_was_seen_or_counts_as_a_fallback(to: float) -> None:
+    rng = np.random.default_rng(0)
+    after = range(1, 13)
+    series = {
+        f"{k} after": np.concatenate([10 + rng.normal(0, 1, 60 - k), to + rng.normal(0, to / 20, k)])
+        for k in after
+    }
+    panel = panel_of({name: values.astype(np.float32) for name, values in series.items()})
+    recipe = make_recipe("ets", {"covariates": "none"})
+    forecast = recipe.fit(panel, Task(7), Run(processes=1)).predict(panel, levels=LEVELS)
+    # the range is `to` wide: the median may leave it by 2 + 2 * 7 / 60 of that, p90 by three times as much
+    assert forecast.quantiles[..., 1].max() < 1.2 * to * 3.3
+    assert forecast.quantiles[..., 2].max() < 1.2 * to * 7.8
+    naive = seasonal_naive(np.stack(list(series.values())), 7, 7, LEVELS)
+    fell = forecast.fallbacks
+    assert fell.sum() < len(after) / 2
+    assert (
+        np.abs(forecast.quantiles[fell, :, 1]).max(initial=0)
+        <= np.abs(naive.quantiles[fell, :, 1]).max(initial=0) + 1e-3
+    )
