@@ -15,6 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from foretell.data.arrays import Array, Floats
+from foretell.data.item_floors import item_floors
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.data.static_scale import StaticScale
@@ -40,10 +41,15 @@ LEVELS: Final = (
     0.9,
     0.975,
 )  # that have trees of their own; others lie between these
+_MIDDLES: Final = tuple(round(0.01 + 0.02 * k, 2) for k in range(50))  # of fiftieths of a distribution
 LONGEST_CONTEXT: Final = 2000
 GROWN: Final = (
     0.9  # share of a time limit at which the last model should be grown; the rest is for a slower machine
 )
+# units that a target lies from its base, at most, where the mean is learned: squares of more let a hundredth of the rows
+# decide it for all. On windows before the official ones, with 20, the limit of all levels, and with 8: RMSE 57.5 and 56.8 on
+# hourly bikes, 1.286 and 1.279 on car parts, 39.3 and 39.2 on online retail; totals 1.39 and 1.37, 1.08 and 1.03, 1.07 and .99
+MEAN_FARTHEST: Final = 8.0
 PILOT: Final = 10_000  # rows that a first model is grown from, to see how long it takes
 
 
@@ -57,6 +63,10 @@ class TrainingTable(NamedTuple):
     def head(self, rows: int) -> TrainingTable:
         """The first `rows` rows, which are as random as any."""
         return self._replace(features=self.features[:rows], target=self.target[:rows])
+
+    def within(self, farthest: float) -> TrainingTable:
+        """The same with targets no farther than `farthest` from 0."""
+        return self._replace(target=self.target.clip(-farthest, farthest))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +114,10 @@ class TabularRecipe(ABC):
         # on a machine that does other work too, threads that wait for one another take a hundred times as long
         with threadpool_limits(threads):
             table = table.head(affordable_rows(recipe, table, threads, budget))
-            models = recipe.grow(table, (None, *LEVELS), seed=run.seed, threads=threads)
+            models = [
+                *recipe.grow(table.within(MEAN_FARTHEST), (None,), seed=run.seed, threads=threads),
+                *recipe.grow(table, LEVELS, seed=run.seed, threads=threads),
+            ]
         return TabularPredictor(recipe, Trees.of(models), LEVELS, ranks, covariates, scale, task)
 
     def load(self, schema: Schema, task: Task, state: State, run: Run) -> TabularPredictor:
@@ -157,11 +170,13 @@ class TabularPredictor:
 
     def _pieces(self, panel: Panel, levels: Sequence[float]) -> Iterator[Piece]:
         shape = (-1, self.task.horizon, 1 + len(self.levels))
+        floor = item_floors(panel, new=None)
         for items, rows in self.recipe.rows(panel, self.task, self.covariates, self.scale).forecast():
             said = self.trees.predict(with_ranks(rows.features, self.ranks))
             values = (rows.location[:, None] + rows.scale[:, None] * said).reshape(shape)
             rising = np.sort(values[..., 1:], axis=-1)  # each level has trees of its own: they may cross
-            yield Piece(items, values[..., 0], between_normal(rising, self.levels, levels))
+            mean = likely_mean(values[..., 0], rising, self.levels, floor=floor[items])
+            yield Piece(items, mean, between_normal(rising, self.levels, levels))
 
 
 def between_normal(quantiles: Floats, have: Sequence[float], want: Sequence[float]) -> Floats:
@@ -173,6 +188,21 @@ def between_normal(quantiles: Floats, have: Sequence[float], want: Sequence[floa
     weight = (asked - scores[right - 1]) / (scores[right] - scores[right - 1])
     low, high = quantiles[..., right - 1], quantiles[..., right]
     return np.asarray(low + (high - low) * weight)
+
+
+def likely_mean(mean: Floats, quantiles: Floats, levels: Sequence[float], *, floor: Floats) -> Floats:
+    """Means [n, H], one that lies above p90 no farther from the `floor` [n] than twice what the quantiles [n, H, Q] say.
+
+    Beyond p90 a few rows decide about a mean. Where all levels are at the floor nothing is known of what lies above.
+    """
+    high = between_normal(quantiles, levels, [0.9])[..., 0]
+    least = np.broadcast_to(floor[:, None], mean.shape)
+    rows = np.nonzero((mean > high) & np.isfinite(least) & (quantiles[..., -1] > least))
+    said = np.maximum(between_normal(quantiles[rows], levels, _MIDDLES), least[rows][:, None]).mean(-1)
+    most = np.maximum(high[rows], 2 * said - least[rows])
+    likely = mean.copy()
+    likely[rows] = np.minimum(mean[rows], most)
+    return likely
 
 
 def affordable_rows(recipe: TabularRecipe, table: TrainingTable, threads: int, budget: Budget) -> int:
