@@ -84,7 +84,7 @@ class Auto:
     def fit(self, panel: Panel, task: Task, run: Run) -> Ensemble:
         """Judge the members on what lies before the origin, choose weights, and train those that have any on all of it."""
         if run.resume:
-            raise ForetellError("auto keeps no checkpoints: train without resume")
+            raise ForetellError("auto keeps no checkpoints: train without resume=")
         budget = Budget(run.time_limit or parse_seconds(self.time_limit))
         members = parse_members(self.members or default_members())
         members.sort(key=lambda member: _keeps_time(member.recipe))  # the quick ones first

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
-import sys
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from typer import Argument, Option
 from foretell.cli.config_file import read_config
 from foretell.cli.console import shown_progress
 from foretell.cli.exit_status import user_errors
+from foretell.cli.shown_log import show_all, shown_log
 from foretell.recipe.levels import DEFAULT_LEVELS
 
 Precision = Literal["auto", "float32", "bf16"]
@@ -239,8 +238,7 @@ class CommonOptions:
     def begin(self) -> None:
         """Send the log to standard error where it is asked for. Every command calls this first."""
         if self.verbose:
-            form = "%(asctime)s %(name)s: %(message)s"
-            logging.basicConfig(level=logging.INFO, format=form, stream=sys.stderr)
+            show_all()
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
@@ -260,7 +258,7 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
         packed = {
             name: kind(**{f.name: values.pop(f.name) for f in fields(kind)}) for name, kind in groups.items()
         }
-        with user_errors(), shown_progress():
+        with user_errors(), shown_log(), shown_progress():
             command(**values, **packed)
 
     flat.__name__, flat.__doc__, flat.__module__ = command.__name__, command.__doc__, command.__module__

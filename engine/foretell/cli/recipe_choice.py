@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from foretell.cli.option_groups import RecipeOptions, TaskOptions
-from foretell.cli.values import names, nested, required
+from foretell.cli.values import nested, required, some_names
 from foretell.errors import ForetellError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def chosen_recipes(recipes: RecipeOptions) -> dict[str, Recipe]:
     from foretell.recipe.registry import installed_recipes
     from foretell.workflows.backtest import name_recipes
 
-    asked = [name for text in recipes.recipe for name in names(text)] or tuple(installed_recipes().recipes)
+    asked = some_names("--recipe", recipes.recipe) or tuple(installed_recipes().recipes)
     return name_recipes(asked, settings_asked(recipes))
 
 
@@ -33,7 +33,7 @@ def one_recipe(recipes: RecipeOptions, command: str) -> Recipe:
     """The one recipe that is asked for, mqrnn unless another is; raises ForetellError for several."""
     from foretell.workflows.backtest import name_recipes
 
-    asked = [name for text in recipes.recipe for name in names(text)] or ["mqrnn"]
+    asked = some_names("--recipe", recipes.recipe) or ["mqrnn"]
     if len(asked) > 1:
         raise ForetellError(
             f"{command} takes one --recipe, got {', '.join(asked)}. Compare several with backtest."

@@ -25,7 +25,7 @@ from foretell.cli.option_groups import (
 )
 from foretell.cli.recipe_choice import horizon_of, one_recipe, settings_asked
 from foretell.cli.tables import as_in_training, open_dataset
-from foretell.cli.values import level_list, names, required
+from foretell.cli.values import level_list, names, required, some_names
 from foretell.errors import ForetellError
 from foretell.system.csv_text import write_csv
 
@@ -101,7 +101,7 @@ def _from_scratch(recipes: RecipeOptions, task: TaskOptions, run: RunOptions) ->
 
 def _from_model(start: Model, recipes: RecipeOptions, task: TaskOptions) -> dict[str, Any]:
     """What `train` is to do with the model to start from; what the options leave out is as in that."""
-    asked, given = [name for text in recipes.recipe for name in names(text)], settings_asked(recipes)
+    asked, given = some_names("--recipe", recipes.recipe), settings_asked(recipes)
     strange = [name for name in (*asked, *given) if name != start.recipe.name]
     if strange:
         raise ForetellError(
@@ -190,7 +190,7 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
     trained = load(model, device=device, devices=devices)
     say(f"{model}: {trained.origin}")
     tables = open_dataset(sales, data, trained.schema, horizon=trained.task.horizon)
-    items = names(only) or None
+    items = None if only is None else some_names("--only", [only])
     if total is not None or lead_time is not None:
         forecast = trained.predict(tables, items=items)
         made = forecast.total(steps=lead_time, by=_groups(total), levels=wanted)

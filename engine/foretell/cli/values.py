@@ -24,6 +24,22 @@ def names(text: str | None) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()] if text else []
 
 
+def some_names(option: str, texts: Iterable[str]) -> list[str]:
+    """The names of lists separated by commas; raises ForetellError for a list that was given and names nothing.
+
+    An empty variable of a script is a mistake, and does not stand for all that there is.
+    """
+    found = []
+    for text in texts:
+        listed = names(text)
+        if not listed:
+            raise ForetellError(
+                f"{option} takes names separated by commas, got {text!r}. Leave it out for all."
+            )
+        found += listed
+    return found
+
+
 def numbers(option: str, text: str | None) -> list[float]:
     """A comma-separated list of numbers; raises ForetellError naming the option and the part that is none."""
     values = []

@@ -19,7 +19,7 @@ ZERO_FILLING: Final = "filling={'target': {'middle': 'zero', 'back': 'zero'}}"
 
 ADVICE: Final[dict[str, Advice]] = {
     # The tables as they were read
-    "unused": Advice("no recipe sees these columns", "name them in the related table, with known or past"),
+    "unused": Advice("no recipe sees these columns", "name them in the related table, with known= or past="),
     "lacking": Advice(
         "rows of that file count as missing there", "add the column to the file, or read it apart"
     ),
@@ -90,11 +90,11 @@ ADVICE: Final[dict[str, Advice]] = {
         "freq='1' with numbered periods, or freq= with their own steps",
     ),
     "weekend_rows": Advice("Friday's value is not Friday's alone", "freq='D', or leave those rows out"),
-    "off_grid": Advice("a run with strict=True would stop", "correct the times, freq=, or leave strict out"),
+    "off_grid": Advice("a run with strict=True would stop", "correct the times, freq=, or leave strict= out"),
     "repeated_key": Advice("a run would stop: which row counts is not known", "keep one row of each key"),
     "repeated": Advice("they count as one value, joined as asked", "aggregation=, with another method"),
     "aggregated": Advice(
-        "recipes see one value a step; far more rows than steps mean that the data are finer than freq",
+        "recipes see one value a step; far more rows than steps mean that the data are finer than freq=",
         "freq=, aggregation=, or strict=True to refuse them",
     ),
     "sparse": Advice("memory and time go into empty steps", "correct the date, or freq="),

@@ -38,7 +38,7 @@ def parse_rule(column: str, rule: object, role: Role, *, text: bool = False) -> 
     """
     if not isinstance(rule, Mapping):
         raise ForetellError(
-            f"filling of {column!r} must say place and method, such as {{'middle': 'zero'}}, got {rule!r}"
+            f"filling= of {column!r} must say place and method, such as {{'middle': 'zero'}}, got {rule!r}"
         )
     return {
         position: _parse_method(column, str(position), method, role, text)
@@ -49,7 +49,7 @@ def parse_rule(column: str, rule: object, role: Role, *, text: bool = False) -> 
 def _parse_method(column: str, position: str, method: object, role: Role, text: bool) -> Any:
     if position not in _POSITIONS[role]:
         raise ForetellError(
-            f"filling of {column!r} has no place {position!r}.{nearest(position, _POSITIONS[role])}"
+            f"filling= of {column!r} has no place {position!r}.{nearest(position, _POSITIONS[role])}"
             f" A {role} column has: {', '.join(_POSITIONS[role])}."
         )
     if isinstance(method, Mapping) and set(method) == {"value"}:
@@ -62,7 +62,7 @@ def _parse_method(column: str, position: str, method: object, role: Role, text: 
     if not isinstance(method, str) or method not in allowed or method == "value":
         example = "{'value': 'none'}" if text else "3.5 or {'value': 3.5}"
         raise ForetellError(
-            f"filling of {column!r}, {position}: no method {method!r} there.{nearest(str(method), allowed)}"
+            f"filling= of {column!r}, {position}: no method {method!r} there.{nearest(str(method), allowed)}"
             f" There are: {', '.join(allowed)} (a value is given as {example})."
         )
     return method

@@ -64,7 +64,7 @@ def _check_options(options: Options, schema: Schema) -> None:
     if options.holidays and wanted != (schema.holidays, schema.holiday_days):
         raise ForetellError(
             f"the model was trained with {_holidays(schema.holidays, schema.holiday_days)}, these data ask for"
-            f" {_holidays(*wanted)}. Leave holidays out: a model remembers its own."
+            f" {_holidays(*wanted)}. Leave holidays= out: a model remembers its own."
         )
     if options.seasons not in (options.frequency.seasons, schema.frequency.seasons):
         check_fixed("season", options.seasons, schema.seasons)

@@ -335,7 +335,7 @@ def _check_extent(context: IngestContext, keys: pd.DataFrame, layout: Layout, ro
     if layout.cells > _SPARSE * rows:
         context.findings.warn(
             "sparse",
-            f"{layout.cells:,} steps hold {rows:,} rows, {extent}: look for a wrong date or freq",
+            f"{layout.cells:,} steps hold {rows:,} rows, {extent}: look for a wrong date or freq=",
             layout.cells,
         )
 

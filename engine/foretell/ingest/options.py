@@ -165,6 +165,6 @@ def _check_aggregation(asked: Mapping[str, str]) -> None:
     for column, method in asked.items():
         if method not in METHODS:
             raise ForetellError(
-                f"aggregation of {column!r}: no method {method!r}.{nearest(str(method), METHODS)}"
+                f"aggregation= of {column!r}: no method {method!r}.{nearest(str(method), METHODS)}"
                 f" There are: {', '.join(METHODS)}."
             )

@@ -94,7 +94,7 @@ def _asked_aggregation(
     for column, method in mine.items():
         if column in texts and method not in _OF_TEXT:
             raise ForetellError(
-                f"aggregation of {column!r}: {method!r} needs numbers, the column holds text."
+                f"aggregation= of {column!r}: {method!r} needs numbers, the column holds text."
                 f" For text there are: {', '.join(_OF_TEXT)}."
             )
     return mine

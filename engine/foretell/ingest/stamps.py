@@ -157,7 +157,7 @@ def refuse_off_grid(context: IngestContext, rows: KeyedRows) -> None:
         where, _ = first_row(context.store, rows, f"moment = {moment}", "written")
         error = ForetellError(
             f"{where}: not on the frequency {context.frequency.alias!r} ({len(off)} such timestamps in"
-            f" {rows.table.label}). Correct them, choose another freq, or leave strict off to have them aggregated."
+            f" {rows.table.label}). Correct them, choose another freq=, or leave strict= out to have them aggregated."
         )
         context.findings.fault("off_grid", error, len(off))
 

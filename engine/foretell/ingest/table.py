@@ -135,7 +135,7 @@ class Table:
         if frequency.unit == "step":
             if kind not in ("number", "text"):
                 raise ForetellError(
-                    f"freq '1' means integer time, but {column!r} of {self.label} holds {_in_words(kind)}."
+                    f"freq='1' means integer time, but {column!r} of {self.label} holds {_in_words(kind)}."
                     f" Give the frequency of the dates, such as freq='D'."
                 )
             real = f"TRY_CAST({name} AS DOUBLE)"  # 2.5 is no step: a plain cast would round it

@@ -157,6 +157,6 @@ def report_other_calendar(store: Store, rows: KeyedRows, source: str, findings: 
         findings.warn(
             "other_calendar",
             f"{found:,} steps of {rows.table.label} hold several rows beside a step that has none, first at {spell(first)}: its"
-            " rows follow another calendar than freq",
+            " rows follow another calendar than freq=",
             found,
         )

@@ -52,7 +52,7 @@ class Calibration:
         observed = ~np.isnan(held.actual)
         if not observed.any():
             raise ForetellError(
-                "nothing was observed in the held-out windows to calibrate on: leave calibrate out"
+                "nothing was observed in the held-out windows to calibrate on: leave calibrate= out"
             )
         seen = observed & (_width(held.quantiles, held.levels) > 0)
         count = int(seen.any(2).sum())

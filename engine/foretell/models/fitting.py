@@ -82,7 +82,7 @@ def fit_model(
             held = held_out_of(recipe, predictor)
     if calibrate and held is None:
         raise ForetellError(
-            "histories are too short to calibrate: nothing could be held out. Leave calibrate out."
+            "histories are too short to calibrate: nothing could be held out. Leave calibrate= out."
         )
     return Model(
         recipe=recipe,
@@ -146,7 +146,9 @@ def _kept(
         fit_seconds=0.0,
     )
     best.save(run.out / BEST, overwrite=True)
-    return Interrupted(f"{stop}; the best weights so far are a model in {run.out / BEST}, and resume goes on")
+    return Interrupted(
+        f"{stop}; the best weights so far are a model in {run.out / BEST}, and resume= goes on"
+    )
 
 
 def _shortened(run: Run, share: float) -> Run:
@@ -168,7 +170,7 @@ def held_out_forecasts(recipe: Recipe, panel: Panel, task: Task, run: Run) -> He
     if validation is None:
         raise ForetellError(
             "histories are too short to calibrate: it takes windows held out before the origin, and so three horizons of"
-            " history. Leave calibrate out."
+            " history. Leave calibrate= out."
         )
     model = fit_model(recipe, validation.early, task, replace(run, out=None, resume=False))
     parts = [model.forecast(early, levels=validation.levels).quantiles for early in validation.panels]

@@ -155,7 +155,7 @@ def _readable(file: Path | None) -> Iterator[None]:
             raise
         why = (str(error).splitlines() or [type(error).__name__])[0].removesuffix(".")
         raise ForetellError(
-            f"the study {file} cannot be read: {why}. Remove it to begin a new one, or give another out folder."
+            f"the study {file} cannot be read: {why}. Remove it to begin a new one, or give another out=."
         ) from error
 
 

@@ -182,7 +182,7 @@ class UnfinishedBacktest:
             raise ForetellError(
                 f"the backtest that was begun in {self.folder.parent} is another one: its {name} is"
                 f" {_shown(saved.get(name))}, asked for is {_shown(self._asked.get(name))}. Ask for the same to go on with it,"
-                " or begin anew without resume."
+                " or begin anew without resume=."
             )
 
 
@@ -212,7 +212,7 @@ def _read(kind: type[Any], path: Path) -> Any:
 
 def _damaged(path: Path, why: object) -> ForetellError:
     said = str(why).removesuffix(".")
-    return ForetellError(f"{path} is damaged: {said}. Begin the backtest anew, without resume.")
+    return ForetellError(f"{path} is damaged: {said}. Begin the backtest anew, without resume=.")
 
 
 def _plain(value: Any) -> Any:

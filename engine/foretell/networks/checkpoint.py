@@ -76,7 +76,7 @@ def damaged(path: Path, error: Exception) -> ForetellError:
         return error
     why = (said.splitlines() or [""])[0].removesuffix(".")
     return ForetellError(
-        f"the checkpoint {path} is damaged ({why or type(error).__name__}). Train without resume."
+        f"the checkpoint {path} is damaged ({why or type(error).__name__}). Train without resume=."
     )
 
 
@@ -122,6 +122,6 @@ def checkpoint_to_resume(run: Run, tag: str) -> Path | None:
             f"recipe {theirs!r}, not {mine!r}" if theirs != mine else "other hyperparameters, data or seed"
         )
         raise ForetellError(
-            f"the checkpoint in {run.out} is of {other}. Train without resume, or with another out folder."
+            f"the checkpoint in {run.out} is of {other}. Train without resume=, or with another out=."
         )
     return checkpoint_path(run.out)

@@ -84,7 +84,7 @@ class Run:
         if isinstance(self.devices, bool) or not isinstance(self.devices, int) or self.devices < 1:
             raise ForetellError(f"devices must be a whole number, at least 1, got {self.devices!r}")
         if self.resume and self.out is None:
-            raise ForetellError("resume needs the folder that the interrupted run wrote to: give out=")
+            raise ForetellError("resume= needs the folder that the interrupted run wrote to: give out=")
 
 
 def make_run(

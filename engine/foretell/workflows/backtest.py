@@ -96,7 +96,7 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     if out is not None:
         may_replace(out, "report", overwrite=overwrite or resume)
     elif resume:
-        raise ForetellError("resume needs the folder that the interrupted backtest wrote to: give out=")
+        raise ForetellError("resume= needs the folder that the interrupted backtest wrote to: give out=")
     carried_out = make_run(run, backtest, time_limit=seconds_of(time_limit, list(chosen.values())))
     panel = data.panel
     steps = window_steps(panel, task.horizon, windows=windows, stride=stride, cutoffs=cutoffs)
@@ -253,7 +253,7 @@ def window_steps(
     """
     if cutoffs is not None:
         if windows not in (1, len(cutoffs)) or stride is not None:
-            raise ForetellError("cutoffs say where every window begins: leave out windows and stride")
+            raise ForetellError("cutoffs= says where every window begins: leave out windows= and stride=")
         return _from_cutoffs(panel, horizon, cutoffs)
     apart = horizon if stride is None else stride
     for name, value in (("windows", windows), ("stride", apart)):
@@ -271,7 +271,7 @@ def window_steps(
         raise ForetellError(
             f"{windows} windows of {horizon} steps, {apart} apart, reach {horizon + (windows - 1) * apart} steps back, but"
             f" the longest history has {longest}, and the {horizon} steps before the earliest window are needed to train."
-            f" Ask for at most {most} windows, or a smaller stride."
+            f" Ask for at most {most} windows, or a smaller stride=."
         )
     return [horizon + (windows - 1 - k) * apart for k in range(windows)]
 
@@ -280,7 +280,9 @@ def _from_cutoffs(panel: Panel, horizon: int, cutoffs: Sequence[object]) -> list
     if isinstance(cutoffs, str) or len(cutoffs) == 0:
         raise ForetellError(f"cutoffs must be a list of dates, such as ['2024-03-01'], got {cutoffs!r}")
     if panel.schema.ends != "last":
-        raise ForetellError("cutoffs need series that end together: with ends='own' ask for windows= instead")
+        raise ForetellError(
+            "cutoffs= needs series that end together: with ends='own' ask for windows= instead"
+        )
     first, end = int(panel.start.min()), int((panel.start + panel.lengths).max())
     origins: dict[int, object] = {}
     for cutoff in cutoffs:
@@ -295,7 +297,7 @@ def _from_cutoffs(panel: Panel, horizon: int, cutoffs: Sequence[object]) -> list
                 f" must lie between {earliest} ({horizon} steps after the first) and {latest} (the data end {last})."
             )
         if origin in origins:
-            raise ForetellError(f"cutoffs {str(origins[origin])!r} and {str(cutoff)!r} are the same step")
+            raise ForetellError(f"cutoffs=: {str(origins[origin])!r} and {str(cutoff)!r} are the same step")
         origins[origin] = cutoff
     return [end - origin for origin in sorted(origins)]
 
@@ -356,7 +358,7 @@ def _check_asked_for(settings: Mapping[str, Any], asked: Sequence[str]) -> None:
     for name in settings:
         if name not in asked:
             raise ForetellError(
-                f"settings are given for {name!r}, which is not among the recipes named.{nearest(name, asked)}"
+                f"settings= names {name!r}, which is not among the recipes asked for.{nearest(name, asked)}"
             )
 
 

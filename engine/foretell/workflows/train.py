@@ -101,12 +101,12 @@ def _recipe_to_train(
     if start is not None and type(recipe) is not type(start.recipe):
         raise ForetellError(
             f"a training starts from a model of its own recipe: {recipe.name} was asked for, the model is of"
-            f" {start.recipe.name!r}. Leave the recipe out, or train without it."
+            f" {start.recipe.name!r}. Leave recipe= out, or train without start=."
         )
     if start is not None and not abilities_of(recipe).warm_start:
         raise ForetellError(
             f"{recipe.name} cannot start from a model: it learns nothing that would shorten the next training. Train"
-            " without it; networks can."
+            " without start=; networks can."
         )
     return recipe
 
@@ -129,7 +129,7 @@ def _task_to_train(horizon: int | None, levels: Sequence[float] | None, start: M
     if horizon not in (None, start.task.horizon):
         raise ForetellError(
             f"the model to start from forecasts {start.task.horizon} steps, {horizon} were asked for. A network keeps its"
-            " horizon: leave it out, or train without the model."
+            " horizon: leave horizon= out, or train without start=."
         )
     return start.task if levels is None else Task(start.task.horizon, tuple(check_levels(levels)))
 
@@ -143,7 +143,7 @@ def seconds_of(time_limit: str | float | None, recipes: Sequence[Recipe]) -> flo
         names = ", ".join(dict.fromkeys(recipe.name for recipe in recipes))
         raise ForetellError(
             f"a time limit makes no sense for {names}: it ends the training of networks and of ensembles, and there is"
-            " none here. Leave time_limit out."
+            " none here. Leave time_limit= out."
         )
     return seconds
 

@@ -117,10 +117,7 @@ def backtest_with(**options: object) -> list[object]:
         ({"levels": "p50"}, "--levels takes numbers separated by commas, got 'p50'"),
         ({"recipe": "seasonal_nave"}, "Did you mean 'seasonal_naive'?"),
         ({"set": f"{RECIPE}.sesons=7"}, f"{RECIPE} has no hyperparameter 'sesons'"),
-        (
-            {"set": "mqrnn.hidden_size=7"},
-            "settings are given for 'mqrnn', which is not among the recipes named",
-        ),
+        ({"set": "mqrnn.hidden_size=7"}, "--set names 'mqrnn', which is not among the recipes asked for"),
         (
             {"set": "hidden_size=7"},
             "--set takes two names joined by a dot before '=', such as mqrnn.hidden_size=96, got 'hidden_size'",

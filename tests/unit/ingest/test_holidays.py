@@ -208,7 +208,7 @@ def test_a_saved_model_remembers_its_holidays(tmp_path):
     model = load(tmp_path / "model")
     assert (model.schema.holidays, model.schema.holiday_days) == (("DE-BY",), 2)
     assert model.predict(Dataset(sales(periods=50), freq="D")).horizon == 7
-    with pytest.raises(ForetellError, match=r"trained with the holidays DE-BY .* Leave holidays out"):
+    with pytest.raises(ForetellError, match=r"trained with the holidays DE-BY .* Leave holidays= out"):
         model.predict(Dataset(sales(periods=50), freq="D", holidays="US"))
 
 

@@ -235,7 +235,7 @@ def bad(column, row, value):
         (
             sales(),
             {"freq": "1"},
-            "freq '1' means integer time, but 'timestamp' of the target table holds dates",
+            "freq='1' means integer time, but 'timestamp' of the target table holds dates",
         ),
         (
             sales(timestamp=[1, 2, 3, 4, 5]),

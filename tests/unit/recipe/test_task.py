@@ -38,6 +38,6 @@ def test_a_horizon_that_is_no_count_of_steps_is_refused(horizon: object) -> None
 
 
 def test_resuming_needs_a_folder() -> None:
-    with pytest.raises(ForetellError, match="resume needs the folder"):
+    with pytest.raises(ForetellError, match="resume= needs the folder"):
         Run(resume=True)
     assert Run(resume=True, out=Path("runs")).resume

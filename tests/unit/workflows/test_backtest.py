@@ -236,7 +236,7 @@ def test_recipes_of_one_name_are_told_apart_by_their_settings() -> None:
 
 
 def test_settings_of_a_recipe_that_is_not_asked_for_are_refused() -> None:
-    with pytest.raises(ForetellError, match=r"settings are given for 'mqrn', .* Did you mean 'mqrnn'"):
+    with pytest.raises(ForetellError, match=r"settings= names 'mqrn', .* Did you mean 'mqrnn'"):
         name_recipes(["mqrnn"], {"mqrn": {}})
 
 

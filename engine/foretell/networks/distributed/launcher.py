@@ -223,7 +223,7 @@ def _failure(folder: Path, workers: Sequence[subprocess.Popen[bytes]]) -> Forete
         name = signal.Signals(-worker.returncode).name
         return ForetellError(
             f"{who} was killed ({name}), most likely for want of memory, and the others were ended. Lower batch_size, or"
-            " ask for fewer devices; a training with an out folder goes on with resume."
+            " ask for fewer devices=; a training with out= goes on with resume=."
         )
     lines = log_path(folder, rank).read_text(errors="replace").strip().splitlines() or ["it said nothing"]
     return ForetellError(f"{who} failed (exit status {worker.returncode}): {lines[-1]}")
