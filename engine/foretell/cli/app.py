@@ -11,6 +11,7 @@ import typer
 
 from foretell.cli.console import say
 from foretell.cli.data_commands import check, ingest
+from foretell.cli.exit_status import say_error
 from foretell.cli.monitor_command import monitor
 from foretell.cli.option_groups import grouped
 from foretell.cli.recipe_commands import recipes
@@ -38,6 +39,15 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what its encoding lacks is written as an escape: \u0142
             stream.reconfigure(errors="backslashreplace")
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        say("error: the folder that you are in is no more. Change to another one.")
+        sys.exit(2)
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # upstream libraries' notices to programmers
-    app()
+    try:
+        app()
+    except OSError as error:  # of what typer itself writes: --help on a full disk
+        say_error(error)
+        sys.exit(2)

@@ -16,13 +16,12 @@ _VERBOSE: Final = logging.Formatter("%(asctime)s %(name)s: %(message)s")
 class _Shown(logging.Handler):
     """Writes each record to standard error, as all that accompanies a result."""
 
-    def filter(self, record: logging.LogRecord) -> bool | logging.LogRecord:
-        """Leaves out what matplotlib says of its cache where there is no home to keep it in."""
-        return super().filter(record) if self.formatter or not record.name.startswith("matplotlib") else False
-
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            say(as_options(self.format(record)))
+            if self.formatter or not record.name.startswith(
+                "matplotlib"
+            ):  # which has no home to keep its cache in
+                say(as_options(self.format(record)))
         except Exception:  # a log must not end what it tells of
             self.handleError(record)
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from foretell.data.arrays import Array
 from foretell.system.big_arrays import no_room
+from foretell.system.scratch import scratch_place
 
 CELLS: Final = 1 << 24  # of a region: 64 MB of each column; a power of two
 _MOST: Final = 256  # regions: each has an open file
@@ -29,7 +30,7 @@ class RowBuckets:
         self._cells = cells
         self._bits = (max(CELLS, -(-cells // _MOST)) - 1).bit_length()  # a region has 2 ** bits cells
         self._row = np.dtype([("cell", np.uint32), ("values", np.float32, (columns,))])
-        self._folder = tempfile.gettempdir() if scratch is None else os.fspath(scratch)
+        self._folder = scratch_place(scratch)
         self._files: list[IO[bytes]] = []
         self._open = ExitStack()
 

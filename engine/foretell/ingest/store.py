@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
 import pandas as pd
@@ -16,6 +13,7 @@ from foretell.errors import ForetellError
 from foretell.ingest.csv_files import explain_broken_line
 from foretell.system.big_arrays import SHARE, memory
 from foretell.system.listener import heed, on_cancel, tell
+from foretell.system.scratch import scratch_folder, scratch_place
 from foretell.system.sql_text import file_pattern, literal, literals
 
 # rows of one Arrow batch: a few MB, so memory stays flat however long the table is
@@ -49,11 +47,11 @@ class Store:
         import duckdb
 
         self.timezone = timezone  # the zone in which times with an offset or a zone are read; None: their own
-        self.scratch: Final = os.fspath(scratch or tempfile.gettempdir())  # for what does not fit into memory
+        self.scratch: Final = scratch_place(scratch or None)  # for what does not fit into memory
         self._failure: type[Exception] = duckdb.Error
         self._connection: Any = duckdb.connect()
-        self._own = os.path.join(os.path.abspath(self.scratch), f"foretell-{secrets.token_hex(8)}")
-        spill = os.path.join(self.scratch, f"foretell-{os.getpid()}")
+        self._open = ExitStack()
+        self._own: Final = os.fspath(self._open.enter_context(scratch_folder(self.scratch)))
         limit = f"{max(memory() // SHARE, _LEAST_MEMORY)}B"  # the grids need memory too
         rules = self._connection.execute("SELECT name FROM duckdb_optimizers()").fetchall()
         ((bar,),) = self._connection.execute("SELECT current_setting('enable_progress_bar')").fetchall()
@@ -62,7 +60,7 @@ class Store:
             # asked only where there is one: in Jupyter without ipywidgets DuckDB refuses the question itself
             *(["SET enable_progress_bar = false"] if bar else []),
             *([f"SET disabled_optimizers = {literal(_WRONG_RULES)}"] if (_WRONG_RULES,) in rules else []),
-            f"SET temp_directory = {literal(spill)}",
+            f"SET temp_directory = {literal(os.path.join(self._own, 'spilled'))}",
             f"SET memory_limit = {literal(limit)}",
             f"SET allowed_paths = {literals([*files, *map(file_pattern, files)])}",  # patterns are looked up too
             f"SET allowed_directories = {literals([self._own + os.sep, file_pattern(self._own) + os.sep])}",
@@ -80,11 +78,10 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
-        shutil.rmtree(self._own, ignore_errors=True)
+        self._open.close()
 
     def spooled(self, name: str) -> str:
         """The path of a file called `name` that lives as long as the store."""
-        os.makedirs(self._own, mode=0o700, exist_ok=True)
         return os.path.join(self._own, name)
 
     def execute(self, sql: str) -> None:

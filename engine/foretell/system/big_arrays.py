@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from foretell.errors import ForetellError
+from foretell.system.scratch import scratch_place
 
 SHARE: Final = 8  # a grid larger than memory / SHARE lives in a file
 _PIECE: Final = 1 << 22  # entries that one vectorised step looks at
@@ -41,7 +42,7 @@ def allocate(
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size * beside <= memory() // SHARE:
         return np.empty(shape, dtype)
-    folder = tempfile.gettempdir() if scratch is None else os.fspath(scratch)
+    folder = scratch_place(scratch)
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             reserve(file, size)

@@ -33,9 +33,9 @@ def temporary_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def temporary_folder(path: Path) -> Iterator[Path]:
+def temporary_folder(path: Path, *, mode: int = 0o777) -> Iterator[Path]:
     """An empty folder beside `path` to fill; others see that its process lives. What is there at the end is removed."""
-    with _held(path, folder=True) as temporary:
+    with _held(path, folder=True, mode=mode) as temporary:
         try:
             yield temporary
         finally:
@@ -72,10 +72,10 @@ def sweep(path: Path) -> None:
 
 
 @contextmanager
-def _held(path: Path, *, folder: bool) -> Iterator[Path]:
+def _held(path: Path, *, folder: bool, mode: int = 0o777) -> Iterator[Path]:
     """A new file or folder beside `path`, with its lock where the file system has locks; dead ones are swept before."""
     sweep(path)
-    temporary, handle = _made(path, folder=folder)
+    temporary, handle = _made(path, folder=folder, mode=mode)
     try:
         yield temporary
     finally:
@@ -83,11 +83,11 @@ def _held(path: Path, *, folder: bool) -> Iterator[Path]:
             os.close(handle)
 
 
-def _made(path: Path, *, folder: bool) -> tuple[Path, int | None]:
+def _made(path: Path, *, folder: bool, mode: int) -> tuple[Path, int | None]:
     for _ in range(_TRIES):
         temporary = beside(path)
         if folder:
-            temporary.mkdir()
+            temporary.mkdir(mode)
         else:
             temporary.touch(exist_ok=False)
         if not _has_locks():

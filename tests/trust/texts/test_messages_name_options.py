@@ -66,7 +66,7 @@ def test_no_message_speaks_of_an_argument_that_the_prompt_has_not() -> None:
             left = [name for name in ARGUMENT.findall(said) if name not in OTHERS]
             bare = BARE.search(said)
             if left or (bare and "--" not in said[max(0, bare.start() - 2) : bare.start()]):
-                wrong.append(f"{path.name}:{line}: {left or bare[0]}: {said}")
+                wrong.append(f"{path.name}:{line}: {left or bare}: {said}")
     assert seen > 500
     assert not wrong, "\n".join(wrong)
 

@@ -117,7 +117,7 @@ def test_a_cutoff_outside_of_the_data_says_where_it_may_lie(cutoff: str) -> None
         ({"cutoffs": []}, "must be a list of dates"),
         ({"cutoffs": "2024-01-05"}, "must be a list of dates"),
         ({"cutoffs": ["2024-01-05", "2024-01-05 00:00"]}, "are the same step"),
-        ({"cutoffs": ["2024-01-05"], "windows": 3}, "leave out windows and stride"),
+        ({"cutoffs": ["2024-01-05"], "windows": 3}, "leave out windows= and stride="),
         ({"cutoffs": ["soon"]}, "'soon' is no point in time. Write it as 2024-12-31"),
         ({"windows": 0}, "windows must be a whole number, at least 1, got 0"),
         ({"stride": -1}, "stride must be a whole number, at least 1, got -1"),

@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -38,6 +37,7 @@ from foretell.networks.distributed.job_folder import (
 from foretell.recipe.protocols import Recipe, State
 from foretell.recipe.task import Run, Task
 from foretell.system.listener import heard, heed, shielded, tell
+from foretell.system.scratch import scratch_folder
 
 # The names of what lies in a job's folder.
 JOB, PANEL, START, RESULT, EVENTS = "job.json", "panel", "start", "result", "events"
@@ -130,8 +130,7 @@ def _job(kind: str, recipe: Recipe, panel: Panel, task: Task, run: Run, **more: 
     device_of(run, 0)
     facts = {"kind": kind, "recipe": recipe_to_json(recipe), "task": asdict(task), "run": asdict(run), **more}
     facts["told"] = heard()
-    with tempfile.TemporaryDirectory(prefix="foretell-") as name:
-        folder = Path(name)
+    with scratch_folder() as folder:
         write_job_panel(panel, folder / PANEL)
         write_json(facts, folder / JOB)
         yield folder
