@@ -80,7 +80,18 @@ def test_the_open_column_stays_and_nothing_is_copied_within_the_range() -> None:
     assert SeenRange.of(panel).apply(inside)[0] is inside
     changed, found = seen.apply(shops(1e4))
     np.testing.assert_array_equal(changed.known[:, 1], panel.known[:, 1])
-    assert [finding.count for finding in found] == [4]
+    assert [each.finding.count for each in found] == [4]
+
+
+def test_a_forecast_in_pieces_says_once_what_is_beyond_with_the_items_of_all(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("foretell.models.model.ITEMS_AT_A_TIME", 1)
+    model = fitted("seasonal_naive")
+    caplog.clear()
+    whole = model.forecast_in_arrays(shops(1e4))
+    assert [(each.code, each.count) for each in whole.findings] == [("beyond_seen", 4)]
+    assert [record.getMessage() for record in caplog.records] == [whole.findings[0].message]
 
 
 def test_what_was_seen_goes_through_json() -> None:

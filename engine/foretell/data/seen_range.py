@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
@@ -16,6 +17,36 @@ from foretell.data.panel import Panel
 from foretell.data.segments import visible
 
 _NONE: Final = (np.inf, -np.inf)  # of a column without a value
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """A column with values beyond what training saw of it."""
+
+    name: str
+    low: float  # low > high: nothing was seen
+    high: float
+    farthest: float
+    items: int  # that it concerns
+
+    @property
+    def finding(self) -> Finding:
+        """What a user is told of it."""
+        nothing = self.low > self.high
+        seen = "none of its values" if nothing else f"{self.low:g} to {self.high:g}"
+        read = "missing" if nothing else "the nearest of these"
+        message = f"column {self.name!r}: training saw {seen}; values beyond, up to {self.farthest:g}, are read as {read} for {self.items} items"
+        return Finding("warning", "beyond_seen", message, self.items)
+
+
+def together(found: Iterable[Beyond]) -> tuple[Beyond, ...]:
+    """Of columns found in several parts of a panel, one each."""
+    merged: dict[str, Beyond] = {}
+    for each in found:
+        before = merged.get(each.name, replace(each, items=0))
+        farthest = max(before.farthest, each.farthest)
+        merged[each.name] = replace(each, farthest=farthest, items=before.items + each.items)
+    return tuple(merged.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +68,8 @@ class SeenRange:
             _ranges(panel.known, reach, stop), _ranges(panel.past, Layout(panel.start, panel.offsets), stop)
         )
 
-    def apply(self, panel: Panel) -> tuple[Panel, tuple[Finding, ...]]:
-        """`panel` with covariates within what was seen, and a finding for each column that was not; arrays are copied then alone.
+    def apply(self, panel: Panel) -> tuple[Panel, tuple[Beyond, ...]]:
+        """`panel` with covariates within what was seen, and each column that was not; arrays are copied then alone.
 
         A column of which nothing was seen is missing. The open column says what is, and stays as it is.
         """
@@ -81,11 +112,11 @@ def _ranges(columns: Array, layout: Layout, stop: NDArray[np.int64]) -> Floats:
 
 def _within(
     panel: Panel, name: str, ranges: Floats, columns: tuple[Column, ...], fixed: int | None
-) -> tuple[Array, list[Finding]]:
+) -> tuple[Array, list[Beyond]]:
     """The array of that name within `ranges`, the very array where it lies there, and what was found."""
     array: Array = getattr(panel, name)
     reach = panel.offsets + np.arange(len(panel) + 1) * (panel.future if name == "known" else 0)
-    found: list[Finding] = []
+    found: list[Beyond] = []
     copied = array
     for index, (low, high) in enumerate(ranges):
         values = array[:, index]
@@ -96,12 +127,5 @@ def _within(
             copied = array.copy()
         copied[beyond, index] = np.clip(values[beyond], low, high) if low <= high else np.nan
         items = len(np.unique(np.searchsorted(reach, beyond, side="right")))
-        found.append(_finding(columns[index], low, high, float(np.abs(values[beyond]).max()), items))
+        found.append(Beyond(columns[index].name, low, high, float(np.abs(values[beyond]).max()), items))
     return copied, found
-
-
-def _finding(column: Column, low: float, high: float, farthest: float, items: int) -> Finding:
-    seen = f"training saw {low:g} to {high:g}" if low <= high else "training saw none of its values"
-    read = "the nearest of these" if low <= high else "missing"
-    message = f"column {column.name!r}: {seen}; values beyond, up to {farthest:g}, are read as {read} for {items} items"
-    return Finding("warning", "beyond_seen", message, items)

@@ -25,6 +25,7 @@ from foretell.data.seen_range import SeenRange
 from foretell.errors import ForetellError
 from foretell.ingest.dataset import check_dataset
 from foretell.models.calibration import Calibration
+from foretell.models.forecast_findings import ForecastFindings
 from foretell.models.item_lookup import find_items
 from foretell.models.model_folder import (
     LIBRARIES,
@@ -165,19 +166,28 @@ class Model:
         if chosen is None:
             panel.check_horizon(self.task.horizon, trained=True)  # before the first piece is written
         count = len(panel) if chosen is None else len(chosen)
+        said = ForecastFindings()
         for first in range(0, count, size):
             if chosen is None:  # items in a row are looked at where they are, others are copied
                 part = panel.between(first, min(first + size, count))
             else:
                 part = panel.take(chosen[first : first + size])
-            yield self.forecast(part, levels=levels)
+            yield self._forecast(part, levels, said)
             tell("forecast", first + len(part), count, recipe=self.recipe.name)
+        said.log()
 
     def forecast(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
         """Forecast every item of a panel of this model's schema from its origin on, checked and within bounds.
 
         The mean is the same whatever levels are asked: it is made to agree with the quantiles at `QUANTILE_LEVELS`.
         """
+        said = ForecastFindings()
+        forecast = self._forecast(panel, levels, said)
+        said.log()
+        return forecast
+
+    def _forecast(self, panel: Panel, levels: Sequence[float] | None, said: ForecastFindings) -> Forecast:
+        """As `forecast`, of a part perhaps; `said` gathers what there is to say of the whole, and nothing is logged."""
         wanted = self.task.levels if levels is None else check_levels(levels)
         panel.check_horizon(self.task.horizon, trained=True)
         floor = item_floors(panel, new=self.floor)
@@ -193,10 +203,10 @@ class Model:
             tell("forecast", 0, len(panel))
             shown, found = (panel, ()) if self.seen is None else self.seen.apply(panel)
             forecast = expect_forecast(self.recipe, self.predictor.predict(shown, levels=asked))
+        said.add(forecast.findings, found)
         if found:
-            forecast = replace(forecast, history=panel, findings=(*forecast.findings, *found))
-        for finding in forecast.findings:
-            logger.warning("%s", finding.message)
+            more = (each.finding for each in found)
+            forecast = replace(forecast, history=panel, findings=(*forecast.findings, *more))
         _check(self.recipe.name, forecast, panel, self.task.horizon, asked)
         self._say_crossing(forecast)
         forecast = forecast.within(panel, floor=floor)
@@ -210,10 +220,10 @@ class Model:
             forecast = replace(forecast.within(panel, floor=floor), before=before)
         return forecast.with_possible_mean(floor=floor, levels=QUANTILE_LEVELS).only(wanted)
 
-    def _joint(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
-        """`forecast` with what `Forecast.paths` needs besides: finer margins, and how errors hang together."""
+    def _joint(self, panel: Panel, levels: Sequence[float] | None, said: ForecastFindings) -> Forecast:
+        """`_forecast` with what `Forecast.paths` needs besides: finer margins, and how errors hang together."""
         wanted = self.task.levels if levels is None else check_levels(levels)
-        fine = self.forecast(panel, levels=check_levels((*wanted, *PATH_LEVELS)))
+        fine = self._forecast(panel, check_levels((*wanted, *PATH_LEVELS)), said)
         margins = Margins(fine.levels, fine.quantiles)
         return replace(fine.only(wanted), margins=margins, dependence=self.dependence)
 
@@ -265,14 +275,16 @@ class Model:
 
         It is one of `beside` forecasts that are held together. A `joint` one has what `Forecast.paths` needs.
         """
-        make = self._joint if joint else self.forecast
+        make, said = self._joint if joint else self._forecast, ForecastFindings()
         size = self._items_at_a_time(panel)
         if len(panel) <= size:
-            return make(panel, levels=levels)
+            forecast = make(panel, levels, said)
+            said.log()
+            return forecast
         whole: dict[str, NDArray[Any]] = {}
         for first in range(0, len(panel), size):
             items = slice(first, min(first + size, len(panel)))
-            part = make(panel.between(items.start, items.stop), levels=levels)
+            part = make(panel.between(items.start, items.stop), levels, said)
             for name, values in _arrays_of(part).items():
                 if name not in whole:
                     whole[name] = allocate((len(panel), *values.shape[1:]), values.dtype, beside=beside)
@@ -280,7 +292,7 @@ class Model:
             tell("forecast", items.stop, len(panel), recipe=self.recipe.name)
         margins = None if part.margins is None else Margins(part.margins.levels, whole.pop("margins"))
         facts: dict[str, Any] = whole | {"keys": panel.keys, "origin": panel.origin, "history": panel}
-        return replace(part, margins=margins, **facts)
+        return replace(part, margins=margins, findings=said.log(), **facts)
 
     def _items_at_a_time(self, panel: Panel) -> int:
         shared = getattr(getattr(self.predictor, "run", None), "devices", 1) > 1

@@ -17,7 +17,7 @@ from foretell.data.panel import Panel
 from foretell.data.panel_files import SavedArray, read_array, write_array
 from foretell.errors import ForetellError
 from foretell.models.model import Model, read_model
-from foretell.models.model_folder import plain
+from foretell.models.model_folder import _version, plain
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.protocols import Recipe
@@ -43,6 +43,7 @@ class _SavedAsked:
     """What a backtest was asked, but for its recipes: windows of another one are of no use."""
 
     format: Annotated[int, Within(FORMAT, FORMAT)]
+    foretell: str  # the release that wrote it
     asked: Mapping[str, Any]
 
 
@@ -90,7 +91,11 @@ class UnfinishedBacktest:
     def _begin(self) -> None:
         """Say whose windows these are, before the first is kept: a backtest that has finished none leaves nothing."""
         if not (self.folder / _ASKED).exists():
-            text = json.dumps({"format": FORMAT, "asked": self._asked}, indent=1, ensure_ascii=False)
+            text = json.dumps(
+                {"format": FORMAT, "foretell": _version("foretell"), "asked": self._asked},
+                indent=1,
+                ensure_ascii=False,
+            )
             write_text(self.folder / _ASKED, text + "\n")
 
     def window(self, label: str, recipe: Recipe, number: int, panel: Panel) -> FinishedWindow | None:
@@ -175,7 +180,14 @@ class UnfinishedBacktest:
                 )
 
     def _check_asked(self) -> None:
-        saved = _read(_SavedAsked, self.folder / _ASKED).asked
+        whole = _read(_SavedAsked, self.folder / _ASKED)
+        if whole.foretell != _version("foretell"):
+            raise ForetellError(
+                f"the backtest in {self.folder.parent} was begun by foretell {_shown(whole.foretell)}, this is"
+                f" {_version('foretell')}: windows of two releases are not compared. Go on with that one, or begin anew"
+                " without resume=."
+            )
+        saved = whole.asked
         differing = [name for name in (*self._asked, *saved) if saved.get(name) != self._asked.get(name)]
         if differing:
             name = differing[0]

@@ -229,14 +229,19 @@ class Forecast:
             frame[level_name(level)] = self.quantiles[:, :, q].ravel()
         return frame if there.all() else frame[there].reset_index(drop=True)
 
-    def save(self, path: str | Path, *, spreadsheet: bool = False) -> None:
+    def save(self, path: str | Path, *, spreadsheet: bool = False, overwrite: bool = False) -> None:
         """Write `to_frame` to a .csv or .parquet file, whole or not at all.
 
+        Raises ForetellError where it holds something already; to `overwrite` replaces a table of forecasts, and nothing else.
         In a CSV for a `spreadsheet`, texts that it would compute (=, +, -, @ or a tab first) get an apostrophe in front.
         """
         from foretell.system.atomic_files import write_frame
+        from foretell.system.folder_lock import claimed
+        from foretell.system.results import may_replace_file
 
-        write_frame(self.to_frame(), Path(path), spreadsheet=spreadsheet)
+        with claimed(path):
+            may_replace_file(path, overwrite=overwrite)
+            write_frame(self.to_frame(), path, spreadsheet=spreadsheet)
 
     def position(self, item: str | Sequence[object]) -> int:
         """Where an item stands; raises ForetellError with the nearest name when it is absent."""

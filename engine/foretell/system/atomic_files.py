@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
@@ -135,6 +136,7 @@ def new_folder(path: str | Path, *, drop: Collection[str] = ()) -> Iterator[Path
         return
     with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        _recover(path)
         with temporary_folder(path) as temporary:
             yield temporary
             for file in temporary.rglob("*"):
@@ -192,11 +194,31 @@ def _put(new: Path, path: Path, drop: Collection[str]) -> None:
             path.rmdir()  # Windows does not rename onto an empty folder, POSIX does
         os.replace(new, path)
         return
+    _keep(
+        path, new, drop
+    )  # before they change places: whatever ends this process then, these stand at `path`
     _exchange(new, path)
-    old = new  # the names have changed places
+    _keep(new, path, drop)  # what came in the meantime
+
+
+def _keep(old: Path, new: Path, drop: Collection[str]) -> None:
+    """Give the folder `new` what only the folder `old` holds, but for what fits `drop`: as links, else as copies."""
     for entry in old.iterdir():
-        if not (path / entry.name).exists() and not any(fnmatchcase(entry.name, each) for each in drop):
-            os.replace(entry, path / entry.name)
+        kept = new / entry.name
+        if os.path.lexists(kept) or any(fnmatchcase(entry.name, each) for each in drop):
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.copytree(entry, kept, symlinks=True, copy_function=_link)
+        else:
+            _link(entry, kept)
+
+
+def _link(source: str | Path, target: str | Path) -> None:
+    """The same file under another name; a copy where the file system has no such thing."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except (OSError, NotImplementedError):
+        shutil.copy2(source, target, follow_symlinks=False)
 
 
 def _remove(folder: Path, drop: Collection[str], but: Collection[str]) -> None:
@@ -212,10 +234,25 @@ def _exchange(one: Path, other: Path) -> None:
         swap = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
         if swap is not None and swap(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0:
             return
-    spare = beside(other)
+    spare = _spare(other)
     os.replace(other, spare)
     os.replace(one, other)
     os.replace(spare, one)
+
+
+def _spare(path: Path) -> Path:
+    """Where a folder waits while another takes its name, if that takes more than one step; no sweep takes it away."""
+    return path.with_name(f".{path.name}.before")
+
+
+def _recover(path: Path) -> None:
+    """What a process that was killed amid such an exchange left: the old folder goes back, unless the new one is there."""
+    spare = _spare(path)
+    if spare.is_dir() and not spare.is_symlink():
+        if path.exists():
+            shutil.rmtree(spare)
+        else:
+            os.replace(spare, path)
 
 
 def _flush(path: Path) -> None:

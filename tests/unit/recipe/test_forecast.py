@@ -46,6 +46,9 @@ def test_a_frame_has_a_row_an_item_and_step_from_the_origin_on() -> None:
 @pytest.mark.parametrize(("name", "read"), [("f.csv", pd.read_csv), ("f.parquet", pd.read_parquet)])
 def test_a_saved_forecast_reads_back(tmp_path: Path, name: str, read) -> None:
     simple().save(tmp_path / name)
+    with pytest.raises(ForetellError, match="already holds a table of forecasts"):
+        simple().save(tmp_path / name)
+    simple().save(tmp_path / name, overwrite=True)
     got = read(tmp_path / name)
     got["timestamp"] = pd.to_datetime(got["timestamp"])
     pd.testing.assert_frame_equal(got, simple().to_frame(), check_dtype=False)
@@ -118,3 +121,11 @@ def test_a_flat_tail_goes_on_exponentially_and_one_that_rises_by_itself_is_left_
     assert with_tails(np.array(values), levels)[-1] == pytest.approx(14 + np.log(10) / np.log(2.5))
     assert with_tails(np.array([*range(15), 20.0]), levels)[-1] == 20
     assert with_tails(np.full(16, 3.0), levels).tolist() == [3.0] * 16
+
+
+def test_a_forecast_is_not_written_over_another_file(tmp_path: Path) -> None:
+    (tmp_path / "prices.csv").write_text("item_id,price\na,1\n")
+    for overwrite in (False, True):
+        with pytest.raises(ForetellError, match="is no table of forecasts"):
+            simple().save(tmp_path / "prices.csv", overwrite=overwrite)
+    assert (tmp_path / "prices.csv").read_text() == "item_id,price\na,1\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 
 from foretell.errors import ForetellError
+from foretell.system import atomic_files
 from foretell.system.atomic_files import (
     ensure_writable,
     new_folder,
@@ -146,3 +148,67 @@ def test_what_a_living_writer_has_is_not_swept(tmp_path: Path) -> None:
             another.write_text("theirs")
         assert (mine / "part").read_text() == file.read_text() == "half"
     assert everything(tmp_path) == ["f", "rp", "rp/part", "rp/whole"]
+
+
+def test_files_of_ones_own_survive_a_kill_at_any_step_of_replacing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "model"
+    (target / "mine/deeper").mkdir(parents=True)
+    (target / "mine/deeper/notes.txt").write_text("mine")
+    (target / "link").symlink_to("nowhere")
+    exchange = atomic_files._exchange
+
+    def killed(one: Path, other: Path) -> None:
+        exchange(one, other)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(atomic_files, "_exchange", killed)
+    with pytest.raises(KeyboardInterrupt), new_folder(target) as new:
+        (new / "manifest.json").write_text("new")
+    assert everything(tmp_path) == [
+        *("model", "model/link", "model/manifest.json"),
+        *("model/mine", "model/mine/deeper", "model/mine/deeper/notes.txt"),
+    ]
+    assert (target / "mine/deeper/notes.txt").read_text() == "mine"
+    assert (target / "link").readlink() == Path("nowhere")
+
+
+def test_where_links_are_not_known_files_of_ones_own_are_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", none)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/notes.txt").write_text("mine")
+    with new_folder(tmp_path / "model") as new:
+        (new / "manifest.json").write_text("new")
+    assert everything(tmp_path) == ["model", "model/manifest.json", "model/notes.txt"]
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_an_exchange_in_steps_that_is_killed_leaves_the_old_folder_or_the_new_one(
+    step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")  # whose two names do not swap in one step
+    target = tmp_path / "model"
+    target.mkdir()
+    (target / "manifest.json").write_text("old")
+    replace, done = os.replace, []
+
+    def killed(one: Path, other: Path) -> None:
+        replace(one, other)
+        done.append(other)
+        if len(done) == step:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt), new_folder(target) as new:
+        (new / "manifest.json").write_text("new")
+    monkeypatch.undo()
+    with pytest.raises(RuntimeError), new_folder(target):  # the next that writes there puts it right first
+        raise RuntimeError
+    assert everything(tmp_path) == ["model", "model/manifest.json"]
+    assert (target / "manifest.json").read_text() == ("old" if step == 1 else "new")

@@ -216,3 +216,15 @@ def test_a_tampered_array_is_one_message(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-4] + b"\x00\x00\x00\x01")
     with pytest.raises(ForetellError, match=r"mean\.npy is damaged"):
         backtest(shop(), horizon=5, windows=3, recipes=["seasonal_naive"], out=tmp_path, resume=True)
+
+
+def test_windows_of_another_release_are_not_gone_on_with(tmp_path: Path) -> None:
+    interrupted(tmp_path / "out", after=1, recipes=["seasonal_naive"])
+    path = tmp_path / "out/unfinished/asked.json"
+    said = json.loads(path.read_text())
+    path.write_text(json.dumps(said | {"foretell": "0.0.1"}))
+    with pytest.raises(
+        ForetellError, match=r"begun by foretell 0\.0\.1, this is .*begin anew without resume="
+    ):
+        backtest(shop(), horizon=5, windows=3, recipes=["seasonal_naive"], out=tmp_path / "out", resume=True)
+    assert path.exists()
