@@ -33,7 +33,12 @@ def spelt_wall(text: str, tails: Sequence[str], local: str | None) -> str:
     `tails` are what may be missing from a short spelling: `-01` for the day of a month.
     """
     spellings = (
-        f"TRY_CAST({part} AS TIMESTAMP)" for part in (text, *(f"({text} || {literal(t)})" for t in tails))
+        f"TRY_CAST({part} AS TIMESTAMP)"
+        for part in (
+            text,
+            *(f"({text} || {literal(t)})" for t in tails),
+            f"trim({text})",
+        )  # the last for blanks
     )
     plain = f"coalesce({', '.join(spellings)})"
     zoned = spelt_instant(text)

@@ -50,7 +50,7 @@ def check_recipe(recipe: Recipe) -> None:
     at their default. Raises ForetellError on what is no recipe, and BrokenPromise, with one sentence, for the first
     promise that it breaks. A name that another installed recipe has is warned of.
     """
-    check_form(recipe)
+    recipe = check_form(recipe)
     if recipe.name in recipe_names() and not is_registered(recipe):
         logger.warning("a model of it cannot be loaded: %s", why_unregistered(recipe))
     check = RecipeCheck(recipe)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import inspect
 
-from foretell.recipe.protocols import abilities_of
+from foretell.recipe.protocols import Recipe, abilities_of
 from foretell.recipe.registry import checked_recipe, search_space
 
 
-def check_form(recipe: object) -> None:
-    """Raises ForetellError, with the first reason, when `recipe` is no recipe."""
-    kind = type(checked_recipe(recipe))
-    if abilities_of(kind).search:
-        search_space(kind)
+def check_form(recipe: object) -> Recipe:
+    """The recipe with its settings read; raises ForetellError, with the first reason, when `recipe` is none."""
+    checked = checked_recipe(recipe)
+    if abilities_of(type(checked)).search:
+        search_space(type(checked))
+    return checked
 
 
 def has_source(kind: type) -> bool:

@@ -66,6 +66,12 @@ def test_a_number_in_place_of_a_date_is_said_to_be_one(tmp_path, stamp, said):
     assert said in str(error.value)
 
 
+@pytest.mark.parametrize("form", [" {}", "{} ", " {} ", " {} 00:00 "])
+def test_blanks_around_a_date_are_no_part_of_it(tmp_path, form):
+    path = written(tmp_path, range(20), days=[form.format(day) for day in DAYS])
+    assert Dataset(path, freq="D").panel.target.tolist() == list(range(20))
+
+
 def test_dates_read_as_whole_numbers_are_warned_of():
     table = pd.DataFrame({"item_id": "a", "timestamp": [20240101, 20240131, 20240201], "target": 1.0})
     (message,) = messages(Dataset(table, freq="1"), "dates")

@@ -16,6 +16,7 @@ from foretell.local import Floats, SeriesRecipe
 from foretell.recipe import Abilities, Forecast, registry
 from foretell.recipe.levels import QUANTILE_LEVELS
 from foretell.testing import BrokenPromise, check_recipe, promises
+from foretell.testing.form import check_form
 from foretell.testing.recipe_check import RecipeCheck
 
 SHOP = "the shop panel (ten daily items)"
@@ -418,3 +419,9 @@ def test_a_name_that_another_recipe_has_is_remarked(
     check_recipe(Sound())
     assert "Sound is not the recipe registered as 'ets'" in caplog.text
     assert "Give yours another one" in caplog.text
+
+
+def test_a_setting_spelt_as_text_is_read_before_it_is_checked() -> None:
+    assert check_form(broken.Sound(steps="6")) == broken.Sound(steps=6)  # type: ignore[arg-type]
+    with pytest.raises(ForetellError, match="steps must be a whole number, got 'six'"):
+        check_form(broken.Sound(steps="six"))  # type: ignore[arg-type]
