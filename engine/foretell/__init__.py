@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from foretell.data.schema import Schema as Schema
     from foretell.errors import ForetellError as ForetellError
     from foretell.errors import Interrupted as Interrupted
+    from foretell.explain.whatif_result import WhatIf as WhatIf
     from foretell.ingest.dataset import Dataset as Dataset
     from foretell.ingest.dataset import make_future_frame as make_future_frame
     from foretell.ingest.sql_source import Sql as Sql
@@ -57,6 +58,7 @@ _HOME = {
     "Schema": "data.schema",
     "Sql": "ingest.sql_source",
     "Task": "recipe.task",
+    "WhatIf": "explain.whatif_result",
     "backtest": "workflows.backtest",
     "check": "checks.check",
     "evaluate": "workflows.evaluate",

@@ -185,7 +185,7 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
     from foretell.workflows.train import load
 
     common.begin()
-    old = None if out is None else _replaced_by_forecasts(out, overwrite=overwrite)
+    old = None if out is None else replaced_by_forecasts(out, overwrite=overwrite)
     wanted = None if levels is None else level_list(levels)
     trained = load(model, device=device, devices=devices)
     say(f"{model}: {trained.origin}")
@@ -220,7 +220,7 @@ def _write_totals(made: Forecast, out: Path | None, old: Result | None, *, sprea
     say(f"forecast {len(made)} totals: {out}")
 
 
-def _replaced_by_forecasts(out: Path, *, overwrite: bool) -> Result | None:
+def replaced_by_forecasts(out: Path, *, overwrite: bool) -> Result | None:
     """What a forecast replaces; raises ForetellError, before any work, for a file that it cannot be written to."""
     from foretell.system.atomic_files import ensure_writable
     from foretell.system.results import may_replace_file

@@ -178,6 +178,13 @@ ADVICE: Final[dict[str, Advice]] = {
     "unseen": Advice(
         "forecasts go by what else is known of them", "train again once the history has it, or spell it alike"
     ),
+    # Scenarios of a what-if
+    "before_origin": Advice("only the steps to forecast change", "dates from there on"),
+    "no_effect": Advice(
+        "nothing was learned about it", "a recipe that uses known columns, or a history in which it varies"
+    ),
+    "still_missing": Advice("recipes are told that it is missing", "set it without naming itself"),
+    "unchanged": Advice("the scenario is the baseline there", "another value, or another condition"),
     "missing_metadata": Advice("recipes are told that it is missing", "fill it in"),
     # Models
     "late_members": Advice("the other members decide alone", "time_limit="),

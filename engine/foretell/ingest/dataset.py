@@ -10,15 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
 from foretell.data.columns import names_of
 from foretell.data.findings import Finding
 from foretell.data.frequency import Frequency, names_anchor
+from foretell.data.future_plan import FuturePlan
 from foretell.data.panel import Panel
 from foretell.data.schema import Ends, Partial, Schema
-from foretell.data.wall_times import wall_times
 from foretell.errors import ForetellError
 from foretell.ingest.context import Names
 from foretell.ingest.fixed_options import following
@@ -252,23 +251,19 @@ class Dataset:
 
 
 def make_future_frame(data: Dataset, horizon: int) -> pd.DataFrame:
-    """The rows of known covariates that a forecast needs: each item's next `horizon` steps, the columns to be filled in.
+    """The rows of known covariates that a forecast needs: each item's next `horizon` steps, with what is known of them already.
 
-    The columns are called as in the target table, so that the frame can be appended to a related table. Raises ForetellError
-    for a horizon below 1.
+    Only the cells that the related tables, and the fillings asked for, leave open are empty: fill them in and append the frame to a
+    related table. Its columns are called as in the target table; a value that was merged with others is "other". Raises
+    ForetellError for a horizon below 1.
     """
     if horizon < 1:
         raise ForetellError(f"horizon must be a whole number of steps, at least 1, got {horizon!r}")
     panel, names = data.panel, data.names
-    frame = panel.keys.loc[panel.keys.index.repeat(horizon)].reset_index(drop=True)
-    frame = frame.rename(columns=dict(names.key))
-    steps = panel.origin[:, None] + np.arange(horizon)
-    frame[names.timestamp], there = wall_times(panel.frequency, panel.schema.timezone, steps.ravel())
+    frame = FuturePlan(panel, horizon).to_frame()
     own = holiday_columns(panel.schema.holidays, panel.schema.holiday_days)
-    for column, role in panel.schema.roles.items():
-        if role == "known" and column not in own:
-            frame[column] = np.nan
-    return frame if there.all() else frame[there].reset_index(drop=True)
+    frame = frame.drop(columns=[column for column in own if column in frame])
+    return frame.rename(columns={**names.key, panel.schema.timestamp: names.timestamp})
 
 
 def _tables(related: object) -> tuple[object, ...]:

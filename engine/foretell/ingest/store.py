@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
@@ -27,6 +29,7 @@ _SETTINGS: Final = (
 # Rules of DuckDB's optimizer that change results: it reads a CSV column as the type that TRY_CAST tries, and then a row of
 # another type is an error where TRY_CAST has NULL (2.0.0 and 2.0.1).
 _WRONG_RULES: Final = "type_pushdown"
+_AGAIN: Final = 0.05  # seconds between two interruptions of a query whose time is up
 _LEAST_MEMORY: Final = 1 << 30  # bytes that DuckDB may use at least; past its limit it spills to disk
 
 
@@ -122,6 +125,24 @@ class Store:
         """Make an Arrow table or a frame readable under `name`; raises ForetellError for types that DuckDB does not have."""
         with self._asking():
             self._connection.register(name, table)
+
+    @contextmanager
+    def ending_at(self, moment: float) -> Iterator[None]:
+        """Inside, a query that still runs at `moment` (of time.monotonic) is ended, with a ForetellError."""
+        left = threading.Event()
+
+        def end() -> None:
+            if not left.wait(max(moment - time.monotonic(), 0)):
+                while not left.wait(_AGAIN):  # one call is lost on a query that has not quite begun
+                    self._connection.interrupt()
+
+        watch = threading.Thread(target=end, daemon=True)
+        watch.start()
+        try:
+            yield
+        finally:
+            left.set()
+            watch.join()
 
     def _single(self, sql: str) -> str:
         """`sql`, if it is one statement; raises ForetellError otherwise."""

@@ -176,6 +176,19 @@ class Model:
             tell("forecast", first + len(part), count, recipe=self.recipe.name)
         said.log()
 
+    def whatif(
+        self,
+        data: Dataset | None,
+        scenarios: Mapping[str, Any],
+        *,
+        items: Sequence[str | Sequence[object]] | None = None,
+        levels: Sequence[float] | None = None,
+    ) -> Any:
+        """The forecast beside those of other plans, a `foretell.WhatIf`; `foretell.explain.whatif.whatif` says what it takes."""
+        from foretell.explain.whatif import whatif
+
+        return whatif(self, data, scenarios, items=items, levels=levels)
+
     def forecast(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
         """Forecast every item of a panel of this model's schema from its origin on, checked and within bounds.
 

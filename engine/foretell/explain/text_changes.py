@@ -1,0 +1,88 @@
+"""Changes that are texts, carried out by DuckDB over a plan."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from foretell.data.findings import Finding
+from foretell.errors import ForetellError, nearest
+from foretell.explain.assignment import Assignment, shortened
+from foretell.explain.changed_plan import ChangedPlan
+from foretell.explain.plan_columns import PlanColumn
+from foretell.explain.plan_table import item_values, read_table, step_times
+from foretell.ingest.store import Store
+
+SECONDS: Final = 10.0  # that a change may take
+
+
+def assign(state: ChangedPlan, change: Assignment, columns: Mapping[str, PlanColumn]) -> ChangedPlan:
+    """A plan after `change`.
+
+    Raises ForetellError where no step fits its condition, where it takes too long, and for values that cannot be set.
+    """
+    by = f"change {shortened(change.text)}"
+    cells, values = _query(state, change, by)
+    if not len(cells):
+        raise ForetellError(f"{by} matches nothing: {_why(state, change, columns)}.")
+    after = state.set(change.column, cells, values, by=by)
+    early = _reaching_back(state, change, by)
+    return ChangedPlan(after.plan, after.touched, (*after.findings, *early))
+
+
+def _query(state: ChangedPlan, change: Assignment, by: str) -> tuple[Any, Any]:
+    """The cells that fit the condition, and their new values."""
+    table = read_table(state.plan, change.reads)
+    until = time.monotonic() + SECONDS
+    with Store() as store:
+        store.register("plan", table)
+        try:
+            with store.ending_at(until):
+                found = store.frame(
+                    f"SELECT cell, {change.value} AS value FROM plan WHERE coalesce({change.condition}, false) ORDER BY cell"
+                )
+        except ForetellError as error:
+            if time.monotonic() >= until:
+                raise ForetellError(f"{by} took longer than {SECONDS:g} seconds.") from error
+            raise ForetellError(f"{by}: {error}") from error
+    values = found["value"]
+    return found["cell"].to_numpy(np.int64), (
+        values.to_numpy(np.float64, na_value=np.nan)
+        if change.column.kind == "number"
+        else values.astype(object).where(values.notna(), None).to_numpy(object)
+    )
+
+
+def _why(state: ChangedPlan, change: Assignment, columns: Mapping[str, PlanColumn]) -> str:
+    """What the plan has, where a condition finds nothing in it."""
+    for name, texts in change.texts.items():
+        words = _words(state, columns[name])
+        lacking = [text for text in texts if text not in words]
+        if lacking:
+            return f"{name!r} has no {lacking[0]!r}.{nearest(lacking[0], words)} It has: {_some(words)}; {state.span}"
+    return state.span
+
+
+def _words(state: ChangedPlan, column: PlanColumn) -> list[str]:
+    if column.role == "known":
+        return list(state.plan.words(column.name) or ())
+    values = item_values(state.plan.panel, column)
+    return sorted({str(value) for value in values if value is not None})
+
+
+def _some(words: list[str]) -> str:
+    return ", ".join(words[:10]) + (f" and {len(words) - 10:,} more" if len(words) > 10 else "")
+
+
+def _reaching_back(state: ChangedPlan, change: Assignment, by: str) -> tuple[Finding, ...]:
+    """Says so where a condition names a time before the forecast begins: the past stays as it was."""
+    times, there = step_times(state.plan)
+    first = times[there].min()
+    if not any(moment < first for moment in change.times):
+        return ()
+    origin = state.plan.panel.frequency.spell(int(state.plan.panel.origin.min()))
+    message = f"{by} reaches before {origin}, where the forecast begins: what was before stays as it was"
+    return (Finding("note", "before_origin", message),)

@@ -1,0 +1,153 @@
+"""`whatif`: the forecast that a model makes of the plan as it stands, beside those of other plans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from foretell.data.findings import Finding
+from foretell.data.future_plan import FuturePlan
+from foretell.errors import ForetellError
+from foretell.explain.assignment import parse_assignment
+from foretell.explain.changed_plan import ChangedPlan, untouched
+from foretell.explain.plan_columns import PlanColumn, plan_columns
+from foretell.explain.text_changes import assign
+from foretell.explain.whatif_result import BASELINE, Scenario, WhatIf
+from foretell.ingest.dataset import check_dataset
+from foretell.models.item_lookup import find_items
+from foretell.recipe.forecast import Forecast
+from foretell.system.big_arrays import allocate, pieces
+
+if TYPE_CHECKING:
+    from foretell.ingest.dataset import Dataset
+    from foretell.models.model import Model
+
+Change = str | Callable[[pd.DataFrame], pd.DataFrame] | Any  # a text, a function of the plan, a table of rows
+ITEMS_AT_A_TIME = 1 << 13  # whose history is copied at a time
+_MADE = ("quantiles", "mean", "fallbacks")  # parts of a forecast that a plan may change
+_SAME = 1e-6  # of its size, by which a forecast may differ and still be called the same
+
+
+def whatif(
+    model: Model,
+    data: Dataset | None,
+    scenarios: Mapping[str, Change | Sequence[Change]],
+    *,
+    items: Sequence[str | Sequence[object]] | None = None,
+    levels: Sequence[float] | None = None,
+) -> WhatIf:
+    """What `model` forecasts after the end of `data` (None: its training data), and what it would with other plans.
+
+    `scenarios` are the plans by name, each one change or several, one after the other. A change is a text, "promo = 1 where family =
+    'MUG' and timestamp between '2011-11-14' and '2011-11-20'", that sets a column known ahead; a table of rows with the key, the
+    time and the columns to replace; or a function of the plan as a frame, which returns it changed. Only the steps to forecast
+    change. `items` and `levels` are as in `predict`.
+
+    Raises ForetellError, naming the scenario, for a change that is not allowed, names a column that is not known ahead, matches no
+    step, or takes longer than 10 seconds.
+    """
+    panel, names = _panel_and_names(model, data)
+    if items is not None:
+        panel = panel.take(find_items(panel.keys, items))
+    panel.check_horizon(model.task.horizon)
+    plan = FuturePlan(panel, model.task.horizon)
+    columns = plan_columns(plan, names)
+    changed = {name: _changed(plan, columns, name, changes) for name, changes in _checked(scenarios).items()}
+    baseline = model.forecast_in_arrays(panel, levels=levels, beside=1 + len(changed))
+    found = [_scenario(model, baseline, name, each, levels) for name, each in changed.items()]
+    return WhatIf(baseline, tuple(found), columns)
+
+
+def _panel_and_names(model: Model, data: Dataset | None) -> tuple[Any, dict[str, str]]:
+    """The panel to forecast from, and what its user calls the key and the time, where that differs from the schema."""
+    if data is None:
+        if model.panel is None:
+            raise ForetellError(
+                "a loaded model holds no data: give it the history to forecast from, model.whatif(data, ...)"
+            )
+        return model.panel, {}
+    panel = check_dataset(data).encode(model.schema, horizon=model.task.horizon)
+    names = {theirs: ours for ours, theirs in data.names.key.items()}
+    return panel, {**names, data.names.timestamp: panel.schema.timestamp}
+
+
+def _checked(scenarios: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The changes of each scenario as a list; raises ForetellError for names and lists that are none."""
+    if not isinstance(scenarios, Mapping) or not scenarios:
+        raise ForetellError(
+            "scenarios must be changes by name, such as {'promotion': [\"promo = 1 where family = 'MUG'\"]},"
+            f" got {scenarios!r}"
+        )
+    checked = {}
+    for name, changes in scenarios.items():
+        if not isinstance(name, str) or not name.strip() or name == BASELINE:
+            raise ForetellError(f"a scenario needs a name of its own, other than {BASELINE!r}, got {name!r}")
+        checked[name] = list(changes) if isinstance(changes, (list, tuple)) else [changes]
+        if not checked[name]:
+            raise ForetellError(f"scenario {name!r} has no change. Give it one, or leave it out.")
+    return checked
+
+
+def _changed(
+    plan: FuturePlan, columns: Mapping[str, PlanColumn], name: str, changes: Sequence[Any]
+) -> ChangedPlan:
+    state = untouched(plan)
+    try:
+        for change in changes:
+            if not isinstance(change, str):
+                raise ForetellError(f"a change must be a text, a table or a function, got {change!r}")
+            state = assign(state, parse_assignment(change, columns), columns)
+    except ForetellError as error:
+        raise ForetellError(f"scenario {name!r}: {error}") from error
+    return state
+
+
+def _scenario(
+    model: Model, baseline: Forecast, name: str, state: ChangedPlan, levels: Sequence[float] | None
+) -> Scenario:
+    """The forecast of a changed plan: of the items that are touched, for all others it is the baseline's."""
+    chosen = np.flatnonzero(state.touched.any(axis=1))
+    whole: dict[str, Any] = {part: _copied(getattr(baseline, part)) for part in _MADE}
+    found: dict[str, Finding] = {each.message: each for each in state.findings}
+    for some in pieces(len(chosen), ITEMS_AT_A_TIME):
+        try:
+            made = model.forecast_in_arrays(state.plan.take(chosen[some]).applied(), levels=levels)
+        except ForetellError as error:
+            raise ForetellError(f"scenario {name!r}: {error}") from error
+        for part, values in whole.items():
+            values[chosen[some]] = getattr(made, part)
+        found |= {each.message: each for each in made.findings if each not in baseline.findings}
+    forecast = replace(baseline, **whole, before=None, findings=tuple(found.values()))
+    return Scenario(
+        name,
+        forecast,
+        state.touched,
+        (*found.values(), *_without_effect(model, baseline, forecast, name, state)),
+    )
+
+
+def _copied(values: NDArray[Any]) -> NDArray[Any]:
+    copy = allocate(values.shape, values.dtype)
+    copy[...] = values
+    return copy
+
+
+def _without_effect(
+    model: Model, baseline: Forecast, forecast: Forecast, name: str, state: ChangedPlan
+) -> tuple[Finding, ...]:
+    """Says so where a forecast is the baseline's: a recipe that does not look at a column forecasts the same, whatever it is."""
+    same = np.allclose(forecast.mean, baseline.mean, rtol=_SAME, atol=_SAME) and np.allclose(
+        forecast.quantiles, baseline.quantiles, rtol=_SAME, atol=_SAME
+    )
+    if not same or not state.differs:
+        return ()
+    message = (
+        f"scenario {name!r} changes no forecast: {model.recipe.name} does not look at what was changed, or its training saw no"
+        " such values"
+    )
+    return (Finding("warning", "no_effect", message),)
