@@ -180,6 +180,8 @@ ADVICE: Final[dict[str, Advice]] = {
     ),
     # Scenarios of a what-if
     "before_origin": Advice("only the steps to forecast change", "dates from there on"),
+    "beyond_horizon": Advice("only the steps to forecast change", "dates up to there"),
+    "not_forecast": Advice("these rows change nothing", "spell keys as the data do"),
     "no_effect": Advice(
         "nothing was learned about it", "a recipe that uses known columns, or a history in which it varies"
     ),

@@ -83,6 +83,11 @@ class FuturePlan:
         changes = {column: values[items] for column, values in self.changes.items()}
         return FuturePlan(self.panel.take(items), self.horizon, changes)
 
+    def between(self, first: int, last: int) -> FuturePlan:
+        """The plan of the items at positions first .. last - 1 alone; no array is copied."""
+        changes = {column: values[first:last] for column, values in self.changes.items()}
+        return FuturePlan(self.panel.between(first, last), self.horizon, changes)
+
     def applied(self) -> Panel:
         """The panel with the changes in its known columns; no other array is copied."""
         if not self.changes:

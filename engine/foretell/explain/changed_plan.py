@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from foretell.data.arrays import Array
 from foretell.data.columns import OTHER
 from foretell.data.findings import Finding
 from foretell.data.frequency import spell
@@ -39,7 +38,7 @@ class ChangedPlan:
         """
         old = self.plan.values(column.name)
         words = self.plan.words(column.name)
-        coded = _numbers(values) if words is None else _codes(values, words)
+        coded, strange = (_numbers(values), []) if words is None else _codes(values, words)
         missing = np.isnan(coded) if words is None else coded == 0
         before = old.ravel()[cells]
         had = ~np.isnan(before) if words is None else np.nan_to_num(before) > 0
@@ -55,7 +54,7 @@ class ChangedPlan:
         new.ravel()[cells[~missing]] = coded[~missing].astype(np.float32)
         touched = self.touched.copy()
         touched.ravel()[cells[~missing]] = True
-        found = [*self._still_missing(column, missing, by), *_unseen(column, values, words, by)]
+        found = [*self._still_missing(column, missing, by), *_unseen(column, strange, words, by)]
         if np.array_equal(new, old, equal_nan=True):
             found.append(
                 Finding("warning", "unchanged", f"{by} sets what the plan holds already", len(cells))
@@ -71,7 +70,9 @@ class ChangedPlan:
             for column, values in self.plan.changes.items()
         )
 
-    def _check_numbers(self, column: PlanColumn, cells: NDArray[np.int64], numbers: Array, by: str) -> None:
+    def _check_numbers(
+        self, column: PlanColumn, cells: NDArray[np.int64], numbers: NDArray[np.float64], by: str
+    ) -> None:
         large = np.abs(np.nan_to_num(numbers, posinf=np.inf, neginf=-np.inf)) > _LARGEST
         self._refuse(
             large,
@@ -116,26 +117,23 @@ def untouched(plan: FuturePlan) -> ChangedPlan:
     return ChangedPlan(plan, np.zeros((len(plan.panel), plan.horizon), bool))
 
 
-def _numbers(values: NDArray[Any]) -> Array:
+def _numbers(values: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(values, np.float64)
 
 
-def _codes(values: NDArray[Any], words: tuple[str, ...]) -> NDArray[Any]:
-    """The code of each text: 0 where there is none, the last one for a text that has no column."""
-    known: Mapping[str, int] = {word: k + 1 for k, word in enumerate(words)}
-    return np.array(
-        [0 if value is None else known.get(str(value), len(words)) for value in values], np.float64
-    )
+def _codes(values: NDArray[Any], words: tuple[str, ...]) -> tuple[NDArray[np.float64], list[str]]:
+    """The code of each text, 0 where there is none and the last one for a text that has no column; and the texts of that kind."""
+    labels, texts = pd.factorize(values)
+    known = {word: k + 1.0 for k, word in enumerate(words)}
+    codes = np.array([*(known.get(text, float(len(words))) for text in texts), 0.0])
+    return codes[labels], [str(text) for text in texts if text not in known]
 
 
 def _unseen(
-    column: PlanColumn, values: NDArray[Any], words: tuple[str, ...] | None, by: str
+    column: PlanColumn, strange: list[str], words: tuple[str, ...] | None, by: str
 ) -> tuple[Finding, ...]:
     """Texts that the model was not trained on: said, since they count as one."""
-    if words is None:
-        return ()
-    strange = [str(value) for value in values if value is not None and value not in words]
-    if not strange:
+    if not strange or words is None:
         return ()
     message = (
         f"{by}: {strange[0]!r} is no value of {column.name!r} that the model has learned: it counts as {OTHER!r}, with all"

@@ -42,21 +42,40 @@ def cells_of(plan: FuturePlan, column: PlanColumn) -> NDArray[Any]:
     return np.repeat(item_values(plan.panel, column)[:, None], plan.horizon, axis=1)
 
 
-def read_table(plan: FuturePlan, columns: tuple[PlanColumn, ...]) -> Any:
-    """An Arrow table of the cells: `cell`, their numbers, and these columns by alias; steps that no clock shows are left out."""
+def read_table(plan: FuturePlan, columns: tuple[PlanColumn, ...], *, first: int = 0) -> Any:
+    """An Arrow table of the cells: `cell`, their numbers from `first` on, and these columns by alias.
+
+    Steps that no clock shows are left out.
+    """
     import pyarrow as pa
 
     there = step_times(plan)[1].ravel()
-    table: dict[str, Any] = {"cell": np.flatnonzero(there)}
+    table: dict[str, Any] = {"cell": first + np.flatnonzero(there)}
     for column in columns:
+        if column.kind == "text":
+            table[column.alias] = _dictionary(*_coded(plan, column), there)
+            continue
         values = cells_of(plan, column).ravel()[there]
         if column.kind == "number":
             table[column.alias] = pa.array(values.astype(np.float64), from_pandas=True)
-        elif column.kind == "time":
-            table[column.alias] = pa.array(values.astype("datetime64[us]"))
         else:
-            codes, words = pd.factorize(values)  # -1 where missing
-            table[column.alias] = pa.DictionaryArray.from_arrays(
-                pa.array(codes, pa.int32(), mask=codes < 0), pa.array(words, pa.string())
-            )
+            table[column.alias] = pa.array(values.astype("datetime64[us]"))
     return pa.table(table)
+
+
+def _coded(plan: FuturePlan, column: PlanColumn) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """[N, H] the code of each cell of a text, -1 where there is none, and the texts."""
+    if column.role == "known":
+        words = np.array(plan.words(column.name), object)
+        return np.nan_to_num(plan.values(column.name)).astype(np.int64) - 1, words
+    codes, words = pd.factorize(item_values(plan.panel, column))
+    return np.repeat(codes[:, None], plan.horizon, axis=1), words
+
+
+def _dictionary(codes: NDArray[np.int64], words: NDArray[Any], there: NDArray[np.bool_]) -> Any:
+    import pyarrow as pa
+
+    some = codes.ravel()[there]
+    return pa.DictionaryArray.from_arrays(
+        pa.array(some, pa.int32(), mask=some < 0), pa.array(words, pa.string())
+    )

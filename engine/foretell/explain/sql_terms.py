@@ -202,12 +202,13 @@ class Terms:
         return _truth(f"({inner.sql} IS NULL)", f"{inner.spelt} is null")
 
     def _like(self, node: Node) -> Term:
-        only(node, "this", "expression")
+        only(node, "this", "expression", "negate")
         inner, pattern = self.term(node.this), self.term(node.expression)
         if inner.kind != "text" or not isinstance(pattern.constant, str):
             raise ForetellError("like compares a text with a pattern in quotes: item_id like 'A%'.")
         # A regular expression in place of LIKE, whose search may take exponential time
-        return _truth(f"regexp_full_match({inner.sql}, {literal(_as_regex(pattern.constant))}, 's')", "like")
+        sql = f"regexp_full_match({inner.sql}, {literal(_as_regex(pattern.constant))}, 's')"
+        return _truth(f"(NOT {sql})" if node.args.get("negate") else sql, "like")
 
     def _not(self, node: Node) -> Term:
         only(node, "this")

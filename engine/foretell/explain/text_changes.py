@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from foretell.data.findings import Finding
 from foretell.errors import ForetellError, nearest
@@ -15,8 +17,10 @@ from foretell.explain.changed_plan import ChangedPlan
 from foretell.explain.plan_columns import PlanColumn
 from foretell.explain.plan_table import item_values, read_table, step_times
 from foretell.ingest.store import Store
+from foretell.system.big_arrays import pieces
 
-SECONDS: Final = 10.0  # that a change may take
+SECONDS: Final = 10.0  # that the query of a change may take
+CELLS: Final = 1 << 22  # of the plan that are looked at in one go
 
 
 def assign(state: ChangedPlan, change: Assignment, columns: Mapping[str, PlanColumn]) -> ChangedPlan:
@@ -33,27 +37,34 @@ def assign(state: ChangedPlan, change: Assignment, columns: Mapping[str, PlanCol
     return ChangedPlan(after.plan, after.touched, (*after.findings, *early))
 
 
-def _query(state: ChangedPlan, change: Assignment, by: str) -> tuple[Any, Any]:
-    """The cells that fit the condition, and their new values."""
-    table = read_table(state.plan, change.reads)
-    until = time.monotonic() + SECONDS
+def _query(state: ChangedPlan, change: Assignment, by: str) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """The cells that fit the condition, and their new values: numbers, NaN where missing, or texts, None where missing."""
+    select = f"SELECT cell, {change.value} AS value FROM plan WHERE coalesce({change.condition}, false) ORDER BY cell"
+    found, left, horizon = [], SECONDS, state.plan.horizon
     with Store() as store:
-        store.register("plan", table)
-        try:
-            with store.ending_at(until):
-                found = store.frame(
-                    f"SELECT cell, {change.value} AS value FROM plan WHERE coalesce({change.condition}, false) ORDER BY cell"
-                )
-        except ForetellError as error:
-            if time.monotonic() >= until:
-                raise ForetellError(f"{by} took longer than {SECONDS:g} seconds.") from error
-            raise ForetellError(f"{by}: {error}") from error
-    values = found["value"]
-    return found["cell"].to_numpy(np.int64), (
+        for some in pieces(len(state.plan.panel), max(CELLS // horizon, 1)):
+            plan = state.plan.between(some.start, some.stop)
+            store.register("plan", read_table(plan, change.reads, first=some.start * horizon))
+            begun = time.monotonic()
+            found.append(_asked(store, select, begun + left, by))
+            left -= time.monotonic() - begun
+    values = pd.concat([frame["value"] for frame in found])
+    return np.concatenate([frame["cell"].to_numpy(np.int64) for frame in found]), (
         values.to_numpy(np.float64, na_value=np.nan)
         if change.column.kind == "number"
         else values.astype(object).where(values.notna(), None).to_numpy(object)
     )
+
+
+def _asked(store: Store, select: str, until: float, by: str) -> pd.DataFrame:
+    """What a query finds; raises ForetellError, naming the change, where it ends later than `until` or cannot be carried out."""
+    try:
+        with store.ending_at(until):
+            return store.frame(select)
+    except ForetellError as error:
+        if time.monotonic() >= until:
+            raise ForetellError(f"{by} took longer than {SECONDS:g} seconds.") from error
+        raise ForetellError(f"{by}: {error}") from error
 
 
 def _why(state: ChangedPlan, change: Assignment, columns: Mapping[str, PlanColumn]) -> str:

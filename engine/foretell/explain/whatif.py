@@ -15,11 +15,14 @@ from foretell.data.future_plan import FuturePlan
 from foretell.errors import ForetellError
 from foretell.explain.assignment import parse_assignment
 from foretell.explain.changed_plan import ChangedPlan, untouched
+from foretell.explain.function_changes import call
 from foretell.explain.plan_columns import PlanColumn, plan_columns
+from foretell.explain.row_changes import replace_rows
 from foretell.explain.text_changes import assign
 from foretell.explain.whatif_result import BASELINE, Scenario, WhatIf
 from foretell.ingest.dataset import check_dataset
 from foretell.models.item_lookup import find_items
+from foretell.models.model import arrays_of
 from foretell.recipe.forecast import Forecast
 from foretell.system.big_arrays import allocate, pieces
 
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
 
 Change = str | Callable[[pd.DataFrame], pd.DataFrame] | Any  # a text, a function of the plan, a table of rows
 ITEMS_AT_A_TIME = 1 << 13  # whose history is copied at a time
-_MADE = ("quantiles", "mean", "fallbacks")  # parts of a forecast that a plan may change
 _SAME = 1e-6  # of its size, by which a forecast may differ and still be called the same
 
 
@@ -58,7 +60,7 @@ def whatif(
     plan = FuturePlan(panel, model.task.horizon)
     columns = plan_columns(plan, names)
     changed = {name: _changed(plan, columns, name, changes) for name, changes in _checked(scenarios).items()}
-    baseline = model.forecast_in_arrays(panel, levels=levels, beside=1 + len(changed))
+    baseline = model.forecast_in_arrays(panel, levels=levels, beside=1 + len(changed), joint=True)
     found = [_scenario(model, baseline, name, each, levels) for name, each in changed.items()]
     return WhatIf(baseline, tuple(found), columns)
 
@@ -99,9 +101,12 @@ def _changed(
     state = untouched(plan)
     try:
         for change in changes:
-            if not isinstance(change, str):
-                raise ForetellError(f"a change must be a text, a table or a function, got {change!r}")
-            state = assign(state, parse_assignment(change, columns), columns)
+            if isinstance(change, str):
+                state = assign(state, parse_assignment(change, columns), columns)
+            elif callable(change):
+                state = call(state, change, columns)
+            else:
+                state = replace_rows(state, change, columns)
     except ForetellError as error:
         raise ForetellError(f"scenario {name!r}: {error}") from error
     return state
@@ -112,17 +117,22 @@ def _scenario(
 ) -> Scenario:
     """The forecast of a changed plan: of the items that are touched, for all others it is the baseline's."""
     chosen = np.flatnonzero(state.touched.any(axis=1))
-    whole: dict[str, Any] = {part: _copied(getattr(baseline, part)) for part in _MADE}
+    whole: dict[str, Any] = {part: _copied(values) for part, values in arrays_of(baseline).items()}
     found: dict[str, Finding] = {each.message: each for each in state.findings}
     for some in pieces(len(chosen), ITEMS_AT_A_TIME):
         try:
-            made = model.forecast_in_arrays(state.plan.take(chosen[some]).applied(), levels=levels)
+            made = model.forecast_in_arrays(
+                state.plan.take(chosen[some]).applied(), levels=levels, joint=True
+            )
         except ForetellError as error:
             raise ForetellError(f"scenario {name!r}: {error}") from error
-        for part, values in whole.items():
-            values[chosen[some]] = getattr(made, part)
+        for part, values in arrays_of(made).items():
+            whole[part][chosen[some]] = values
         found |= {each.message: each for each in made.findings if each not in baseline.findings}
-    forecast = replace(baseline, **whole, before=None, findings=tuple(found.values()))
+    margins = whole.pop("margins", None)
+    if baseline.margins is not None:
+        whole["margins"] = replace(baseline.margins, quantiles=margins)
+    forecast = replace(baseline, **whole, findings=tuple(found.values()))
     return Scenario(
         name,
         forecast,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,32 +19,35 @@ from foretell.recipe.levels import central_intervals, level_name
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from foretell.explain.whatif_result import WhatIf
-
 _STRIP: Final = 0.018  # of the height: a strip over the steps that a scenario sets
 _NAME: Final = 48  # characters of a scenario's name in the legend
 
 
 def plot_scenarios(
-    result: WhatIf, item: str | Sequence[object] | None = None, *, axes: Axes | None = None
+    forecasts: Mapping[str, Forecast],
+    changed: Sequence[NDArray[np.bool_]],
+    item: str | Sequence[object] | None = None,
+    *,
+    axes: Axes | None = None,
 ) -> Axes:
-    """The means of the baseline and of each scenario, of one item or summed over all; `axes.figure` is what to show or save.
+    """The means of `forecasts` by name, the baseline first, of one item or summed over all; `axes.figure` is what to show or save.
 
-    An item's baseline has its widest central interval too. A strip at the top shows the steps that a scenario sets.
+    `changed` are the cells [N, H] that each scenario sets: a strip at the top shows their steps. An item's baseline has its widest
+    central interval too.
     """
     if axes is None:
         axes = Figure(figsize=(8, 3.4), layout="constrained").add_subplot()
-    names, forecasts = ["baseline", *result], [result.baseline, *(each.forecast for each in result.scenarios)]
+    made = list(forecasts.values())
     if item is None:
-        fans = [_summed(forecast) for forecast in forecasts]
-        touched = [_by_step(each.touched, result.baseline, fans[0]) > 0 for each in result.scenarios]
+        fans = [_summed(forecast) for forecast in made]
+        touched = [_by_step(each, made[0], fans[0]) > 0 for each in changed]
     else:
-        at = result.baseline.position(item)
-        fans = [replace(each.fan(at), median=each.mean[at]) for each in forecasts]
-        touched = [each.touched[at] for each in result.scenarios]
+        at = made[0].position(item)
+        fans = [replace(each.fan(at), median=each.mean[at]) for each in made]
+        touched = [each[at] for each in changed]
         _draw_interval(axes, fans[0])
     draw_history(axes, fans[0])
-    for k, (name, fan) in enumerate(zip(names, fans, strict=True)):
+    for k, (name, fan) in enumerate(zip(forecasts, fans, strict=True)):
         _draw_mean(axes, fan, name, k)
     for k, steps in enumerate(touched):
         _draw_strip(axes, fans[0], steps, k)

@@ -108,7 +108,8 @@ class WhatIf:
         """
         from foretell.explain.whatif_chart import plot_scenarios
 
-        return plot_scenarios(self, item, axes=axes)
+        forecasts = {BASELINE: self.baseline, **{each.name: each.forecast for each in self.scenarios}}
+        return plot_scenarios(forecasts, [each.touched for each in self.scenarios], item, axes=axes)
 
     def _repr_html_(self) -> str:
         return self.totals().to_html(index=False, float_format="{:,.1f}".format, na_rep="")

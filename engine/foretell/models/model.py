@@ -298,7 +298,7 @@ class Model:
         for first in range(0, len(panel), size):
             items = slice(first, min(first + size, len(panel)))
             part = make(panel.between(items.start, items.stop), levels, said)
-            for name, values in _arrays_of(part).items():
+            for name, values in arrays_of(part).items():
                 if name not in whole:
                     whole[name] = allocate((len(panel), *values.shape[1:]), values.dtype, beside=beside)
                 whole[name][items] = values
@@ -363,7 +363,7 @@ class Model:
         return self.panel
 
 
-def _arrays_of(forecast: Forecast) -> dict[str, NDArray[Any]]:
+def arrays_of(forecast: Forecast) -> dict[str, NDArray[Any]]:
     """The arrays of a forecast that have a row an item, by their fields."""
     arrays = {name: getattr(forecast, name) for name in ("quantiles", "mean", "fallbacks", "before")}
     arrays["margins"] = None if forecast.margins is None else forecast.margins.quantiles

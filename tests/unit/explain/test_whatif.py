@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,39 +14,7 @@ from examples import code_blocks
 from foretell.errors import ForetellError
 from foretell.ingest.dataset import Dataset, make_future_frame
 from foretell.models.model import Model
-
-DAYS = pd.date_range("2024-01-01", "2024-04-07")
-ORIGIN = "2024-04-01"  # seven days of the plan lie beyond the sales
-
-
-def tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Three items of two families; sales are 10, 5 more on days with a promotion, 3 less where the price is 2."""
-    rng = np.random.default_rng(0)
-    plan = pd.DataFrame([(i, day) for i in "abc" for day in DAYS], columns=["item_id", "timestamp"])
-    plan["promo"] = rng.integers(0, 2, len(plan))
-    plan["price"] = rng.integers(1, 3, len(plan)).astype(float)
-    plan["event"] = np.where(rng.integers(0, 3, len(plan)) == 0, "fair", "none")
-    plan["open"] = 1
-    plan.loc[plan["timestamp"] >= ORIGIN, ["promo", "price"]] = 0, 1.0
-    plan.loc[plan["timestamp"] >= ORIGIN, "event"] = "none"
-    past = plan[plan["timestamp"] < ORIGIN]
-    sales = past[["item_id", "timestamp"]].assign(
-        target=10 + 5 * past["promo"] - 3 * (past["price"] - 1) + 4 * (past["event"] == "fair")
-    )
-    items = pd.DataFrame({"item_id": list("abc"), "family": ["MUG", "MUG", "BOWL"], "size": [1.0, 2.5, None]})
-    return sales, plan, items
-
-
-@pytest.fixture(scope="module")
-def data() -> Dataset:
-    sales, plan, items = tables()
-    known = ["promo", "price", "event", "open"]
-    return Dataset(sales, plan, items, freq="D", known=known, open="open")
-
-
-@pytest.fixture(scope="module")
-def model(data: Dataset) -> Model:
-    return foretell.train(data, recipe="seasonal_naive", horizon=7, settings={"covariates": "pooled"})
+from planned_shop import KNOWN, shop
 
 
 def change_of(model: Model, data: Dataset, *changes: object) -> np.ndarray:
@@ -63,12 +32,11 @@ def test_a_change_moves_the_forecast_where_its_condition_holds_and_nowhere_else(
 
 
 def test_the_forecast_of_a_scenario_is_that_of_a_table_with_the_change_in_it(model, data):
-    sales, plan, items = tables()
+    sales, plan, items = shop()
     there = (plan["item_id"] == "b") & (plan["timestamp"] == "2024-04-03")
     plan.loc[there, ["promo", "price"]] = 1, 2.0
     plan.loc[there, "event"] = "fair"
-    known = ["promo", "price", "event", "open"]
-    by_hand = model.predict(Dataset(sales, plan, items, freq="D", known=known, open="open"))
+    by_hand = model.predict(Dataset(sales, plan, items, freq="D", known=KNOWN, open="open"))
     where = "where item_id = 'b' and timestamp = '2024-04-03'"
     changes = [f"promo = 1 {where}", f"price = price * 2 {where}", f"event = 'fair' {where}"]
     scenario = model.whatif(data, {"it": changes})["it"].forecast
@@ -179,19 +147,20 @@ def test_a_recipe_that_does_not_look_at_the_column_says_so(data):
 
 
 def test_names_of_scenarios_are_checked(model, data):
-    for scenarios in ({}, {"": "promo = 1"}, {"baseline": "promo = 1"}, {"it": []}, "promo = 1"):
+    wrong: list[Any] = [{}, {"": "promo = 1"}, {"baseline": "promo = 1"}, {"it": []}, "promo = 1"]
+    for scenarios in wrong:
         with pytest.raises(ForetellError, match="scenario"):
             model.whatif(data, scenarios)
     with pytest.raises(ForetellError, match=r"no scenario 'on'\. Did you mean 'one'"):
         model.whatif(data, {"one": "promo = 1"})["on"]
 
 
-def test_columns_are_called_as_in_the_users_tables():
-    sales, plan, _ = tables()
+def test_columns_are_called_as_in_the_users_shop():
+    sales, plan, _ = shop()
     theirs = {"item_id": "sku", "timestamp": "day", "target": "units"}
-    names = {"item_id": "sku", "timestamp": "day", "target_column": "units"}
+    target, plan = sales.rename(columns=theirs), plan.rename(columns=theirs)
     data = Dataset(
-        sales.rename(columns=theirs), plan.rename(columns=theirs), freq="D", known=["promo"], **names
+        target, plan, freq="D", known=["promo"], item_id="sku", timestamp="day", target_column="units"
     )
     model = foretell.train(data, recipe="seasonal_naive", horizon=7, settings={"covariates": "pooled"})
     moved = change_of(model, data, "promo = 1 where sku = 'a' and day = '2024-04-01'")
@@ -205,7 +174,7 @@ def test_a_text_that_reads_no_files_cannot_be_made_to_by_a_column_of_that_name(m
 
 
 def test_the_future_frame_holds_the_plan_and_is_empty_where_nothing_is_planned():
-    sales, plan, _ = tables()
+    sales, plan, _ = shop()
     plan = plan[plan["timestamp"] < "2024-04-04"]
     data = Dataset(sales, plan, freq="D", known=["promo", "price", "event"], past=["open"])
     frame = make_future_frame(data, 5)
