@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from foretell.data.findings import Finding
 from foretell.data.future_plan import FuturePlan
+from foretell.data.schema import Schema
 from foretell.errors import ForetellError
 from foretell.explain.assignment import parse_assignment
 from foretell.explain.changed_plan import ChangedPlan, untouched
@@ -20,7 +21,6 @@ from foretell.explain.plan_columns import PlanColumn, plan_columns
 from foretell.explain.row_changes import replace_rows
 from foretell.explain.text_changes import assign
 from foretell.explain.whatif_result import BASELINE, Scenario, WhatIf
-from foretell.ingest.dataset import check_dataset
 from foretell.models.item_lookup import find_items
 from foretell.models.model import arrays_of
 from foretell.recipe.forecast import Forecast
@@ -53,10 +53,11 @@ def whatif(
     Raises ForetellError, naming the scenario, for a change that is not allowed, names a column that is not known ahead, matches no
     step, or takes longer than 10 seconds.
     """
-    panel, names = _panel_and_names(model, data)
+    panel = model.panel_of(data)
+    names = _their_names(data, panel.schema)
     if items is not None:
         panel = panel.take(find_items(panel.keys, items))
-    panel.check_horizon(model.task.horizon)
+    panel.check_horizon(model.task.horizon, trained=True)
     plan = FuturePlan(panel, model.task.horizon)
     columns = plan_columns(plan, names)
     changed = {name: _changed(plan, columns, name, changes) for name, changes in _checked(scenarios).items()}
@@ -65,17 +66,12 @@ def whatif(
     return WhatIf(baseline, tuple(found), columns)
 
 
-def _panel_and_names(model: Model, data: Dataset | None) -> tuple[Any, dict[str, str]]:
-    """The panel to forecast from, and what its user calls the key and the time, where that differs from the schema."""
+def _their_names(data: Dataset | None, schema: Schema) -> dict[str, str]:
+    """What the user calls the key's parts and the time -> what the schema calls them."""
     if data is None:
-        if model.panel is None:
-            raise ForetellError(
-                "a loaded model holds no data: give it the history to forecast from, model.whatif(data, ...)"
-            )
-        return model.panel, {}
-    panel = check_dataset(data).encode(model.schema, horizon=model.task.horizon)
+        return {}
     names = {theirs: ours for ours, theirs in data.names.key.items()}
-    return panel, {**names, data.names.timestamp: panel.schema.timestamp}
+    return {**names, data.names.timestamp: schema.timestamp}
 
 
 def _checked(scenarios: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -123,7 +123,7 @@ class Model:
         carry it. `levels` may be any, not only those of the training. Inside `foretell.listening(listener, cancel=token)` it
         tells how far it is, and ends with foretell.Interrupted once `token`, a foretell.CancelToken, is cancelled.
         """
-        panel = self._panel_of(data)
+        panel = self.panel_of(data)
         if items is not None:
             panel = panel.take(find_items(panel.keys, items))
         return self.forecast_in_arrays(panel, levels=levels, joint=True)
@@ -160,7 +160,7 @@ class Model:
         levels: Sequence[float] | None = None,
     ) -> Iterator[Forecast]:
         """The forecast that `predict` makes, of some items after the other: each piece of a size that memory holds."""
-        panel = self._panel_of(data)
+        panel = self.panel_of(data)
         chosen = None if items is None else find_items(panel.keys, items)
         size = self._items_at_a_time(panel)
         if chosen is None:
@@ -350,7 +350,11 @@ class Model:
         kept = self.scores if scores is None else scores
         write_model(self, Path(folder), scores=kept, overwrite=overwrite)
 
-    def _panel_of(self, data: Dataset | None) -> Panel:
+    def panel_of(self, data: Dataset | None) -> Panel:
+        """The panel that a forecast of `data` is made from, in this model's columns; the training data where it is None.
+
+        Raises ForetellError for what is no data set, lacks what the model needs, or is None after `load`.
+        """
         if data is not None:
             panel = check_dataset(data).encode(self.schema, horizon=self.task.horizon)
             self._say_older(panel)
