@@ -148,4 +148,5 @@ def _distance(count: NDArray[np.int64], mean: NDArray[np.float64], noise: float)
         float((share * (mean - (share * mean).sum()) ** 2).sum()) - noise * (len(count) - 1) / count.sum()
     )
     steps = np.diff(mean) ** 2 - noise * (1 / count[1:] + 1 / count[:-1])
-    return float(steps.mean()) / (2 * max(spread, 1e-12))
+    apart: float = steps.mean() / (2 * max(spread, 1e-12))
+    return apart

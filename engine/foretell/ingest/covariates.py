@@ -69,7 +69,7 @@ def make_plan(
         if c in t.rows.texts
     }
     texts = {column: values.words for column, values in found.items()}
-    merged = {column: values.merged for column, values in found.items() if values.merged is not None}
+    known = {column: values.merged for column, values in found.items() if values.merged is not None}
     for column, words in texts.items():
         report_commas(context.findings, column, words)
     rules = {
@@ -77,7 +77,7 @@ def make_plan(
         for c, rule in options.filling.items()
         if c in roles
     }
-    return Plan(roles, texts, merged, options.open, rules)
+    return Plan(roles, texts, known, options.open, rules)
 
 
 def future_steps(

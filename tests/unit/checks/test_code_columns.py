@@ -1,5 +1,7 @@
 """Whole numbers that look like codes are pointed out by `check`, and numbers are not."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -47,7 +49,8 @@ def test_a_cluster_whose_order_means_nothing_is_pointed_out_with_both_options():
 
 @pytest.mark.parametrize("declared", ["numeric", "categorical"])
 def test_a_column_that_is_declared_is_not_pointed_out(declared):
-    data = Dataset(sales(LEVEL[CLUSTER]), items=items(cluster=CLUSTER), freq="D", **{declared: ["cluster"]})
+    roles: dict[str, Any] = {declared: ["cluster"]}
+    data = Dataset(sales(LEVEL[CLUSTER]), items=items(cluster=CLUSTER), freq="D", **roles)
     assert codes(data) == []
 
 

@@ -45,7 +45,7 @@ def test_a_mean_above_p90_is_no_more_than_twice_what_the_quantiles_say() -> None
     np.testing.assert_allclose(got, [1.0, 2.2, np.log(10), 4.0, 4.0])
     skewed = np.array([[[0.0, 0.1, 1.0]]])
     wide = likely_mean(np.array([[9.0]]), skewed, levels, floor=np.zeros(1))
-    said = np.maximum(between_normal(skewed, levels, np.arange(0.01, 1, 0.02)), 0).mean()
+    said = np.maximum(between_normal(skewed, levels, np.arange(0.01, 1, 0.02).tolist()), 0).mean()
     np.testing.assert_allclose(wide, max(2 * said, 1.0))
 
 
