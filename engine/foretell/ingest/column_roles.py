@@ -55,7 +55,7 @@ class _Guesses:
             are = "is" if len(columns) == 1 else "are"
             raise ForetellError(
                 f"{_listed(columns)} {are} declared neither known nor past, and strict=True guesses nothing. Declare"
-                f" {'it' if len(columns) == 1 else 'them'}; without strict the guess would be: {guessed}."
+                f" {'it' if len(columns) == 1 else 'them'}; without strict= the guess would be: {guessed}."
             )
 
 

@@ -34,7 +34,7 @@ BARE: Final = re.compile(
     rf"|\b[Ll]eave (?:{ASKED}) (?:out|off)\b|\b(?:[Ww]ithout|another|goes on with)(?: an?)? (?:{ASKED})\b(?!=)"
 )
 # errors of classes and functions that no command calls in that way
-PYTHON_ONLY: Final = ("foretell.Dataset(", "model.predict(data)", "Dataset.open(")
+PYTHON_ONLY: Final = ("foretell.Dataset(", "model.predict(data)", "Dataset.open(", "a total is over steps or")
 
 
 def messages(path: Path) -> Iterator[tuple[int, str]]:
@@ -51,7 +51,7 @@ def messages(path: Path) -> Iterator[tuple[int, str]]:
             text = "".join(str(part.value) if isinstance(part, ast.Constant) else "?" for part in node.values)
         else:
             continue
-        if " " in text and not re.match(r"\s*[A-Z]{3,}\b", text) and "(SELECT" not in text:
+        if " " in text and not re.match(r"\s*([A-Z]{3,}\b|<)", text) and "(SELECT" not in text:
             yield node.lineno, text
 
 
