@@ -61,7 +61,7 @@ def recipe_class(name: str) -> type[Recipe]:
         loaded: type[Recipe] = _registered()[name].load()
     except ImportError as error:  # a plug-in whose own dependencies are not installed
         raise ForetellError(f"recipe {name!r} cannot be imported: {error}. Install what it needs.") from error
-    except Exception as error:  # whatever a plug-in's module does when it is imported
+    except (Exception, SystemExit) as error:  # whatever a plug-in's module does when it is imported
         raise ForetellError(
             f"recipe {name!r} cannot be imported: {type(error).__name__}: {error}. Tell its author, or uninstall it."
         ) from error
