@@ -77,11 +77,9 @@ class Calibration:
 
     def summary(self) -> Summary:
         """One table: by level, coverage on the held-out windows and the mean shift."""
-        if not self.forecasts:
-            said = "no held-out forecast has a width to measure by: the levels stay as they are"
-            return {"Calibration": [{"remark": said}]}
         learnt = f"{self.forecasts} forecasts of {self.windows} held-out windows"
-        return {f"Calibration (learnt from {learnt})": self.rows()}
+        said = "no held-out forecast has a width to measure by: the levels stay as they are"
+        return {f"Calibration (learnt from {learnt})": self.rows() if self.forecasts else [{"remark": said}]}
 
     def rows(self) -> list[dict[str, Any]]:
         """A table for people: by level, coverage on the held-out windows and the mean shift."""

@@ -260,7 +260,11 @@ def bad(column, row, value):
         (sales(promo=1), {"known": ["promo"]}, "It is in the target table: give that table as related= too"),
         (sales(), {"known": ["a"], "past": ["a"]}, "declared both known and past"),
         (sales(), {"open": "a", "past": ["a"]}, "must be known ahead"),
-        ([1, 2], {}, "must be a pandas, polars or Arrow table, a path, a glob or foretell.Sql, got list"),
+        (
+            [1, 2],
+            {},
+            "must be a pandas, polars or Arrow table, a DuckDB relation, a path, a glob or foretell.Sql, got a list of int",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_target_is_said_in_one_message(frame, options, message):

@@ -41,6 +41,12 @@ def test_rows_only_where_something_sold_are_a_warning():
     assert "transactions" in [finding.code for finding in foretell.check(data).warnings]
 
 
+def test_fractions_with_as_many_scattered_gaps_are_warned_of_in_weaker_words():
+    (warning,) = found(Dataset(sold(thinned, scale=0.37), freq="D"), "transactions")
+    assert "such are sales in money or weight, or with returns" in warning.message
+    assert "If that is so, forecasts are too high without" in warning.message
+
+
 def trailing(data):
     """Steps behind the last value of each item."""
     return sum(int(np.isnan(h)[::-1].argmin()) for h in map(data.panel.history, range(4)))
@@ -52,7 +58,8 @@ def trailing(data):
         sold(lambda stamps, rng: stamps.dt.weekday < 6),  # closed on Sundays
         sold(lambda stamps, rng: stamps.dt.weekday < 5, items=1),
         sold(lambda stamps, rng: rng.random(len(stamps)) < 0.97),
-        sold(thinned, scale=0.37),  # no counts
+        # no counts: a meter with outages
+        sold(lambda stamps, rng: np.arange(len(stamps)) // 40 % 4 != 1, scale=0.37),
         sold(thinned).assign(target=lambda f: f["target"].where(f.index % 50 > 0, 0.0)),  # zeros are written
     ],
 )

@@ -172,5 +172,5 @@ def test_a_backtest_shows_coverage_before_and_after() -> None:
 def test_a_calibration_that_learnt_nothing_says_so() -> None:
     learnt = Calibration.learn(held([5.0, 5.0, 5.0], np.full((3, 2), 5.0)))
     assert learnt.forecasts == 0
-    (row,) = learnt.summary()["Calibration"]
+    (row,) = learnt.summary()["Calibration (learnt from 0 forecasts of 1 held-out windows)"]
     assert row["remark"] == "no held-out forecast has a width to measure by: the levels stay as they are"
