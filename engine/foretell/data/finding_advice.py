@@ -188,6 +188,9 @@ ADVICE: Final[dict[str, Advice]] = {
     "still_missing": Advice("recipes are told that it is missing", "set it without naming itself"),
     "unchanged": Advice("the scenario is the baseline there", "another value, or another condition"),
     "missing_metadata": Advice("recipes are told that it is missing", "fill it in"),
+    # Monitoring
+    "runs": Advice("what a model has seen says nothing of how well it forecasts", ""),
+    "windows": Advice("runs are not judged by themselves", "a back-test that ends before the first run"),
     # Models
     "late_members": Advice("the other members decide alone", "time_limit="),
     "implausible": Advice(

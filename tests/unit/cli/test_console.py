@@ -14,6 +14,7 @@ from foretell.cli.console import FINDINGS_SHOWN, show_findings
 from foretell.cli.data_commands import check
 from foretell.cli.option_groups import DataOptions, RunOptions
 from foretell.cli.option_names import OPTIONS, as_options
+from foretell.cli.training_commands import train
 from foretell.data.finding_advice import ADVICE
 from foretell.data.findings import Finding
 from foretell.recipe.task import Run
@@ -57,10 +58,13 @@ def test_arguments_of_the_library_become_options(advice: str, spelt: str) -> Non
     assert as_options(advice) == spelt
 
 
-def test_every_option_that_advice_names_is_one_of_check() -> None:
+def test_every_option_that_advice_names_is_one_of_check_or_train() -> None:
     there = {
         f"--{name.replace('_', '-')}"
-        for name in (*DataOptions.__dataclass_fields__, *inspect.signature(check).parameters)
+        for name in (
+            *DataOptions.__dataclass_fields__,
+            *(name for command in (check, train) for name in inspect.signature(command).parameters),
+        )
     }
     named = {
         name for advice in ADVICE.values() for name in re.findall(r"--[a-z-]+", as_options(advice.option))
