@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from dataclasses import asdict
 
@@ -11,10 +10,8 @@ import typer
 
 from foretell.cli.app import app
 from foretell.cli.console import FINDINGS_SHOWN, show_findings
-from foretell.cli.data_commands import check
-from foretell.cli.option_groups import DataOptions, RunOptions
+from foretell.cli.option_groups import RunOptions
 from foretell.cli.option_names import OPTIONS, as_options
-from foretell.cli.training_commands import train
 from foretell.data.finding_advice import ADVICE
 from foretell.data.findings import Finding
 from foretell.recipe.task import Run
@@ -59,12 +56,9 @@ def test_arguments_of_the_library_become_options(advice: str, spelt: str) -> Non
 
 
 def test_every_option_that_advice_names_is_one_of_check_or_train() -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     there = {
-        f"--{name.replace('_', '-')}"
-        for name in (
-            *DataOptions.__dataclass_fields__,
-            *(name for command in (check, train) for name in inspect.signature(command).parameters),
-        )
+        name for of in ("check", "train") for parameter in commands[of].params for name in parameter.opts
     }
     named = {
         name for advice in ADVICE.values() for name in re.findall(r"--[a-z-]+", as_options(advice.option))
