@@ -22,9 +22,10 @@ author = "the authors of foretell"
 copyright = "the authors of foretell"
 release = version = installed("foretell")
 
-extensions = ["myst_nb", "sphinx_copybutton", "sphinx_llms_txt", "mathml"]
+extensions = ["myst_nb", "sphinx_copybutton", "sphinx_llms_txt", "mathml", "reference", "site_check"]
 exclude_patterns = ["_build", "_ext"]
 nitpicky = True
+nitpick_ignore_regex = [("py:.*", r"(?!foretell\b).*")]  # other projects' names: their sites are not asked
 
 # Pages are MyST; those with a kernel in their head are notebooks, whose cells are run.
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath", "fieldlist"]

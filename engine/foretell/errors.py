@@ -8,7 +8,16 @@ from typing import Any
 
 
 class ForetellError(ValueError):
-    """Something the user can put right; the message says what, expected, got and the way out."""
+    """Something the user can put right; the message says what, expected, got and the way out.
+
+    It is a ValueError. The reference has an index of all of them.
+
+    Example:
+        >>> foretell.make_recipe("mqrn")
+        Traceback (most recent call last):
+            ...
+        foretell.errors.ForetellError: no recipe 'mqrn'. Did you mean 'mqrnn'? ...
+    """
 
     findings: tuple[Any, ...] = ()  # of a tolerant reading: what it had found before this ended it
 
@@ -16,7 +25,17 @@ class ForetellError(ValueError):
 class Interrupted(KeyboardInterrupt):
     """An action was cancelled, by its token or by Ctrl-C in a training; the message says what is kept and where.
 
-    Not an Exception: code that goes on where a recipe fails must end here.
+    It is a KeyboardInterrupt and no Exception: code that goes on where a recipe fails must end here.
+
+    Example:
+        >>> token = foretell.CancelToken()
+        >>> token.cancel()
+        >>> try:
+        ...     with foretell.listening(cancel=token):
+        ...         pass
+        ... except foretell.Interrupted as stop:
+        ...     print(stop)
+        cancelled
     """
 
     predictor: object = None  # a `recipe.protocols.Predictor` (a higher floor) with the best weights so far, where there is one

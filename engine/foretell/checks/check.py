@@ -89,7 +89,21 @@ class Checkup:
 def check(data: Dataset, *, horizon: int | None = None) -> Checkup:
     """What reading the tables found, and what would stop or harm a run over `horizon` steps; errors first.
 
-    Every item and column is looked at, in a pass over the panel by chunks. Raises ForetellError for a horizon below 1.
+    Every item and column is looked at, in a pass over the panel by chunks. Each of its `findings` has a `severity`, a `code`, a `message`,
+    what it means (`meaning`) and the option that changes it (`option`).
+
+    Args:
+        data: the tables, a `foretell.Dataset`.
+        horizon: steps to forecast; without it, what depends on them is not looked at.
+
+    Raises:
+        ForetellError: for a horizon below 1.
+
+    Example:
+        >>> sales = pd.read_csv("data/retail/sales.csv", nrows=2952)  # four items
+        >>> data = foretell.Dataset(sales, freq="D")
+        >>> [finding.code for finding in foretell.check(data, horizon=28).findings if finding.severity == "error"]
+        []
     """
     if horizon is not None and (isinstance(horizon, bool) or horizon < 1):
         raise ForetellError(f"horizon must be a whole number of steps, at least 1, got {horizon!r}")

@@ -34,6 +34,12 @@ class Panel:
     `origin`, the first step that a forecast covers. What lies at or beyond the origin is the backtest's secret: recipes
     read through `history` and `Windows`, which cannot see it. An item without history has no steps of its own
     (or only steps at or beyond its origin).
+
+    Example:
+        >>> sales = pd.read_csv("data/retail/sales.csv", nrows=2952)  # four items
+        >>> data = foretell.Dataset(sales, freq="D")
+        >>> data.panel.context(28).shape  # the last 28 steps of each item
+        (4, 28)
     """
 
     keys: pd.DataFrame  # [N] item_id and dimensions
@@ -67,6 +73,9 @@ class Panel:
         }
         for name, (got, wanted) in expected.items():
             assert got == wanted, f"panel.{name} has {got} rows, expected {wanted}"
+
+    def __repr__(self) -> str:
+        return f"Panel({len(self)} items, {len(self.target):,} steps of {self.frequency.alias})"
 
     def __len__(self) -> int:
         return len(self.start)

@@ -22,7 +22,13 @@ MOST_STEPS: Final = 1_000_000  # of a seasonal period
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What the arrays of a panel mean: their columns, and the vocabularies behind their codes."""
+    """What the arrays of a panel mean: their columns, and the vocabularies behind their codes.
+
+    Example:
+        >>> data = foretell.Dataset(pd.read_csv("data/retail/sales.csv", nrows=2952), freq="D")
+        >>> data.schema.key, data.schema.seasons
+        (('item_id',), (7,))
+    """
 
     key: tuple[str, ...] = ("item_id",)  # the columns of `Panel.keys`: item_id, then dimensions
     timestamp: str = "timestamp"

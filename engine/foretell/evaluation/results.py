@@ -42,6 +42,11 @@ class Results:
         if not self.outcomes:
             raise ForetellError("there is nothing to report: no recipe made a forecast")
 
+    def __repr__(self) -> str:
+        names = ", ".join(dict.fromkeys(outcome.recipe for outcome in self.outcomes))
+        windows = f"{len(self.windows)} window{'s' if len(self.windows) > 1 else ''}"
+        return f"{type(self).__name__}({names}; {windows} of {self.horizon} steps)"
+
     @property
     def levels(self) -> tuple[float, ...]:
         """The levels of the forecasts."""

@@ -36,7 +36,19 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WhatIf:
-    """The forecast of the plan as it stands, and those of the scenarios; a mapping of these by name."""
+    """The forecast of the plan as it stands, and those of the scenarios; a mapping of these by name.
+
+    `Model.whatif` makes one.
+
+    Example:
+        >>> days = pd.date_range("2024-01-01", periods=120)
+        >>> promo = pd.DataFrame({"timestamp": days, "promo": [float(day % 9 == 0) for day in range(120)]})
+        >>> sales = pd.DataFrame({"item_id": "mug", "timestamp": days[:106], "target": 5.0 + 20 * promo["promo"][:106]})
+        >>> data = foretell.Dataset(sales, related=promo, freq="D", known=["promo"])
+        >>> model = foretell.train(data, recipe="theta", horizon=14)
+        >>> list(model.whatif(data, {"always": "promo = 1"}))
+        ['always']
+    """
 
     baseline: Forecast
     scenarios: tuple[Scenario, ...]

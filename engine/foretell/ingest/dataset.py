@@ -46,11 +46,56 @@ def check_dataset(data: Dataset) -> Dataset:
 class Dataset:
     """Three tables - target series, related series, item metadata - on one regular grid.
 
-    Each table is a pandas, polars or Arrow table, the path of a CSV or Parquet file, a folder of such files, a glob, or a
-    query (`foretell.Sql`); the target may be a list of paths, and `related` a list of tables with different keys. A related table is keyed by what it
-    has of the item's key (item_id and `dimensions`), else of the metadata's columns (a region), else by time alone.
+    Each table is a pandas, polars or Arrow table, the path of a CSV or Parquet file, a folder of such files, a glob, or a query
+    (`foretell.Sql`). A related table is keyed by what it has of the item's key (item_id and `dimensions`), else of the metadata's columns
+    (a region), else by time alone. The tables are read when the data set is made; what was found and decided is in `findings`.
 
-    The tables are read when the data set is made. Raises ForetellError for what is wrong with them.
+    Args:
+        target: one row an item and time; also a list of paths. Columns `item_id, timestamp, target`, or other usual names.
+        related: one row an item (or group) and time, any columns; a table or a list of tables with different keys.
+        items: one row an item, any columns.
+        freq: D, W-MON, MS, 15min, ...; "1" is integer time.
+        item_id: the column of the item, if it has no usual name.
+        timestamp: the column of the time, likewise.
+        target_column: the column of the target, likewise.
+        date_format: of dates that are not ISO, as strptime spells it: "%d.%m.%Y".
+        decimal: the decimal mark of numbers in text, "." or ",".
+        thousands: the mark between thousands there: "," "." "'" or a blank. Default: there is none.
+        dimensions: further columns of the key.
+        known: related columns whose values through the horizon are there before the forecast is made.
+        past: related columns that are known only when they have happened.
+        open: a known 0/1 column: where it is 0 the item cannot sell.
+        categorical: columns whose numbers are codes: the order of 3 and 4 means nothing.
+        numeric: columns that hold numbers: a word among them is an error, not a text.
+        text_values: values of a text column that get a column of their own. Default: 32, and all seen on 5 steps or more.
+        season: seasonal period in steps, one or several. Default: the frequency's.
+        ends: "last": all series end at the target's last timestamp; "own": each at its own last observation.
+        partial: "drop" leaves out a step at the end that is not whole (July, of which there are three days); "keep" keeps it.
+        aggregation: of repeated rows: column -> sum, mean, median, min, max, first, last.
+        filling: of gaps: column -> front, middle, back, future -> method; a number is a value.
+        holidays: countries, such as "DE" or ["DE", "US-CA"]; "@country": of that column of the metadata.
+        holiday_days: days before and after a holiday that have a column each.
+        strict: times off the frequency, guessed roles and undeclared codes of CSV files are errors.
+        tolerant: rows that cannot be read become findings of `check`; nothing trains on such data.
+        timezone: the zone in which times with an offset or a zone are read. Default: their own.
+        partitions: folders named column=value are columns of the files in them.
+        schema: a model's, whose columns and categories are reproduced.
+        scratch: a folder for what does not fit into memory. Default: the temporary one.
+
+    Raises:
+        ForetellError: for options that contradict each other, and for tables that cannot be read, naming the first row or item.
+
+    Example:
+        >>> foretell.Dataset(
+        ...     "data/retail/sales.csv",
+        ...     related=["data/retail/related.csv", "data/retail/calendar.csv"],
+        ...     items="data/retail/items.csv",
+        ...     freq="D",
+        ...     known=["open", "before_holiday", "weeks_to_christmas"],
+        ...     past=["price"],
+        ...     open="open",
+        ... ).schema.static_cat
+        ('family', 'colour', 'price_band')
     """
 
     def __init__(  # noqa: PLR0913  # every argument is one decision about the data, named by the user
@@ -254,8 +299,20 @@ def make_future_frame(data: Dataset, horizon: int) -> pd.DataFrame:
     """The rows of known covariates that a forecast needs: each item's next `horizon` steps, with what is known of them already.
 
     Only the cells that the related tables, and the fillings asked for, leave open are empty: fill them in and append the frame to a
-    related table. Its columns are called as in the target table; a value that was merged with others is "other". Raises
-    ForetellError for a horizon below 1.
+    related table. Its columns are called as in the target table; a value that was merged with others is "other".
+
+    Args:
+        data: the tables, a `foretell.Dataset`.
+        horizon: how many steps.
+
+    Raises:
+        ForetellError: for a horizon below 1.
+
+    Example:
+        >>> sales = pd.read_csv("data/retail/sales.csv", nrows=2952)  # four items
+        >>> data = foretell.Dataset(sales, freq="D")
+        >>> list(foretell.make_future_frame(data, 28).columns)
+        ['item_id', 'timestamp']
     """
     if horizon < 1:
         raise ForetellError(f"horizon must be a whole number of steps, at least 1, got {horizon!r}")

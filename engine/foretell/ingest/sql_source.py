@@ -27,10 +27,26 @@ _SPELLINGS: Final = "sqlite:///shop.db (sqlite://// for a path from the root) or
 
 @dataclass(frozen=True, slots=True)
 class Sql:
-    """The rows of `query`: a table of a `Dataset`. It is read anew, in one transaction, each time the tables are.
+    """The rows of a query: a table of a `Dataset`. It is read anew, in one transaction, each time the tables are.
 
-    `database` is `sqlite:///shop.db` or `postgresql://user@host:5432/shop`. It may hold a password; better is the
-    environment's PGPASSWORD or a ~/.pgpass. The query is a SELECT, and the connection cannot write.
+    It needs the drivers of `foretell[sql]`. The connection cannot write.
+
+    Args:
+        query: a SELECT.
+        database: `sqlite:///shop.db` or `postgresql://user@host:5432/shop`. It may hold a password; better is the environment's
+            PGPASSWORD or a ~/.pgpass.
+
+    Raises:
+        ForetellError: for another kind of database. What the database rejects is raised when the tables are read.
+
+    Example:
+        >>> import sqlite3
+        >>> sales = pd.read_csv("data/retail/sales.csv", nrows=2952)
+        >>> with sqlite3.connect("shop.db") as shop:
+        ...     sales.to_sql("sales", shop, index=False)
+        2952
+        >>> foretell.Dataset(foretell.Sql("SELECT item_id, timestamp, target FROM sales", "sqlite:///shop.db"), freq="D")
+        Dataset(4 items, 2,952 steps of D, known=[], past=[])
     """
 
     query: str

@@ -79,7 +79,20 @@ MANY_AT_A_TIME = 1 << 17  # the same where several devices share them, whose pro
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Model:
-    """A fitted recipe: what it was asked, the columns and vocabularies it knows, and its predictor."""
+    """A trained recipe: it forecasts, and can be saved.
+
+    `foretell.train` makes one, `foretell.load` reads one.
+
+    Example:
+        >>> sales = pd.read_csv("data/retail/sales.csv", nrows=2952)  # four items
+        >>> data = foretell.Dataset(sales, freq="D")
+        >>> model = foretell.train(data, recipe="seasonal_naive", horizon=7)
+        >>> model
+        Model(seasonal_naive, trained on 4 items up to 2011-12-08)
+        >>> model.predict(items=["20676"], levels=[0.05, 0.95]).to_frame().shape
+        (7, 5)
+        >>> model.save("model")
+    """
 
     recipe: Recipe  # as it was asked for
     resolved: Recipe = field(repr=False)  # with the defaults worked out from the data
@@ -109,6 +122,9 @@ class Model:
     dependence: Dependence | None = field(default=None, repr=False)
     # forecasts of windows that its training held out; None where it held out none, and after `load`
     held: HeldOut | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        return f"Model({self.origin})"
 
     def predict(
         self,

@@ -59,14 +59,35 @@ def monitor(
 ) -> Monitor:
     """Judge the saved `forecasts` of a model by what came, `actuals`, and by what its `backtest` had.
 
-    `model` is a `foretell.Model`, the folder of one, or a folder of forecasts that anybody made. `forecasts` are files that
-    `foretell predict` wrote, one a run: a folder, a glob, or a list (also of frames, or of `Forecast`s); default: the folder
-    `forecasts` in the model's. `backtest` is a `Report` or the folder of one; default: the folder `backtest` in the model's, and
-    without that the first runs count as usual. Runs that begin within the training data are left out. `by` names columns of the key
-    or categories of the items: scores and tests for each of their groups; "region/family" makes a group of each pair.
+    The verdict is `fine`, `watch` or `retrain`; it is `retrain` for a model without drift in at most one history of 20, over 26 runs. Runs
+    that begin within the training data are left out.
 
-    The verdict is `retrain` for a model without drift in at most one history of 20, over 26 runs. With `out` the result is saved
-    (`Monitor.save`). Raises ForetellError for tables that cannot be judged.
+    Args:
+        model: a `foretell.Model`, the folder of one, or a folder of forecasts that anybody made.
+        actuals: what came, a `foretell.Dataset`.
+        forecasts: files that `foretell predict` wrote, one a run: a folder, a glob, or a list (also of frames, or of `Forecast`s).
+            Default: the folder `forecasts` in the model's.
+        backtest: a `Report` or the folder of one. Default: the folder `backtest` in the model's, and without that the first runs count
+            as usual.
+        by: columns of the key or categories of the items: scores and tests for each of their groups; "region/family" makes a group of
+            each pair.
+        out: a folder that the result is saved to (`Monitor.save`).
+        overwrite: replace a result of foretell that `out` holds.
+        spreadsheet: in its CSV, put an apostrophe in front of texts that a spreadsheet would compute.
+
+    Raises:
+        ForetellError: for tables that cannot be judged.
+
+    Example:
+        >>> sales = pd.read_csv("data/retail/sales.csv", nrows=2952)  # four items
+        >>> data = foretell.Dataset(sales, freq="D")
+        >>> runs = []
+        >>> for day in ("2011-11-01", "2011-11-08", "2011-11-15"):
+        ...     known = foretell.Dataset(sales[sales["timestamp"] < day], freq="D")
+        ...     runs.append(foretell.train(known, recipe="seasonal_naive", horizon=7).predict())
+        >>> model = foretell.train(foretell.Dataset(sales[sales["timestamp"] < "2011-11-01"], freq="D"), recipe="npts", horizon=7)
+        >>> foretell.monitor(model, data, runs).verdict in ("fine", "watch", "retrain")
+        True
     """
     data, found = check_dataset(actuals), Findings()
     if out is not None:

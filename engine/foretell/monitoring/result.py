@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Monitor(Judgement):
-    """How a model in use does beside its own back-test: fine, to be watched, or to be trained again."""
+    """How a model in use does beside its own back-test: fine, to be watched, or to be trained again.
+
+    Example:
+        >>> sales = pd.read_csv("data/retail/sales.csv", nrows=2952)  # four items
+        >>> data = foretell.Dataset(sales, freq="D")
+        >>> before = foretell.Dataset(sales[sales["timestamp"] < "2011-11-01"], freq="D")
+        >>> model = foretell.train(before, recipe="seasonal_naive", horizon=7)
+        >>> result = foretell.monitor(model, data, [model.predict()])
+        >>> len(result.runs)
+        1
+    """
 
     def plot(self) -> Figure:
         """wQL, coverage and bias by block of dates, those of the back-test first, and when the verdict changed."""

@@ -19,7 +19,9 @@ class Batch(Protocol):
     """What a recipe's feed returns; the loop asks only for the positions of its items, to name them in an error."""
 
     @property
-    def items(self) -> Tensor: ...  # [B]
+    def items(self) -> Tensor:
+        """[B] the positions of its items in the panel."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

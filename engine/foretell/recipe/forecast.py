@@ -53,7 +53,19 @@ def _check_paths(paths: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Quantiles and mean of N items over H steps; step 0 is at `origin`."""
+    """Quantiles and mean of N items over H steps; step 0 is at `origin`.
+
+    `to_frame` makes a table of it, `plot` draws an item, `total` and `paths` forecast sums and joint courses.
+
+    Example:
+        >>> sales = pd.read_csv("data/retail/sales.csv", nrows=2952)  # four items
+        >>> data = foretell.Dataset(sales, freq="D")
+        >>> forecast = foretell.train(data, recipe="seasonal_naive", horizon=7).predict()
+        >>> forecast.quantiles.shape  # [N, H, Q]
+        (4, 7, 3)
+        >>> list(forecast.to_frame().columns)
+        ['item_id', 'timestamp', 'mean', 'p10', 'p50', 'p90']
+    """
 
     keys: pd.DataFrame  # [N] item_id and dimensions
     origin: NDArray[np.int64]  # [N] ordinals
@@ -118,11 +130,16 @@ class Forecast:
             failed[piece.items] = piece.failed
         return cls.build(panel, levels, quantiles, mean, fallbacks=failed)
 
+    def __repr__(self) -> str:
+        levels = ", ".join(f"{level:g}" for level in self.levels)
+        return f"Forecast({len(self)} items, {self.horizon} steps, levels {levels})"
+
     def __len__(self) -> int:
         return len(self.keys)
 
     @property
     def horizon(self) -> int:
+        """H, the steps that it covers."""
         return int(self.mean.shape[1])
 
     def at(self, levels: Sequence[float]) -> Array:

@@ -39,7 +39,12 @@ def _taken_twice() -> dict[str, list[str]]:
 
 
 def recipe_names() -> tuple[str, ...]:
-    """The names of all installed recipes."""
+    """The names of all installed recipes, those of other packages too.
+
+    Example:
+        >>> "mqrnn" in foretell.recipe_names()
+        True
+    """
     return tuple(sorted(_registered()))
 
 
@@ -113,7 +118,19 @@ def why_unregistered(recipe: Recipe) -> str:
 
 
 def make_recipe(name: str, settings: Mapping[str, Any] | None = None) -> Recipe:
-    """The recipe `name` with `settings` (values, or text as the command line has it) in place of its defaults."""
+    """The recipe `name` with `settings` in place of its defaults.
+
+    Args:
+        name: one of `foretell.recipe_names`.
+        settings: hyperparameters, as values or as text that the command line has.
+
+    Raises:
+        ForetellError: for a recipe or a hyperparameter that there is none of, and a value that it does not take.
+
+    Example:
+        >>> foretell.make_recipe("mqrnn", {"hidden_size": "96"}).hidden_size
+        96
+    """
     return build_recipe(recipe_class(name), settings or {})
 
 

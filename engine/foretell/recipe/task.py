@@ -18,7 +18,19 @@ from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is asked: quantiles at `levels` for each of the `horizon` steps after the origin."""
+    """What is asked: quantiles at `levels` for each of the `horizon` steps after the origin.
+
+    Args:
+        horizon: H, steps to forecast.
+        levels: [Q] of the quantiles, rising.
+
+    Raises:
+        ForetellError: for a horizon or a level that makes no sense.
+
+    Example:
+        >>> foretell.Task(horizon=28).levels
+        (0.1, 0.5, 0.9)
+    """
 
     horizon: int
     levels: tuple[float, ...] = DEFAULT_LEVELS
@@ -51,9 +63,13 @@ class RunArguments(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How it is carried out; nothing here changes what a model means.
+    """How a training or a forecast is carried out; nothing here changes what a model means.
 
     A time limit ends training early where it must, so equal seeds give equal forecasts only where it does not bite.
+
+    Example:
+        >>> foretell.Run(seed=7).device
+        'auto'
     """
 
     seed: int = 0

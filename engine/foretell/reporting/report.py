@@ -24,9 +24,18 @@ def _json(state: Mapping[str, Any]) -> bytes:
     return orjson.dumps(state, default=str, option=options) + b"\n"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report(Results):
-    """The results of a backtest, with what it takes to save them as a folder."""
+    """The results of a backtest or an evaluation: scores as tables, forecasts, findings; `save` writes them with a page to look at.
+
+    Example:
+        >>> sales = pd.read_csv("data/retail/sales.csv", nrows=2952)  # four items
+        >>> data = foretell.Dataset(sales, freq="D")
+        >>> report = foretell.backtest(data, horizon=7, recipes=["seasonal_naive"], windows=2)
+        >>> report
+        Report(seasonal_naive; 2 windows of 7 steps)
+        >>> report.save("run")  # leaderboard.csv, metrics.csv, forecasts.parquet, report.html, run.json
+    """
 
     def __repr__(self) -> str:
         board = self.leaderboard

@@ -30,7 +30,13 @@ _TIDYING: Final = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """How far a long action is."""
+    """How far a long action is: what a listener is called with.
+
+    Example:
+        >>> event = foretell.Event(stage="train", done=200, total=1000, recipe="mqrnn")
+        >>> f"{event.recipe}: {event.done / event.total:.0%}"
+        'mqrnn: 20%'
+    """
 
     stage: Stage
     done: int = 0  # steps, series, items, windows, rows: what the stage counts
@@ -46,13 +52,24 @@ class Listener(Protocol):
     """Is called with each event, in the thread that works; any function of one argument is a listener.
 
     It should be quick. What it raises ends the action, and is raised from the `listening` block as it is.
+
+    Example:
+        >>> def show(event: foretell.Event) -> None:
+        ...     print(event.stage, event.done, event.total)
     """
 
     def __call__(self, event: Event, /) -> None: ...
 
 
 class CancelToken:
-    """Cancels the actions it was given to, from any thread: they raise `Interrupted` at their next step."""
+    """Cancels the actions it was given to, from any thread: they raise `Interrupted` at their next step.
+
+    Example:
+        >>> token = foretell.CancelToken()
+        >>> token.cancel()
+        >>> token.cancelled
+        True
+    """
 
     def __init__(self) -> None:
         self._lock, self._cancelled = threading.Lock(), False
@@ -116,7 +133,21 @@ _RECIPE: ContextVar[str] = ContextVar("_RECIPE", default="")
 def listening(listener: Listener | None = None, *, cancel: CancelToken | None = None) -> Iterator[None]:
     """Inside, long actions of this thread tell `listener` how far they are, and end once `cancel` is cancelled.
 
-    What is None is as in the block around this one. Raises Interrupted when cancelled, and what the listener raises.
+    What is None is as in the block around this one.
+
+    Args:
+        listener: is called with each `foretell.Event`; any function of one argument.
+        cancel: a `foretell.CancelToken`, which any thread may cancel.
+
+    Raises:
+        Interrupted: when cancelled. What the listener raises is raised as it is.
+
+    Example:
+        >>> stages = set()
+        >>> with foretell.listening(lambda event: stages.add(event.stage)):
+        ...     data = foretell.Dataset(pd.read_csv("data/retail/sales.csv", nrows=2952), freq="D")
+        >>> stages
+        {'ingest'}
     """
     outer = _WATCH.get() or _Watch(None, None)
     token = _WATCH.set(_Watch(listener or outer.listener, cancel or outer.cancel))

@@ -98,6 +98,7 @@ class Trees:
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Trees:
+        """The trees that `arrays` wrote."""
         return cls(**{field.name: arrays[f"trees.{field.name}"] for field in fields(cls)})
 
 

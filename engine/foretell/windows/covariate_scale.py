@@ -43,6 +43,7 @@ class CovariateScale:
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> CovariateScale:
+        """The scale that `arrays` wrote."""
         return cls(arrays["moments.known"], arrays["moments.past"], arrays["moments.static"])
 
 

@@ -68,26 +68,46 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
 ) -> Report:
     """Forecast windows of the past with each recipe and score the forecasts on what came then.
 
-    `windows` windows, `stride` steps apart (default: the horizon), the last one ending with the data; or one window an
-    origin in `cutoffs`: the date of the first step to forecast. `refit="never"` trains once, before the earliest origin;
-    "every" trains anew for each window. Level 0.5 is always forecast too. `recipes` are names, or recipes, or a mapping
-    from the name in the report to either; `settings` are hyperparameters by recipe name. `time_limit` (seconds, or "10m")
-    ends each training in time, of the recipes that heed one. `calibrate` adjusts each recipe's levels by what windows before
-    the origin say. With `out` the report is saved, to `overwrite` in the place of a result there, its CSV for a `spreadsheet` if
-    asked (`Report.save`), and until then each finished window in `out/unfinished`: `resume=True` goes on from there after an
-    interruption, with the same data and question; recipes may be added and left out.
+    Of a large panel, items are forecast and scored a chunk at a time. The report holds all forecasts, 4 bytes for each level and mean of
+    each step; where these would take more than an eighth of the memory they are files in the temporary folder. For each item of each
+    recipe and window there are besides some 8 bytes a score in memory. Tables are written in pieces.
 
-    How it runs: `seed` (0) of everything random; `device` ("auto"; cpu, cuda, cuda:1, mps), `devices` (1) that train one
-    network together, `precision` ("auto"; float32, bf16) of networks, `threads` (1) of torch on a CPU, `processes` (one a
-    core) of recipes that model one series at a time.
+    Inside `foretell.listening(listener, cancel=token)` it tells the listener how far it is, and ends with `foretell.Interrupted` once
+    `token` is cancelled.
 
-    Inside `foretell.listening(listener, cancel=token)` it tells the listener how far it is, and ends with foretell.Interrupted once
-    `token`, a foretell.CancelToken, is cancelled.
+    Args:
+        data: the tables, a `foretell.Dataset`. Its last steps are what is forecast.
+        horizon: how many steps each window has.
+        recipes: their names, or recipes, or a mapping from the name in the report to either.
+        levels: of the quantiles, between 0 and 1. Level 0.5 is always forecast too.
+        windows: how many, the last one ending with the data.
+        stride: steps from one window to the next. Default: the horizon.
+        cutoffs: in place of `windows`: for each the date of the first step to forecast.
+        refit: "never" trains once, before the earliest origin; "every" anew for each window.
+        settings: hyperparameters by the name of a recipe: {"mqrnn": {"hidden_size": 96}}.
+        time_limit: seconds, or a text such as "10m", in which each training ends, of the recipes that heed one.
+        calibrate: adjust each recipe's levels by what windows before the origin say.
+        out: a folder that the report is saved to (`Report.save`). Until then finished windows are kept in its `unfinished`.
+        spreadsheet: in its CSV, put an apostrophe in front of texts that a spreadsheet would compute.
+        resume: go on from the finished windows in `out`, with the same data and question; recipes may be added and left out.
+        overwrite: replace a result of foretell that `out` holds.
+        seed: of everything random. Default 0.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps", for networks. Default "auto".
+        devices: that train one network together, and forecast. Default 1.
+        precision: "auto", "float32" or "bf16", of the arithmetic of networks. Default "auto".
+        threads: of torch on a CPU. Default 1.
+        processes: of recipes that model one series at a time. Default: one a core.
 
-    Of a large panel, items are forecast and scored a chunk at a time. The report holds all forecasts, 4 bytes for each level
-    and mean of each step; where these would take more than an eighth of the memory they are files in the temporary folder.
-    For each item of each recipe and window there are besides some 8 bytes a score in memory. Tables are written in pieces.
-    Raises ForetellError when the data do not reach, or a recipe fails.
+    Raises:
+        ForetellError: when the data do not reach, a recipe fails, or `out` holds something already.
+        Interrupted: when it is cancelled; finished windows are kept in `out`.
+
+    Example:
+        >>> sales = pd.read_csv("data/retail/sales.csv", nrows=2952)  # four items
+        >>> data = foretell.Dataset(sales, freq="D")
+        >>> report = foretell.backtest(data, horizon=7, recipes=["seasonal_naive", "npts"], windows=2)
+        >>> sorted(report.leaderboard["recipe"])
+        ['npts', 'seasonal_naive']
     """
     data = check_dataset(data)
     task = Task(horizon, (*check_levels(levels), 0.5))

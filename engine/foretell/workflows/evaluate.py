@@ -44,14 +44,31 @@ def evaluate(
     spreadsheet: bool = False,
     overwrite: bool = False,
 ) -> Report:
-    """Score a forecast table - a frame, a path or a glob - on the actuals of `data`.
+    """Score a table of forecasts, whoever made them, on the actuals of `data`, as `backtest` scores its own.
 
-    A row is an item and a step: the item's key, timestamp, `mean`, and quantiles as p10 or 0.1, in any order. Optional
-    columns: `recipe`, and `origin` (the first step forecast) or `window` where there are several. Columns are recognised
-    as in the data; `item_id` and `timestamp` override. Every item needs every step, and the recipes the same items:
-    ForetellError names the first that is missing. Without `mean` the median is judged in its place, without p50 the mean.
-    With `out` the report is saved, to `overwrite` in the place of a result there, its CSV for a `spreadsheet` if asked
-    (`Report.save`).
+    A row is an item and a step: the item's key, its timestamp, `mean`, and quantiles as `p10` or `0.1`, in any order. Optional columns:
+    `recipe`, and `origin` (the first step forecast) or `window` where there are several. Every item needs every step, and the recipes
+    the same items. Without `mean` the median is judged in its place, without `p50` the mean.
+
+    Args:
+        forecasts: the table: a frame, a path or a glob.
+        data: the actuals, a `foretell.Dataset`. What lies before a window also scales MASE.
+        item_id: the column of the item, if it is called otherwise than in the data.
+        timestamp: the column of the time, likewise.
+        out: a folder that the report is saved to (`Report.save`).
+        spreadsheet: in its CSV, put an apostrophe in front of texts that a spreadsheet would compute.
+        overwrite: replace a result of foretell that `out` holds.
+
+    Raises:
+        ForetellError: naming the first item or step that is missing, and for tables that cannot be read.
+
+    Example:
+        >>> sales = pd.read_csv("data/retail/sales.csv", nrows=2952)  # four items
+        >>> data = foretell.Dataset(sales, freq="D")
+        >>> past = foretell.Dataset(sales[sales["timestamp"] < "2011-12-01"], freq="D")
+        >>> forecast = foretell.train(past, recipe="seasonal_naive", horizon=7).predict()
+        >>> foretell.evaluate(forecast.to_frame(), data).horizon
+        7
     """
     data, found = check_dataset(data), Findings()
     if out is not None:

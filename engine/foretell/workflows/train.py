@@ -44,22 +44,40 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
     resume: bool = False,
     **run: Unpack[RunArguments],
 ) -> Model:
-    """Train a recipe (default: mqrnn) on all of `data` and return the model.
+    """Train a recipe on all of `data`: the model, ready to forecast and to be saved.
 
-    `settings` are hyperparameters of a recipe given by name. `time_limit` (seconds, or "10m") ends training in time, of
-    the recipes that heed one. `calibrate` adjusts each level by what windows held out before the end say, for which most
-    recipes are trained twice. `out` is a folder for checkpoints, from which `resume=True` goes on after an interruption; without it nothing is written. A
-    network goes on from the weights of the model `start`, with its recipe, horizon, levels and columns unless others are
-    given. `model.save` keeps the model.
+    Inside `foretell.listening(listener, cancel=token)` it tells the listener how far it is, and ends with `foretell.Interrupted` once
+    `token` is cancelled. `foretell.backtest` says which recipe is worth it.
 
-    How it runs: `seed` (0) of everything random; `device` ("auto"; cpu, cuda, cuda:1, mps), `devices` (1) that train one
-    network together, `precision` ("auto"; float32, bf16) of networks, `threads` (1) of torch on a CPU, `processes` (one a
-    core) of recipes that model one series at a time.
+    Args:
+        data: the tables to learn from, a `foretell.Dataset`.
+        recipe: its name (`foretell.recipe_names`), or a recipe of your own. Default: "mqrnn".
+        horizon: how many steps ahead it will forecast. It must be given, but with `start`.
+        levels: of the quantiles, between 0 and 1. Default: 0.1, 0.5, 0.9. A forecast may ask for others.
+        settings: hyperparameters of a recipe that is given by name: {"hidden_size": 96}.
+        time_limit: seconds, or a text such as "10m", in which training ends, of the recipes that heed one.
+        calibrate: adjust each level by what windows held out before the end say; most recipes are trained twice for it.
+        start: a model that a network goes on from, with its recipe, horizon, levels and columns unless others are given.
+        out: a folder for checkpoints, from which `resume` goes on. Without it nothing is written.
+        resume: go on from an interrupted training in `out`.
+        seed: of everything random. Default 0.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps", for networks. Default "auto".
+        devices: that train one network together, and forecast. Default 1.
+        precision: "auto", "float32" or "bf16", of the arithmetic of networks. Default "auto".
+        threads: of torch on a CPU. Default 1.
+        processes: of recipes that model one series at a time. Default: one a core.
 
-    Inside `foretell.listening(listener, cancel=token)` it tells the listener how far it is, and ends with foretell.Interrupted once
-    `token`, a foretell.CancelToken, is cancelled.
+    Raises:
+        ForetellError: for anything that a caller can put right: a recipe or a hyperparameter that is not there, tables with an
+            error, a horizon that histories do not reach.
+        Interrupted: when it is cancelled; the best weights so far are kept in `out`.
 
-    Raises ForetellError for anything a caller can put right.
+    Example:
+        >>> sales = pd.read_csv("data/retail/sales.csv", nrows=2952)  # four items
+        >>> data = foretell.Dataset(sales, freq="D")
+        >>> model = foretell.train(data, recipe="seasonal_naive", horizon=7)
+        >>> model.predict().to_frame().shape  # four items, seven days; item, time, mean and three quantiles
+        (28, 6)
     """
     chosen = _recipe_to_train(recipe, settings, start)
     _warn_if_unregistered(chosen)
@@ -149,9 +167,24 @@ def seconds_of(time_limit: str | float | None, recipes: Sequence[Recipe]) -> flo
 
 
 def load(folder: str | Path, *, device: str = "auto", devices: int = 1) -> Model:
-    """The model that `Model.save` wrote to `folder`; raises ForetellError when it is damaged or from a newer foretell.
+    """The model that `Model.save` wrote to `folder`.
 
-    A network forecasts a large panel on several `devices`, each with its share of the items.
+    It holds no data: give `predict` the history to forecast from.
+
+    Args:
+        folder: of the model.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps", that a network forecasts on.
+        devices: that forecast a large panel together, each its share of the items.
+
+    Raises:
+        ForetellError: where the folder holds no model, is damaged, or comes from a newer foretell.
+
+    Example:
+        >>> sales = pd.read_csv("data/retail/sales.csv", nrows=2952)  # four items
+        >>> data = foretell.Dataset(sales, freq="D")
+        >>> foretell.train(data, recipe="seasonal_naive", horizon=7).save("model")
+        >>> foretell.load("model").predict(data).horizon
+        7
     """
     from foretell.models.model import read_model
 

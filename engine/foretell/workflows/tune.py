@@ -84,17 +84,41 @@ def tune(  # noqa: PLR0913  (the library's front door spells out what it takes)
 ) -> Tuning:
     """Search the ranges that a recipe declares (in its abilities), `trials` times or until the time is over.
 
-    Each trial trains on what lies before the last windows of the data and is scored on these: they are the validation
-    windows, so a test window must not be among the data. The recipe as given, with `settings`, is tried first. With `out`
-    the study is kept there as `study.db`, and a search of the same recipe, data and question goes on from it; `best.toml`
-    and `trials.csv` are written beside it. A result of anything else in `out` is replaced only to `overwrite`. Needs Optuna: pip install foretell[tune].
+    Each trial trains on what lies before the last windows of the data and is scored on these: they are the validation windows, so a
+    test window must not be among the data. The recipe as given is tried first. What is returned has `recipe` (the best), `score` and
+    `trials` (a frame, best first).
 
-    How it runs: `seed` (0) of everything random; `device` ("auto"; cpu, cuda, cuda:1, mps), `devices` (1) that train one
-    network together, `precision` ("auto"; float32, bf16) of networks, `threads` (1) of torch on a CPU, `processes` (one a
-    core) of recipes that model one series at a time.
+    Inside `foretell.listening(listener, cancel=token)` it tells the listener how far it is, and ends with `foretell.Interrupted` once
+    `token` is cancelled.
 
-    Inside `foretell.listening(listener, cancel=token)` it tells the listener how far it is, and ends with foretell.Interrupted once
-    `token`, a foretell.CancelToken, is cancelled.
+    Args:
+        data: the tables, a `foretell.Dataset`.
+        recipe: its name, or a recipe.
+        horizon: how many steps ahead it forecasts.
+        levels: of the quantiles that are scored.
+        settings: hyperparameters of a recipe that is given by name; the search begins there.
+        windows: that are held out. Default: two; up to eight where items are few.
+        trials: settings to try, those of earlier searches in `out` included.
+        time_limit: seconds, or a text such as "30m", in which the search ends.
+        out: a folder for the study, `best.toml` and `trials.csv`. A search of the same recipe, data and question goes on from it.
+        overwrite: replace another result of foretell that `out` holds.
+        seed: of everything random. Default 0.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps", for networks. Default "auto".
+        devices: that train one network together, and forecast. Default 1.
+        precision: "auto", "float32" or "bf16", of the arithmetic of networks. Default "auto".
+        threads: of torch on a CPU. Default 1.
+        processes: of recipes that model one series at a time. Default: one a core.
+
+    Raises:
+        ForetellError: where Optuna is missing (`foretell[tune]`), the recipe declares no ranges, or no trial works.
+        Interrupted: when it is cancelled; trials that ended are kept in `out`.
+
+    Example:
+        >>> sales = pd.read_csv("data/retail/sales.csv", nrows=2952)  # four items
+        >>> data = foretell.Dataset(sales, freq="D")
+        >>> found = foretell.tune(data, recipe="ets", horizon=7, windows=1, trials=1)
+        >>> found.recipe.name
+        'ets'
     """
     if not has_optuna():
         raise ForetellError("tune needs Optuna: pip install foretell[tune]")
