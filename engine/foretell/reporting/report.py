@@ -33,7 +33,7 @@ class Report(Results):
         >>> data = foretell.Dataset(sales, freq="D")
         >>> report = foretell.backtest(data, horizon=7, recipes=["seasonal_naive"], windows=2)
         >>> report
-        Report(seasonal_naive; 2 windows of 7 steps)
+        Report(1 recipes, 2 windows, best seasonal_naive with wQL 0.9278; leaderboard, save(folder))
         >>> report.save("run")  # leaderboard.csv, metrics.csv, forecasts.parquet, report.html, run.json
     """
 
