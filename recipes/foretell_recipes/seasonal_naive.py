@@ -23,6 +23,7 @@ class SeasonalNaive(LocalRecipe):
     """The yardstick. By default it is the textbook's, and looks at covariates only for items without a history."""
 
     name: ClassVar[str] = "seasonal_naive"
+    textbook: ClassVar[bool] = True
     abilities: ClassVar[Abilities] = Abilities(ensemble=True, cost=1)
     season: Count | None = None  # steps between a value and its repetition; default: the season of the data
     intervals: Literal["normal", "none"] = "normal"  # levels: normal around the value, or all equal to it

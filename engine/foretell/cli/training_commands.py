@@ -191,6 +191,10 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
     say(f"{model}: {trained.origin}")
     tables = open_dataset(sales, data, trained.schema, horizon=trained.task.horizon)
     items = None if only is None else some_names("--only", [only])
+    if lead_time is not None and lead_time > trained.task.horizon:
+        raise ForetellError(
+            f"--lead-time is at most the model's horizon of {trained.task.horizon} steps, got {lead_time}"
+        )
     if total is not None or lead_time is not None:
         forecast = trained.predict(tables, items=items)
         made = forecast.total(steps=lead_time, by=_groups(total), levels=wanted)

@@ -39,7 +39,8 @@ def assign(state: ChangedPlan, change: Assignment, columns: Mapping[str, PlanCol
 
 def _query(state: ChangedPlan, change: Assignment, by: str) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """The cells that fit the condition, and their new values: numbers, NaN where missing, or texts, None where missing."""
-    select = f"SELECT cell, {change.value} AS value FROM plan WHERE coalesce({change.condition}, false) ORDER BY cell"
+    value, condition = change.value, change.condition
+    select = f"SELECT cell, {value} AS value FROM plan WHERE coalesce({condition}, false) ORDER BY cell"
     found, left, horizon = [], SECONDS, state.plan.horizon
     with Store() as store:
         for some in pieces(len(state.plan.panel), max(CELLS // horizon, 1)):

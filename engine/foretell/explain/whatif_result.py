@@ -127,7 +127,8 @@ class WhatIf:
         return self.totals().to_html(index=False, float_format="{:,.1f}".format, na_rep="")
 
     def __repr__(self) -> str:
-        return f"WhatIf({len(self.baseline)} items, {self.baseline.horizon} steps, scenarios={list(self)})"
+        names = ", ".join(self)
+        return f"WhatIf({len(self.baseline)} items, {self.baseline.horizon} steps; scenarios: {names})"
 
     def _groups(self, names: Sequence[str]) -> pd.DataFrame:
         """[N x H] rows: what the cells are grouped by."""

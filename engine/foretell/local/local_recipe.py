@@ -63,6 +63,9 @@ class LocalRecipe(ABC):
     """A recipe that forecasts series one by one, or all alike; a subclass names itself and writes `forecast_all`."""
 
     name: ClassVar[str]
+    textbook: ClassVar[bool] = (
+        False  # whether its median must stay what it says, also where levels are cut at a floor
+    )
     season: Count | None = None  # seasonal period in steps; default: the season of the data
     covariates: Covariates = "pooled"  # none: the plain textbook model; pooled: on top of the regression
 
@@ -122,7 +125,8 @@ class LocalPredictor:
         floor = item_floors(panel, new=None)
         pieces = (self._piece(panel, items, asked) for items in chunks(panel, self.task.horizon, width))
         whole = Forecast.joined(panel, asked, self.task.horizon, pieces)
-        whole = with_mean_kept(whole, floor=reached_floors(panel))
+        if not self.recipe.textbook:
+            whole = with_mean_kept(whole, floor=reached_floors(panel))
         return with_least_width(whole, panel, floor=floor).only(levels)
 
     def state(self) -> State:

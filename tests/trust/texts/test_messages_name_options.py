@@ -75,7 +75,18 @@ def test_every_argument_with_an_option_of_its_name_is_translated() -> None:
     commands = typer.main.get_command(app).commands.values()  # type: ignore[attr-defined]
     spelt = {name for command in commands for parameter in command.params for name in parameter.opts}
     elsewhere = {"--sql", "--related-sql", "--items-sql", "--database", "--config", "--verbose", "--help"}
-    prompt_alone = {"--only", "--model", "--json", "--full", "--spreadsheet", "--held-out", "--precision"}
+    prompt_alone = {
+        "--total",
+        "--lead-time",
+        "--change",
+        "--only",
+        "--model",
+        "--json",
+        "--full",
+        "--spreadsheet",
+        "--held-out",
+        "--precision",
+    }
     options = {name for name in spelt if name.startswith("--")} - elsewhere - prompt_alone
     assert options <= set(OPTIONS.values()) | {"--processes", "--set"}
 

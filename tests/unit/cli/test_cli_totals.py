@@ -57,3 +57,9 @@ def test_a_group_that_does_not_exist_offers_the_nearest(trained: Run) -> None:
     assert "'famly'" in result.stderr
     assert "Did you mean 'family'?" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_lead_time_beyond_the_horizon_names_the_option(trained: Run) -> None:
+    result = trained("predict", "model", *TABLES, "--lead-time", 6)
+    assert result.exit_code == 2
+    assert "--lead-time is at most the model's horizon of 5 steps, got 6" in result.stderr

@@ -80,7 +80,7 @@ def test_the_frame_has_the_baseline_and_every_scenario(model, data, tmp_path):
     result.save(tmp_path / "it.csv")
     assert list(pd.read_csv(tmp_path / "it.csv").columns) == wanted
     assert "<table" in result._repr_html_()
-    assert repr(result) == "WhatIf(2 items, 7 steps, scenarios=['it'])"
+    assert repr(result) == "WhatIf(2 items, 7 steps; scenarios: it)"
 
 
 REFUSED = {
