@@ -32,8 +32,8 @@ class Report(Results):
         >>> sales = pd.read_csv("data/retail/sales.csv", nrows=2952)  # four items
         >>> data = foretell.Dataset(sales, freq="D")
         >>> report = foretell.backtest(data, horizon=7, recipes=["seasonal_naive"], windows=2)
-        >>> report
-        Report(1 recipes, 2 windows, best seasonal_naive with wQL 0.9278; leaderboard, save(folder))
+        >>> report.leaderboard["recipe"].tolist()
+        ['seasonal_naive']
         >>> report.save("run")  # leaderboard.csv, metrics.csv, forecasts.parquet, report.html, run.json
     """
 
