@@ -55,11 +55,12 @@ def item_scale(
     import torch
 
     moments, own = window_scale(values, shown, guess), shown.any(-1)
-    # nearly always so; a GPU would have to wait for the answer
-    if items.device.type == "cpu" and bool(own.all()):
+    asked = ~own & (since < ends)
+    # nearly always none; a GPU would have to wait for the answer
+    if items.device.type == "cpu" and not bool(asked.any()):
         return Scale(moments, own)
     last, found = windows.last_seen.before(items, ends)
-    found &= ~own & (last >= since)
+    found &= asked & (last >= since)
     # which rows these are is asked on a CPU alone: a GPU would have to wait for the answer
     rows = (
         found.nonzero()[:, 0] if items.device.type == "cpu" else torch.arange(len(items), device=items.device)
