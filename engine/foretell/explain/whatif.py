@@ -22,7 +22,7 @@ from foretell.explain.row_changes import replace_rows
 from foretell.explain.text_changes import assign
 from foretell.explain.whatif_result import BASELINE, Scenario, WhatIf
 from foretell.models.item_lookup import find_items
-from foretell.models.model import arrays_of
+from foretell.models.returned_forecast import arrays_of
 from foretell.recipe.forecast import Forecast
 from foretell.system.big_arrays import allocate, pieces
 

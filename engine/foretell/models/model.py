@@ -7,13 +7,11 @@ import json
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from foretell.data.findings import Finding
@@ -42,6 +40,7 @@ from foretell.models.model_folder import (
     plain,
     read_manifest,
 )
+from foretell.models.returned_forecast import arrays_of, check_returned, say_crossing, say_older, states_fit
 from foretell.models.saved_model import FORMAT, SavedData, SavedModel
 from foretell.recipe.adjustments import (
     Adjustment,
@@ -72,7 +71,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ITEMS_AT_A_TIME = 1 << 13  # of a forecast that is made in pieces
-ROUNDING = 1e-6  # of its size, by which a quantile may lie below that of a lower level without a word
 CELLS_AT_A_TIME = 1 << 25  # of the grid that these occupy: 128 MB of every column
 MANY_AT_A_TIME = 1 << 17  # the same where several devices share them, whose processes take seconds to start
 
@@ -227,7 +225,7 @@ class Model:
             working_on(self.recipe.name),
             interruptible(),
             host_state_kept(),
-            self._fitting(),
+            states_fit(self.folder),
         ):
             tell("forecast", 0, len(panel))
             shown, found = (panel, ()) if self.seen is None else self.seen.apply(panel)
@@ -236,8 +234,8 @@ class Model:
         if found:
             more = (each.finding for each in found)
             forecast = replace(forecast, history=panel, findings=(*forecast.findings, *more))
-        _check(self.recipe.name, forecast, panel, self.task.horizon, asked)
-        self._say_crossing(forecast)
+        check_returned(self.recipe.name, forecast, panel, self.task.horizon, asked)
+        say_crossing(self.recipe.name, forecast, self.said)
         forecast = forecast.within(panel, floor=floor)
         if asked != QUANTILE_LEVELS:
             tails = with_tails(forecast.quantiles, asked, floor=floor[:, None, None])
@@ -255,47 +253,6 @@ class Model:
         fine = self._forecast(panel, check_levels((*wanted, *PATH_LEVELS)), said)
         margins = Margins(fine.levels, fine.quantiles)
         return replace(fine.only(wanted), margins=margins, dependence=self.dependence)
-
-    def _say_older(self, panel: Panel) -> None:
-        """Warns of data that end before the training's: the forecast covers steps that the model was trained on."""
-        if self.data is None or not self.data.last or not len(panel):
-            return
-        last = int(panel.origin.max()) - 1
-        if last < panel.frequency.ordinal(self.data.last):
-            logger.warning(
-                "the data end %s, the model was trained on data up to %s: its forecast is of steps that it was trained on. Give"
-                " the newest data, or back-test to see how good it is.",
-                *(panel.frequency.spell(last), self.data.last),
-            )
-
-    def _say_crossing(self, forecast: Forecast) -> None:
-        """Warns, once a model, of a recipe whose quantiles cross by more than rounding: they are sorted after this."""
-        where = None if "crossing" in self.said else forecast.first_crossing(beyond=ROUNDING)
-        if where is None:
-            return
-        self.said.add("crossing")
-        item, step, q = where
-        low, high = forecast.quantiles[item, step, q : q + 2]
-        logger.warning(
-            "%s: its quantiles cross and are sorted; first for item %r, step %d: %.6g at level %g, then %.6g at level %g",
-            *(self.recipe.name, " / ".join(map(str, forecast.keys.iloc[item])), step + 1),
-            *(low, forecast.levels[q], high, forecast.levels[q + 1]),
-        )
-
-    @contextmanager
-    def _fitting(self) -> Iterator[None]:
-        """What a loaded state raises that does not fit together becomes a ForetellError which names its folder."""
-        try:
-            yield
-        except ForetellError:
-            raise
-        except UNFIT as error:
-            if not self.folder:
-                raise
-            raise ForetellError(
-                f"{self.folder} cannot forecast these data: {_reason(error)}. Its files do not fit together, or the data are"
-                " too large for this machine. Train the model again."
-            ) from error
 
     def forecast_in_arrays(
         self, panel: Panel, *, levels: Sequence[float] | None = None, beside: int = 1, joint: bool = False
@@ -373,7 +330,7 @@ class Model:
         """
         if data is not None:
             panel = check_dataset(data).encode(self.schema, horizon=self.task.horizon)
-            self._say_older(panel)
+            say_older(self.data, panel)
             return panel
         if self.panel is None:
             raise ForetellError(
@@ -383,34 +340,10 @@ class Model:
         return self.panel
 
 
-def arrays_of(forecast: Forecast) -> dict[str, NDArray[Any]]:
-    """The arrays of a forecast that have a row an item, by their fields."""
-    arrays = {name: getattr(forecast, name) for name in ("quantiles", "mean", "fallbacks", "before")}
-    arrays["margins"] = None if forecast.margins is None else forecast.margins.quantiles
-    return {name: values for name, values in arrays.items() if values is not None}
-
-
 def items_at_a_time(panel: Panel, most: int, *, wide: int = 1) -> int:
     """How many items of a panel are forecast in one piece: `most`, fewer where series or forecasts (`wide` cells) are long."""
     longest = max(int(panel.lengths.max(initial=0)), wide)
     return min(most, 1 << max(CELLS_AT_A_TIME // longest, 1).bit_length() - 1)
-
-
-def _check(recipe: str, forecast: Forecast, panel: Panel, horizon: int, levels: tuple[float, ...]) -> None:
-    """Raises ForetellError when a recipe did not return what it was asked for, naming the first item."""
-    wanted = [len(panel), horizon, len(levels)]
-    if list(forecast.quantiles.shape) != wanted or forecast.levels != levels:
-        raise ForetellError(
-            f"{recipe} must forecast quantiles of shape [N={wanted[0]}, H={wanted[1]}, Q={wanted[2]}] at levels"
-            f" {list(levels)}, got {list(forecast.quantiles.shape)} at {list(forecast.levels)}"
-        )
-    finite = np.isfinite(forecast.mean).all(axis=1) & np.isfinite(forecast.quantiles).all(axis=(1, 2))
-    if not finite.all():
-        first = int(np.flatnonzero(~finite)[0])
-        raise ForetellError(
-            f"{recipe} made a forecast that is not a finite number for {int((~finite).sum())} of {len(panel)} items,"
-            f" first for item {panel.names[first]!r}. Look at its history with foretell.check, or try another recipe."
-        )
 
 
 def write_model(model: Model, folder: Path, *, scores: Mapping[str, float], overwrite: bool = False) -> None:
