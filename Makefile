@@ -1,6 +1,6 @@
 # make demo   back-test five recipes on the sample data and write the report
 # make quick  ruff, mypy and the unit tests but the slow ones: for a look after each change
-# make test   ruff, mypy and pytest
+# make test   ruff, mypy and pytest; it runs what README and docs show behind `$`, and their Python
 # make docs   the site, in build/docs/index.html: its notebooks are run, and a warning ends it; no network is needed
 # make stress fuzzers, kills and long laws at their full counts, of which `make test` runs a twentieth
 # make newest the tests against the newest release of every dependency, in an environment of its own

@@ -46,6 +46,7 @@ html_copy_source = True
 html_theme_options = {"navigation_with_keys": True, "top_of_page_buttons": []}
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
+copybutton_line_continuation_character = "\\"
 
 llms_txt_title = "foretell"
 llms_txt_summary = (

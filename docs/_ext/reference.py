@@ -15,7 +15,7 @@ from docstrings import Undocumented
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-_MARK = "<!-- generated from the code by docs/_ext: do not edit -->"
+MARK = "<!-- generated from the code by docs/_ext: do not edit -->"
 
 
 def pages() -> Iterator[tuple[str, str]]:
@@ -28,11 +28,11 @@ def write(app: Sphinx) -> None:
     """Bring the generated pages up to date; those of names that are gone are removed."""
     folder = Path(app.srcdir) / "reference"
     try:
-        wanted = {folder / path: f"{text}\n{_MARK}\n" for path, text in pages()}
+        wanted = {folder / path: f"{text}\n{MARK}\n" for path, text in pages()}
     except Undocumented as missing:
         raise ExtensionError(f"the reference is not whole: {missing}") from missing
     for old in folder.rglob("*.md"):
-        if old not in wanted and _MARK in old.read_text(encoding="utf-8"):
+        if old not in wanted and MARK in old.read_text(encoding="utf-8"):
             old.unlink()
     for path, text in wanted.items():
         path.parent.mkdir(exist_ok=True)

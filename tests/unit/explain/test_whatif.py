@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,6 @@ import pandas as pd
 import pytest
 
 import foretell
-from examples import code_blocks
 from foretell.errors import ForetellError
 from foretell.ingest.dataset import Dataset, make_future_frame
 from foretell.models.model import Model
@@ -183,10 +181,3 @@ def test_the_future_frame_holds_the_plan_and_is_empty_where_nothing_is_planned()
     assert frame[planned]["event"].eq("none").all()
     assert frame[planned]["price"].eq(1).all()
     assert frame[~planned][["promo", "price", "event"]].isna().all(axis=None)
-
-
-def test_the_page_on_what_if_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(tmp_path)
-    for block in code_blocks("docs/how-to/what-if.md"):
-        exec(compile(block, "docs/how-to/what-if.md", "exec"), {})
-    assert Path("mug.svg").exists()

@@ -7,7 +7,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from examples import example
 from foretell.data.columns import names_of
 from foretell.errors import ForetellError
 from foretell.ingest.dataset import Dataset
@@ -176,7 +175,3 @@ def test_numbers_in_csv_are_told_where_they_may_be_codes_and_only_there(tmp_path
             (True, True)
         ] * told
         assert kinds(tmp_path / f"{name}.csv", numeric=["price"]) == []
-
-
-def test_the_snippet_on_columns_in_the_docs_runs():
-    exec(example("docs/reference/data.md", 'categorical=["cluster"]'), {})

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 import foretell
-from examples import code_blocks
 from foretell.errors import ForetellError
 from foretell.evaluation.metrics import score
 from unit.monitoring.watched_model import FIRST, HORIZON, LEVELS, Shop
@@ -275,11 +274,6 @@ def test_the_page_shows_names_as_they_are(tmp_path: Path) -> None:
 def test_its_picture_has_a_panel_for_each_quantity(calm: Path) -> None:
     figure = watch(CALM, calm).plot()
     assert [axes.get_title(loc="left").split()[0] for axes in figure.axes] == ["wQL", "share", "bias"]
-
-
-def test_the_page_in_the_docs_says_what_happens() -> None:
-    for block in code_blocks("docs/how-to/monitor.md"):
-        exec(compile(block, "docs/how-to/monitor.md", "exec"), {})
 
 
 def test_its_repr_is_short(calm: Path) -> None:
