@@ -34,12 +34,44 @@ def seasonal_error(panel: Panel, season: int | None = None) -> Floats:
 def observed_steps(panel: Panel) -> NDArray[np.int64]:
     """[N] how many steps of each item were observed before its origin."""
     count = np.zeros(len(panel), np.int64)
-    for items in _item_blocks(panel):
-        first, last = panel.offsets[items.start], panel.offsets[items.stop]
-        begin = panel.offsets[items] - first
-        values = panel.target[first:last].astype(np.float64)
+    for items, values, begin in _histories(panel):
         count[items] = _run_sums(values, begin, begin + panel.stop[items])[1]
     return count
+
+
+def zero_share(panel: Panel) -> Floats:
+    """[N] the share of each item's observed steps before its origin that are 0; NaN where none was. Closed steps do not count."""
+    zeros, count = np.zeros(len(panel)), np.zeros(len(panel))
+    for items, values, begin in _histories(panel):
+        values = np.where(_closed(panel, items), np.nan, values)
+        zero = np.where(np.isnan(values), np.nan, values == 0)
+        zeros[items], count[items] = _run_sums(zero, begin, begin + panel.stop[items])
+    return ratio(zeros, count)
+
+
+def _closed(panel: Panel, items: slice) -> NDArray[np.bool_]:
+    """Whether an item was closed at each of the steps that are stored of `items`, end to end."""
+    first, last = panel.offsets[items.start], panel.offsets[items.stop]
+    column = panel.schema.open_position
+    if column is None:
+        return np.zeros(last - first, bool)
+    reach = np.repeat(np.arange(items.start, items.stop) * panel.future, panel.lengths[items])
+    return np.asarray(panel.known[np.arange(first, last) + reach, column] == 0)
+
+
+def total_sold(panel: Panel) -> Floats:
+    """[N] the sum of each item's absolute values before its origin; NaN where none was observed."""
+    total = np.zeros(len(panel))
+    for items, values, begin in _histories(panel):
+        total[items] = _run_sums(np.abs(values), begin, begin + panel.stop[items])[0]
+    return np.where(observed_steps(panel) == 0, np.nan, total)
+
+
+def _histories(panel: Panel) -> Iterator[tuple[slice, Floats, NDArray[np.int64]]]:
+    """Items in turn, their values one after the other, and where each item's begin."""
+    for items in _item_blocks(panel):
+        first, last = panel.offsets[items.start], panel.offsets[items.stop]
+        yield items, panel.target[first:last].astype(np.float64), panel.offsets[items] - first
 
 
 def _run_sums(values: Floats, begin: NDArray[np.int64], stop: NDArray[np.int64]) -> tuple[Floats, Floats]:

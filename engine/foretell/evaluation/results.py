@@ -14,8 +14,13 @@ import pandas as pd
 from foretell.data.findings import Finding
 from foretell.data.wall_times import wall_times
 from foretell.errors import ForetellError, nearest
+from foretell.evaluation.item_table import item_table
 from foretell.evaluation.metrics import score_columns
+from foretell.evaluation.open_coverage import open_coverage
 from foretell.evaluation.outcome import Outcome, Window
+from foretell.evaluation.periods import periods
+from foretell.evaluation.ranking import ranking
+from foretell.evaluation.segments import segments
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.levels import level_column, level_name
 from foretell.recipe.protocols import Summary
@@ -153,6 +158,48 @@ class Results:
                 for level in self.levels
             ]
         return pd.DataFrame(rows)
+
+    @cached_property
+    def ranking(self) -> pd.DataFrame:
+        """How sure the order of the leaderboard is: a row a recipe and the next, with the 95 % interval of their difference."""
+        return ranking({recipe: self._by_recipe[recipe] for recipe in self.recipes})
+
+    @cached_property
+    def items(self) -> pd.DataFrame:
+        """A row an item, over all windows of the best recipe, the largest error in units first (see `item_table`)."""
+        return self.item_table()
+
+    @cached_property
+    def segments(self) -> pd.DataFrame:
+        """Accuracy by volume, zeros, length of the history and known 0/1 columns: a row a recipe, kind and class."""
+        return segments({recipe: self._by_recipe[recipe] for recipe in self.recipes})
+
+    @cached_property
+    def coverage(self) -> pd.DataFrame:
+        """A row a recipe: the share of actuals at or below each level, and inside each central interval, over all windows.
+
+        Closed steps, whose 0 is known, are left out; `leaderboard` counts them. Items without history are left out too.
+        """
+        return pd.DataFrame(
+            {"recipe": recipe, **open_coverage(self._by_recipe[recipe])} for recipe in self.recipes
+        )
+
+    def item_table(self, recipe: str | None = None) -> pd.DataFrame:
+        """A row an item, over all windows of a recipe (default: the best one), the largest error in units first.
+
+        Beside the key: `actual`, `forecast` (of the mean), `difference`, `bias` (difference over actual), `error` (sum of the
+        absolute errors), `share` (of all actuals), `zero_share` (of its history), `against_naive` (error over that of repeating the
+        last season, less 1), `has_history`. Raises ForetellError for a recipe that the report does not have.
+        """
+        return item_table(self._by_recipe[self.outcome(recipe).recipe])
+
+    def periods(self, by: Sequence[str] = (), *, recipe: str | None = None) -> pd.DataFrame:
+        """Forecast (of the mean) against actual by week, day or step: a row a window, group of `by` and period.
+
+        `by` names columns of the key and of the metadata; without it all items are one group. Raises ForetellError for a column or
+        a recipe that there is not.
+        """
+        return periods(self._by_recipe[self.outcome(recipe).recipe], by)
 
     @property
     def summaries(self) -> list[tuple[str, Window, Summary]]:

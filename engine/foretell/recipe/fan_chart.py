@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from foretell.data.frequency import Frequency
 from foretell.recipe.fan import Fan
 from foretell.recipe.levels import central_intervals, level_name
 from foretell.system.plain_text import printable
@@ -133,8 +134,13 @@ def plain_axes(axes: Axes) -> None:
 
 def time_axis(axes: Axes, fan: Fan) -> None:
     """Few and short dates below, or whole numbers where time is integer."""
+    dates_below(axes, fan.frequency)
+
+
+def dates_below(axes: Axes, frequency: Frequency) -> None:
+    """`time_axis` of a frequency."""
     plain_axes(axes)
-    if fan.frequency.unit == "step":
+    if frequency.unit == "step":
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         return
     locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]

@@ -16,17 +16,20 @@ from foretell.recipe.fan_chart import (
     PALETTE,
     UNITS,
     as_written,
+    dates_below,
     draw_fan,
     draw_history,
     plain_axes,
     time_axis,
     value_axis,
 )
+from foretell.recipe.levels import level_column
 from foretell.system.big_arrays import pieces
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from foretell.data.panel import Panel
     from foretell.evaluation.outcome import Outcome
     from foretell.evaluation.results import Results
 _MOST_ERRORS = 1 << 22  # of a recipe that a histogram is made of; of more, those of some items
@@ -90,8 +93,9 @@ def figure_calibration(report: Results) -> Figure:
     figure = Figure(figsize=(5.4, 4.3), layout="constrained")
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color=MUTED, lw=1, ls=(0, (4, 3)))
+    columns = [level_column("coverage", level) for level in report.levels]
     for k, (recipe, colour) in enumerate(colours(report.recipes).items()):
-        shares = np.mean([_calibration(o) for o in report.outcomes if o.recipe == recipe], axis=0)
+        shares = report.coverage.loc[report.coverage["recipe"] == recipe, columns].to_numpy(float)[0]
         axes.plot(report.levels, shares, color=colour, **_line(k))
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="level", ylabel="share of actuals at or below")
     axes.set_aspect("equal")
@@ -115,6 +119,50 @@ def figure_steps(report: Results) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     plain_axes(axes)
     return figure
+
+
+def figure_total(report: Results) -> Figure:
+    """All items together in the last window: what was sold before and after the origin, and the mean of each recipe on one axis."""
+    figure = Figure(figsize=(11, 3.2), layout="constrained")
+    axes = figure.add_subplot()
+    window, horizon = report.outcome().window, report.horizon
+    panel = window.panel
+    past = max(min(max(2 * horizon, 2 * panel.season, 8), int(panel.stop.max(initial=0))), 1)
+    before, after = total_by_step(panel, past), _total(window.actual)
+    first = int(panel.origin.max())
+    when = panel.frequency.timestamps(first + np.arange(-past, horizon))
+    axes.plot(when[:past], before, color=MUTED, lw=1.0)
+    axes.plot(when[past - 1 :], np.concatenate([before[-1:], after]), color=INK, lw=1.5)
+    for recipe, colour in colours(report.recipes).items():
+        best = recipe == report.recipes[0]
+        mean = np.where(np.isnan(after), np.nan, _total(report.forecast(recipe).mean))
+        axes.plot(when[past:], mean, color=colour, lw=2.2 if best else 1.2, alpha=1 if best else 0.75)
+    axes.axvline(when[past], color=MUTED, lw=0.8, ls=(0, (2, 2)))
+    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.0f}"))
+    dates_below(axes, panel.frequency)
+    as_written(axes.set_ylabel(f"{panel.schema.target}, all items", color=MUTED, fontsize=9))
+    return figure
+
+
+def total_by_step(panel: Panel, past: int) -> NDArray[np.float64]:
+    """[L] the sums over items of the last `past` steps before their origins; NaN where nothing was observed."""
+    total, seen = np.zeros(past), np.zeros(past, np.int64)
+    for items in pieces(len(panel), max(_CELLS // past, 1)):
+        some = np.arange(items.start, items.stop)
+        context = panel.target_at(some, panel.origin[some, None] + np.arange(-past, 0)).astype(np.float64)
+        total += np.nansum(context, axis=0)
+        seen += (~np.isnan(context)).sum(axis=0)
+    return np.where(seen > 0, total, np.nan)
+
+
+def _total(values: NDArray[Any]) -> NDArray[np.float64]:
+    """[H] the sums over items; NaN where none has a value."""
+    total, seen = np.zeros(values.shape[1]), np.zeros(values.shape[1], np.int64)
+    for items in pieces(len(values), max(_CELLS // values.shape[1], 1)):
+        total += np.nansum(values[items].astype(np.float64), axis=0)
+        seen += (~np.isnan(values[items])).sum(axis=0)
+    return np.where(seen > 0, total, np.nan)
 
 
 def figure_windows(report: Results) -> Figure:
@@ -155,20 +203,6 @@ def _histogram(axes: Axes, values: NDArray[Any], edges: NDArray[Any], *, colour:
     axes.axvline(0, color=INK, lw=0.9)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:.0f} %"))
     plain_axes(axes)
-
-
-def _calibration(outcome: Outcome) -> NDArray[np.float64]:
-    """[Q]; a closed step, whose 0 is known, says nothing about calibration."""
-    window, horizon = outcome.window, outcome.forecast.horizon
-    below, count = np.zeros(len(outcome.forecast.levels)), 0
-    for items in pieces(len(outcome.forecast), max(_CELLS // horizon, 1)):
-        some = window.has_history[items]
-        closed = window.panel.between(items.start, items.stop).closed(horizon)
-        actual = np.where(closed, np.nan, window.actual[items])[some]
-        seen = ~np.isnan(actual)
-        below += (actual[seen][:, None] <= outcome.forecast.quantiles[items][some][seen]).sum(axis=0)
-        count += int(seen.sum())
-    return below / count if count else np.full(len(below), np.nan)
 
 
 def _line(k: int, *, every: int = 1) -> dict[str, Any]:

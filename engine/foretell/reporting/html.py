@@ -1,83 +1,67 @@
-"""report.html: one page that opens offline, with nothing to load and no script."""
+"""report.html: one page that opens offline, with nothing to load; `SECTIONS` are what it shows, from top to bottom."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from foretell.data.findings import gravest_first
 from foretell.recipe.levels import central_intervals, level_column, level_name
-from foretell.reporting import figures
+from foretell.reporting import figures, planner_sections
 from foretell.reporting.html_blocks import (
     Column,
-    adaptive,
-    count,
+    contents,
     facts,
-    fixed,
     legend,
-    nearest_to,
     note,
-    number,
+    own_script,
     page,
-    percent,
     picture,
     plain_table,
-    seconds,
     section,
     table,
     text_of,
+    tone_of,
 )
+from foretell.reporting.numbers import adaptive, count, fixed, number, percent, seconds
 from foretell.system.environment import machine, versions
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-
     from foretell.data.findings import Finding
-    from foretell.evaluation.outcome import Outcome, Window
     from foretell.evaluation.results import Results
-    from foretell.recipe.protocols import Summary
 
 _COSTS = ("fit_seconds", "predict_seconds", "fallbacks")  # which nobody knows of a table that was handed in
 _RATIO = fixed(4)
 
 
+# A share of actuals this far from its level, or nearer, is near, and off
+_COVERAGE_TONES: Final = (0.025, 0.075)
+
+
 def render(results: Results) -> str:
     """The whole page."""
-    title = str(results.settings.get("title", "Backtest"))
-    style = "".join(
-        f".c{k} {{ background: {colour} }}\n"
-        for k, colour in enumerate(figures.colours(results.recipes).values())
+    return page(title_of(results), _body(results), style=stroke_style(results.recipes), script=own_script())
+
+
+def title_of(results: Results) -> str:
+    """Backtest, or what the settings call it."""
+    return str(results.settings.get("title", "Backtest"))
+
+
+def stroke_style(recipes: Sequence[str]) -> str:
+    """CSS of the recipes' colours: of a dot, and of a line."""
+    return "".join(
+        f".c{k} {{ background: {colour} }}\nsvg.item path.s{k} {{ stroke: {colour} }}\n"
+        for k, colour in enumerate(figures.colours(recipes).values())
     )
-    return page(title, "".join(_sections(results, title)), style=style)
 
 
-def _sections(results: Results, title: str) -> list[str]:
-    """The page from top to bottom; a section without anything to show is empty text."""
-    board, levels, recipes, windows = results.leaderboard, results.levels, results.recipes, results.windows
-    return [
-        _head(title, _sizes(results), _lead(board, [window.day for window in windows])),
-        _leaderboard(board, recipes, windows=len(windows)),
-        _by_level(board, recipes, levels),
-        _by_window(results, windows) if len(windows) > 1 else "",
-        _new_items(results.new_items, recipes) if len(results.new_items) else "",
-        _calibrated(results.calibration) if len(results.calibration) else "",
-        _summaries(results.summaries),
-        _examples(results),
-        _errors(figures.figure_errors(results)),
-        _shape(
-            figures.figure_calibration(results),
-            figures.figure_steps(results),
-            recipes,
-            horizon=results.horizon,
-            closing=bool(results.settings.get("open")),
-        ),
-        _findings(results.findings, results.data_tables),
-        _settings(results.settings),
-        _glossary(),
-    ]
+def _body(results: Results) -> str:
+    """Head, contents and sections; a section without anything to show is empty text."""
+    body = "".join(each(results) for each in SECTIONS)
+    return _head(results) + contents(body) + body
 
 
 # Sections
@@ -93,33 +77,38 @@ def _sizes(results: Results) -> list[str]:
     ]
 
 
-def _head(title: str, sizes: Sequence[str], lead: str) -> str:
+def _head(results: Results) -> str:
+    sizes = " <i>·</i> ".join(map(text_of, _sizes(results)))
+    lead = _lead(results, [window.day for window in results.windows])
     return (
-        f'<header>\n<p class="brand">foretell</p>\n<h1>{text_of(title)}</h1>\n'
-        f'<p class="facts">{" <i>·</i> ".join(map(text_of, sizes))}</p>\n<p class="lead">{lead}</p>\n</header>\n'
+        f'<header>\n<p class="brand">foretell</p>\n<h1>{text_of(title_of(results))}</h1>\n'
+        f'<p class="facts">{sizes}</p>\n<p class="lead">{lead}</p>\n</header>\n'
     )
 
 
-def _lead(board: pd.DataFrame, days: Sequence[str]) -> str:
-    """The result in a sentence or two, as HTML; `days` are the origins of the windows."""
+def _lead(results: Results, days: Sequence[str]) -> str:
+    """The result in a few sentences, as HTML; `days` are the origins of the windows."""
+    board = results.leaderboard
     best, wql = board["recipe"][0], board["wQL"][0]
     text = f"<strong>{text_of(best)}</strong> forecasts best, with a wQL of <strong>{number(wql, 4)}</strong>"
     if len(board) > 1 and np.isfinite(board["wQL"].iloc[-1]) and board["wQL"].iloc[-1] > 0:
         naive = "seasonal_naive" if "seasonal_naive" in set(board["recipe"][1:]) else board["recipe"].iloc[-1]
         other = float(board.loc[board["recipe"] == naive, "wQL"].iloc[0])
         text += f", {100 * (1 - wql / other):.0f} % below {text_of(naive)}&rsquo;s {number(other, 4)}"
+    text += planner_sections.bias_in_words(results)
     if len(days) > 3:
         return f"{text}. The {len(days)} windows begin between {days[0]} and {days[-1]}."
     return f"{text}. The {'windows begin' if len(days) > 1 else 'window begins'} on {' and '.join(days)}."
 
 
-def _leaderboard(board: pd.DataFrame, recipes: Sequence[str], *, windows: int) -> str:
+def _leaderboard(results: Results) -> str:
+    board, windows = results.leaderboard, len(results.windows)
     columns = [
         Column("wQL", "wQL", _RATIO, min, bar=True),
-        Column("WAPE", "WAPE", _RATIO, min),
+        Column("WAPE", "WAPE", percent, min),
         Column("RMSE", "RMSE", adaptive, min),
-        Column("MAPE", "MAPE", _RATIO, min),
-        Column("sMAPE", "sMAPE", _RATIO, min),
+        Column("MAPE", "MAPE", percent, min),
+        Column("sMAPE", "sMAPE", percent, min),
         Column("MASE", "MASE", fixed(3), min),
         Column("fit_seconds", "Training", seconds, min),
         Column("predict_seconds", "Forecasting", seconds, min),
@@ -133,25 +122,43 @@ def _leaderboard(board: pd.DataFrame, recipes: Sequence[str], *, windows: int) -
         else "Scores are pooled over all items and steps of the window."
     )
     text += " The best value of each column stands out. What the scores mean is said at the end."
-    return section("Leaderboard", table(board, columns, recipes) + note(text))
+    body = table(board, columns, results.recipes) + note(text) + planner_sections.certainty(results)
+    return section("Leaderboard", body)
 
 
-def _by_level(board: pd.DataFrame, recipes: Sequence[str], levels: Sequence[float]) -> str:
-    groups = [
-        [Column(level_column("wQL", level), level_name(level), _RATIO, min, group="wQL") for level in levels],
-        [_covered(level) for level in levels],
-        *_intervals(levels),
+def _by_level(results: Results) -> str:
+    levels, recipes = results.levels, results.recipes
+    board = results.leaderboard.set_index("recipe")
+    shares = results.coverage.set_index("recipe")
+    frame = board.assign(**{str(name): shares[name] for name in shares}).reset_index()
+    losses = [
+        Column(level_column("wQL", level), level_name(level), _RATIO, min, group="wQL") for level in levels
     ]
+    groups = [losses, [_covered(level) for level in levels], *_intervals(levels)]
     tables = groups if len(levels) > 4 else [[column for group in groups for column in group]]
-    text = (
-        "Of calibrated quantiles, p10 has 10 % of the actuals at or below it, and p10 to p90 has 80 % inside."
+    closed = (
+        " Steps at which an item was closed are left out of both." if results.settings.get("open") else ""
     )
-    return section("By level", "".join(table(board, each, recipes) for each in tables if each) + note(text))
+    text = (
+        "Of calibrated quantiles, p10 has 10 % of the actuals at or below it, and p10 to p90 has 80 % inside. Green: within 2.5 points of"
+        f" that; yellow: within 7.5; red: farther. Where sales are often 0, more lie at or below a low quantile, which is 0 too.{closed}"
+    )
+    return section("By level", "".join(table(frame, each, recipes) for each in tables if each) + note(text))
 
 
 def _covered(level: float) -> Column:
-    name = level_column("coverage", level)
-    return Column(name, level_name(level), percent, nearest_to(level), group="Actuals at or below")
+    return Column(
+        level_column("coverage", level),
+        level_name(level),
+        percent,
+        group="Actuals at or below",
+        tone=_tone(level),
+    )
+
+
+def _tone(wanted: float) -> Callable[[float], str]:
+    """The colour of a share that should be `wanted`: by its distance."""
+    return lambda share: tone_of(abs(share - wanted), *_COVERAGE_TONES)
 
 
 def _intervals(levels: Sequence[float]) -> tuple[list[Column], list[Column]]:
@@ -159,14 +166,17 @@ def _intervals(levels: Sequence[float]) -> tuple[list[Column], list[Column]]:
     inside, scores = [], []
     for name, (low, high) in central_intervals(levels).items():
         ends = f"{level_name(levels[low])} to {level_name(levels[high])}"
-        width = nearest_to(levels[high] - levels[low])
-        inside.append(Column(name, ends, percent, width, group="Actuals inside"))
+        tone = _tone(levels[high] - levels[low])
+        inside.append(Column(name, ends, percent, group="Actuals inside", tone=tone))
         scores.append(Column(name.replace("interval", "MSIS"), ends, fixed(3), min, group="MSIS"))
     return inside, scores
 
 
-def _by_window(results: Results, windows: Sequence[Window]) -> str:
+def _by_window(results: Results) -> str:
     """A table up to ten windows, a picture from three on."""
+    windows = results.windows
+    if len(windows) == 1:
+        return ""
     wide = results.scores.pivot_table(
         index="recipe", columns="window", values="wQL", sort=False, dropna=False
     )
@@ -177,26 +187,32 @@ def _by_window(results: Results, windows: Sequence[Window]) -> str:
     return section("By window", curves + numbers)
 
 
-def _new_items(frame: pd.DataFrame, recipes: Sequence[str]) -> str:
+def _new_items(results: Results) -> str:
+    if not len(results.new_items):
+        return ""
     columns = [
         Column("items", "Items", fixed(0)),
         Column("wQL", "wQL", _RATIO, min, bar=True),
-        Column("WAPE", "WAPE", _RATIO, min),
+        Column("WAPE", "WAPE", percent, min),
         Column("RMSE", "RMSE", adaptive, min),
-        Column("sMAPE", "sMAPE", _RATIO, min),
+        Column("sMAPE", "sMAPE", percent, min),
     ]
     text = "Items that had no observed value before the origin. They are scored here, and nowhere else."
-    return section("Items without history", table(frame, columns, recipes) + note(text))
+    return section("Items without history", table(results.new_items, columns, results.recipes) + note(text))
 
 
-def _calibrated(frame: pd.DataFrame) -> str:
+def _calibrated(results: Results) -> str:
+    frame = results.calibration
+    if not len(frame):
+        return ""
     rows = [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False)]
     text = "On the windows of this backtest. The adjustment was learnt from windows before their origins."
     return section("Before and after calibration", plain_table(rows) + note(text))
 
 
-def _summaries(summaries: Sequence[tuple[str, Window, Summary]]) -> str:
+def _summaries(results: Results) -> str:
     """What the predictors say of how they were fitted, table by table."""
+    summaries = results.summaries
     several = len({window.number for _, window, _ in summaries}) > 1
     return "".join(
         section(
@@ -207,46 +223,35 @@ def _summaries(summaries: Sequence[tuple[str, Window, Summary]]) -> str:
     )
 
 
-def _examples(results: Results) -> str:
-    best = results.outcome()
-    names, wql = best.window.panel.names, best.scores.items["wQL"]
-    parts = [
-        f'<h3>{word} <b>{text_of(names[item])}</b> <span class="quiet">wQL {number(wql[item], 4)}'
-        f" with {text_of(best.recipe)}</span></h3>\n"
-        + picture(figures.figure_item(results, item), f"{word} {names[item]}")
-        for word, item in example_items(best).items()
-    ]
-    text = (
-        "The last window: the best, the median and the worst item by the wQL of the best recipe, each recipe on the same"
-        " scale. Black is what happened, grey what came before; the line is the median, the shade the central intervals. Spikes far beyond all else are cut off."
-    )
-    return section("Forecasts", "".join(parts) + note(text)) if parts else ""
-
-
-def _errors(histograms: Figure) -> str:
+def _errors(results: Results) -> str:
     text = "All windows, items and steps. Left of zero the forecast was too low. The outermost bars hold everything beyond."
-    return section("Forecast errors", picture(histograms, "histograms of errors") + note(text))
+    return section(
+        "Forecast errors", picture(figures.figure_errors(results), "histograms of errors") + note(text)
+    )
 
 
-def _shape(calibration: Figure, steps: Figure, recipes: Sequence[str], *, horizon: int, closing: bool) -> str:
-    """Calibration beside the error by step; `closing` says that items were closed at some steps."""
-    closed = ", without the steps at which an item was closed," if closing else ""
-    left = f"<h2>Calibration</h2>{picture(calibration, 'calibration')}" + note(
+def _shape(results: Results) -> str:
+    """Calibration beside the error by step."""
+    closed = ", without the steps at which an item was closed," if results.settings.get("open") else ""
+    left = f"<h2>Calibration</h2>{picture(figures.figure_calibration(results), 'calibration')}" + note(
         f"Above the dashed line, quantiles are too high; below it, too low. Counted{closed} over all windows."
     )
-    right = f"<h2>Error by step ahead</h2>{picture(steps, 'wQL by step ahead')}" + note(
-        f"Pooled over items, averaged over windows; the origin is step 1 of {horizon}."
+    right = (
+        f"<h2>Error by step ahead</h2>{picture(figures.figure_steps(results), 'wQL by step ahead')}"
+        + note(f"Pooled over items, averaged over windows; the origin is step 1 of {results.horizon}.")
     )
-    return f'<section class="pair">\n<div>{left}</div>\n<div>{right}</div>\n{legend(recipes)}</section>\n'
+    return f'<section class="pair">\n<div>{left}</div>\n<div>{right}</div>\n{legend(results.recipes)}</section>\n'
 
 
-def _findings(findings: Sequence[Finding], data_tables: Summary) -> str:
+def _findings(results: Results) -> str:
     rows = [
         f'<li class="is-{text_of(f.severity)}"><span>{text_of(f.severity)}</span><div>{text_of(f.message)}{_advice(f)}</div></li>\n'
-        for f in gravest_first(findings)
+        for f in gravest_first(results.findings)
     ]
     body = f'<ul class="findings">\n{"".join(rows)}</ul>\n' if rows else note("Nothing out of the ordinary.")
-    tables = "".join(f"<h3>{text_of(title)}</h3>\n{plain_table(each)}" for title, each in data_tables.items())
+    tables = "".join(
+        f"<h3>{text_of(title)}</h3>\n{plain_table(each)}" for title, each in results.data_tables.items()
+    )
     return section("What was found in the data", body + tables)
 
 
@@ -256,7 +261,8 @@ def _advice(finding: Finding) -> str:
     return f"<small>{text}</small>" if text else ""
 
 
-def _settings(settings: Mapping[str, Any]) -> str:
+def _settings(results: Results) -> str:
+    settings = results.settings
     recipes: Mapping[str, Any] = settings.get("recipes", {})
     plain = {k: v for k, v in settings.items() if k not in ("recipes", "title")}
     where = {k: v for k, v in machine().items() if v is not None}
@@ -268,7 +274,7 @@ def _settings(settings: Mapping[str, Any]) -> str:
     return section("Settings", f'<div class="columns">{"".join(blocks)}</div>')
 
 
-def _glossary() -> str:
+def _glossary(_: Results) -> str:
     return section(
         "What the scores mean",
         """<dl class="glossary">
@@ -288,14 +294,21 @@ that may; scaled as in MASE.</dd>
     )
 
 
-def example_items(outcome: Outcome) -> dict[str, int]:
-    """Which items show the best, the median and the worst wQL of a recipe in a window."""
-    wql, size = outcome.scores.items["wQL"], np.nansum(np.abs(outcome.window.actual), axis=1)
-    usable = outcome.window.has_history & np.isfinite(wql)
-    # the wQL of an item that sold nothing is a sum, not a ratio: it ranks elsewhere
-    selling = usable & (size > 0)
-    found = np.flatnonzero(selling if selling.any() else usable)
-    ranked = found[np.argsort(wql[found], kind="stable")]
-    if len(ranked) < 3:
-        return dict(zip(("Best", "Worst"), ranked.tolist(), strict=False))
-    return {"Best": int(ranked[0]), "Median": int(ranked[len(ranked) // 2]), "Worst": int(ranked[-1])}
+# What the page shows, from top to bottom; another section is a function of the results that gives HTML, or nothing.
+SECTIONS: Final[tuple[Callable[[Results], str], ...]] = (
+    planner_sections.total,
+    planner_sections.groups,
+    planner_sections.items,
+    _leaderboard,
+    planner_sections.kinds,
+    _by_level,
+    _by_window,
+    _new_items,
+    _calibrated,
+    _summaries,
+    _errors,
+    _shape,
+    _findings,
+    _settings,
+    _glossary,
+)

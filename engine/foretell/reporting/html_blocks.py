@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import math
 import re
@@ -12,13 +14,15 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
+from foretell.reporting.numbers import ABSENT, plain, short
 from foretell.system.plain_text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-ABSENT = "\N{EN DASH}"
 _FONT = "ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 
@@ -32,21 +36,55 @@ class Column:
     best: Callable[[Iterable[float]], float] | None = None  # which of its values stands out
     group: str = ""
     bar: bool = False  # a bar behind the number
+    tone: Callable[[float], str] | None = None  # near, off or far: the colour of a value
 
 
-def page(title: str, body: str, *, style: str = "") -> str:
-    """A whole page that opens offline, with nothing to load and no script; `body` is HTML, `style` CSS beside report.css."""
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of a table, and its class: near, off or far."""
+
+    text: str
+    tone: str = ""
+
+
+def page(title: str, body: str, *, style: str = "", script: str = "") -> str:
+    """A whole page that opens offline, with nothing to load; `body` is HTML, `style` CSS beside report.css.
+
+    `script` is the only code that a browser will run in it: its policy names the script's hash, and forbids all requests.
+    """
+    allowed = "; script-src 'sha256-" + _digest(script) + "'" if script else ""
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'{allowed}"
+    code = f"<script>{script}</script>\n" if script else ""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>foretell: {text_of(title)}</title>\n<style>\n{_style()}{style}</style>\n</head>\n"
-        f"<body>\n<main>\n{body}</main>\n</body>\n</html>\n"
+        f"<body>\n<main>\n{body}</main>\n{code}</body>\n</html>\n"
     )
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 @cache
 def _style() -> str:
     return Path(__file__).with_name("report.css").read_text(encoding="utf-8")
+
+
+@cache
+def own_script() -> str:
+    """The script of the report's items: it sorts, searches and draws."""
+    return Path(__file__).with_name("report.js").read_text(encoding="utf-8")
+
+
+def json_block(name: str, value: Any) -> str:
+    """Data for the page's script. No text in it can end the block: < > and & are written as escapes of JSON."""
+    text = orjson.dumps(_printable(value), option=orjson.OPT_SERIALIZE_NUMPY).decode()
+    for mark in "<>&":
+        text = text.replace(mark, f"\\u{ord(mark):04x}")
+    return f'<script type="application/json" id="{text_of(name)}">{text}</script>\n'
 
 
 def text_of(value: object) -> str:
@@ -87,6 +125,38 @@ def plain_table(rows: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
+def _printable(value: Any) -> Any:
+    """`value` with its texts as a page may show them."""
+    if isinstance(value, Mapping):
+        return {printable(str(name)): _printable(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_printable(each) for each in value]
+    return printable(value) if isinstance(value, str) else value
+
+
+def cell_table(
+    heads: Sequence[str], rows: Sequence[Sequence[str | Cell]], *, groups: Sequence[tuple[str, int]] = ()
+) -> str:
+    """A table of texts, the first column a heading; `groups` are titles over so many columns each, from the first on."""
+    above = "".join(f'<th colspan="{width}">{text_of(title)}</th>' for title, width in groups)
+    over = f'<tr class="groups">{above}</tr>' if groups else ""
+    top = "".join(f"<th>{text_of(head)}</th>" for head in heads)
+    lines = "".join(
+        f"<tr><th>{_text_in(first)}</th>{''.join(_cell_of(each) for each in others)}</tr>\n"
+        for first, *others in rows
+    )
+    return f'<div class="scroll"><table>\n<thead>{over}<tr>{top}</tr></thead>\n<tbody>\n{lines}</tbody>\n</table></div>\n'
+
+
+def _text_in(cell: str | Cell) -> str:
+    return text_of(cell.text if isinstance(cell, Cell) else cell)
+
+
+def _cell_of(cell: str | Cell) -> str:
+    tone = f' class="{text_of(cell.tone)}"' if isinstance(cell, Cell) and cell.tone else ""
+    return f"<td{tone}>{_text_in(cell)}</td>"
+
+
 def _group_row(columns: Sequence[Column]) -> str:
     if not any(column.group for column in columns):
         return ""
@@ -102,6 +172,8 @@ def _group_row(columns: Sequence[Column]) -> str:
 
 def _cell(value: float, column: Column, best: float | None, largest: float) -> str:
     classes = ["best"] if best is not None and value == best else []
+    if column.tone is not None and math.isfinite(value):
+        classes.append(column.tone(value))
     style = ""
     if column.bar and math.isfinite(value) and largest > 0:
         classes.append("bar")
@@ -115,9 +187,17 @@ def _best(values: pd.Series[float], column: Column) -> float | None:
     return column.best(finite) if column.best is not None and len(values) > 1 and finite else None
 
 
-def nearest_to(wanted: float) -> Callable[[Iterable[float]], float]:
-    """Which of some values stands out: the one nearest_to to `wanted`."""
-    return lambda values: min(values, key=lambda value: abs(value - wanted))
+def tone_of(distance: float, near: float, off: float) -> str:
+    """How far a value is from where it should be, as the class of its cell: near, off or far."""
+    return (
+        ""
+        if not math.isfinite(distance)
+        else "near"
+        if distance <= near
+        else "off"
+        if distance <= off
+        else "far"
+    )
 
 
 def swatch(recipe: str, recipes: Sequence[str]) -> str:
@@ -133,7 +213,19 @@ def legend(recipes: Sequence[str]) -> str:
 
 def section(title: str, body: str) -> str:
     """A section under its heading; `body` is HTML."""
-    return f"<section>\n<h2>{text_of(title)}</h2>\n{body}</section>\n"
+    return f'<section id="{anchor(title)}">\n<h2>{text_of(title)}</h2>\n{body}</section>\n'
+
+
+def anchor(title: str) -> str:
+    """Where a section is found within the page."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+def contents(body: str) -> str:
+    """Links to the sections of `body`."""
+    found = re.findall(r'<section id="([a-z0-9-]+)"[^>]*>\n<h2>([^<]*)</h2>', body)
+    links = "".join(f'<a href="#{name}">{title}</a>' for name, title in found)
+    return f"<nav>{links}</nav>\n"
 
 
 def note(text: str) -> str:
@@ -166,53 +258,3 @@ def picture(figure: Figure, description: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     wide = ' class="wide"' if figure.get_figwidth() > 8 else ""
     return f'<figure{wide} role="img" aria-label="{text_of(description)}">{svg}</figure>\n'
-
-
-# Words and numbers
-
-
-def fixed(digits: int) -> Callable[[float], str]:
-    """Writes a number with so many decimals."""
-    return lambda value: f"{value:,.{digits}f}"
-
-
-def number(value: float, digits: int) -> str:
-    """A number with so many decimals; a dash where it is not defined."""
-    return f"{value:,.{digits}f}" if math.isfinite(value) else ABSENT
-
-
-def adaptive(value: float) -> str:
-    """A number with the fewer decimals the larger it is."""
-    digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 2 if abs(value) >= 10 else 3
-    return f"{value:,.{digits}f}"
-
-
-def percent(value: float) -> str:
-    """A share as a percentage."""
-    return f"{100 * value:.1f} %"
-
-
-def seconds(value: float) -> str:
-    """A time in seconds, minutes or hours."""
-    if value >= 3600:
-        return f"{value / 3600:.1f} h"
-    if value >= 100:
-        return f"{value / 60:.1f} min"
-    return f"{value:.1f} s" if value >= 1 else f"{value:.2f} s"
-
-
-def plain(value: Any) -> str:
-    """A setting as text: lists with commas, six figures of a number."""
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(plain, value))
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def short(value: Any) -> str:
-    """A value in a table: four figures of a number, a dash for none."""
-    return ABSENT if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def count(number: int, word: str) -> str:
-    """A number and its word: 1 item, 2 items."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from html.parser import HTMLParser
@@ -15,6 +17,7 @@ from evaluator_fakes import FLAT, RISING, Last, dataset, sales
 from foretell.errors import ForetellError
 from foretell.ingest.dataset import Dataset
 from foretell.reporting import html as page
+from foretell.reporting.html_blocks import own_script
 from foretell.reporting.report import Report
 from foretell.workflows.backtest import backtest
 
@@ -146,10 +149,12 @@ def test_the_page_is_whole_and_loads_nothing(html: str) -> None:
     assert outline.open == []
     assert outline.headings == [
         "Backtest",
+        "All items",
+        "Items",
         "Leaderboard",
+        "Where it is accurate",
         "By level",
         "By window",
-        "Forecasts",
         "Forecast errors",
         "Calibration",
         "Error by step ahead",
@@ -157,9 +162,19 @@ def test_the_page_is_whole_and_loads_nothing(html: str) -> None:
         "Settings",
         "What the scores mean",
     ]
-    assert html.count("<figure") == 6  # three items, errors, calibration, steps
+    assert html.count("<figure") == 4  # all items, errors, calibration, steps
+    assert html.count('<svg class="item"') == 3  # a picture an item
     assert all(link.startswith("#") for link in outline.links)
-    assert "<script" not in html
+    assert html.count("<script") == 2  # the data of the items, and our own code
+    assert html.count(f"<script>{own_script()}</script>") == 1
+    digest = base64.b64encode(hashlib.sha256(own_script().encode()).digest()).decode()
+    assert (
+        f"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; script-src 'sha256-{digest}'"
+        in html
+    )
+    assert (
+        re.search(r"<[^>]* on[a-z]+\s*=", html.replace(own_script(), "")) is None
+    )  # no handler within a tag
     assert "@import" not in html
     assert re.search(r"url\((?!#)", html) is None
 
@@ -173,20 +188,20 @@ def test_names_are_escaped_on_the_page() -> None:
 
 
 def test_the_best_value_of_each_column_stands_out(html: str) -> None:
-    board = html[html.index("<h2>Leaderboard") : html.index("<h2>By level")]
+    board = html[html.index("<h2>Leaderboard") : html.index("<h2>Where it is")]
     near, far = re.findall(r"<tr><th>.*?</tr>", board, re.DOTALL)[1:]
     assert near.count('class="best') >= 5
     assert far.count('class="best') <= 2  # the two times may go either way
 
 
-def test_the_examples_are_the_best_the_median_and_the_worst_item() -> None:
-    # e9 rises from 10 to 19, and so on; z sold nothing: its wQL is no ratio
+def test_the_items_come_by_the_units_of_their_errors() -> None:
+    # z sold nothing; the p50 of e9 is 10.5 too, and 19 were sold: the ratio of its error is not the largest, but its units are
     series = {f"e{e}": (*FLAT[:10], 10.0 + e, 10.0 + e) for e in (5, 0, 9, 1, 2)}
     report = backtest(dataset(**series, z=(0.0,) * 12), horizon=2, recipes=[Last()], levels=[0.5])
-    names = report.outcome().window.panel.names
-    # p50 is 10.5: errors .5 / 11 for e1, .5 / 10 for e0, then e2, e5, e9
-    chosen = {word: names[item] for word, item in page.example_items(report.outcome()).items()}
-    assert chosen == {"Best": "e1", "Median": "e2", "Worst": "e9"}
+    assert report.items["item_id"].tolist()[:4] == ["e9", "e5", "e2", "e1"]
+    assert report.items["error"].tolist()[0] == 18.0  # 2 * 9
+    shown = re.findall(r'<bdi dir="auto">(\w+)</bdi>', page.render(report))
+    assert shown[:4] == ["e9", "e5", "e2", "e1"]
 
 
 def test_items_without_history_have_a_section_of_their_own(html: str) -> None:
@@ -200,6 +215,7 @@ def test_the_page_draws_one_item_one_step_and_a_history_with_gaps(horizon: int) 
     gaps = (1.0, NAN, 3.0, NAN, NAN, 4.0, 5.0, NAN, 6.0, 7.0, NAN, 8.0)
     report = backtest(dataset(a=gaps), horizon=horizon, recipes=[Last()], levels=[0.5])
     assert page.render(report).count("<figure") == 4
+    assert page.render(report).count('<svg class="item"') == 1
 
 
 def test_the_page_draws_integer_time() -> None:

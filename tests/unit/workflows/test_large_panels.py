@@ -26,6 +26,7 @@ from foretell.data.segments import mean_and_deviation
 from foretell.data.static_scale import StaticScale
 from foretell.evaluation import metrics
 from foretell.evaluation import results as report
+from foretell.evaluation.open_coverage import open_coverage
 from foretell.evaluation.outcome import Outcome, Window
 from foretell.ingest.context import Names
 from foretell.ingest.dataset import Dataset
@@ -183,7 +184,8 @@ def test_a_backtest_in_pieces_and_files_has_the_same_numbers(
         read = pd.read_csv if name.endswith("csv") else pd.read_parquet
         assert_frame_equal(read(tmp_path / "one" / name), read(tmp_path / "other" / name))
     for mine, theirs in zip(one.outcomes, other.outcomes, strict=True):
-        assert np.array_equal(plots._calibration(mine), plots._calibration(theirs), equal_nan=True)
+        assert open_coverage([mine]) == open_coverage([theirs])
+    assert_frame_equal(one.items, other.items)
     assert (tmp_path / "one" / "metrics.csv").read_text() == one.metrics.to_csv(index=False)
 
 
@@ -210,7 +212,7 @@ def test_the_calibration_of_a_plot_leaves_closed_steps_and_new_items_out() -> No
     data = dataset(a=RISING, b=FLAT)
     outcome = backtest(data, horizon=2, recipes=[Last()], levels=[0.5]).outcome()
     # p50 is the last value (10 and 10) and a half: 11 and 12 lie above it, 10 and 10 below
-    assert plots._calibration(outcome).tolist() == [0.5]
+    assert open_coverage([outcome]) == {"coverage[0.5]": 0.5}
 
 
 def test_of_very_many_errors_a_histogram_shows_those_of_some_items(monkeypatch: pytest.MonkeyPatch) -> None:
