@@ -14,7 +14,7 @@ from foretell.recipe import Abilities, Array, Forecast, Panel, Run, Schema, Stat
 
 @dataclass(frozen=True, kw_only=True)
 class Sound:
-    """README's Flat, with places to spoil it: `learn`, `remember` and `spoil`."""
+    """Flat of docs/how-to/recipes.md, with places to spoil it: `learn`, `remember` and `spoil`."""
 
     name: ClassVar[str] = "sound"
     steps: int = 28  # last steps of the history that are drawn from

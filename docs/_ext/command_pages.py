@@ -29,7 +29,8 @@ def commands_page(root: Any) -> str:
     parts = [
         "# Command line and TOML",
         "`foretell COMMAND --help` shows the same at the prompt. Results go to standard output, remarks to standard error. The exit"
-        " status is 0, or 2 with one message that names the first thing to put right.",
+        " status is 0, or 2 with one message that names the first thing to put right. `foretell --version` says which release it is, and"
+        " on which libraries it stands.",
     ]
     for name, command in root.commands.items():
         own, shared = _split(name, command, groups)

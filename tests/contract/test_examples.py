@@ -1,4 +1,4 @@
-"""The recipes of README and docs/how-to/recipes.md: short, typed, and whole."""
+"""The recipes of docs/how-to/recipes.md: short, typed, and whole."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from examples import ROOT, code_blocks, example, example_module
+from examples import ROOT, code_blocks, example_module
 from foretell.recipe import Recipe
 from foretell.testing import check_recipe
 
@@ -27,10 +27,6 @@ def test_the_page_has_one_example_of_each_kind() -> None:
     classes = [block for block in code_blocks(PAGE) if "name: ClassVar[str]" in block]
     assert len(classes) == len(RECIPES)
     assert all(len(block.splitlines()) < MOST_LINES for block in classes)
-
-
-def test_readme_and_page_show_the_same_recipe() -> None:
-    assert example("README.md", "class Flat") == example(PAGE, "class Flat")
 
 
 @pytest.mark.slow

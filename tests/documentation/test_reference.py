@@ -21,7 +21,7 @@ import foretell
 from foretell.evaluation.metrics import score_columns
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 OTHERS = {"--scope", "--fail-on-warning"}  # options of other programs that pages name
 
 
@@ -118,7 +118,7 @@ def test_pages_name_no_option_that_foretell_does_not_have() -> None:
         for command in command_pages.parser().commands.values()
         for parameter in command.params
         for option in parameter.opts
-    }
+    } | {option for parameter in command_pages.parser().params for option in parameter.opts}
     for page in PAGES:
         for line in page.read_text(encoding="utf-8").splitlines():
             if "foretell" in line and "benchmarks" not in line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,6 +84,37 @@ class Checkup:
             "columns": self.columns,
             "findings": [finding.to_json() for finding in self.findings],
         }
+
+    def to_anonymous_json(self) -> dict[str, Any]:
+        """As `to_json`, to be shown to strangers: no name of a file, an item, a column or a category, and no value of a table.
+
+        Sizes, times, shares and the codes of findings are left; columns are called after their roles, tables after theirs.
+        """
+        roles: Counter[str] = Counter()
+        columns = []
+        for row in self.columns:
+            roles[row["role"]] += 1
+            columns.append({**row, "column": f"{row['role']} {roles[row['role']]}"})
+        rows = {_table_role(name): count for name, count in self.facts.get("rows", {}).items()}
+        return {
+            "errors": len(self.errors),
+            "warnings": len(self.warnings),
+            "facts": {**self.facts, **({"rows": rows} if rows else {})},
+            "frequencies": [{"found": row["found"], "items": row["items"]} for row in self.frequencies],
+            "columns": columns,
+            "findings": [_without_names(finding) for finding in self.findings],
+        }
+
+
+def _table_role(name: str) -> str:
+    """What a table is to foretell, of the name that messages give it: 'the related[0] table' of one with its file behind it."""
+    return name.partition(" (")[0]
+
+
+def _without_names(finding: Finding) -> dict[str, Any]:
+    told = finding.to_json()
+    table = None if finding.table is None else _table_role(finding.table)
+    return {**{key: told[key] for key in ("severity", "code", "count", "meaning", "option")}, "table": table}
 
 
 @interruptible()

@@ -6,10 +6,12 @@ import io
 import os
 import sys
 import warnings
+from typing import Annotated
 
 import typer
+from typer import Option
 
-from foretell.cli.console import say
+from foretell.cli.console import say, show_version
 from foretell.cli.data_commands import check, ingest
 from foretell.cli.exit_status import say_error
 from foretell.cli.monitor_command import monitor
@@ -24,8 +26,21 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,  # a bug shows Python's own traceback
-    help="Self-hosted probabilistic demand forecasting: three tables in, quantiles, scores and a report out.",
 )
+
+
+@app.callback(no_args_is_help=True)
+def _program(
+    version: Annotated[
+        bool,
+        Option(
+            "--version", is_eager=True, callback=show_version, help="Say which release this is, and of what."
+        ),
+    ] = False,
+) -> None:
+    """Self-hosted probabilistic demand forecasting: three tables in, quantiles, scores and a report out."""
+
+
 for command in (backtest, train, tune, predict, whatif, monitor, ingest, evaluate, check, recipes, demo):
     app.command()(grouped(command))
 

@@ -188,6 +188,17 @@ def show_json(value: Mapping[str, Any]) -> None:
     typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
 
 
+def show_version(asked: bool) -> None:
+    """Which release this is, then what it stands on; it ends the program where it was asked for."""
+    if asked:
+        from foretell.system.environment import versions
+
+        found = versions()
+        typer.echo(f"foretell {found.pop('foretell', 'that is not installed')}")
+        typer.echo(", ".join(f"{name} {number}" for name, number in found.items()))
+        raise typer.Exit
+
+
 def show_heading(name: str, text: str) -> None:
     """A name that stands out, and what it is."""
     line = Text.assemble("\n", (printable(name), "bold"), f"  {printable(text)}")

@@ -55,17 +55,26 @@ def check(
         bool, Option("--full", help="Read a saved panel whole, and compare the checksums of all its files.")
     ] = False,
     as_json: Annotated[bool, Option("--json", help="Print it for programs.")] = False,
+    anonymous: Annotated[
+        bool,
+        Option(
+            "--anonymous", help="Print it for strangers: as --json, without any name or value of the tables."
+        ),
+    ] = False,
 ) -> None:
     """Say what is in the data and what is wrong with them, before anything is trained."""
     common.begin()
-    checkup = _checkup(sales, data, horizon, full=full, as_json=as_json)
-    if as_json:
+    checkup = _checkup(sales, data, horizon, full=full, as_json=as_json or anonymous)
+    if anonymous:
+        show_json(checkup.to_anonymous_json())
+    elif as_json:
         show_json(checkup.to_json())
     else:
         show_checkup(checkup)
     errors = checkup.errors
     if errors:
-        raise ForetellError(f"{len(errors)} of the findings must be put right, first: {errors[0].message}")
+        first = errors[0].code if anonymous else errors[0].message
+        raise ForetellError(f"{len(errors)} of the findings must be put right, first: {first}")
 
 
 def _checkup(

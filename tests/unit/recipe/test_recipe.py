@@ -108,8 +108,8 @@ def test_an_unknown_hyperparameter_offers_the_nearest_name_and_all_there_are() -
         make_recipe("toy", {"siez": 3})
 
 
-def test_the_recipe_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    flat = example_module("README.md", "class Flat", tmp_path, monkeypatch).Flat(steps=3)
+def test_the_recipe_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flat = example_module("docs/how-to/recipes.md", "class Flat", tmp_path, monkeypatch).Flat(steps=3)
     days = pd.date_range("2024-01-01", periods=9)
     sales = pd.DataFrame({"item_id": "a", "timestamp": days, "target": [9, 9, 9, 9, 9, 1, 2, 3, 4]})
     report = foretell.backtest(foretell.Dataset(sales, freq="D"), horizon=2, recipes=[flat])
