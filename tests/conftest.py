@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from postgresql_server import postgresql as postgresql  # a fixture
+
 # What tests train is tiny: more threads cost more than they give, most of all beside other tests. Before torch is loaded.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

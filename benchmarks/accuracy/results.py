@@ -8,7 +8,7 @@ import pandas as pd
 
 from benchmarks.accuracy.measure import SCORES, Row
 from benchmarks.committed_table import check_rows
-from foretell.system.atomic_files import write_frame
+from foretell.system.frame_writers import write_frame
 
 RESULTS = Path(__file__).parent / "results.csv"
 _KEY = ["task", "recipe", "seed"]

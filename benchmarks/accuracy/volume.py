@@ -34,7 +34,8 @@ from foretell.evaluation.history import seasonal_error
 from foretell.evaluation.metrics import score
 from foretell.models.fitting import fit_model
 from foretell.recipe.task import Run, Task
-from foretell.system.atomic_files import write_bytes, write_frame, write_text
+from foretell.system.atomic_files import write_bytes, write_text
+from foretell.system.frame_writers import write_frame
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "volume.csv"

@@ -14,7 +14,7 @@ import pandas as pd
 from benchmarks.committed_table import check_rows
 from benchmarks.speed import peers
 from benchmarks.speed.settings import Row, Settings
-from foretell.system.atomic_files import write_frame
+from foretell.system.frame_writers import write_frame
 
 RESULTS = Path(__file__).parent / "speed.csv"
 COLUMNS = [

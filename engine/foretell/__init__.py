@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from foretell.system.listener import Event as Event
     from foretell.system.listener import Listener as Listener
     from foretell.system.listener import listening as listening
+    from foretell.system.sql_table import SqlTable as SqlTable
     from foretell.workflows.backtest import backtest as backtest
     from foretell.workflows.evaluate import evaluate as evaluate
     from foretell.workflows.train import load as load
@@ -57,6 +58,7 @@ _HOME = {
     "Run": "recipe.task",
     "Schema": "data.schema",
     "Sql": "ingest.sql_source",
+    "SqlTable": "system.sql_table",
     "Task": "recipe.task",
     "WhatIf": "explain.whatif_result",
     "backtest": "workflows.backtest",

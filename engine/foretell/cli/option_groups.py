@@ -24,7 +24,7 @@ Sales = Annotated[
         metavar="SALES",
         default_factory=list,
         show_default=False,
-        help="The target table: CSV or Parquet files, or globs; or a folder that `foretell ingest` wrote; or --sql.",
+        help="The target table: CSV, Parquet or Excel files, or globs; a Delta table; or a folder that `foretell ingest` wrote; or --sql.",
     ),
 ]
 Spreadsheet = Annotated[

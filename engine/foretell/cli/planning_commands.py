@@ -63,7 +63,7 @@ def whatif(  # noqa: PLR0913  (each is an option of its own)
     show_findings(result.findings)
     _show_totals(result.totals(names(by)))
     if out is not None:
-        result.save(out, spreadsheet=spreadsheet)
+        result.save(out, spreadsheet=spreadsheet, overwrite=overwrite)
         say_replaced(old)
         say(f"the baseline and {len(result)} scenarios: {out}")
 

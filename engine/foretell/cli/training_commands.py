@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,6 +32,7 @@ from foretell.system.csv_text import write_csv
 if TYPE_CHECKING:
     from foretell.models.model import Model
     from foretell.recipe.forecast import Forecast
+    from foretell.system.frame_writers import Destination
     from foretell.system.results import Result
 
 ModelFolder = Annotated[Path | None, Option(metavar="FOLDER", help="Where the model goes.")]
@@ -39,9 +40,50 @@ StudyFolder = Annotated[
     Path | None,
     Option(metavar="FOLDER", help="Where best.toml, trials.csv and the study go; a study there goes on."),
 ]
-ForecastFile = Annotated[
-    Path | None, Option(metavar="FILE", help="A .csv or .parquet file; default: CSV to standard output.")
-]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultOptions:
+    """Where a forecast goes."""
+
+    out: Annotated[
+        Path | None,
+        Option(
+            metavar="FILE",
+            help="A .csv, .parquet or .xlsx file, or a .delta folder; default: CSV to standard output.",
+        ),
+    ] = None
+    to: Annotated[
+        str | None,
+        Option(
+            metavar="URL",
+            help="A database in place of --out: postgresql://user@host/shop, sqlite:///shop.db.",
+        ),
+    ] = None
+    table: Annotated[str, Option(metavar="NAME", help="Of the table there, made where there is none.")] = (
+        "forecasts"
+    )
+    run: Annotated[
+        str | None,
+        Option(
+            metavar="NAME",
+            help="Of this run, in a column of the table: it replaces its own rows alone; default: all rows.",
+        ),
+    ] = None
+    spreadsheet: Spreadsheet = False
+    overwrite: Overwrite = False
+
+    def place(self) -> Destination | None:
+        """Where it goes, None for standard output; raises ForetellError for two places at once."""
+        from foretell.system.sql_table import SqlTable
+
+        if self.to is None:
+            if self.run is not None:
+                raise ForetellError("--run names the rows of a database's table: give --to as well.")
+            return self.out
+        if self.out is not None:
+            raise ForetellError("--out and --to are two places. Give one.")
+        return SqlTable(self.table, self.to, run=self.run)
 
 
 def train(  # noqa: PLR0913  (each is an option of its own)
@@ -163,6 +205,7 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
     sales: Sales,
     data: DataOptions,
     common: CommonOptions,
+    result: ResultOptions,
     levels: Annotated[str | None, Option(metavar="LEVELS", help="Default: those of the training.")] = None,
     only: Annotated[str | None, Option(metavar="ITEMS", help="Forecast these items alone.")] = None,
     total: Annotated[
@@ -177,15 +220,13 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
     ] = None,
     device: Annotated[str, Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     devices: Annotated[int, Option(min=1, help="Each forecasts its share of the items.")] = 1,
-    out: ForecastFile = None,
-    spreadsheet: Spreadsheet = False,
-    overwrite: Overwrite = False,
 ) -> None:
     """Forecast what comes after the end of the data, with a trained model."""
     from foretell.workflows.train import load
 
     common.begin()
-    old = None if out is None else replaced_by_forecasts(out, overwrite=overwrite)
+    place = result.place()
+    old = None if place is None else replaced_by_forecasts(place, overwrite=result.overwrite)
     wanted = None if levels is None else level_list(levels)
     trained = load(model, device=device, devices=devices)
     say(f"{model}: {trained.origin}")
@@ -198,16 +239,21 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
     if total is not None or lead_time is not None:
         forecast = trained.predict(tables, items=items)
         made = forecast.total(steps=lead_time, by=_groups(total), levels=wanted)
-        _write_totals(made, out, old, spreadsheet=spreadsheet)
-    elif out is None:
+        _write_totals(made, result, place, old)
+    elif place is None:
         for number, forecast in enumerate(trained.predict_in_pieces(tables, items=items, levels=wanted)):
-            write_csv(forecast.to_frame(), sys.stdout, header=number == 0, spreadsheet=spreadsheet)
+            write_csv(forecast.to_frame(), sys.stdout, header=number == 0, spreadsheet=result.spreadsheet)
     else:
         count = trained.predict_to(
-            out, tables, items=items, levels=wanted, overwrite=overwrite, spreadsheet=spreadsheet
+            place,
+            tables,
+            items=items,
+            levels=wanted,
+            overwrite=result.overwrite,
+            spreadsheet=result.spreadsheet,
         )
         say_replaced(old)
-        say(f"forecast {count} items, {trained.task.horizon} steps each: {out}")
+        say(f"forecast {count} items, {trained.task.horizon} steps each: {place}")
 
 
 def _groups(total: str | None) -> list[str] | None:
@@ -215,21 +261,27 @@ def _groups(total: str | None) -> list[str] | None:
     return None if total is None else [] if total.strip() == "all" else names(total)
 
 
-def _write_totals(made: Forecast, out: Path | None, old: Result | None, *, spreadsheet: bool) -> None:
-    if out is None:
-        write_csv(made.to_frame(), sys.stdout, spreadsheet=spreadsheet)
+def _write_totals(
+    made: Forecast, result: ResultOptions, place: Destination | None, old: Result | None
+) -> None:
+    if place is None:
+        write_csv(made.to_frame(), sys.stdout, spreadsheet=result.spreadsheet)
         return
-    made.save(out, spreadsheet=spreadsheet)
+    made.save(place, spreadsheet=result.spreadsheet, overwrite=result.overwrite)
     say_replaced(old)
-    say(f"forecast {len(made)} totals: {out}")
+    say(f"forecast {len(made)} totals: {place}")
 
 
-def replaced_by_forecasts(out: Path, *, overwrite: bool) -> Result | None:
-    """What a forecast replaces; raises ForetellError, before any work, for a file that it cannot be written to."""
+def replaced_by_forecasts(out: Destination, *, overwrite: bool) -> Result | None:
+    """What a forecast replaces; raises ForetellError, before any work, for a place that it cannot be written to."""
     from foretell.system.atomic_files import ensure_writable
+    from foretell.system.frame_writers import check_place
     from foretell.system.results import may_replace_file
+    from foretell.system.sql_table import SqlTable
 
-    if out.suffix.lower() not in (".csv", ".parquet"):
-        raise ForetellError(f"--out must end in .csv or .parquet, got {str(out)!r}")
+    check_place(out)
+    if isinstance(out, SqlTable):
+        return None
+    out = Path(out)
     ensure_writable(out.parent)
     return may_replace_file(out, overwrite=overwrite)

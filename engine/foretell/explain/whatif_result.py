@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,9 +16,12 @@ from foretell.errors import ForetellError, nearest
 from foretell.explain.plan_columns import PlanColumn, find_column
 from foretell.explain.plan_table import cells_of
 from foretell.recipe.forecast import Forecast
+from foretell.system.tabular_result import Tabular
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from foretell.system.frame_writers import Destination
 
 BASELINE: Final = "baseline"
 
@@ -35,7 +37,7 @@ class Scenario:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class WhatIf:
+class WhatIf(Tabular):
     """The forecast of the plan as it stands, and those of the scenarios; a mapping of these by name.
 
     `Model.whatif` makes one.
@@ -107,11 +109,13 @@ class WhatIf:
             frame.insert(0, "scenario", name)
         return pd.concat(frames, ignore_index=True)
 
-    def save(self, path: str | Path, *, spreadsheet: bool = False) -> None:
-        """Write `to_frame` to a .csv or .parquet file, as `Forecast.save` does."""
-        from foretell.system.atomic_files import write_frame
+    def save(self, path: Destination, *, spreadsheet: bool = False, overwrite: bool = False) -> None:
+        """Write `to_frame` to wherever `Forecast.save` can, under the same rules."""
+        from foretell.system.frame_writers import write_frame
+        from foretell.system.results import free_for_forecasts
 
-        write_frame(self.to_frame(), Path(path), spreadsheet=spreadsheet)
+        with free_for_forecasts(path, overwrite=overwrite):
+            write_frame(self.to_frame(), path, spreadsheet=spreadsheet)
 
     def plot(self, item: str | Sequence[object] | None = None, *, axes: Axes | None = None) -> Axes:
         """The baseline and the scenarios of an item, or of all items together, on matplotlib axes (new ones unless given).

@@ -46,8 +46,8 @@ def check_dataset(data: Dataset) -> Dataset:
 class Dataset:
     """Three tables - target series, related series, item metadata - on one regular grid.
 
-    Each table is a pandas, polars or Arrow table, the path of a CSV or Parquet file, a folder of such files, a glob, or a query
-    (`foretell.Sql`). A related table is keyed by what it has of the item's key (item_id and `dimensions`), else of the metadata's columns
+    Each table is a pandas, polars or Arrow table, the path of a CSV, Parquet or Excel file
+    (`sales.xlsx#Sheet1`), a folder of CSV or Parquet files, a table of Delta Lake, a glob, or a query (`foretell.Sql`). A related table is keyed by what it has of the item's key (item_id and `dimensions`), else of the metadata's columns
     (a region), else by time alone. The tables are read when the data set is made; what was found and decided is in `findings`.
 
     Args:

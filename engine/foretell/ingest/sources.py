@@ -20,6 +20,8 @@ from foretell.ingest.declared_types import Declared, declared_by, declared_in_fi
 from foretell.ingest.sql_source import Sql, spool
 from foretell.ingest.store import Store
 from foretell.ingest.table import MISSING, Kind, Table, _with_point, _words
+from foretell.system.delta import is_delta, open_delta
+from foretell.system.excel import read_sheet
 from foretell.system.sql_text import file_pattern, file_patterns, literal, quoted
 
 _GROUPED: Final = 3  # values that show it
@@ -40,6 +42,7 @@ _INSTANTS: Final = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ", "TIMESTAMPTZ_NS")
 _FILE: Final = "foretell's file"  # the column with the file that a row is from
 _CSV: Final = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".csv.zst")
 _PARQUET: Final = (".parquet", ".pq", ".parq")
+_EXCEL: Final = ".xlsx"
 
 
 def open_table(
@@ -63,6 +66,13 @@ def open_table(
     files = [os.fspath(part) for part in parts if isinstance(part, (str, os.PathLike))]
     if isinstance(source, Sql):
         table = _open_sql(store, source, view, name)
+    elif len(files) == len(parts) == 1 and is_delta(files[0]):
+        store.register(view, delta := open_delta(files[0]))
+        table = _typed_table(store, f"the {name} table ({os.path.basename(files[0])})", view, delta.schema)
+    elif files and len(files) == len(parts) and all(_is_sheet(file) for file in files):
+        arrow = _from_pandas(_read_sheets(files, name), name)
+        store.register(view, arrow)
+        table = _typed_table(store, f"the {name} table ({os.path.basename(files[0])})", view, arrow.schema)
     elif files and len(files) == len(parts):
         form = _Form(dates, decimal, thousands, partitions)
         table = _open_files(store, files, view, name, form=form)
@@ -222,6 +232,31 @@ def _open_sql(store: Store, source: Sql, view: str, name: str) -> Table:
     return _typed_table(store, f"the {name} table ({source.shown})", view, pq.read_schema(file))
 
 
+def _is_sheet(file: str) -> bool:
+    """Whether a name is that of a workbook, or of a sheet in one: sales.xlsx#2024."""
+    return file.lower().endswith(_EXCEL) or file.lower().rpartition("#")[0].endswith(_EXCEL)
+
+
+def _read_sheets(files: Sequence[str], name: str) -> pd.DataFrame:
+    """The rows of sheets below each other; raises ForetellError where their columns differ."""
+    frames = []
+    for file in files:
+        path, sheet = (file, "") if file.lower().endswith(_EXCEL) else file.rsplit("#", 1)
+        if not Path(path).is_file():
+            raise ForetellError(
+                f"{name}: no such file: {path!r}. Give a workbook, or one sheet of it: {path}#Sheet1."
+            )
+        frames.append(read_sheet(path, sheet or None))
+        if set(frames[-1]) != set(frames[0]):
+            raise ForetellError(
+                f"{name}: {file} has the columns {', '.join(map(str, frames[-1]))}, {files[0]} has {', '.join(map(str, frames[0]))}. Sheets that"
+                " are one table have the same."
+            )
+    if not sum(map(len, frames)) and name != "items":
+        raise ForetellError(f"the {name} table has no rows.")
+    return pd.concat(frames, ignore_index=True)
+
+
 def _typed_table(
     store: Store,
     label: str,
@@ -264,11 +299,13 @@ def _matching(patterns: Sequence[str], name: str) -> list[str]:
     paths = [path for pattern in patterns for path in _files_of(pattern, name)]
     endings = {_PARQUET if p.lower().endswith(_PARQUET) else _CSV for p in paths}
     odd = next((p for p in paths if not p.lower().endswith(_PARQUET + _CSV)), None)
-    kinds = f"CSV ({', '.join(_CSV[:3])}) or Parquet ({_PARQUET[0]})"
+    kinds = f"CSV ({', '.join(_CSV[:3])}), Parquet ({_PARQUET[0]}) or Excel ({_EXCEL})"
     if odd is not None:
         raise ForetellError(f"{name}: {odd!r} must be {kinds}. Save it as one of these.")
     if len(endings) > 1:
-        raise ForetellError(f"{name}: the files of {patterns[-1]!r} must all be {kinds}, not some of each.")
+        raise ForetellError(
+            f"{name}: the files of {patterns[-1]!r} must all be of one kind, {kinds}, not some of each."
+        )
     return paths
 
 
@@ -317,6 +354,8 @@ def _as_arrow(source: Any, name: str) -> Any:
         source, "to_arrow_table"
     ):
         source = source.to_arrow_table()  # a relation
+    if hasattr(source, "to_pyarrow_dataset"):
+        source = source.to_pyarrow_dataset()  # a table of Delta Lake
     if hasattr(source, "to_table") and not isinstance(source, pa.Table):
         source = source.to_table()
     if hasattr(source, "__arrow_c_stream__"):

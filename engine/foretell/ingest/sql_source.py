@@ -6,23 +6,19 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, quote, unquote, urlencode
 
-from foretell.errors import ForetellError, nearest
-from foretell.system.sql_text import literal
+from foretell.errors import ForetellError
+from foretell.system.database import SPELLINGS, driver_of, explained, parse
+from foretell.system.sql_text import literal, quoted
 
 if TYPE_CHECKING:
     from foretell.ingest.store import Store
 
 _STARTS: Final = ("SELECT", "WITH", "VALUES")
 _COMMENT: Final = re.compile(r"\s+|--[^\n]*(\n|$)|/\*.*?\*/|\(", re.DOTALL)
-_SECRETS: Final = ("password", "sslpassword")  # parameters of a PostgreSQL address
 _BATCH_ROWS: Final = 1 << 16  # rows SQLite's driver reads at a time
 _EXAMPLE: Final = "foretell's example"  # the column that marks the row that is none of the query's
-_SPELLINGS: Final = "sqlite:///shop.db (sqlite://// for a path from the root) or postgresql://user@host/shop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +51,9 @@ class Sql:
     def __post_init__(self) -> None:
         for name, text in (("query", self.query), ("database", self.database)):
             if not isinstance(text, str) or not text.strip():
-                raise ForetellError(f"{name} must be a text, got {type(text).__name__}: {_SPELLINGS}")
+                raise ForetellError(f"{name} must be a text, got {type(text).__name__}: {SPELLINGS}")
         _refuse_other_statements(self.query)
-        _parse(self.database)
+        parse(self.database)
 
     def __repr__(self) -> str:
         return f"Sql({self.query!r}, {self.shown!r})"
@@ -65,14 +61,18 @@ class Sql:
     @property
     def shown(self) -> str:
         """The database for messages: without a password."""
-        return _parse(self.database).shown
+        return parse(self.database).shown
 
     @contextmanager
     def stream(self) -> Iterator[Any]:
         """An Arrow record batch reader over the rows; ForetellError for what driver and server refuse."""
-        address = _parse(self.database)
-        driver = _driver(address.driver)
-        with _explained(address), driver.connect(address.uri) as connection, connection.cursor() as cursor:
+        address = parse(self.database)
+        driver = driver_of(address.driver, "read")
+        with (
+            explained(address, exists=True),
+            driver.connect(address.uri) as connection,
+            connection.cursor() as cursor,
+        ):
             if address.driver == "sqlite":
                 cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": _BATCH_ROWS})
                 cursor.execute(_typed(cursor, self.query))
@@ -95,65 +95,18 @@ def spool(sql: Sql, store: Store, file: str) -> None:
             raise ForetellError(f"the query has the column {twice!r} twice. Rename one of them with AS.")
         store.register("stream", reader)
         columns = ", ".join(_column(part) for part in reader.schema if part.name != _EXAMPLE)
-        real = f" WHERE {_identifier(_EXAMPLE)} = 0" if len(names) < len(reader.schema) else ""
+        real = f" WHERE {quoted(_EXAMPLE)} = 0" if len(names) < len(reader.schema) else ""
         store.execute(f"COPY (SELECT {columns} FROM stream{real}) TO {literal(file)} (FORMAT parquet)")
 
 
 def _column(part: Any) -> str:
     """A column of the stream in DuckDB's SQL; raises ForetellError for MONEY, which comes without its unit."""
-    kind, name = (part.metadata or {}).get(b"POSTGRESQL:type"), _identifier(part.name)
+    kind, name = (part.metadata or {}).get(b"POSTGRESQL:type"), quoted(part.name)
     if kind == b"money":
         raise ForetellError(
             f"column {part.name!r} of the query is MONEY. Cast it in the query: {part.name}::numeric."
         )
     return f"CAST({name} AS DOUBLE) AS {name}" if kind == b"numeric" else name  # its driver spells it as text
-
-
-@dataclass(frozen=True, slots=True)
-class _Address:
-    """A database as its driver wants it, and as messages show it."""
-
-    driver: str  # sqlite, postgresql
-    uri: str
-    shown: str
-    secrets: tuple[str, ...] = ()  # passwords, hidden in messages
-
-
-def _parse(database: str) -> _Address:
-    scheme, mark, rest = database.strip().partition("://")
-    if not mark or scheme not in ("sqlite", "postgresql", "postgres"):
-        known = nearest(scheme, ("sqlite", "postgresql")) if mark else ""
-        raise ForetellError(f"no database can be opened by that address.{known} Write it as {_SPELLINGS}.")
-    return _parse_sqlite(rest) if scheme == "sqlite" else _parse_postgresql(rest)
-
-
-def _parse_sqlite(rest: str) -> _Address:
-    path = unquote(rest.removeprefix("/"))
-    if not rest.startswith("/") or not path:
-        raise ForetellError(f"'sqlite://{rest}' names no file. Write it as sqlite:///shop.db.")
-    return _Address("sqlite", f"file:{quote(path)}?mode=ro", path)
-
-
-def _parse_postgresql(rest: str) -> _Address:
-    """Taken apart and put together again: what a password may contain is then spelt as the driver wants it.
-
-    The driver's messages quote whatever it stumbles on, and it stumbles on special characters of passwords.
-    """
-    login, at, place = rest.rpartition("@")
-    user, colon, password = (unquote(part) for part in login.partition(":"))
-    place, _, query = place.partition("?")
-    parameters = parse_qsl(query, keep_blank_values=True)
-    secrets = [password, *(value for name, value in parameters if name in _SECRETS)]
-    account = quote(user, safe="") + (f":{quote(password, safe='')}" if colon else "") + at
-    tail = f"?{urlencode(parameters, quote_via=quote)}" if parameters else ""
-    named = f"{user}@" if user else ""
-    hidden = {form for text in secrets if text for form in (text, quote(text, safe=""))}
-    return _Address(
-        "postgresql",
-        f"postgresql://{account}{place}{tail}",
-        f"postgresql://{named}{place}",
-        tuple(sorted(hidden, key=len, reverse=True)),
-    )
 
 
 def _refuse_other_statements(query: str) -> None:
@@ -181,13 +134,13 @@ def _typed(cursor: Any, query: str) -> str:
     """
     cursor.execute(_wrapped("*", query, " LIMIT 0"))
     names = [part[0] for part in cursor.description]
-    marks = [_identifier(name) for name in names]
+    marks = [quoted(name) for name in names]
     counts = ", ".join(
         f"coalesce(sum(typeof({mark}) = '{kind}'), 0)" for mark in marks for kind in ("real", "text", "blob")
     )
     cursor.execute(_wrapped(counts, query))
     found = cursor.fetchone()
-    examples, casts = [f"1 AS {_identifier(_EXAMPLE)}"], ["0"]
+    examples, casts = [f"1 AS {quoted(_EXAMPLE)}"], ["0"]
     for i, mark in enumerate(marks):
         example, cast = _sqlite_type(*found[3 * i : 3 * i + 3])
         examples.append(f"{example} AS {mark}")
@@ -202,44 +155,3 @@ def _sqlite_type(reals: int, texts: int, blobs: int) -> tuple[str, str]:
     if texts:
         return "''", "CAST({0} AS TEXT)"
     return ("0.5", "CAST({0} AS REAL)") if reals else ("0", "{0}")
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _driver(name: str) -> Any:
-    try:
-        return import_module(f"adbc_driver_{name}.dbapi")
-    except ImportError as error:
-        raise ForetellError(
-            f"{'SQLite' if name == 'sqlite' else 'PostgreSQL'} is read through its ADBC driver, which is not"
-            f" installed: pip install foretell[sql]"
-        ) from error
-
-
-@contextmanager
-def _explained(address: _Address) -> Iterator[None]:
-    """What the driver raises inside becomes a ForetellError that names the database and no password."""
-    from adbc_driver_manager import Error
-
-    if address.driver == "sqlite" and not Path(address.shown).is_file():
-        raise ForetellError(f"no such database: {address.shown!r}. A relative path starts in {Path.cwd()}.")
-    try:
-        yield
-    except (Error, OSError) as error:  # a stream that breaks off raises an OSError
-        message = hidden = str(error)
-        for secret in address.secrets:
-            hidden = hidden.replace(secret, "***")
-        raise ForetellError(f"{address.shown}: {_readable(hidden)}") from (
-            error if hidden == message else None
-        )
-
-
-def _readable(message: str) -> str:
-    """The gist of a driver's message: without its codes and the SQL, which is partly ours."""
-    text = re.split(r"\nquery:|\n\s*Query was|\nLINE 1|\. SQLSTATE", message)[0]
-    text = re.sub(
-        r"^[A-Z_]+: |\[(SQLite|libpq)\] |Failed to (prepare|step|execute) query: |ERROR:\s+", "", text
-    )
-    return " ".join(text.split())

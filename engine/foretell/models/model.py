@@ -57,12 +57,11 @@ from foretell.recipe.paths import PATH_LEVELS, Margins
 from foretell.recipe.protocols import HeldOut, Predictor, Recipe, State, Summary, findings_of, summary_of
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
-from foretell.system.atomic_files import FrameWriter
 from foretell.system.big_arrays import allocate
-from foretell.system.folder_lock import claimed
+from foretell.system.frame_writers import Destination, frame_writer
 from foretell.system.host_state import host_state_kept
 from foretell.system.listener import interruptible, tell, working_on
-from foretell.system.results import may_replace, may_replace_file, new_result
+from foretell.system.results import free_for_forecasts, may_replace, new_result
 
 if TYPE_CHECKING:
     from foretell.ingest.dataset import Dataset
@@ -144,7 +143,7 @@ class Model:
 
     def predict_to(
         self,
-        path: str | Path,
+        path: Destination,
         data: Dataset | None = None,
         *,
         items: Sequence[str | Sequence[object]] | None = None,
@@ -152,15 +151,17 @@ class Model:
         spreadsheet: bool = False,
         overwrite: bool = False,
     ) -> int:
-        """Forecast as `predict` does, straight into a .csv or .parquet file; how many items were forecast.
+        """Forecast as `predict` does, straight into a .csv, .parquet or .xlsx file, a .delta folder or a `foretell.SqlTable`.
 
-        Items are forecast and written a chunk at a time, so that their number is bounded by the disk alone. The file is
-        there whole or not at all. Raises ForetellError where it holds something already; to `overwrite` replaces a table of
+        Returns how many items were forecast. They are forecast and written a chunk at a time, so that their number is bounded
+        by the disk alone; the table is there whole or not at all. Raises ForetellError where it holds something already; to `overwrite` replaces a table of
         forecasts, and nothing else. In a CSV for a `spreadsheet`, texts that it would compute get an apostrophe in front.
         """
         count = 0
-        may_replace_file(path, overwrite=overwrite)
-        with claimed(path), FrameWriter(path, spreadsheet=spreadsheet) as writer:
+        with (
+            free_for_forecasts(path, overwrite=overwrite),
+            frame_writer(path, spreadsheet=spreadsheet) as writer,
+        ):
             for forecast in self.predict_in_pieces(data, items=items, levels=levels):
                 writer.write(forecast.to_frame())
                 count += len(forecast)

@@ -11,7 +11,7 @@ import orjson
 from foretell.monitoring.figures import figure_monitor
 from foretell.monitoring.judgement import Judgement
 from foretell.monitoring.page import render, summary
-from foretell.system.atomic_files import write_frame
+from foretell.system.frame_writers import write_frame
 from foretell.system.results import new_result
 
 if TYPE_CHECKING:

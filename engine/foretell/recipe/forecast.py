@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from unicodedata import normalize
 
@@ -23,9 +22,12 @@ from foretell.recipe.fan import Fan
 from foretell.recipe.item_groups import names_of_items, values_of_items
 from foretell.recipe.levels import check_levels, interpolate, least_mean, level_name
 from foretell.recipe.paths import PATHS, Margins, draw_paths, slices
+from foretell.system.tabular_result import Tabular
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from foretell.system.frame_writers import Destination
 
 
 MOST_PATHS: Final = 100_000
@@ -52,7 +54,7 @@ def _check_paths(paths: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(Tabular):
     """Quantiles and mean of N items over H steps; step 0 is at `origin`.
 
     `to_frame` makes a table of it, `plot` draws an item, `total` and `paths` forecast sums and joint courses.
@@ -246,18 +248,17 @@ class Forecast:
             frame[level_name(level)] = self.quantiles[:, :, q].ravel()
         return frame if there.all() else frame[there].reset_index(drop=True)
 
-    def save(self, path: str | Path, *, spreadsheet: bool = False, overwrite: bool = False) -> None:
-        """Write `to_frame` to a .csv or .parquet file, whole or not at all.
+    def save(self, path: Destination, *, spreadsheet: bool = False, overwrite: bool = False) -> None:
+        """Write `to_frame` to a .csv, .parquet or .xlsx file, a .delta folder or a `foretell.SqlTable`, whole or not at all.
 
-        Raises ForetellError where it holds something already; to `overwrite` replaces a table of forecasts, and nothing else.
+        Raises ForetellError where it holds something already; to `overwrite` replaces a table of forecasts, and nothing else. An
+        `SqlTable` says itself what it replaces.
         In a CSV for a `spreadsheet`, texts that it would compute (=, +, -, @ or a tab first) get an apostrophe in front.
         """
-        from foretell.system.atomic_files import write_frame
-        from foretell.system.folder_lock import claimed
-        from foretell.system.results import may_replace_file
+        from foretell.system.frame_writers import write_frame
+        from foretell.system.results import free_for_forecasts
 
-        with claimed(path):
-            may_replace_file(path, overwrite=overwrite)
+        with free_for_forecasts(path, overwrite=overwrite):
             write_frame(self.to_frame(), path, spreadsheet=spreadsheet)
 
     def position(self, item: str | Sequence[object]) -> int:

@@ -12,8 +12,8 @@ import orjson
 
 from foretell.evaluation.results import Results
 from foretell.reporting.html import render
-from foretell.system.atomic_files import FrameWriter, write_frame
 from foretell.system.environment import machine, versions
+from foretell.system.frame_writers import frame_writer, write_frame
 from foretell.system.results import new_result
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Report(Results):
         """
         with new_result(folder, "report", overwrite=overwrite) as place:
             write_frame(self.leaderboard, place / "leaderboard.csv", spreadsheet=spreadsheet)
-            with FrameWriter(place / "metrics.csv", spreadsheet=spreadsheet) as metrics:
+            with frame_writer(place / "metrics.csv", spreadsheet=spreadsheet) as metrics:
                 for frame in self.metric_frames():
                     metrics.write(frame)
             self._write_forecasts(place / "forecasts.parquet")

@@ -7,17 +7,12 @@ import os
 import shutil
 import sys
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
 
 from foretell.errors import ForetellError
-from foretell.system.csv_text import write_csv
 from foretell.system.temporary_names import beside, temporary_file, temporary_folder
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _EXCHANGE = 2  # Linux' RENAME_EXCHANGE: two names swap in one step
 _HERE = -100  # AT_FDCWD
@@ -47,74 +42,6 @@ def write_bytes(path: str | Path, data: bytes) -> None:
 def write_text(path: str | Path, text: str) -> None:
     """Write `text` as UTF-8 with plain line ends, whole or not at all."""
     write_bytes(path, text.encode())
-
-
-def write_frame(frame: pd.DataFrame, path: str | Path, *, spreadsheet: bool = False) -> None:
-    """Write a table to a .csv (for a `spreadsheet`, if asked) or .parquet file, whole or not at all.
-
-    Raises ForetellError for other endings.
-    """
-    suffix = Path(path).suffix.lower()
-    if suffix not in (".csv", ".parquet"):
-        raise ForetellError(f"a table is written as .csv or .parquet, got {str(path)!r}")
-    with replacing(path) as temporary:
-        if suffix == ".csv":
-            with _text(temporary) as file:
-                write_csv(frame, file, spreadsheet=spreadsheet)
-        else:
-            frame.to_parquet(temporary, index=False, compression="zstd")
-
-
-class FrameWriter:
-    """A table written piece by piece to a .csv or .parquet file; a context manager, after which it is there, whole.
-
-    Raises ForetellError for other endings, at once. `spreadsheet` is as in `write_csv`.
-    """
-
-    def __init__(self, path: str | Path, *, spreadsheet: bool = False) -> None:
-        self._spreadsheet = spreadsheet
-        self._path = Path(path)
-        self._suffix = self._path.suffix.lower()
-        if self._suffix not in (".csv", ".parquet"):
-            raise ForetellError(f"a table is written as .csv or .parquet, got {str(path)!r}")
-        self._file: IO[bytes] | None = None
-        self._text: IO[str] | None = None
-        self._parquet: Any = None
-        self._stack = ExitStack()
-
-    def __enter__(self) -> FrameWriter:
-        self._stack.__enter__()
-        temporary = self._stack.enter_context(replacing(self._path))
-        if self._suffix == ".csv":
-            self._text = self._stack.enter_context(_text(temporary))
-        else:
-            self._file = self._stack.enter_context(temporary.open("wb"))
-        return self
-
-    def __exit__(self, *reason: Any) -> bool | None:
-        return self._stack.__exit__(*reason)
-
-    def write(self, frame: pd.DataFrame) -> None:
-        """Append the rows of `frame`; all frames have the same columns."""
-        if self._text is not None:
-            write_csv(frame, self._text, header=self._text.tell() == 0, spreadsheet=self._spreadsheet)
-            return
-        assert self._file is not None, "a FrameWriter is entered before it is written to"
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        if self._parquet is None:
-            schema = pa.Schema.from_pandas(frame, preserve_index=False)
-            self._parquet = self._stack.enter_context(
-                pq.ParquetWriter(self._file, schema, compression="zstd")
-            )
-        self._parquet.write_table(
-            pa.Table.from_pandas(frame, schema=self._parquet.schema, preserve_index=False)
-        )
-
-
-def _text(path: Path) -> IO[str]:
-    return path.open("w", encoding="utf-8", newline="")
 
 
 @contextmanager

@@ -11,8 +11,12 @@ from typing import Any, Final, Literal
 
 from foretell.errors import ForetellError
 from foretell.system.atomic_files import ensure_writable, new_folder
+from foretell.system.delta import DELTA, is_delta, open_delta
+from foretell.system.excel import read_sheet
 from foretell.system.folder_lock import claimed
+from foretell.system.frame_writers import Destination
 from foretell.system.regular_files import open_regular, read_regular
+from foretell.system.sql_table import SqlTable
 from foretell.system.strict_json import MOST_BYTES, parse_json
 from foretell.system.temporary_names import is_temporary
 from foretell.system.typed import typed
@@ -93,12 +97,23 @@ def may_replace_file(path: str | Path, *, overwrite: bool = False) -> Result | N
     path = Path(path)
     if not path.exists() or (path.is_file() and path.stat().st_size == 0):
         return None
-    columns = _columns(path) if path.is_file() and not path.is_symlink() else ()
+    columns = () if path.is_symlink() else _columns(path)
     if "mean" not in columns and not any(name[:1] == "p" and name[1:2].isdigit() for name in columns):
         raise ForetellError(
             f"{path} is no table of forecasts, so it is not replaced by one. Name another file."
         )
     return _allowed(Result("forecast", path, "a table of forecasts"), overwrite=overwrite)
+
+
+@contextmanager
+def free_for_forecasts(place: Destination, *, overwrite: bool = False) -> Iterator[None]:
+    """While it lasts, `place` is this process's to write a table of forecasts to; raises ForetellError as `may_replace_file`."""
+    if isinstance(place, SqlTable):  # the database sees to that
+        yield
+        return
+    with claimed(place):
+        may_replace_file(place, overwrite=overwrite)
+        yield
 
 
 def _allowed(found: Result | None, *, overwrite: bool) -> Result | None:
@@ -225,6 +240,10 @@ def _short(text: str) -> str:
 
 def _columns(path: Path) -> tuple[str, ...]:
     """The columns of a table; none where it cannot be read."""
+    if path.is_dir():
+        return _delta_columns(path)
+    if path.suffix.lower() == ".xlsx":
+        return _excel_columns(path)
     if path.suffix.lower() == ".parquet":
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -239,3 +258,20 @@ def _columns(path: Path) -> tuple[str, ...]:
     except (OSError, ForetellError):
         return ()
     return tuple(name.strip().strip('"') for name in line.split(","))
+
+
+def _excel_columns(path: Path) -> tuple[str, ...]:
+    try:
+        return tuple(read_sheet(str(path), None, rows=0).columns)
+    except ForetellError:
+        return ()
+
+
+def _delta_columns(folder: Path) -> tuple[str, ...]:
+    """The columns of a table of Delta Lake; none where the folder holds something else."""
+    if folder.suffix.lower() != DELTA or not is_delta(folder):
+        return ()
+    try:
+        return tuple(open_delta(folder).schema.names)
+    except ForetellError:
+        return ()

@@ -27,8 +27,9 @@ from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
 from foretell.recipe.protocols import Recipe
 from foretell.recipe.registry import checked_recipe, make_recipe, search_space
 from foretell.recipe.task import Run, RunArguments, Task, make_run
-from foretell.system.atomic_files import write_frame, write_text
+from foretell.system.atomic_files import write_text
 from foretell.system.folder_lock import claiming_out
+from foretell.system.frame_writers import write_frame
 from foretell.system.listener import interruptible, shielded, tell
 from foretell.system.results import Result, drop_files, may_replace, result_in
 from foretell.system.time_budget import Budget, parse_seconds

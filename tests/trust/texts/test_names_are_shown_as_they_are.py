@@ -19,8 +19,8 @@ import foretell
 from foretell.cli.app import app
 from foretell.cli.console import flush_table, show_heading, standard_output
 from foretell.recipe.fan_chart import as_written
-from foretell.system.atomic_files import FrameWriter, write_frame
 from foretell.system.csv_text import write_csv
+from foretell.system.frame_writers import frame_writer, write_frame
 from foretell.system.plain_text import printable
 
 ENGINE = Path(foretell.__file__).parent
@@ -241,7 +241,7 @@ def test_tables_written_whole_or_in_pieces_are_the_same_csv(tmp_path: Path) -> N
         {"item_id": ["a\rb", "-x"], "day": pd.to_datetime(["2024-01-01", "2024-01-02"]), "mean": 1.0}
     )
     write_frame(frame, tmp_path / "whole.csv", spreadsheet=True)
-    with FrameWriter(tmp_path / "pieces.csv", spreadsheet=True) as writer:
+    with frame_writer(tmp_path / "pieces.csv", spreadsheet=True) as writer:
         writer.write(frame[:1])
         writer.write(frame[1:])
     assert (tmp_path / "whole.csv").read_bytes() == (tmp_path / "pieces.csv").read_bytes()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,8 @@ from typer.testing import CliRunner
 from foretell.cli.app import app
 from foretell.errors import ForetellError
 from foretell.models import model
-from foretell.system.atomic_files import FrameWriter
 from foretell.system.folder_lock import claimed
+from foretell.system.frame_writers import FrameWriter, frame_writer
 
 Run = Callable[..., Any]
 TABLES = ("sales.csv", "--related", "ahead.csv", "--freq", "D", "--known", "promo")
@@ -160,8 +162,37 @@ def _write_two_kinds(writer: FrameWriter) -> None:
 
 
 def test_a_table_written_in_pieces_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
-    with pytest.raises(KeyError, match="schema"), FrameWriter(tmp_path / "t.parquet") as writer:
+    with pytest.raises(KeyError, match="schema"), frame_writer(tmp_path / "t.parquet") as writer:
         _write_two_kinds(writer)
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(ForetellError, match=r"\.csv or \.parquet"):
-        FrameWriter(tmp_path / "t.txt")
+    with pytest.raises(ForetellError, match=r"\.csv, \.parquet, \.xlsx or \.delta"):
+        frame_writer(tmp_path / "t.txt")
+
+
+def test_a_forecast_goes_to_a_database_run_by_run(run: Run) -> None:
+    pytest.importorskip("adbc_driver_sqlite")
+    text(run("train", *TABLES, "--horizon", 7, "--recipe", "seasonal_naive", "--out", "model"))
+    to = ("predict", "model", *TABLES, "--to", "sqlite:///plan.db")
+    for name in ("W01", "W02", "W02"):
+        assert "forecast 5 items, 7 steps each: forecasts of plan.db" in run(*to, "--run", name).stderr
+    assert "forecast 1 totals" in run(*to, "--table", "totals", "--total", "all").stderr
+    with closing(sqlite3.connect("plan.db")) as database:
+        runs = database.execute("SELECT run, count(*) FROM forecasts GROUP BY run").fetchall()
+        totals = database.execute("SELECT count(*) FROM totals").fetchall()
+    assert runs == [("W01", 35), ("W02", 35)]
+    assert totals == [(7,)]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--run", "W01"), "--run names the rows of a database's table: give --to as well"),
+        (("--to", "sqlite:///x.db", "--out", "x.csv"), "--out and --to are two places"),
+        (("--to", "mysql://x"), "no database can be opened by that address"),
+        (("--to", "sqlite:///x.db", "--table", ""), "named by 1 to 63 bytes"),
+    ],
+)
+def test_a_place_that_is_none_is_said_before_any_work(run: Run, words: tuple[str, ...], said: str) -> None:
+    result = run("predict", "no-model", *TABLES, *words)
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())

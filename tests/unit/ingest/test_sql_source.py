@@ -1,16 +1,11 @@
 """Tables from databases: SQLite for real, PostgreSQL where a server is installed, and everything they refuse."""
 
-import os
 import re
-import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -21,9 +16,9 @@ from typer.testing import CliRunner
 import foretell
 from foretell import Dataset, ForetellError, Sql
 from foretell.cli.app import app
+from postgresql_server import PASSWORD
 
 pytest.importorskip("adbc_driver_sqlite")
-PASSWORD = "s3cret@/:%x"
 DAYS = [f"2024-01-{day:02d}" for day in range(1, 31)]
 ROWS = [(item, day, float(i % 7)) for item in (1, 2) for i, day in enumerate(DAYS)]
 
@@ -236,65 +231,11 @@ def test_both_in_the_file_of_options_are_one_too_many(shop):
 
 
 @pytest.fixture(scope="module")
-def server():
-    """The address (user:password@host:port/database) of a PostgreSQL server of this test's own; skips without one."""
-    pytest.importorskip("adbc_driver_postgresql")
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
-    if not programs:
-        pytest.skip("no PostgreSQL server is installed")
-    user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
-    as_user: dict[str, Any] = {
-        "user": user,
-        "group": user,
-        "check": True,
-        "stdout": subprocess.DEVNULL,
-        "stderr": subprocess.STDOUT,
-    }
-    with tempfile.TemporaryDirectory(prefix="foretell-test-") as folder:
-        (Path(folder) / "password").write_text(PASSWORD)
-        if user is not None:
-            shutil.chown(folder, user)
-        data, port = f"{folder}/data", _free_port()
-        make: list[Any] = [
-            programs[-1].with_name("initdb"),
-            "-D",
-            data,
-            "-U",
-            "shop",
-            "-A",
-            "scram-sha-256",
-            "--pwfile",
-            f"{folder}/password",
-            "--no-sync",
-            "-E",
-            "UTF8",
-            "--locale=C",
-        ]
-        subprocess.run(make, cwd=folder, **as_user)
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
-        subprocess.run(
-            [programs[-1], "-D", data, "-w", "-l", f"{folder}/log", "-o", options, "start"],
-            cwd=folder,
-            **as_user,
-        )
-        try:
-            yield f"shop:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/postgres"
-        finally:
-            subprocess.run([programs[-1], "-D", data, "-m", "immediate", "stop"], cwd=folder, **as_user)
-
-
-def _free_port():
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@pytest.fixture(scope="module")
-def warehouse(server):
+def warehouse(postgresql):
     """The same with sales in it, in PostgreSQL's own types."""
     dbapi = pytest.importorskip("adbc_driver_postgresql.dbapi")
     with (
-        dbapi.connect(f"postgresql://{server}", autocommit=True) as connection,
+        dbapi.connect(f"postgresql://{postgresql}", autocommit=True) as connection,
         connection.cursor() as cursor,
     ):
         cursor.execute("CREATE TABLE sales (item_id uuid, timestamp date, target numeric(10, 2), paid money)")
@@ -302,7 +243,7 @@ def warehouse(server):
             "INSERT INTO sales SELECT ('00000000-0000-0000-0000-00000000000' || k)::uuid, date '2024-01-01' + i,"
             " CASE WHEN i = 2 THEN NULL ELSE i + k / 4.0 END, 5 FROM generate_series(1, 2) k, generate_series(0, 29) i"
         )
-    return f"postgresql://{server}"
+    return f"postgresql://{postgresql}"
 
 
 def test_postgresql_types_land_on_the_grid(warehouse):

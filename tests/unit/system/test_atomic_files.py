@@ -13,15 +13,9 @@ import pytest
 
 from foretell.errors import ForetellError
 from foretell.system import atomic_files
-from foretell.system.atomic_files import (
-    ensure_writable,
-    new_folder,
-    replacing,
-    staged,
-    write_frame,
-    write_text,
-)
+from foretell.system.atomic_files import ensure_writable, new_folder, replacing, staged, write_text
 from foretell.system.folder_lock import claimed
+from foretell.system.frame_writers import write_frame
 
 
 def everything(folder: Path) -> list[str]:
@@ -54,8 +48,8 @@ def test_a_frame_reads_back_as_written(tmp_path: Path, name: str, read) -> None:
 
 
 def test_a_frame_of_another_kind_is_refused_by_its_ending(tmp_path: Path) -> None:
-    with pytest.raises(ForetellError, match=r"\.csv or \.parquet, got .*t\.xlsx"):
-        write_frame(pd.DataFrame({"a": [1]}), tmp_path / "t.xlsx")
+    with pytest.raises(ForetellError, match=r"\.csv, \.parquet, \.xlsx or \.delta, got .*t\.ods"):
+        write_frame(pd.DataFrame({"a": [1]}), tmp_path / "t.ods")
 
 
 def test_a_folder_is_there_only_when_all_of_it_is(tmp_path: Path) -> None:
