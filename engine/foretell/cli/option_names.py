@@ -38,7 +38,7 @@ _SAME: Final = (
         "partitions",
     ),
     *("horizon", "levels", "windows", "stride", "cutoffs", "refit", "calibrate", "trials", "recipe"),
-    *("forecasts", "backtest", "by"),
+    *("forecasts", "backtest", "by", "run", "table", "to"),
     *(
         "seed",
         "device",

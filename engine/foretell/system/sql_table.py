@@ -169,16 +169,15 @@ class SqlTableWriter:
         """Remove the rows whose place the new ones take; raises ForetellError for a table of something else."""
         if sorted(self._columns) != sorted(columns):
             raise ForetellError(_other_columns(self._table, self._columns, columns))
-        place = self._place
         if parse(self._table.database).driver == "postgresql":  # another run must not slip in between
-            cursor.execute(f"LOCK TABLE {place} IN SHARE ROW EXCLUSIVE MODE")
-            cursor.execute(f"SELECT * FROM {place} LIMIT 0")
+            cursor.execute(f"LOCK TABLE {self._place} IN SHARE ROW EXCLUSIVE MODE")
+            cursor.execute(f"SELECT * FROM {self._place} LIMIT 0")
             self._types = {part.name: part.type for part in cursor.fetch_arrow_table().schema}
         if self._table.run is None:
-            cursor.execute(f"DELETE FROM {place}")
+            cursor.execute(f"DELETE FROM {self._place}")
         else:
             mark = "?" if parse(self._table.database).driver == "sqlite" else "$1"
-            cursor.execute(f"DELETE FROM {place} WHERE {quoted(RUN)} = {mark}", (self._table.run,))
+            cursor.execute(f"DELETE FROM {self._place} WHERE {quoted(RUN)} = {mark}", (self._table.run,))
 
 
 def _writable(address: Address) -> Address:

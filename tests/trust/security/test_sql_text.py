@@ -55,8 +55,8 @@ MAKERS = {
         "_single",
     ),
 }
-# Attributes that hold SQL, or names that we make ourselves: of Table, KeyedRows and the loops over keys.
-HELD = {"view", "file", "keys", "stamped", "sql"}
+# Attributes that hold SQL, or names that we make ourselves: of Table, KeyedRows, SqlTableWriter and the loops over keys.
+HELD = {"view", "file", "keys", "stamped", "sql", "_place"}
 # Parameters and loop variables that hold SQL by their function's contract: file -> names.
 GIVEN = {
     "data/frequency.py": {"column"},  # SQL of the moment
