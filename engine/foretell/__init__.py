@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from foretell.data.schema import Schema as Schema
     from foretell.errors import ForetellError as ForetellError
     from foretell.errors import Interrupted as Interrupted
+    from foretell.explain.explanation import Explanation as Explanation
     from foretell.explain.whatif_result import WhatIf as WhatIf
     from foretell.ingest.dataset import Dataset as Dataset
     from foretell.ingest.dataset import make_future_frame as make_future_frame
@@ -47,6 +48,7 @@ _HOME = {
     "CancelToken": "system.listener",
     "Dataset": "ingest.dataset",
     "Event": "system.listener",
+    "Explanation": "explain.explanation",
     "Forecast": "recipe.forecast",
     "ForetellError": "errors",
     "Interrupted": "errors",

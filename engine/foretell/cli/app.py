@@ -16,7 +16,7 @@ from foretell.cli.data_commands import check, ingest
 from foretell.cli.exit_status import say_error
 from foretell.cli.monitor_command import monitor
 from foretell.cli.option_groups import grouped
-from foretell.cli.planning_commands import whatif
+from foretell.cli.planning_commands import explain, whatif
 from foretell.cli.recipe_commands import recipes
 from foretell.cli.scoring_commands import backtest, demo, evaluate
 from foretell.cli.training_commands import predict, train, tune
@@ -41,7 +41,20 @@ def _program(
     """Self-hosted probabilistic demand forecasting: three tables in, quantiles, scores and a report out."""
 
 
-for command in (backtest, train, tune, predict, whatif, monitor, ingest, evaluate, check, recipes, demo):
+for command in (
+    backtest,
+    train,
+    tune,
+    predict,
+    whatif,
+    explain,
+    monitor,
+    ingest,
+    evaluate,
+    check,
+    recipes,
+    demo,
+):
     app.command()(grouped(command))
 
 

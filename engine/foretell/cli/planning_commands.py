@@ -1,4 +1,4 @@
-"""Commands that plan with a trained model: whatif."""
+"""Commands that plan with a trained model: whatif, explain."""
 
 from __future__ import annotations
 
@@ -68,6 +68,49 @@ def whatif(  # noqa: PLR0913  (each is an option of its own)
         say(f"the baseline and {len(result)} scenarios: {out}")
 
 
+def explain(  # noqa: PLR0913  (each is an option of its own)
+    model: Annotated[Path, Argument(metavar="MODEL", help="A folder that `foretell train` wrote.")],
+    sales: Sales,
+    data: DataOptions,
+    common: CommonOptions,
+    only: Annotated[str | None, Option(metavar="ITEMS", help="Explain these items alone.")] = None,
+    by: Annotated[
+        str | None,
+        Option(metavar="COLUMNS", help="Explain sums by parts of the key and metadata; `all` is one of all."),
+    ] = None,
+    level: Annotated[
+        float | None, Option(metavar="LEVEL", help="Explain this quantile, not the mean: 0.9.")
+    ] = None,
+    permutations: Annotated[int, Option(help="Drawn, an even number: more, smaller errors.")] = 32,
+    seed: Annotated[int, Option(help="Of what is drawn.")] = 0,
+    device: Annotated[str, Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    out: Annotated[
+        Path | None,
+        Option(metavar="FILE", help="A .csv or .parquet file for the contributions, step by step."),
+    ] = None,
+    spreadsheet: Spreadsheet = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Say what the columns, holidays, calendar and history add to the forecast of a trained model."""
+    from foretell.workflows.train import load
+
+    common.begin()
+    old = None if out is None else replaced_by_forecasts(out, overwrite=overwrite)
+    trained = load(model, device=device)
+    say(f"{model}: {trained.origin}")
+    tables = open_dataset(sales, data, trained.schema, horizon=trained.task.horizon)
+    groups = None if by is None else [] if by == "all" else names(by)
+    result = trained.explain(
+        tables, items=names(only) or None, by=groups, level=level, permutations=permutations, seed=seed
+    )
+    show_findings(result.findings)
+    _show_totals(result.impact(), fine=("impact", "share"))
+    if out is not None:
+        result.save(out, spreadsheet=spreadsheet, overwrite=overwrite)
+        say_replaced(old)
+        say(f"the contributions of {len(result.drivers)} drivers: {out}")
+
+
 def scenarios_asked(changes: Sequence[str]) -> dict[str, list[Any]]:
     """The changes of `--change` by scenario: those of one name belong together, and those without a name.
 
@@ -87,14 +130,17 @@ def scenarios_asked(changes: Sequence[str]) -> dict[str, list[Any]]:
     return scenarios
 
 
-def _show_totals(totals: pd.DataFrame) -> None:
+def _show_totals(totals: pd.DataFrame, *, fine: Sequence[str] = ()) -> None:
+    """Print a table; the columns `fine` with two decimals, all others with one."""
     table = flush_table(*totals.columns)
     for row in totals.itertuples(index=False):
-        table.add_row(*map(_cell, row))
+        table.add_row(
+            *(_cell(each, 1 + (name in fine)) for name, each in zip(totals.columns, row, strict=True))
+        )
     standard_output().print(table)
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, digits: int) -> str:
     if isinstance(value, float):
-        return "-" if math.isnan(value) else f"{round(value, 1) + 0.0:,.1f}"  # no -0.0
+        return "-" if math.isnan(value) else f"{round(value, digits) + 0.0:,.{digits}f}"  # no -0.0
     return "-" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

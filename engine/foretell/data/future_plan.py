@@ -43,7 +43,7 @@ class FuturePlan:
         if column in self.changes:
             return self.changes[column]
         places = [k for k, each in enumerate(self.panel.schema.known) if each.source == column]
-        cells, stored = self._cells()
+        cells, stored = self.cells()
         result = np.full(cells.shape, np.nan, np.float32)
         if self.words(column) is None:
             result[stored] = self.panel.known[cells[stored], places[0]]
@@ -92,8 +92,8 @@ class FuturePlan:
         """The panel with the changes in its known columns; no other array is copied."""
         if not self.changes:
             return self.panel
-        panel = _reaching(self.panel, self.horizon)
-        cells, _ = FuturePlan(panel, self.horizon)._cells()
+        panel = reaching(self.panel, self.horizon)
+        cells, _ = FuturePlan(panel, self.horizon).cells()
         known = panel.known.copy()
         for place, column in enumerate(panel.schema.known):
             if column.source not in self.changes:
@@ -108,7 +108,7 @@ class FuturePlan:
                 known[cells, place] = np.where(np.isnan(values), np.nan, values == code)
         return replace(panel, known=known)
 
-    def _cells(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    def cells(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """[N, H] the row of `Panel.known` of each item and step, and whether there is one."""
         panel = self.panel
         step = self.steps() - panel.start[:, None]
@@ -124,7 +124,7 @@ def as_written(values: Array) -> NDArray[np.float64]:
     return plain[where].reshape(values.shape) if len(plain) else values.astype(np.float64)
 
 
-def _reaching(panel: Panel, horizon: int) -> Panel:
+def reaching(panel: Panel, horizon: int) -> Panel:
     """`panel` with room for the known columns of `horizon` steps from the origins on."""
     future = max(panel.future, int((panel.origin - panel.start - panel.lengths).max(initial=0)) + horizon)
     if future == panel.future:

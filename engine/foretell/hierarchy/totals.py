@@ -6,23 +6,19 @@ The 90 % quantile of a sum is not the sum of the 90 % quantiles: errors cancel a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
-from foretell.data.arrays import Array, Floats
+from foretell.data.arrays import Array
 from foretell.errors import ForetellError
 from foretell.recipe.forecast import Forecast
-from foretell.recipe.item_groups import parse_columns, values_of_items
+from foretell.recipe.item_groups import ItemGroups
 from foretell.recipe.levels import check_levels, interpolate
 from foretell.recipe.paths import slices
 
 MOST_PATHS, LEAST_PATHS = 1_000, 200  # that quantiles are read from, by the number of cells
 _CELLS = 1 << 27  # drawn, at most, for more than the least
-ALL = "all items"
 
 
 def total(
@@ -45,7 +41,9 @@ def total(
         raise ForetellError(
             "a total is over steps or over items: give steps=14, by=['family'], or by=[] for all items"
         )
-    groups = _Groups.of(forecast, by)
+    groups = ItemGroups.of(
+        forecast.keys, forecast.history, forecast.origin, by, frequency=forecast.schema.frequency
+    )
     wanted = forecast.levels if levels is None else check_levels(levels)
     count = _paths(forecast, paths)
     mean = groups.summed(forecast.mean[:, span].astype(np.float64))
@@ -74,60 +72,6 @@ def total(
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Groups:
-    """Items sorted by group."""
-
-    keys: pd.DataFrame  # [G]
-    order: NDArray[np.int64]  # [N] the items, group by group
-    begin: NDArray[np.int64]  # [G] where each group begins in `order`
-
-    @classmethod
-    def of(cls, forecast: Forecast, by: Sequence[str] | None) -> _Groups:
-        n = len(forecast)
-        if by is None:
-            return cls(forecast.keys, np.arange(n), np.arange(n))
-        columns = parse_columns(by)
-        values = {column: values_of_items(forecast.keys, forecast.history, column) for column in columns}
-        table = pd.DataFrame(values or {"item_id": np.full(n, ALL, object)})
-        code = table.groupby(list(table.columns), sort=True, observed=True).ngroup().to_numpy()
-        order = np.argsort(code, kind="stable")
-        begin = np.flatnonzero(np.diff(code[order], prepend=-1))
-        made = cls(table.iloc[order[begin]].reset_index(drop=True), order, begin)
-        made._check_origins(forecast)
-        return made
-
-    @property
-    def first(self) -> NDArray[np.int64]:
-        """[G] the first item of each group."""
-        return np.asarray(self.order[self.begin])
-
-    @property
-    def sizes(self) -> NDArray[np.int64]:
-        """[G] the items of each group."""
-        return np.diff(self.begin, append=len(self.order))
-
-    def summed(self, values: NDArray[Any]) -> Floats:
-        """[G, ...] the sums of `values` [N, ...] by group."""
-        return np.add.reduceat(values[self.order], self.begin, axis=0)
-
-    def any(self, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """[G] whether any item of the group has the flag."""
-        return np.logical_or.reduceat(flags[self.order], self.begin)
-
-    def _check_origins(self, forecast: Forecast) -> None:
-        origin = forecast.origin[self.order]
-        strange = np.flatnonzero(origin != np.repeat(origin[self.begin], self.sizes))
-        if len(strange):
-            mine = " / ".join(map(str, forecast.keys.iloc[self.order[strange[0]]]))
-            when = forecast.schema.frequency.spell
-            there = int(np.searchsorted(self.begin, strange[0], side="right") - 1)
-            raise ForetellError(
-                f"the forecast of item {mine!r} begins {when(int(origin[strange[0]]))}, that of its group"
-                f" {when(int(origin[self.begin[there]]))}: such steps do not add up. Series must end together (ends='last')."
-            )
-
-
 def _span(forecast: Forecast, steps: int | slice | None) -> slice:
     """The steps that take part; raises ForetellError for steps that the forecast does not have."""
     horizon = forecast.horizon
@@ -148,7 +92,7 @@ def _paths(forecast: Forecast, asked: int | None) -> int:
 
 
 def _sums(
-    forecast: Forecast, groups: _Groups, span: slice, *, over_steps: bool, paths: int, seed: int
+    forecast: Forecast, groups: ItemGroups, span: slice, *, over_steps: bool, paths: int, seed: int
 ) -> Iterator[tuple[slice, Array]]:
     """Groups in turn, and the sums [g, S, T] of their paths; of items, only those of one chunk are held at once."""
     done, carried = 0, None  # groups handed out; the sums of the one that goes on
@@ -175,7 +119,7 @@ def _sums(
 
 
 def _keep_single(
-    forecast: Forecast, groups: _Groups, span: slice, levels: Sequence[float], quantiles: Array
+    forecast: Forecast, groups: ItemGroups, span: slice, levels: Sequence[float], quantiles: Array
 ) -> None:
     """Where a sum is of one item and one step it has that item's quantiles."""
     single = np.flatnonzero(groups.sizes == 1)

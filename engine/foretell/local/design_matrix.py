@@ -75,35 +75,51 @@ class Regressors:
         """The regressors that `to_json` wrote; raises ForetellError for anything else."""
         return typed(cls, state, "regressors")
 
-    def design(self, panel: Panel, items: NDArray[np.int64], *, back: int, ahead: int) -> Array:
+    def design(
+        self,
+        panel: Panel,
+        items: NDArray[np.int64],
+        *,
+        back: int,
+        ahead: int,
+        centre: NDArray[np.float64] | None = None,
+    ) -> Array:
         """[n, back + ahead, D]: the regressors of `items` from `back` steps before their origins to `ahead` steps on.
 
-        The last column is the time in years since the origin: it keeps a trend from being taken for a season.
+        The last column is the time in years since the origin: it keeps a trend from being taken for a season. The `centre` of
+        numbers is that of these steps unless `centre` [n, numbers] says otherwise.
         """
         steps = panel.origin[items][:, None] + np.arange(-back, ahead)
         known = panel.known_at(items, steps)
         calendar, weekdays = _calendar(panel.frequency, steps, yearly=self.yearly)
-        columns = [np.ones((*steps.shape, 1), np.float32), calendar, self._plain(known, back)]
+        columns = [np.ones((*steps.shape, 1), np.float32), calendar, self._plain(known, back, centre)]
         columns += [np.nan_to_num(_shift(known, shift)[..., [k]]) for k, shift in self.shifted]
         columns += [np.nan_to_num(_shift(known, shift)[..., [k]]) * weekdays for k, shift in self.crossed]
         year = panel.frequency.year or 100
         trend = np.broadcast_to((np.arange(-back, ahead) / year)[:, None], (*steps.shape, 1))
         return np.concatenate([*columns, trend], axis=-1, dtype=np.float32)
 
-    def _plain(self, known: Array, back: int) -> Array:
-        """[n, T, K]: known columns, those that are not 0/1 standardised within the item."""
+    def centre(self, panel: Panel, items: NDArray[np.int64], *, back: int, ahead: int) -> NDArray[np.float64]:
+        """[n, numbers]: the means that `design` of the same steps takes the numbers from."""
+        steps = panel.origin[items][:, None] + np.arange(-back, ahead)
+        values, number = self._taken(panel.known_at(items, steps))
+        return _centre(values[..., number], back)
+
+    def _taken(self, known: Array) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """[n, T, K] the known columns that are taken, logged where they are, and which of these are numbers."""
         if not self.plain:
-            return np.zeros((*known.shape[:2], 0), np.float32)
+            return np.zeros((*known.shape[:2], 0)), np.zeros(0, bool)
         source, logged, spread = (np.array(part) for part in zip(*self.plain, strict=True))
         values = known[..., source].astype(np.float64)
         values[..., logged] = np.log(np.maximum(values[..., logged], 1e-9))
-        number = spread > 0
-        before = values[:, : max(back, 1), number]
-        centre = _means(before, np.ones(before.shape[:2], bool))
-        centre = np.where(
-            np.isnan(centre), _means(values[..., number], np.ones(values.shape[:2], bool)), centre
-        )
-        values[..., number] = ((values[..., number] - centre[:, None]) / spread[number]).clip(-_CLIP, _CLIP)
+        return values, spread > 0
+
+    def _plain(self, known: Array, back: int, centre: NDArray[np.float64] | None) -> Array:
+        """[n, T, K]: known columns, those that are not 0/1 standardised within the item."""
+        values, number = self._taken(known)
+        spread = np.array([spread for _, _, spread in self.plain])[number]
+        centre = _centre(values[..., number], back) if centre is None else centre
+        values[..., number] = ((values[..., number] - centre[:, None]) / spread).clip(-_CLIP, _CLIP)
         return np.nan_to_num(values).astype(np.float32)
 
 
@@ -175,6 +191,13 @@ def _shift(values: NDArray[Any], shift: int) -> NDArray[Any]:
 
 def _all(rows: NDArray[np.float64], holds: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray((holds | np.isnan(rows)).all(0))
+
+
+def _centre(numbers: NDArray[np.float64], back: int) -> NDArray[np.float64]:
+    """[n, K] the means of `numbers` [n, T, K] over the first `back` steps; over all where there are none."""
+    before = numbers[:, : max(back, 1)]
+    centre = _means(before, np.ones(before.shape[:2], bool))
+    return np.where(np.isnan(centre), _means(numbers, np.ones(numbers.shape[:2], bool)), centre)
 
 
 def _means(values: NDArray[np.float64], rows: NDArray[np.bool_]) -> NDArray[np.float64]:

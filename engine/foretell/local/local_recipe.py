@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from typing import Annotated, ClassVar, Final, Literal
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from foretell.data.panel import Panel
 from foretell.data.plausible_range import PlausibleRange
 from foretell.data.schema import Schema
 from foretell.local.cut_at_floor import with_mean_kept
+from foretell.local.item_effects import ItemEffects
 from foretell.local.least_width import with_least_width
 from foretell.local.pooled_regression import (
     LEAST_OBSERVED,
@@ -40,6 +41,7 @@ from foretell.recipe.hyperparameters import Count
 from foretell.recipe.levels import QUANTILE_LEVELS, check_levels
 from foretell.recipe.protocols import State
 from foretell.recipe.task import Run, Task
+from foretell.recipe.variants import Variants
 from foretell.system.listener import heed, tell
 from foretell.system.processes import across_processes, cores
 from foretell.system.time_limit import TimeUp, time_limit
@@ -110,6 +112,22 @@ class SeriesRecipe(LocalRecipe):
         return fit_each(self.forecast_one, history, season, horizon, levels, run, limit=self.time_limit)
 
 
+class _Fitted(NamedTuple):
+    """Items with what the regression explains of them, and what the series models forecast of the rest."""
+
+    explained: Explained
+    left: LocalForecast
+
+    def take(self, which: NDArray[np.int64], items: NDArray[np.int64]) -> _Fitted:
+        """Those at `which` [v], perhaps again and again, as `items` [v] of another panel; without the residuals."""
+        said, left = self.explained, self.left
+        none = said.residual[:0]
+        explained = Explained(
+            items, said.location[which], said.scale[which], none, said.ahead[which], said.count[which]
+        )
+        return _Fitted(explained, LocalForecast(left.mean[which], left.quantiles[which], left.failed[which]))
+
+
 @dataclass(frozen=True, slots=True)
 class LocalPredictor:
     """A fitted recipe of local models: it forecasts what the pooled regression leaves of each series."""
@@ -121,27 +139,68 @@ class LocalPredictor:
 
     def predict(self, panel: Panel, *, levels: Sequence[float]) -> Forecast:
         """Fit each series of the panel and forecast it from its origin on."""
-        width, asked = len(self.pooled.mean), check_levels((*levels, *QUANTILE_LEVELS))
-        floor = item_floors(panel, new=None)
-        pieces = (self._piece(panel, items, asked) for items in chunks(panel, self.task.horizon, width))
-        whole = Forecast.joined(panel, asked, self.task.horizon, pieces)
-        if not self.recipe.textbook:
-            whole = with_mean_kept(whole, floor=reached_floors(panel))
-        return with_least_width(whole, panel, floor=floor).only(levels)
+        asked = check_levels((*levels, *QUANTILE_LEVELS))
+        pieces = (self._piece(panel, fitted, asked) for fitted in self._fitted(panel, asked))
+        return self._finished(panel, asked, pieces).only(levels)
+
+    def predict_variants(self, variants: Variants, *, levels: Sequence[float]) -> Forecast:
+        """Forecast each variant: the series of each item is fitted once, the pooled regression says how a variant differs."""
+        asked = check_levels((*levels, *QUANTILE_LEVELS))
+        base, panel = variants.base, variants.panel
+        fitted = base.once(("fitted series", id(self), asked), lambda: list(self._fitted(base, asked)))
+        if variants.plain:
+            pieces = [self._piece(base, each, asked) for each in fitted]
+        else:
+            pieces = [self._variants(variants, each, asked) for each in fitted]
+        return self._finished(panel, asked, pieces).only(levels)
 
     def state(self) -> State:
         """The pooled regression; nothing of the series is kept."""
         return self.pooled.state()
 
-    def _piece(self, panel: Panel, items: NDArray[np.int64], levels: Sequence[float]) -> Piece:
-        horizon = self.task.horizon
-        explained = (
-            self.pooled.explain(panel, items, horizon)
-            if self.recipe.covariates == "pooled" and self.pooled.useful
-            else unexplained(panel, items, horizon)
-        )
-        season = self.recipe.season or panel.season
-        left = self.recipe.forecast_all(explained.residual, season, horizon, levels, self.run)
+    @property
+    def _regresses(self) -> bool:
+        return self.recipe.covariates == "pooled" and self.pooled.useful
+
+    def _fitted(self, panel: Panel, levels: Sequence[float]) -> Iterator[_Fitted]:
+        """All items, some at a time, with what the series models forecast of them."""
+        horizon, season = self.task.horizon, self.recipe.season or panel.season
+        explain = self.pooled.explain if self._regresses else unexplained
+        for items in chunks(panel, horizon, len(self.pooled.mean)):
+            explained = explain(panel, items, horizon)
+            moving = (explained.scale > 0)[:, None]  # of a constant all that is left counts for nothing
+            explained = replace(
+                explained, residual=np.where(moving, explained.residual, 0 * explained.residual)
+            )
+            left = self.recipe.forecast_all(explained.residual, season, horizon, levels, self.run)
+            yield _Fitted(explained, left)
+
+    def _finished(self, panel: Panel, levels: tuple[float, ...], pieces: Iterable[Piece]) -> Forecast:
+        whole = Forecast.joined(panel, levels, self.task.horizon, pieces)
+        if not self.recipe.textbook:
+            whole = with_mean_kept(whole, floor=reached_floors(panel))
+        return with_least_width(whole, panel, floor=item_floors(panel, new=None))
+
+    def _variants(self, variants: Variants, fitted: _Fitted, levels: Sequence[float]) -> Piece:
+        """The variants of some items."""
+        place = np.full(len(variants.base), -1)
+        place[fitted.explained.items] = np.arange(len(fitted.explained.items))
+        rows = np.flatnonzero(place[variants.of] >= 0)
+        of = place[variants.of[rows]]
+        some = fitted.take(of, rows)
+        if self._regresses and len(rows):
+            base, items = variants.base, fitted.explained.items
+            effects = base.once(
+                ("item effects", id(self), int(items[0])),
+                lambda: ItemEffects.of(self.pooled, base, items, self.task.horizon),
+            )
+            ahead = effects.ahead(variants.panel, rows, of, self.task.horizon)
+            some = _Fitted(replace(some.explained, ahead=ahead), some.left)
+        return self._piece(variants.panel, some, levels)
+
+    def _piece(self, panel: Panel, fitted: _Fitted, levels: Sequence[float]) -> Piece:
+        explained, left = fitted.explained, fitted.left
+        items = explained.items
         mean = explained.location[:, None] + explained.scale[:, None] * (explained.ahead + left.mean)
         quantiles = explained.location[:, None, None] + explained.scale[:, None, None] * (
             explained.ahead[..., None] + left.quantiles

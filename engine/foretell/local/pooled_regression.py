@@ -87,17 +87,17 @@ class Pooled:
     @classmethod
     def learn(cls, panel: Panel, items: NDArray[np.int64], *, yearly: bool) -> Pooled:
         """The regression learnt from `items`, with or without the seasons of the year."""
-        length = _length(panel, items)
+        length = history_length(panel, items)
         scale = StaticScale.fit(panel)
         regressors = Regressors.choose(panel, items[: max(1, 100_000 // length)], length, yearly=yearly)
-        view = _View.of(panel, items, scale)
+        view = View.of(panel, items, scale)
         # a constant would only pull all effects towards nothing
         telling = view.seen & (view.spread > 0)[:, None]
         design = regressors.design(panel, items, back=length, ahead=0) * telling[..., None]
         cells = CalendarCells.of(panel, items, back=length, ahead=0, yearly=yearly)
         statics = static_design(panel, scale.real_scale)[items, :-1]
         hierarchy, common = estimate(design, view.z * telling, telling, cells, statics)
-        typical = _without_trend(hierarchy.prior(statics))
+        typical = without_trend(hierarchy.prior(statics))
         explained = np.einsum("nld,nd->nl", design, typical) + cells.effect(common)
         rest = _cold_residuals(panel, items, view.target, explained)
         return cls(
@@ -115,8 +115,8 @@ class Pooled:
 
     def explain(self, panel: Panel, items: NDArray[np.int64], horizon: int) -> Explained:
         """What the regression says of `items`, with coefficients of their own as far as their histories carry them."""
-        length = _length(panel, items)
-        view = _View.of(panel, items, self.scale)
+        length = history_length(panel, items)
+        view = View.of(panel, items, self.scale)
         yearly = self.regressors.yearly
         effect = CalendarCells.of(panel, items, back=length, ahead=horizon, yearly=yearly).effect(self.common)
         design = self.regressors.design(panel, items, back=length, ahead=horizon)
@@ -126,7 +126,7 @@ class Pooled:
             statistics = SufficientStatistics.of(
                 design[:, :length] * view.seen[..., None], (view.z - effect[:, :length]) * view.seen
             )
-            own = _without_trend(hierarchy.own(statistics, statics)[0])
+            own = without_trend(hierarchy.own(statistics, statics)[0])
         fitted = np.einsum("nld,nd->nl", design, own) + effect
         return Explained(
             items=items,
@@ -175,7 +175,7 @@ def pooled_regression(panel: Panel, horizon: int, seed: int) -> Pooled:
 
 def unexplained(panel: Panel, items: NDArray[np.int64], horizon: int) -> Explained:
     """`items` as they are, with nothing taken out: for the plain textbook model."""
-    target = panel.context(_length(panel, items), items).astype(np.float64)
+    target = panel.context(history_length(panel, items), items).astype(np.float64)
     return Explained(
         items=items,
         location=np.zeros(len(items)),
@@ -198,7 +198,7 @@ def chunks(panel: Panel, horizon: int, width: int) -> Iterator[NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class _View:
+class View:
     """The histories of some items, standardised."""
 
     target: Floats  # [n, L] NaN where not observed or closed
@@ -208,8 +208,8 @@ class _View:
     z: Floats  # [n, L]; 0 where not seen
 
     @classmethod
-    def of(cls, panel: Panel, items: NDArray[np.int64], scale: StaticScale) -> _View:
-        target = panel.context(_length(panel, items), items).astype(np.float64)
+    def of(cls, panel: Panel, items: NDArray[np.int64], scale: StaticScale) -> View:
+        target = panel.context(history_length(panel, items), items).astype(np.float64)
         seen = ~np.isnan(target)
         location, spread = _mean_and_deviation(target, scale.predict(panel)[items])
         divisor = np.where(spread > 0, spread, 1.0)[:, None]
@@ -222,12 +222,14 @@ def _tried(panel: Panel, items: NDArray[np.int64], horizon: int) -> tuple[bool, 
     The local model is stood in for by the average of the last seasons of what the regression leaves. One window may favour
     an option by chance, hence the margins: the simpler one must be clearly worse, the one blind to the year clearly better.
     """
-    over_a_year = panel.frequency.year is not None and _length(panel, items) > panel.frequency.year + horizon
+    over_a_year = (
+        panel.frequency.year is not None and history_length(panel, items) > panel.frequency.year + horizon
+    )
     past = panel.before(horizon)
     some = items[past.stop[items] >= 2 * horizon]
     if not has_related(panel) or len(some) == 0:
         return has_related(panel), over_a_year
-    some = some[: max(1, _TRIED_ROWS // _length(past, some))]
+    some = some[: max(1, _TRIED_ROWS // history_length(past, some))]
     truth = panel.context(horizon, some).astype(np.float64)
     plain = _loss(truth, unexplained(past, some, horizon), panel.season)
     losses = {
@@ -309,10 +311,10 @@ def _mean_and_deviation(target: Floats, guess: Array) -> tuple[Floats, Floats]:
     return np.where(count > 0, mean, expected), spread
 
 
-def _without_trend(coefficients: Floats) -> Floats:
+def without_trend(coefficients: Floats) -> Floats:
     """The coefficients with the trend's, the last, at nothing: going on with it is the local model's business."""
     return np.concatenate([coefficients[:, :-1], np.zeros((len(coefficients), 1))], axis=1)
 
 
-def _length(panel: Panel, items: NDArray[np.int64]) -> int:
+def history_length(panel: Panel, items: NDArray[np.int64]) -> int:
     return max(int(np.minimum(panel.stop[items], CONTEXT).max(initial=1)), 1)

@@ -25,6 +25,7 @@ from foretell.recipe.levels import check_levels
 from foretell.recipe.protocols import HeldOut, Recipe, State, Summary
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
+from foretell.recipe.variants import Variants
 from foretell.system.time_budget import spell_seconds
 from foretell.system.typed import typed
 
@@ -78,6 +79,15 @@ class Ensemble:
         """
         asked = check_levels((*levels, *JUDGED))
         parts = [model.forecast(panel, levels=asked) for model in self.members]
+        return self._averaged(panel, parts, asked).only(levels)
+
+    def predict_variants(self, variants: Variants, *, levels: Sequence[float]) -> Forecast:
+        """The same average of what the members forecast of each variant."""
+        asked = check_levels((*levels, *JUDGED))
+        parts = [model.forecast_variants(variants, levels=asked) for model in self.members]
+        return self._averaged(variants.panel, parts, asked).only(levels)
+
+    def _averaged(self, panel: Panel, parts: Sequence[Forecast], asked: tuple[float, ...]) -> Forecast:
         reach = PlausibleRange.of_items(panel, self.task.horizon, self.extent or Extent.of(panel))
         good = np.stack([reach.holds(part.quantiles, asked, part.mean) for part in parts], axis=1)
         used = self.weights.of(panel) > 0
@@ -90,7 +100,7 @@ class Ensemble:
             combine([reach.bounded_mean(p.mean, good[:, m]) for m, p in enumerate(parts)], weights),
             fallbacks=np.any(failed & good & used, axis=1) | ~np.any(good & used, axis=1),
         )
-        return replace(forecast, findings=tuple(_doubted(self.labels, used & ~good, panel))).only(levels)
+        return replace(forecast, findings=tuple(_doubted(self.labels, used & ~good, panel)))
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -37,26 +36,23 @@ from foretell.models.model_folder import (
     _reason,
     _recipe_of,
     _version,
+    facts_of,
     plain,
+    predictor_of,
     read_manifest,
 )
 from foretell.models.returned_forecast import arrays_of, check_returned, say_crossing, say_older, states_fit
-from foretell.models.saved_model import FORMAT, SavedData, SavedModel
-from foretell.recipe.adjustments import (
-    Adjustment,
-    UnknownAdjustment,
-    adjustment_from_json,
-    adjustment_to_json,
-)
-from foretell.recipe.author_code import RecipeFailed, author_code, expect_forecast
+from foretell.models.saved_model import FORMAT, SavedData
+from foretell.recipe.adjustments import Adjustment, UnknownAdjustment, adjustment_to_json
+from foretell.recipe.author_code import author_code, expect_forecast
 from foretell.recipe.dependence import Dependence
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import QUANTILE_LEVELS, check_levels, with_tails
 from foretell.recipe.paths import PATH_LEVELS, Margins
 from foretell.recipe.protocols import HeldOut, Predictor, Recipe, State, Summary, findings_of, summary_of
-from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
+from foretell.recipe.variants import Variants, predict_variants
 from foretell.system.big_arrays import allocate
 from foretell.system.frame_writers import Destination, frame_writer
 from foretell.system.host_state import host_state_kept
@@ -204,6 +200,12 @@ class Model:
 
         return whatif(self, data, scenarios, items=items, levels=levels)
 
+    def explain(self, data: Dataset | None = None, **asked: Any) -> Any:
+        """What each driver adds to the forecast, a `foretell.Explanation`; `foretell.explain.explain.explain` says what it takes."""
+        from foretell.explain.explain import explain
+
+        return explain(self, data, **asked)
+
     def forecast(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
         """Forecast every item of a panel of this model's schema from its origin on, checked and within bounds.
 
@@ -214,10 +216,24 @@ class Model:
         said.log()
         return forecast
 
-    def _forecast(self, panel: Panel, levels: Sequence[float] | None, said: ForecastFindings) -> Forecast:
+    def forecast_variants(self, variants: Variants, *, levels: Sequence[float] | None = None) -> Forecast:
+        """Forecast each of the variants as `forecast` does.
+
+        Nothing is logged, known columns may end anywhere, and must lie within what training saw.
+        """
+        return self._forecast(variants.panel, levels, ForecastFindings(), variants)
+
+    def _forecast(
+        self,
+        panel: Panel,
+        levels: Sequence[float] | None,
+        said: ForecastFindings,
+        variants: Variants | None = None,
+    ) -> Forecast:
         """As `forecast`, of a part perhaps; `said` gathers what there is to say of the whole, and nothing is logged."""
         wanted = self.task.levels if levels is None else check_levels(levels)
-        panel.check_horizon(self.task.horizon, trained=True)
+        if variants is None:
+            panel.check_horizon(self.task.horizon, trained=True)
         floor = item_floors(panel, new=self.floor)
         extra = [level for adjustment in self.adjustments for level in adjustment.extra_levels]
         asked = check_levels((*wanted, *extra, *QUANTILE_LEVELS))
@@ -229,8 +245,9 @@ class Model:
             states_fit(self.folder),
         ):
             tell("forecast", 0, len(panel))
-            shown, found = (panel, ()) if self.seen is None else self.seen.apply(panel)
-            forecast = expect_forecast(self.recipe, self.predictor.predict(shown, levels=asked))
+            shown, found = (panel, ()) if self.seen is None or variants else self.seen.apply(panel)
+            made = predict_variants(self.predictor, shown, variants, levels=asked)
+            forecast = expect_forecast(self.recipe, made)
         said.add(forecast.findings, found)
         if found:
             more = (each.finding for each in found)
@@ -396,48 +413,12 @@ def read_model(folder: Path, run: Run) -> Model:
     recipe = _recipe_of(folder, saved)
     arrays = _read_weights(folder, saved)
     try:
-        facts = _facts_of(saved, recipe)
+        facts = facts_of(saved, recipe)
         run = replace(run, seed=saved.seed)
     except UnknownAdjustment as error:
         raise ForetellError(f"{folder / MANIFEST}: {error}") from error
     except (ForetellError, *UNFIT) as error:
         raise _damaged(folder / MANIFEST, _reason(error)) from error
     state = (dict(saved.state), arrays)
-    predictor = _predictor_of(folder, facts["resolved"], facts["schema"], facts["task"], state, run)
+    predictor = predictor_of(folder, facts["resolved"], facts["schema"], facts["task"], state, run)
     return Model(recipe=recipe, predictor=predictor, folder=str(folder), **facts)
-
-
-def _facts_of(saved: SavedModel, recipe: Recipe) -> dict[str, Any]:
-    """The fields of a model that its manifest holds."""
-    schema = Schema.from_json(saved.schema)
-    return {
-        "seed": saved.seed,
-        "floor": saved.floor,
-        "seen": None if saved.seen is None else SeenRange.from_json(saved.seen.known, saved.seen.past),
-        "dependence": None if saved.dependence is None else Dependence.from_json(saved.dependence),
-        "fit_seconds": saved.fit_seconds,
-        "fingerprint": saved.fingerprint,
-        "data": saved.data,
-        "written": saved.written,
-        "scores": {name: math.nan if score is None else score for name, score in saved.scores.items()},
-        "resolved": make_recipe(recipe.name, saved.resolved),
-        "task": Task(saved.task.horizon, saved.task.levels),
-        "schema": schema,
-        "inputs": None if saved.inputs is None else saved.inputs.check(schema),
-        "adjustments": tuple(map(adjustment_from_json, saved.adjustments)),
-    }
-
-
-def _predictor_of(
-    folder: Path, recipe: Recipe, schema: Schema, task: Task, state: State, run: Run
-) -> Predictor:
-    try:
-        with host_state_kept(), author_code(recipe, "loading its state"):
-            return recipe.load(schema, task, state, run)
-    except ForetellError as error:
-        if not isinstance(error, RecipeFailed) or not isinstance(error.__cause__, UNFIT):
-            raise ForetellError(f"{folder}: {error}") from error  # such as a device that is not there
-        raise ForetellError(
-            f"{folder / WEIGHTS} does not hold the weights of {recipe.name!r} that {MANIFEST} speaks of:"
-            f" {error.said.splitlines()[0]}. Train the model again."
-        ) from error

@@ -12,11 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foretell.data.schema import Schema
+from foretell.data.seen_range import SeenRange
 from foretell.errors import ForetellError
 from foretell.models.older_formats import upgraded
 from foretell.models.saved_model import FORMAT, SavedModel
-from foretell.recipe.protocols import Recipe
+from foretell.recipe.adjustments import adjustment_from_json
+from foretell.recipe.author_code import RecipeFailed, author_code
+from foretell.recipe.dependence import Dependence
+from foretell.recipe.protocols import Predictor, Recipe, State
 from foretell.recipe.registry import is_registered, make_recipe, recipe_names, why_unregistered
+from foretell.recipe.task import Run, Task
+from foretell.system.host_state import host_state_kept
 from foretell.system.regular_files import read_regular
 from foretell.system.results import TRAINING, under_way
 from foretell.system.strict_json import MOST_BYTES, parse_json, refuse_special
@@ -200,3 +207,40 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ForetellError):
         return text[0].removesuffix(".")
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
+def facts_of(saved: SavedModel, recipe: Recipe) -> dict[str, Any]:
+    """The fields of a model that its manifest holds."""
+    schema = Schema.from_json(saved.schema)
+    return {
+        "seed": saved.seed,
+        "floor": saved.floor,
+        "seen": None if saved.seen is None else SeenRange.from_json(saved.seen.known, saved.seen.past),
+        "dependence": None if saved.dependence is None else Dependence.from_json(saved.dependence),
+        "fit_seconds": saved.fit_seconds,
+        "fingerprint": saved.fingerprint,
+        "data": saved.data,
+        "written": saved.written,
+        "scores": {name: math.nan if score is None else score for name, score in saved.scores.items()},
+        "resolved": make_recipe(recipe.name, saved.resolved),
+        "task": Task(saved.task.horizon, saved.task.levels),
+        "schema": schema,
+        "inputs": None if saved.inputs is None else saved.inputs.check(schema),
+        "adjustments": tuple(map(adjustment_from_json, saved.adjustments)),
+    }
+
+
+def predictor_of(
+    folder: Path, recipe: Recipe, schema: Schema, task: Task, state: State, run: Run
+) -> Predictor:
+    """The predictor whose `state` was read from a folder; raises ForetellError naming it where they do not fit."""
+    try:
+        with host_state_kept(), author_code(recipe, "loading its state"):
+            return recipe.load(schema, task, state, run)
+    except ForetellError as error:
+        if not isinstance(error, RecipeFailed) or not isinstance(error.__cause__, UNFIT):
+            raise ForetellError(f"{folder}: {error}") from error  # such as a device that is not there
+        raise ForetellError(
+            f"{folder / WEIGHTS} does not hold the weights of {recipe.name!r} that {MANIFEST} speaks of:"
+            f" {error.said.splitlines()[0]}. Train the model again."
+        ) from error

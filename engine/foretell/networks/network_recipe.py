@@ -36,6 +36,7 @@ from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.protocols import Abilities, Predictor, State
 from foretell.recipe.task import Run, Task
+from foretell.recipe.variants import Variants
 from foretell.windows.covariate_scale import CovariateScale
 from foretell.windows.prefetch import feed, panel_device
 from foretell.windows.sampling import drawing_device
@@ -142,8 +143,27 @@ class NetworkPredictor:
             return Forecast.build(panel, wanted, *shares)
         return Forecast.build(panel, wanted, *self.arrays(panel, wanted))
 
-    def arrays(self, panel: Panel, levels: tuple[float, ...]) -> tuple[Array, Array]:
-        """Quantiles [N, H, Q] and mean [N, H], by this process alone."""
+    def predict_variants(self, variants: Variants, *, levels: Sequence[float]) -> Forecast:
+        """Forecast each variant: as a quick look does, plus what this leaves out of the forecast of its item.
+
+        A network that draws paths draws fewer then, the same ones for all variants of an item: what sets these apart is seen all the
+        same. Any other network forecasts as ever.
+        """
+        base, wanted = variants.base, tuple(levels)
+        if variants.plain:
+            return self.predict(base, levels=levels)
+
+        def left_out() -> list[Array]:
+            whole, quick = self.arrays(base, wanted), self.arrays(base, wanted, quick=True)
+            return [one - other for one, other in zip(whole, quick, strict=True)]
+
+        more = base.once(("left out", id(self), wanted), left_out)
+        made = self.arrays(variants.panel, wanted, quick=True)
+        quantiles, mean = (one + rest[variants.of] for one, rest in zip(made, more, strict=True))
+        return Forecast.build(variants.panel, wanted, np.sort(quantiles, axis=-1), mean)
+
+    def arrays(self, panel: Panel, levels: tuple[float, ...], *, quick: bool = False) -> tuple[Array, Array]:
+        """Quantiles [N, H, Q] and mean [N, H], by this process alone; a `quick` look draws fewer paths where any are drawn."""
         device = pick_device(self.run.device)
         network = self.network.to(device).eval()
         source = self.source(panel, device)
@@ -151,7 +171,7 @@ class NetworkPredictor:
         mean = np.empty((len(panel), self.task.horizon), np.float32)
 
         def forecast(items: Tensor) -> tuple[Tensor, Tensor]:
-            chunk = self.recipe.forecast(network, source, items, levels, self.run.seed)
+            chunk = self.recipe.forecast(network, source, items, levels, None if quick else self.run.seed)
             return chunk[0].cpu(), chunk[1].cpu()
 
         draws = alone(self.run.seed) if self.recipe.draws_globally else nullcontext()

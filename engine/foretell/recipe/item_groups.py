@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from foretell.data.arrays import Floats
+from foretell.data.frequency import Frequency
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError, nearest
 
 Texts = NDArray[np.object_]
+ALL = "all items"
 UNKNOWN = "unknown"  # a value of the metadata that an item does not have
 
 
@@ -66,3 +71,75 @@ def parse_columns(by: Sequence[str]) -> tuple[str, ...]:
     if twice:
         raise ForetellError(f"by names the column {twice[0]!r} twice: groups must not overlap. Name it once.")
     return tuple(columns)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ItemGroups:
+    """Items sorted by group."""
+
+    keys: pd.DataFrame  # [G]
+    order: NDArray[np.int64]  # [N] the items, group by group
+    begin: NDArray[np.int64]  # [G] where each group begins in `order`
+
+    @classmethod
+    def of(
+        cls,
+        keys: pd.DataFrame,
+        panel: Panel | None,
+        origin: NDArray[np.int64],
+        by: Sequence[str] | None,
+        *,
+        frequency: Frequency,
+    ) -> ItemGroups:
+        """Items of these `keys` [N], whose forecasts begin at `origin` [N], by columns; each is its own where `by` is None.
+
+        Raises ForetellError for a column that is not there, and where items of a group begin at different times.
+        """
+        n = len(keys)
+        if by is None:
+            return cls(keys, np.arange(n), np.arange(n))
+        values = {column: values_of_items(keys, panel, column) for column in parse_columns(by)}
+        table = pd.DataFrame(values or {"item_id": np.full(n, ALL, object)})
+        code = table.groupby(list(table.columns), sort=True, observed=True).ngroup().to_numpy()
+        order = np.argsort(code, kind="stable")
+        begin = np.flatnonzero(np.diff(code[order], prepend=-1))
+        made = cls(table.iloc[order[begin]].reset_index(drop=True), order, begin)
+        made._check_origins(keys, origin, frequency)
+        return made
+
+    @property
+    def first(self) -> NDArray[np.int64]:
+        """[G] the first item of each group."""
+        return np.asarray(self.order[self.begin])
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """[G] the items of each group."""
+        return np.diff(self.begin, append=len(self.order))
+
+    @property
+    def group(self) -> NDArray[np.int64]:
+        """[N] the group of each item."""
+        group = np.empty(len(self.order), np.int64)
+        group[self.order] = np.repeat(np.arange(len(self.begin)), self.sizes)
+        return group
+
+    def summed(self, values: NDArray[Any]) -> Floats:
+        """[G, ...] the sums of `values` [N, ...] by group."""
+        return np.add.reduceat(values[self.order], self.begin, axis=0)
+
+    def any(self, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """[G] whether any item of the group has the flag."""
+        return np.logical_or.reduceat(flags[self.order], self.begin)
+
+    def _check_origins(self, keys: pd.DataFrame, origins: NDArray[np.int64], frequency: Frequency) -> None:
+        origin = origins[self.order]
+        strange = np.flatnonzero(origin != np.repeat(origin[self.begin], self.sizes))
+        if len(strange):
+            mine = " / ".join(map(str, keys.iloc[self.order[strange[0]]]))
+            when = frequency.spell
+            there = int(np.searchsorted(self.begin, strange[0], side="right") - 1)
+            raise ForetellError(
+                f"the forecast of item {mine!r} begins {when(int(origin[strange[0]]))}, that of its group"
+                f" {when(int(origin[self.begin[there]]))}: such steps do not add up. Series must end together (ends='last')."
+            )

@@ -21,7 +21,7 @@ from typing import Any, Final, Literal, Protocol
 from foretell.errors import Interrupted
 from foretell.system.interruption import Interruption
 
-Stage = Literal["backtest", "fit series", "forecast", "ingest", "judge", "score", "train", "tune"]
+Stage = Literal["backtest", "explain", "fit series", "forecast", "ingest", "judge", "score", "train", "tune"]
 
 _GRACE: Final = 0.2  # seconds that a cancelled action has to reach a place where it asks
 # seconds after which it is interrupted again, should somebody's `except:` have swallowed it

@@ -93,11 +93,13 @@ def may_begin_anew(training: Path, *, overwrite: bool) -> None:
 
 
 def may_replace_file(path: str | Path, *, overwrite: bool = False) -> Result | None:
-    """As `may_replace`, of the file that a table of forecasts goes to: another table of forecasts alone is replaced."""
+    """As `may_replace`, of the file that a table of forecasts, or of what explains them, goes to: another such table alone is replaced."""
     path = Path(path)
     if not path.exists() or (path.is_file() and path.stat().st_size == 0):
         return None
     columns = () if path.is_symlink() else _columns(path)
+    if {"driver", "contribution"} <= set(columns):
+        return _allowed(Result("forecast", path, "a table of contributions"), overwrite=overwrite)
     if "mean" not in columns and not any(name[:1] == "p" and name[1:2].isdigit() for name in columns):
         raise ForetellError(
             f"{path} is no table of forecasts, so it is not replaced by one. Name another file."

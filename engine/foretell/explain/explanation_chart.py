@@ -1,0 +1,106 @@
+"""An explanation drawn: what each driver adds, step by step, and the forecast that comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from foretell.data.arrays import Floats
+from foretell.data.frequency import Frequency
+from foretell.recipe.fan import Fan
+from foretell.recipe.fan_chart import INK, MUTED, PALETTE, as_written, time_axis
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_SHOWN: Final = 7  # drivers that have a colour; the smaller ones are shown together
+_NAME: Final = 32  # characters of a driver's name in the legend
+_GREY: Final = "#b6bdc5"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stack:
+    """What is drawn: the contributions to one course over H steps."""
+
+    name: str
+    target: str
+    label: str  # of the forecast
+    frequency: Frequency
+    origin: int  # ordinal of the first step
+    drivers: list[str]  # [D]
+    parts: Floats  # [H, D]
+    baseline: Floats  # [H]
+    forecast: Floats  # [H]
+
+
+def plot_stack(stack: Stack, *, axes: Axes | None = None) -> Axes:
+    """Bars from the baseline up and down, a colour a driver, and the forecast as a line."""
+    if axes is None:
+        axes = Figure(figsize=(8, 3.6), layout="constrained").add_subplot()
+    fan = _fan(stack)
+    _draw_bars(axes, fan, stack.parts, stack.drivers)
+    marks: dict[str, Any] = {"marker": "o", "ms": 2.5}
+    apart = stack.forecast - stack.baseline
+    axes.plot(_times(fan), apart, color=INK, lw=1.4, zorder=4, label=stack.label, **marks)
+    axes.axhline(0, color=MUTED, lw=0.8)
+    _finish(axes, fan, float(stack.baseline.mean()))
+    return axes
+
+
+def _draw_bars(axes: Axes, fan: Fan, parts: Floats, names: list[str]) -> None:
+    """[H, D] stacked bars, the largest drivers next to the baseline."""
+    order = np.argsort(-np.abs(parts).sum(0), kind="stable")
+    shown = order[: _SHOWN if len(order) > _SHOWN + 1 else _SHOWN + 1]
+    rest = order[len(shown) :]
+    columns = [(names[k], parts[:, k], PALETTE[i % len(PALETTE)]) for i, k in enumerate(shown)]
+    if len(rest):
+        columns.append((f"{len(rest)} others", parts[:, rest].sum(1), _GREY))
+    up, down = np.zeros(len(parts)), np.zeros(len(parts))
+    width = 0.85 * (fan.frequency.timestamps(fan.steps[:1] + 1) - fan.frequency.timestamps(fan.steps[:1]))[0]
+    for name, heights, colour in columns:
+        below = np.where(heights >= 0, up, down)
+        label = name if len(name) <= _NAME else name[: _NAME - 3] + "..."
+        axes.bar(_times(fan), heights, bottom=below, width=width, color=colour, lw=0, label=label, zorder=2)
+        up, down = up + np.maximum(heights, 0), down + np.minimum(heights, 0)
+
+
+def _fan(stack: Stack) -> Fan:
+    """What time axis and titles are made from."""
+    return Fan(
+        name=stack.name,
+        target=stack.target,
+        frequency=stack.frequency,
+        steps=stack.origin + np.arange(len(stack.forecast)),
+        levels=(0.5,),
+        quantiles=stack.forecast[:, None],
+        median=stack.forecast,
+        past_steps=np.zeros(0, np.int64),
+        past=np.zeros(0),
+    )
+
+
+def _times(fan: Fan) -> Any:
+    return fan.frequency.timestamps(fan.steps)
+
+
+def _finish(axes: Axes, fan: Fan, baseline: float) -> None:
+    time_axis(axes, fan)
+    as_written(axes.set_title(fan.name, loc="left", fontsize=10, color=INK))
+    as_written(
+        axes.set_ylabel(f"{fan.target}, from the baseline of {baseline:,.4g}", color=MUTED, fontsize=9)
+    )
+    legend = axes.legend(
+        frameon=False,
+        fontsize=8,
+        labelcolor=MUTED,
+        ncols=4,
+        loc="upper left",
+        bbox_to_anchor=(0, -0.1),
+        borderpad=0,
+        handlelength=1.0,
+    )
+    for text in legend.get_texts():
+        as_written(text)
