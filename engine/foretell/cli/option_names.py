@@ -6,7 +6,13 @@ import re
 from typing import Final
 
 # arguments of the library that are options of another name
-_RENAMED: Final = {"item_id": "id", "target_column": "target", "start": "from", "settings": "set"}
+_RENAMED: Final = {
+    "item_id": "id",
+    "target_column": "target",
+    "start": "from",
+    "settings": "set",
+    "unit": "round",
+}
 # arguments that are options of the same name
 _SAME: Final = (
     *(

@@ -70,6 +70,14 @@ class ResultOptions:
             help="Of this run, in a column of the table: it replaces its own rows alone; default: all rows.",
         ),
     ] = None
+    round: Annotated[
+        float | None,
+        Option(metavar="UNITS", help="Round mean and quantiles to multiples of it: 1 for whole units."),
+    ] = None
+    report: Annotated[
+        Path | None,
+        Option(metavar="FILE", help="A page to look at: totals, groups, each item with its picture (.html)."),
+    ] = None
     spreadsheet: Spreadsheet = False
     overwrite: Overwrite = False
 
@@ -222,11 +230,14 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
     devices: Annotated[int, Option(min=1, help="Each forecasts its share of the items.")] = 1,
 ) -> None:
     """Forecast what comes after the end of the data, with a trained model."""
+    from foretell.recipe.forecast import check_unit
     from foretell.workflows.train import load
 
     common.begin()
     place = result.place()
     old = None if place is None else replaced_by_forecasts(place, overwrite=result.overwrite)
+    check_page(result.report, overwrite=result.overwrite)
+    check_unit(result.round)
     wanted = None if levels is None else level_list(levels)
     trained = load(model, device=device, devices=devices)
     say(f"{model}: {trained.origin}")
@@ -236,13 +247,16 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
         raise ForetellError(
             f"--lead-time is at most the model's horizon of {trained.task.horizon} steps, got {lead_time}"
         )
+    as_asked = Printed(result, place, old)
     if total is not None or lead_time is not None:
         forecast = trained.predict(tables, items=items)
-        made = forecast.total(steps=lead_time, by=_groups(total), levels=wanted)
-        _write_totals(made, result, place, old)
+        as_asked.write(forecast.total(steps=lead_time, by=_groups(total), levels=wanted), "totals")
+    elif result.report is not None:
+        forecast = trained.predict(tables, items=items, levels=wanted)
+        as_asked.write(forecast, f"items, {trained.task.horizon} steps each")
     elif place is None:
-        for number, forecast in enumerate(trained.predict_in_pieces(tables, items=items, levels=wanted)):
-            write_csv(forecast.to_frame(), sys.stdout, header=number == 0, spreadsheet=result.spreadsheet)
+        for number, piece in enumerate(trained.predict_in_pieces(tables, items=items, levels=wanted)):
+            as_asked.print(piece, header=number == 0)
     else:
         count = trained.predict_to(
             place,
@@ -251,9 +265,13 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
             levels=wanted,
             overwrite=result.overwrite,
             spreadsheet=result.spreadsheet,
+            unit=result.round,
         )
         say_replaced(old)
         say(f"forecast {count} items, {trained.task.horizon} steps each: {place}")
+    if result.report is not None:
+        forecast.save_report(result.report, overwrite=result.overwrite)
+        say(f"a page to look at: {result.report}")
 
 
 def _groups(total: str | None) -> list[str] | None:
@@ -261,15 +279,46 @@ def _groups(total: str | None) -> list[str] | None:
     return None if total is None else [] if total.strip() == "all" else names(total)
 
 
-def _write_totals(
-    made: Forecast, result: ResultOptions, place: Destination | None, old: Result | None
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """Where forecasts are printed or saved, and how."""
+
+    asked: ResultOptions
+    place: Destination | None
+    old: Result | None  # what stands there
+
+    def write(self, made: Forecast, what: str) -> None:
+        """All of a forecast."""
+        if self.place is None:
+            self.print(made, header=True)
+            return
+        asked = self.asked
+        self._rounded(made).save(self.place, spreadsheet=asked.spreadsheet, overwrite=asked.overwrite)
+        say_replaced(self.old)
+        say(f"forecast {len(made)} {what}: {self.place}")
+
+    def print(self, made: Forecast, *, header: bool) -> None:
+        """CSV to standard output."""
+        frame = self._rounded(made).to_frame()
+        write_csv(frame, sys.stdout, header=header, spreadsheet=self.asked.spreadsheet)
+
+    def _rounded(self, made: Forecast) -> Forecast:
+        return made if self.asked.round is None else made.rounded(self.asked.round)
+
+
+def check_page(
+    path: Path | None, *, overwrite: bool, kinds: tuple[str, ...] = (".html",), option: str = "--report"
 ) -> None:
-    if place is None:
-        write_csv(made.to_frame(), sys.stdout, spreadsheet=result.spreadsheet)
+    """Raises ForetellError, before any work, for a file that a page (or picture) cannot be written to."""
+    from foretell.system.atomic_files import ensure_writable
+    from foretell.system.results import may_replace_page
+
+    if path is None:
         return
-    made.save(place, spreadsheet=result.spreadsheet, overwrite=result.overwrite)
-    say_replaced(old)
-    say(f"forecast {len(made)} totals: {place}")
+    if path.suffix.lower() not in kinds:
+        raise ForetellError(f"{option} must end in {' or '.join(kinds)}, got {str(path)!r}")
+    ensure_writable(path.parent)
+    may_replace_page(path, overwrite=overwrite)
 
 
 def replaced_by_forecasts(out: Destination, *, overwrite: bool) -> Result | None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from foretell.data.arrays import Floats
 from foretell.data.frequency import Frequency
 from foretell.data.wall_times import wall_times
 from foretell.evaluation.metrics import ratio
 from foretell.evaluation.outcome import Outcome
+from foretell.recipe.forecast import Forecast
 from foretell.recipe.item_groups import parse_columns, values_of_items
 from foretell.system.big_arrays import pieces
 
@@ -50,26 +53,39 @@ def periods(outcomes: Sequence[Outcome], by: Sequence[str] = ()) -> pd.DataFrame
 
 
 def _of_window(outcome: Outcome, columns: Sequence[str]) -> pd.DataFrame:
-    forecast = outcome.forecast
+    forecast, truth = outcome.forecast, outcome.window.actual
+
+    def cells(items: slice) -> dict[str, NDArray[Any]]:
+        actual = truth[items].astype(np.float64)
+        seen = ~np.isnan(actual)
+        return {"actual": np.where(seen, actual, 0), "forecast": np.where(seen, forecast.mean[items], 0)}
+
+    frame = sums_by_period(forecast, columns, cells)
+    frame.insert(0, "window", outcome.window.number)
+    return frame
+
+
+def sums_by_period(
+    forecast: Forecast, by: Sequence[str], cells: Callable[[slice], Mapping[str, NDArray[Any]]]
+) -> pd.DataFrame:
+    """A row a group of `by` and period: `items`, `period` (1 is the first), `timestamp` (its first step), and sums of `cells` [n, H]."""
     steps, _ = period_of(forecast.schema.frequency, forecast.horizon)
     begins = np.arange(0, forecast.horizon, steps)
-    values = {name: values_of_items(forecast.keys, outcome.window.panel, name) for name in columns}
-    table = pd.DataFrame(values or {"all": np.full(len(forecast), ALL, object)})
-    grouped = table.groupby(list(table.columns), sort=True)
+    values = {name: values_of_items(forecast.keys, forecast.history, name) for name in by}
+    grouped = pd.DataFrame(values or {"all": np.full(len(forecast), ALL, object)}).groupby(
+        [*values] or ["all"]
+    )
     code, groups = grouped.ngroup().to_numpy(), grouped.size().reset_index(name="items")
-    sums = np.zeros((2, len(groups), len(begins)))
+    sums: dict[str, Floats] = {}
     for items in pieces(len(forecast), max(_CELLS // forecast.horizon, 1)):
-        actual = outcome.window.actual[items].astype(np.float64)
-        for k, cells in enumerate((actual, np.asarray(forecast.mean[items], np.float64))):
-            inside = np.where(np.isnan(actual), 0, cells)
-            np.add.at(sums[k], code[items], np.add.reduceat(inside, begins, axis=1))
-    origin = outcome.window.panel.origin.min()
-    stamps = wall_times(forecast.schema.frequency, forecast.schema.timezone, origin + begins)[0]
+        for name, values_of in cells(items).items():
+            total = sums.setdefault(name, np.zeros((len(groups), len(begins))))
+            np.add.at(total, code[items], np.add.reduceat(values_of, begins, axis=1, dtype=np.float64))
+    schema = forecast.schema
+    stamps = wall_times(schema.frequency, schema.timezone, int(forecast.origin.min()) + begins)[0]
     frame = groups.loc[groups.index.repeat(len(begins))].reset_index(drop=True)
-    frame.insert(0, "window", outcome.window.number)
-    return frame.drop(columns=[] if columns else ["all"]).assign(
+    return frame.drop(columns=[] if values else ["all"]).assign(
         period=np.tile(np.arange(1, len(begins) + 1), len(groups)),
         timestamp=np.tile(stamps, len(groups)),
-        actual=sums[0].ravel(),
-        forecast=sums[1].ravel(),
+        **{name: total.ravel() for name, total in sums.items()},
     )

@@ -146,11 +146,13 @@ class Model:
         levels: Sequence[float] | None = None,
         spreadsheet: bool = False,
         overwrite: bool = False,
+        unit: float | None = None,
     ) -> int:
         """Forecast as `predict` does, straight into a .csv, .parquet or .xlsx file, a .delta folder or a `foretell.SqlTable`.
 
         Returns how many items were forecast. They are forecast and written a chunk at a time, so that their number is bounded
-        by the disk alone; the table is there whole or not at all. Raises ForetellError where it holds something already; to `overwrite` replaces a table of
+        by the disk alone; the table is there whole or not at all. With a `unit` numbers are rounded to multiples of it
+        (`Forecast.rounded`). Raises ForetellError where it holds something already; to `overwrite` replaces a table of
         forecasts, and nothing else. In a CSV for a `spreadsheet`, texts that it would compute get an apostrophe in front.
         """
         count = 0
@@ -159,7 +161,7 @@ class Model:
             frame_writer(path, spreadsheet=spreadsheet) as writer,
         ):
             for forecast in self.predict_in_pieces(data, items=items, levels=levels):
-                writer.write(forecast.to_frame())
+                writer.write((forecast if unit is None else forecast.rounded(unit)).to_frame())
                 count += len(forecast)
         return count
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -25,6 +26,8 @@ from foretell.recipe.paths import PATHS, Margins, draw_paths, slices
 from foretell.system.tabular_result import Tabular
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from matplotlib.axes import Axes
 
     from foretell.system.frame_writers import Destination
@@ -51,6 +54,13 @@ def _check_paths(paths: int) -> int:
     if isinstance(paths, bool) or not isinstance(paths, int) or not 2 <= paths <= MOST_PATHS:
         raise ForetellError(f"paths must be a whole number from 2 to {MOST_PATHS:,}, got {paths!r}")
     return paths
+
+
+def check_unit(unit: float | None) -> None:
+    """Raises ForetellError unless numbers can be rounded to multiples of `unit`; None stands for no rounding."""
+    number = isinstance(unit, (int, float)) and not isinstance(unit, bool) and 0 < unit < math.inf
+    if unit is not None and not number:
+        raise ForetellError(f"unit must be a number above 0, such as 1 or 0.5, got {unit!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +270,27 @@ class Forecast(Tabular):
 
         with free_for_forecasts(path, overwrite=overwrite):
             write_frame(self.to_frame(), path, spreadsheet=spreadsheet)
+
+    def rounded(self, unit: float = 1.0) -> Forecast:
+        """This forecast with mean and quantiles at the nearest multiples of `unit` (halves go up): 1 for whole units, 6 for boxes of six.
+
+        For what is printed: rounded numbers do not add up to rounded totals, so ask for `total` and `paths` before. Raises
+        ForetellError unless `unit` is a number above 0.
+        """
+        check_unit(unit)
+        at = [np.floor(each.astype(np.float64) / unit + 0.5) * unit for each in (self.quantiles, self.mean)]
+        quantiles, mean = (np.asarray(each, np.float32) for each in at)
+        return replace(self, quantiles=quantiles, mean=mean)
+
+    def save_report(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write a page of this forecast to an .html file: totals and groups by week, each item with its picture and known columns.
+
+        One file that opens without a network. Raises ForetellError where it is there already; to `overwrite` replaces a page of
+        foretell, and nothing else.
+        """
+        from foretell.reporting.forecast_page import save_report
+
+        return save_report(self, path, overwrite=overwrite)
 
     def position(self, item: str | Sequence[object]) -> int:
         """Where an item stands; raises ForetellError with the nearest name when it is absent."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -121,22 +121,24 @@ def figure_steps(report: Results) -> Figure:
     return figure
 
 
-def figure_total(report: Results) -> Figure:
-    """All items together in the last window: what was sold before and after the origin, and the mean of each recipe on one axis."""
+def figure_total(
+    panel: Panel, means: Mapping[str, NDArray[Any]], *, actual: NDArray[Any] | None = None
+) -> Figure:
+    """All items together: what was sold before the origin (and `actual` [N, H] after it), and `means` [N, H] on one axis, first best."""
     figure = Figure(figsize=(11, 3.2), layout="constrained")
     axes = figure.add_subplot()
-    window, horizon = report.outcome().window, report.horizon
-    panel = window.panel
+    horizon = next(iter(means.values())).shape[1]
     past = max(min(max(2 * horizon, 2 * panel.season, 8), int(panel.stop.max(initial=0))), 1)
-    before, after = total_by_step(panel, past), _total(window.actual)
-    first = int(panel.origin.max())
-    when = panel.frequency.timestamps(first + np.arange(-past, horizon))
+    before = total_by_step(panel, past)
+    when = panel.frequency.timestamps(int(panel.origin.max()) + np.arange(-past, horizon))
     axes.plot(when[:past], before, color=MUTED, lw=1.0)
-    axes.plot(when[past - 1 :], np.concatenate([before[-1:], after]), color=INK, lw=1.5)
-    for recipe, colour in colours(report.recipes).items():
-        best = recipe == report.recipes[0]
-        mean = np.where(np.isnan(after), np.nan, _total(report.forecast(recipe).mean))
-        axes.plot(when[past:], mean, color=colour, lw=2.2 if best else 1.2, alpha=1 if best else 0.75)
+    after = None if actual is None else _total(actual)
+    if after is not None:
+        axes.plot(when[past - 1 :], np.concatenate([before[-1:], after]), color=INK, lw=1.5)
+    for k, (recipe, colour) in enumerate(colours(list(means)).items()):
+        mean = _total(means[recipe])
+        shown = mean if after is None else np.where(np.isnan(after), np.nan, mean)
+        axes.plot(when[past:], shown, color=colour, lw=1.2 if k else 2.2, alpha=0.75 if k else 1)
     axes.axvline(when[past], color=MUTED, lw=0.8, ls=(0, (2, 2)))
     axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.0f}"))

@@ -55,9 +55,10 @@ def total(results: Results) -> str:
     frame = results.periods()
     word = _word(results)
     rows = _period_rows(results, frame) if len(frame) <= _ROWS else _window_rows(frame)
-    chart = picture(figures.figure_total(results), "all items: actual and the forecasts") + legend(
-        results.recipes
-    )
+    window = results.outcome().window
+    means = {recipe: results.forecast(recipe).mean for recipe in results.recipes}
+    figure = figures.figure_total(window.panel, means, actual=window.actual)
+    chart = picture(figure, "all items: actual and the forecasts") + legend(results.recipes)
     others = results.recipes[1:] if len(frame) <= _ROWS else []
     first = f"{word.capitalize()} from" if len(frame) <= _ROWS else "Window"
     heads = [first, "Actual", "Forecast", "Difference", "Bias", *others]

@@ -38,6 +38,7 @@ _FILES: Final[Mapping[str, tuple[str, ...]]] = {  # of each kind, as patterns
 }
 _BEST: Final = "best"  # the model that Ctrl-C leaves
 _CHECKPOINTS: Final = ("checkpoint", "checkpoints", _BEST, "lightning_logs")  # what TRAINING holds
+_BEGINNING: Final = 4096  # bytes of a page or picture that say whose it is
 _LONGEST_LINE: Final = 1 << 20  # bytes of a table's first line
 _SHOWN: Final = 80  # characters of what a folder says of itself
 
@@ -116,6 +117,22 @@ def free_for_forecasts(place: Destination, *, overwrite: bool = False) -> Iterat
     with claimed(place):
         may_replace_file(place, overwrite=overwrite)
         yield
+
+
+def may_replace_page(path: str | Path, *, overwrite: bool = False) -> Result | None:
+    """As `may_replace_file`, of the file that a page or a picture goes to: another one of foretell alone is replaced."""
+    path = Path(path)
+    if not path.exists() or (path.is_file() and path.stat().st_size == 0):
+        return None
+    begin = b""
+    if path.is_file() and not path.is_symlink():
+        with open_regular(path) as file:
+            begin = file.read(_BEGINNING)
+    if b"foretell" not in begin:
+        raise ForetellError(
+            f"{path} is no page or picture of foretell, so it is not replaced by one. Name another file."
+        )
+    return _allowed(Result("forecast", path, "a page or picture of foretell"), overwrite=overwrite)
 
 
 def _allowed(found: Result | None, *, overwrite: bool) -> Result | None:

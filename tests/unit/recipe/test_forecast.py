@@ -129,3 +129,14 @@ def test_a_forecast_is_not_written_over_another_file(tmp_path: Path) -> None:
         with pytest.raises(ForetellError, match="is no table of forecasts"):
             simple().save(tmp_path / "prices.csv", overwrite=overwrite)
     assert (tmp_path / "prices.csv").read_text() == "item_id,price\na,1\n"
+
+
+def test_rounding_to_units_goes_to_the_nearest_and_keeps_levels_in_order() -> None:
+    panel = dataset(a=RISING).panel
+    quantiles = np.array([[[0.4, 1.5, 2.5], [5.9, 6.0, 8.9]]])
+    got = Forecast.build(panel, (0.1, 0.5, 0.9), quantiles, np.array([[1.49, 7.0]]))
+    assert got.rounded().quantiles.tolist() == [[[0.0, 2.0, 3.0], [6.0, 6.0, 9.0]]]
+    assert got.rounded(6).mean.tolist() == [[0.0, 6.0]]
+    assert got.rounded(0.5).quantiles[0, 0].tolist() == [0.5, 1.5, 2.5]
+    with pytest.raises(ForetellError, match="unit must be a number above 0"):
+        got.rounded(0)
