@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Iterator
@@ -91,22 +92,35 @@ def _module_page(module: str) -> str:
             page = f"{name}.md" if home == "foretell" else f"{home}.md"
             parts.append(f"## {name}\n\nThat of [`{home}.{name}`]({page}).")
         elif inspect.isfunction(thing) or isinstance(thing, type):
-            parts.append(f"## {name}\n\n{described(f'{module}.{name}', thing, whole=False)}")
+            parts.append(f"## {name}\n\n{described(f'{module}.{name}', thing, whole=True)}")
         else:
-            parts.append(f"## {name}\n\n{_value(module, name, thing)}")
+            parts.append(f"## {name}\n\n{_value(module, name)}")
     return "\n\n".join(parts) + "\n"
 
 
-def _value(module: str, name: str, thing: Any) -> str:
-    """A constant or a type: its definition, and the comment beside it."""
+def _value(module: str, name: str) -> str:
+    """A constant or a type: its definition, and the comment beside it or above."""
     source = inspect.getsource(import_module(module))
     where = re.search(rf"^from (\S+) import {name} as {name}$", source, re.MULTILINE)
     home = inspect.getsource(import_module(where[1])) if where else ""
-    line = re.search(rf"^{name}\b(?::[^=]*)? = ([^#\n]*?)(?:  # (.*))?$", home, re.MULTILINE)
-    if line is None:
-        raise Undocumented(f"{module}.{name} has no line of its own in {where and where[1]}")
-    comment = f"\n\n{line[2]}" if line[2] else ""
-    return f"```python\n{name} = {line[1].strip()}\n```{comment}"
+    node = next((node for node in ast.parse(home).body if name in _assigned(node)), None)
+    if node is None:
+        raise Undocumented(f"{module}.{name} is not defined in {where and where[1]}")
+    lines = home.splitlines()
+    beside = lines[(node.end_lineno or node.lineno) - 1].partition("# ")[2]
+    above = lines[node.lineno - 2].partition("# ")[2] if lines[node.lineno - 2].startswith("# ") else ""
+    if not (beside or above):
+        raise Undocumented(f"{module}.{name} has no comment that says what it is")
+    assert isinstance(node, (ast.Assign, ast.AnnAssign))
+    assert node.value is not None
+    return f"```python\n{name} = {ast.unparse(node.value)}\n```\n\n{beside or above}"
+
+
+def _assigned(node: ast.stmt) -> list[str]:
+    """The names that a statement defines."""
+    if isinstance(node, ast.Assign):
+        return [ast.unparse(target) for target in node.targets]
+    return [ast.unparse(node.target)] if isinstance(node, ast.AnnAssign) and node.value else []
 
 
 def described(name: str, thing: Any, *, whole: bool) -> str:
@@ -120,9 +134,14 @@ def described(name: str, thing: Any, *, whole: bool) -> str:
 def _class(name: str, kind: type, found: Docstring) -> str:
     plain = issubclass(kind, BaseException) or getattr(kind, "_is_protocol", False)
     signature = name if plain else f"{name}{_own_signature(kind)}"
-    if is_dataclass(kind):
+    if is_dataclass(kind) or issubclass(kind, tuple):
         comments = field_comments(kind)
-        own = [f.name for f in fields(kind) if f.init and not f.name.startswith("_")]
+        own = (
+            [f.name for f in fields(kind) if f.init]
+            if is_dataclass(kind)
+            else list(getattr(kind, "_fields", ()))
+        )
+        own = [each for each in own if not each.startswith("_")]
         args = {each: found.args.get(each) or comments.get(each, "") for each in own}
         found = Docstring(found.text, {k: v for k, v in args.items() if v}, found.raises, found.example)
     parts = [_directive("exception" if issubclass(kind, BaseException) else "class", signature, body(found))]

@@ -58,8 +58,11 @@ def parameters_of(function: Any) -> dict[str, inspect.Parameter]:
     found = {}
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            for inner in _unpacked(function, name):
+            unpacked = _unpacked(function, name)
+            for inner in unpacked:
                 found[inner] = inspect.Parameter(inner, inspect.Parameter.KEYWORD_ONLY, default=...)
+            if not unpacked:
+                found[name] = parameter
         else:
             found[name] = parameter
     return found
@@ -136,7 +139,7 @@ def field_comments(kind: Any) -> dict[str, str]:
     from foretell.recipe.hyperparameters import _comments
 
     found: dict[str, str] = {}
-    bases: list[Any] = [base for base in reversed(kind.__mro__) if is_dataclass(base)]
+    bases: list[Any] = [b for b in reversed(kind.__mro__) if is_dataclass(b) or hasattr(b, "_fields")]
     for base in bases:
         found.update(_comments(base))
     return {name: text for name, text in found.items() if text}

@@ -117,21 +117,27 @@ def evaluate(
 def demo(
     run: RunOptions,
     common: CommonOptions,
+    recipe: Annotated[
+        list[str] | None, Option(metavar="NAME", help="In place of the five; repeat for several.")
+    ] = None,
     out: Annotated[Path, Option(metavar="FOLDER", help="Where the report goes.")] = Path("foretell-demo"),
     overwrite: Overwrite = False,
 ) -> None:
-    """Back-test the sample data (daily sales of 200 items) with five recipes."""
-    from foretell.recipe.registry import recipe_names
+    """Back-test the sample data (daily sales of 200 items) with five recipes, or with those that you name."""
+    from foretell.recipe.registry import make_recipe, recipe_names
     from foretell.system.results import may_replace
     from foretell.workflows.backtest import backtest as run_backtest
 
     common.begin()
     old = may_replace(out, "report", overwrite=overwrite)
+    recipes = recipe or [name for name in DEMO_RECIPES if name in recipe_names()]
+    quick = {name: settings for name, settings in DEMO_RECIPES.items() if settings and name in recipes}
+    for name in recipes:
+        make_recipe(name)  # before the data are read
     data = sample_data()
     show_data(data, data.findings)
-    recipes = [name for name in DEMO_RECIPES if name in recipe_names()]
-    quick = {name: settings for name, settings in DEMO_RECIPES.items() if settings and name in recipes}
-    say(f"networks train for {DEMO_STEPS} steps, so that the demo is over soon")
+    if quick:
+        say(f"networks train for {DEMO_STEPS} steps, so that the demo is over soon")
     report = run_backtest(
         data, horizon=28, recipes=recipes, settings=quick, out=out, overwrite=overwrite, **asdict(run)
     )

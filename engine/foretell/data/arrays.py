@@ -5,5 +5,5 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
-Floats = NDArray[np.float64]
+Array = NDArray[np.float32]  # what panels and forecasts hold
+Floats = NDArray[np.float64]  # what sums are made in

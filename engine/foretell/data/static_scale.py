@@ -21,7 +21,14 @@ _ITEMS = 1 << 16  # whose design is made at a time
 
 @dataclass(frozen=True, slots=True)
 class StaticScale:
-    """A ridge regression of each item's mean and deviation on its statics, in units of the panel's typical ones."""
+    """A ridge regression of each item's mean and deviation on its statics, in units of the panel's typical ones.
+
+    Example:
+        >>> from foretell.tabular import StaticScale
+        >>> data = foretell.Dataset(pd.read_csv("data/retail/sales.csv", nrows=2952), freq="D")  # four items
+        >>> StaticScale.fit(data.panel).predict(data.panel).shape
+        (4, 2)
+    """
 
     weights: Floats  # [D + 1, 2], on the design of `static_design`, the constant last
     unit: Floats  # [2] typical absolute mean and deviation

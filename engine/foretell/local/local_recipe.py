@@ -47,7 +47,7 @@ from foretell.system.processes import across_processes, cores
 from foretell.system.time_limit import TimeUp, time_limit
 from foretell.system.typed import Within
 
-Covariates = Literal["pooled", "none"]
+Covariates = Literal["pooled", "none"]  # a regression over all items first, or the plain model
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,22 @@ SeriesModel = Callable[[Floats, int, int, Sequence[float]], tuple[Floats, Floats
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalRecipe(ABC):
-    """A recipe that forecasts series one by one, or all alike; a subclass names itself and writes `forecast_all`."""
+    """A recipe that forecasts series one by one, or all alike; a subclass names itself and writes `forecast_all`.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> from foretell.local import LocalForecast, LocalRecipe
+        >>> @dataclass(frozen=True, kw_only=True)
+        ... class Zero(LocalRecipe):
+        ...     name = "zero"
+        ...
+        ...     def forecast_all(self, history, season, horizon, levels, run):
+        ...         n = len(history)
+        ...         return LocalForecast(np.zeros((n, horizon)), np.zeros((n, horizon, len(levels))), np.zeros(n, bool))
+        >>> data = foretell.Dataset(pd.read_csv("data/retail/sales.csv", nrows=2952), freq="D")  # four items
+        >>> foretell.backtest(data, horizon=7, recipes=[Zero(covariates="none")]).leaderboard["WAPE"].tolist()
+        [1.0]
+    """
 
     name: ClassVar[str]
     textbook: ClassVar[bool] = (
@@ -89,7 +104,20 @@ class LocalRecipe(ABC):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesRecipe(LocalRecipe):
-    """A recipe that fits a model to one series at a time, across processes; a subclass writes `forecast_one`."""
+    """A recipe that fits a model to one series at a time, across processes; a subclass writes `forecast_one`.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> from foretell.local import SeriesRecipe
+        >>> @dataclass(frozen=True, kw_only=True)
+        ... class Median(SeriesRecipe):
+        ...     name = "median"
+        ...
+        ...     def forecast_one(self, values, season, horizon, levels):
+        ...         return np.full(horizon, values.mean()), np.tile(np.quantile(values, levels), (horizon, 1))
+        >>> Median().forecast_one(np.array([1.0, 2.0, 6.0]), 1, 2, [0.5])[1].tolist()
+        [[2.0], [2.0]]
+    """
 
     time_limit: Annotated[float, Within(0.001, 1e6)] = (
         20.0  # seconds a series, after which seasonal naive takes its place
@@ -130,7 +158,15 @@ class _Fitted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LocalPredictor:
-    """A fitted recipe of local models: it forecasts what the pooled regression leaves of each series."""
+    """A fitted recipe of local models: it forecasts what the pooled regression leaves of each series.
+
+    Example:
+        >>> from foretell.recipe import Run, Task
+        >>> data = foretell.Dataset(pd.read_csv("data/retail/sales.csv", nrows=2952), freq="D")  # four items
+        >>> fitted = foretell.make_recipe("seasonal_naive").fit(data.panel, Task(horizon=7), Run())  # a LocalPredictor
+        >>> fitted.predict(data.panel, levels=[0.9]).quantiles.shape
+        (4, 7, 1)
+    """
 
     recipe: LocalRecipe
     pooled: Pooled

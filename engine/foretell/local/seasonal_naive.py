@@ -14,7 +14,13 @@ _PSEUDO: Final = 4.0  # seasonal differences that the step differences stand for
 
 
 class LocalForecast(NamedTuple):
-    """The forecast of n series."""
+    """The forecast of n series.
+
+    Example:
+        >>> from foretell.local import LocalForecast
+        >>> LocalForecast(np.zeros((4, 7)), np.zeros((4, 7, 3)), np.zeros(4, bool)).mean.shape
+        (4, 7)
+    """
 
     mean: Floats  # [n, H]
     quantiles: Floats  # [n, H, Q]
@@ -30,6 +36,18 @@ def seasonal_naive(
     none). Levels are normal; their variance is that of the seasonal differences, times the seasons in between. While a
     series shows less than one season of such differences, those from step to step make up for them: an unknown spread is
     not none. Series without any observation get NaN.
+
+    Args:
+        history: [n, L] of n series that end at the origin; NaN where not observed.
+        season: steps of the seasonal period.
+        horizon: H.
+        levels: [Q] of the quantiles.
+        intervals: False gives all levels alike.
+
+    Example:
+        >>> from foretell.local import seasonal_naive
+        >>> seasonal_naive(np.array([[1.0, 5.0, 1.0, 5.0]]), season=2, horizon=3, levels=[0.5]).mean
+        array([[1., 5., 1.]])
     """
     from scipy.special import ndtri
 

@@ -30,7 +30,16 @@ from foretell.windows.windows import Windows
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectSizes(Sizes):
-    """The sizes of a network that forecasts all steps at once."""
+    """The sizes of a network that forecasts all steps at once.
+
+    Example:
+        >>> from foretell.networks import DirectSizes
+        >>> sizes = DirectSizes(
+        ...     horizon=7, cardinalities=(12,), known=0, calendar=2, past=0, static_real=1, lags=((7, 0),), levels=(0.1, 0.5, 0.9)
+        ... )
+        >>> sizes.covariates, sizes.outputs
+        (2, 4)
+    """
 
     known: int  # known covariates
     calendar: int  # calendar features
@@ -51,7 +60,13 @@ class DirectSizes(Sizes):
 
 
 class DirectBatch(NamedTuple):
-    """B windows of T steps of context and H of horizon, standardised by what their context shows."""
+    """B windows of T steps of context and H of horizon, standardised by what their context shows.
+
+    Example:
+        >>> from foretell.networks import DirectBatch
+        >>> DirectBatch._fields[:4]
+        ('items', 'values', 'visible', 'cold')
+    """
 
     items: Tensor  # [B]
     values: Tensor  # [B, T] 0 where not visible
@@ -70,7 +85,26 @@ class DirectBatch(NamedTuple):
 
 
 class DirectNetwork(nn.Module):
-    """A network from a batch to the outputs of each step: quantiles at `levels`, then the mean; a recipe adds `forward`."""
+    """A network from a batch to the outputs of each step: quantiles at `levels`, then the mean; a recipe adds `forward`.
+
+    Args:
+        sizes: of the batch and of the outputs.
+
+    Example:
+        >>> from foretell.networks import DirectNetwork, DirectSizes
+        >>> class Constant(DirectNetwork):
+        ...     def __init__(self, sizes):
+        ...         super().__init__(sizes)
+        ...         self.said = torch.nn.Parameter(torch.zeros(sizes.horizon, sizes.outputs))
+        ...
+        ...     def forward(self, batch):
+        ...         return self.said.expand(len(batch.items), -1, -1)  # [B, H, Q + 1]
+        >>> sizes = DirectSizes(
+        ...     horizon=7, cardinalities=(12,), known=0, calendar=2, past=0, static_real=1, lags=((7, 0),), levels=(0.1, 0.5, 0.9)
+        ... )
+        >>> Constant(sizes).levels
+        tensor([0.1000, 0.5000, 0.9000])
+    """
 
     levels: Tensor  # [Q]
 
@@ -85,7 +119,14 @@ class DirectNetwork(nn.Module):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectRecipe(NetworkRecipe):
-    """A recipe whose network forecasts all steps of a window at once; one file adds the network."""
+    """A recipe whose network forecasts all steps of a window at once; one file adds the network.
+
+    Example:
+        >>> from foretell.networks import DirectRecipe
+        >>> tft = foretell.make_recipe("tft", {"hidden_size": 32})
+        >>> isinstance(tft, DirectRecipe), tft.hidden_size
+        (True, 32)
+    """
 
     SIZES: ClassVar[type[Sizes]] = DirectSizes
     SEASONS_BACK: ClassVar[int] = 3  # lags of each season that a batch holds
@@ -195,7 +236,19 @@ class DirectRecipe(NetworkRecipe):
 
 
 class StaticFeatures(nn.Module):
-    """What is known of a window as a whole: real statics, an embedding of each category, and whether it is cold."""
+    """What is known of a window as a whole: real statics, an embedding of each category, and whether it is cold.
+
+    Args:
+        sizes: of the statics: their numbers, and the codes of each category.
+
+    Example:
+        >>> from foretell.networks import DirectSizes, StaticFeatures
+        >>> sizes = DirectSizes(
+        ...     horizon=7, cardinalities=(12,), known=0, calendar=2, past=0, static_real=1, lags=((7, 0),), levels=(0.1, 0.5, 0.9)
+        ... )
+        >>> StaticFeatures(sizes).width  # a number, six of the embedding, and whether the item is cold
+        8
+    """
 
     def __init__(self, sizes: DirectSizes) -> None:
         super().__init__()
@@ -210,7 +263,20 @@ class StaticFeatures(nn.Module):
 
 
 def mean_of_lags(batch: DirectBatch, weights: Tensor) -> Tensor:
-    """The mean of the lags that are known ahead, by `weights` [B, L]: [B, H]."""
+    """The mean of the lags that are known ahead, by `weights` [B, L]: [B, H].
+
+    Args:
+        batch: of which the lags of the horizon are read.
+        weights: [B, L], not negative.
+
+    Example:
+        >>> from foretell.networks import DirectBatch, mean_of_lags
+        >>> batch = DirectBatch(*[torch.zeros(1)] * 14)  # one window of two steps, which has two lags
+        >>> lags = torch.tensor([[[4.0, 8.0], [4.0, 8.0]]])
+        >>> batch = batch._replace(truth=torch.zeros(1, 2), lags=lags, lagged=torch.ones(1, 2, 2))
+        >>> mean_of_lags(batch, torch.tensor([[1.0, 3.0]]))
+        tensor([[7., 7.]])
+    """
     horizon = batch.truth.shape[1]
     weights = weights[:, None] * batch.lagged[:, -horizon:]
     total: Tensor = (batch.lags[:, -horizon:] * weights).sum(-1)

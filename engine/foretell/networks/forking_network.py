@@ -27,7 +27,15 @@ RECENT = 8  # steps before a fork whose changes are seen as they are
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForkingSizes(Sizes):
-    """The sizes of a network that forecasts from many forks."""
+    """The sizes of a network that forecasts from many forks.
+
+    Example:
+        >>> from foretell.networks import ForkingSizes
+        >>> ForkingSizes(
+        ...     horizon=7, cardinalities=(12,), covariates=2, past=0, static_real=0, seasons=(7,), lags=((7, 0),), levels=(0.1, 0.9)
+        ... ).embeddings
+        (6,)
+    """
 
     covariates: int  # known covariates and calendar
     past: int  # past covariates
@@ -38,7 +46,13 @@ class ForkingSizes(Sizes):
 
 
 class ForkingBatch(NamedTuple):
-    """A batch: B windows of T steps, F forks in each, H steps ahead of each fork."""
+    """A batch: B windows of T steps, F forks in each, H steps ahead of each fork.
+
+    Example:
+        >>> from foretell.networks import ForkingBatch
+        >>> ForkingBatch._fields[:4]
+        ('items', 'values', 'visible', 'cold')
+    """
 
     items: Tensor  # [B]
     values: Tensor  # [B, T] standardised, 0 where not visible
@@ -64,7 +78,24 @@ class ForkingBatch(NamedTuple):
 
 
 class ForkingNetwork(nn.Module):
-    """An encoder of patches, and the global and local networks that decode its states."""
+    """An encoder of patches, and the global and local networks that decode its states.
+
+    Args:
+        encoder: makes a module of so many inputs a patch: (`Patches`, static [B, E]) -> states [B, T / patch, E].
+        sizes: of the batch and of the outputs.
+        width: E, of the states.
+        dropout: share, of what the global network sees.
+        patch: steps that the encoder reads at once.
+
+    Example:
+        >>> from foretell.networks import ForkingNetwork, ForkingSizes
+        >>> sizes = ForkingSizes(
+        ...     horizon=7, cardinalities=(), covariates=2, past=0, static_real=0, seasons=(7,), lags=((7, 0),), levels=(0.1, 0.9)
+        ... )
+        >>> network = ForkingNetwork(lambda inputs: torch.nn.Identity(), sizes, width=8, dropout=0.0, patch=1)
+        >>> network.horizon
+        7
+    """
 
     levels: Tensor
 

@@ -43,7 +43,14 @@ PATCHES = 40  # about so many are read: that costs a fraction of one step at a t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForkingRecipe(NetworkRecipe):
-    """A recipe that trains on forking sequences; one file adds the encoder."""
+    """A recipe that trains on forking sequences; one file adds the encoder.
+
+    Example:
+        >>> from foretell.networks import ForkingRecipe
+        >>> mqrnn = foretell.make_recipe("mqrnn", {"hidden_size": 96})
+        >>> isinstance(mqrnn, ForkingRecipe), mqrnn.hidden_size
+        (True, 96)
+    """
 
     SIZES: ClassVar[type[Sizes]] = ForkingSizes
     abilities: ClassVar[Abilities] = replace(

@@ -51,6 +51,11 @@ class NetworkRecipe(ABC):
     """A recipe whose model is one torch network; `fit_predictor` and `NetworkPredictor` do the rest.
 
     Its fields, below, are declared with their defaults by each recipe.
+
+    Example:
+        >>> from foretell.networks import NetworkRecipe
+        >>> isinstance(foretell.make_recipe("deepar"), NetworkRecipe)
+        True
     """
 
     __slots__ = ()
@@ -123,7 +128,16 @@ class NetworkRecipe(ABC):
 
 @dataclass(frozen=True, slots=True)
 class NetworkPredictor:
-    """A trained network with all it needs to forecast any panel of its schema."""
+    """A trained network with all it needs to forecast any panel of its schema.
+
+    Example:
+        >>> from foretell.recipe import Run, Task
+        >>> data = foretell.Dataset(pd.read_csv("data/retail/sales.csv", nrows=2952), freq="D")  # four items
+        >>> tiny = foretell.make_recipe("mqrnn", {"max_steps": 2, "hidden_size": 4, "batch_size": 4})
+        >>> fitted = tiny.fit(data.panel, Task(horizon=7), Run())  # a NetworkPredictor
+        >>> fitted.predict(data.panel, levels=[0.5]).quantiles.shape
+        (4, 7, 1)
+    """
 
     recipe: NetworkRecipe  # resolved
     network: nn.Module

@@ -16,7 +16,13 @@ from torch.nn import functional
 
 
 class Patches(NamedTuple):
-    """B windows of T patches; a patch's steps follow one another, the window's own numbers of each before the step's."""
+    """B windows of T patches; a patch's steps follow one another, the window's own numbers of each before the step's.
+
+    Example:
+        >>> from foretell.networks import Patches
+        >>> Patches(own=torch.zeros(2, 3, 4, 1), steps=torch.zeros(2, 3, 4, 5)).joined().shape
+        torch.Size([2, 3, 24])
+    """
 
     own: Tensor  # [B, T, patch, W]
     steps: Tensor  # [B, T, patch, S]; where all windows share them, one row in memory

@@ -19,6 +19,17 @@ class Noise:
     """Uniform, normal, gamma, Student and negative binomial draws of shape [B, S]: B items, S paths.
 
     With `at`, positions in the flattened [B * S], only the draws of these.
+
+    Args:
+        seed: of all draws.
+        codes: [B] a number of each item; equal ones have equal draws.
+        paths: S.
+
+    Example:
+        >>> from foretell.networks import Noise
+        >>> few, many = Noise(0, torch.tensor([17]), paths=2), Noise(0, torch.tensor([4, 17]), paths=2)
+        >>> bool((few.normal(step=3, stream=0)[0] == many.normal(step=3, stream=0)[1]).all())  # whatever items are beside it
+        True
     """
 
     def __init__(self, seed: int, codes: Tensor, paths: int) -> None:

@@ -19,7 +19,18 @@ _DRAWING = 24  # numbers a row that drawing takes: hashes of 8 bytes, and what t
 
 
 def rows_at_once(rnn: nn.LSTM, horizon: int, device: torch.device) -> int:
-    """How many paths may be stepped side by side within the memory budget of `device`."""
+    """How many paths may be stepped side by side within the memory budget of `device`.
+
+    Args:
+        rnn: the LSTM that is stepped.
+        horizon: H, steps of a path.
+        device: where.
+
+    Example:
+        >>> from foretell.networks import rows_at_once
+        >>> rows_at_once(torch.nn.LSTM(3, 40), horizon=28, device=torch.device("cpu")) > 1000
+        True
+    """
     numbers = _GATES * rnn.hidden_size + 2 * rnn.num_layers * rnn.hidden_size + horizon + _DRAWING
     return max(1, MEMORY_BUDGET.get(device.type, MEMORY_BUDGET["cpu"]) // (4 * numbers))
 
@@ -29,6 +40,22 @@ class PathLSTM:
 
     What a layer reads lies together, so that its gates are one product: a path's own inputs before the first layer's state,
     and between the states of two layers a row of ones, which carries the bias.
+
+    Args:
+        rnn: the LSTM, batch_first, whose weights are read.
+        state: of the windows: hidden and cell, [layers, B, E] each.
+        inputs: [B, T, F] of T steps, shared by a window's paths.
+        paths: S.
+        own: at most so many of the first inputs a path has of its own; they are 0 in `inputs`.
+
+    Example:
+        >>> from foretell.networks import PathLSTM
+        >>> rnn = torch.nn.LSTM(3, 8, batch_first=True)
+        >>> with torch.inference_mode():
+        ...     _, state = rnn(torch.zeros(2, 5, 3))
+        ...     lstm = PathLSTM(rnn, state, torch.zeros(2, 4, 3), paths=10, own=1)
+        ...     lstm.step(0, [torch.zeros(2, 10)]).shape  # [B * S, E]
+        torch.Size([20, 8])
     """
 
     def __init__(

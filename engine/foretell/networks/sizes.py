@@ -15,7 +15,16 @@ LARGEST = 1_000_000  # number that a network's shape depends on
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """The sizes that every network has; a subclass adds its own fields."""
+    """The sizes that every network has; a subclass adds its own fields.
+
+    Raises:
+        ForetellError: by `from_json`, for a size that is missing, no number, or too large.
+
+    Example:
+        >>> from foretell.networks import Sizes
+        >>> Sizes(horizon=7, cardinalities=(12, 400)).embeddings
+        (6, 16)
+    """
 
     horizon: int  # H
     cardinalities: tuple[int, ...]  # codes of each static category

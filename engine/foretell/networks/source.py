@@ -23,7 +23,14 @@ S = TypeVar("S", bound=Sizes)
 
 
 class Origins(NamedTuple):
-    """Where B windows are placed."""
+    """Where B windows are placed.
+
+    Example:
+        >>> from foretell.networks import NOTHING_HIDDEN, Origins
+        >>> where = Origins(torch.tensor([0]), torch.tensor([14_000]), torch.tensor([NOTHING_HIDDEN]), torch.tensor([False]))
+        >>> where.origins
+        tensor([14000])
+    """
 
     items: Tensor  # [B]
     origins: Tensor  # [B] ordinals
@@ -32,7 +39,14 @@ class Origins(NamedTuple):
 
 
 class Target(NamedTuple):
-    """The target of B windows at L steps."""
+    """The target of B windows at L steps.
+
+    Example:
+        >>> from foretell.networks import Target
+        >>> there = torch.tensor([[True]])
+        >>> Target(torch.tensor([[4.0]]), there, there, torch.tensor([[2.0, 0.5]]), there[0]).standard
+        tensor([[4.]])
+    """
 
     values: Tensor  # [B, L] in its own units, 0 where not observed
     observed: Tensor  # [B, L]
@@ -48,7 +62,17 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Source(Generic[S]):
-    """A panel's windows, the scale to expect of items without history, and the sizes of the network that reads them."""
+    """A panel's windows, the scale to expect of items without history, and the sizes of the network that reads them.
+
+    Example:
+        >>> from foretell.networks import Sizes, Source, Windows
+        >>> from foretell.tabular import CovariateScale
+        >>> data = foretell.Dataset(pd.read_csv("data/retail/sales.csv", nrows=2952), freq="D")  # four items
+        >>> windows = Windows(data.panel, CovariateScale.of(data.panel), horizon=7)
+        >>> source = Source(windows, torch.ones(4, 2), Sizes(horizon=7, cardinalities=()))
+        >>> source.target(source.ends(torch.arange(4)), torch.arange(-28, 0)).values.shape  # the last 28 steps of each item
+        torch.Size([4, 28])
+    """
 
     windows: Windows
     guess: Tensor  # [N, 2] mean and deviation that an item's statics suggest

@@ -16,7 +16,13 @@ logger = logging.getLogger(__name__)
 
 
 class Batch(Protocol):
-    """What a recipe's feed returns; the loop asks only for the positions of its items, to name them in an error."""
+    """What a recipe's feed returns; the loop asks only for the positions of its items, to name them in an error.
+
+    Example:
+        >>> from foretell.networks import DirectBatch  # is one
+        >>> hasattr(DirectBatch, "items")
+        True
+    """
 
     @property
     def items(self) -> Tensor:

@@ -37,7 +37,15 @@ MOST_PATHS: Final = 100_000
 
 
 class Piece(NamedTuple):
-    """The forecast of some items of a panel."""
+    """The forecast of some items of a panel.
+
+    Example:
+        >>> from foretell.tabular import Forecast, Piece
+        >>> data = foretell.Dataset(pd.read_csv("data/retail/sales.csv", nrows=2952), freq="D")  # four items
+        >>> pieces = [Piece(slice(0, 2), np.zeros((2, 7)), np.zeros((2, 7, 1))), Piece(slice(2, 4), np.ones((2, 7)), np.ones((2, 7, 1)))]
+        >>> Forecast.joined(data.panel, [0.5], 7, pieces).mean[:, 0]
+        array([0., 0., 1., 1.], dtype=float32)
+    """
 
     items: slice | NDArray[np.int64]  # [n] their positions
     mean: NDArray[Any]  # [n, H]

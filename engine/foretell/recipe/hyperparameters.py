@@ -32,8 +32,8 @@ _UNREADABLE: Final = (ValueError, SyntaxError, TypeError, RecursionError, Memory
 # `Annotated[int, Within(1, 24)]`.
 Count = Annotated[int, Within(1, 1_000_000)]  # of steps, rows, windows
 Size = Annotated[int, Within(1, 65_536)]  # of a layer, of a batch
-Share = Annotated[float, Within(0.0, 1.0)]
-LearningRate = Annotated[float, Within(1e-12, 1.0)]
+Share = Annotated[float, Within(0.0, 1.0)]  # of a whole
+LearningRate = Annotated[float, Within(1e-12, 1.0)]  # of a training
 Steps = Annotated[int, Within(1, 100_000_000)]  # of a training
 
 

@@ -25,7 +25,17 @@ Summary = Mapping[str, Sequence[Mapping[str, Any]]]
 
 @runtime_checkable
 class Predictor(Protocol):
-    """A fitted recipe: a forecast for every item of any panel of the schema it was fitted on."""
+    """A fitted recipe: a forecast for every item of any panel of the schema it was fitted on.
+
+    Example:
+        >>> from foretell.recipe import Predictor, Run, Task
+        >>> data = foretell.Dataset(pd.read_csv("data/retail/sales.csv", nrows=2952), freq="D")  # four items
+        >>> fitted = foretell.make_recipe("seasonal_naive").fit(data.panel, Task(horizon=7), Run())
+        >>> isinstance(fitted, Predictor)
+        True
+        >>> fitted.predict(data.panel, levels=[0.5, 0.9]).quantiles.shape  # [N, H, Q]
+        (4, 7, 2)
+    """
 
     def predict(self, panel: Panel, *, levels: Sequence[float]) -> Forecast:
         """Forecast each item from its origin on, at `levels`: checked, rising, not only those of the task."""
@@ -41,6 +51,11 @@ class Recipe(Protocol):
     """A way to forecast: a frozen dataclass whose fields are its hyperparameters.
 
     What it can do besides stands in `abilities: ClassVar[Abilities] = Abilities(...)`; one that has none leaves it out.
+
+    Example:
+        >>> from foretell.recipe import Recipe
+        >>> isinstance(foretell.make_recipe("ets"), Recipe)
+        True
     """
 
     name: ClassVar[str]
@@ -56,7 +71,13 @@ class Recipe(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abilities:
-    """What a recipe can do besides `fit` and `load`; each that is true has the method named beside it, if any."""
+    """What a recipe can do besides `fit` and `load`; each that is true has the method named beside it, if any.
+
+    Example:
+        >>> from foretell.recipe import Abilities, Between
+        >>> Abilities(time_limit=True, search={"learning_rate": Between(1e-4, 1e-2, log=True)}).cost
+        100.0
+    """
 
     time_limit: bool = False  # its training ends within `Run.time_limit`
     # its fit forecasts held-out windows anyway, so calibration needs no second training: Predictor.held_out()
@@ -99,7 +120,14 @@ def abilities_of(recipe: Recipe | type[Recipe]) -> Abilities:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldOut:
-    """Forecasts of windows that their model was not trained on, and the truth."""
+    """Forecasts of windows that their model was not trained on, and the truth.
+
+    Example:
+        >>> from foretell.recipe import HeldOut
+        >>> held = HeldOut(np.zeros((2, 4, 7, 3)), np.ones((2, 4, 7)), (0.1, 0.5, 0.9))  # two windows of four items and seven steps
+        >>> held.quantiles.shape
+        (2, 4, 7, 3)
+    """
 
     quantiles: Array  # [K, N, H, Q]
     actual: Array  # [K, N, H]

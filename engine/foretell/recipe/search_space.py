@@ -11,7 +11,13 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """A range of numbers, both ends included; of whole numbers when its ends are."""
+    """A range of numbers, both ends included; of whole numbers when its ends are.
+
+    Example:
+        >>> from foretell.recipe import Between
+        >>> Between(7, 56).whole, Between(1e-4, 1e-2, log=True).whole
+        (True, False)
+    """
 
     low: float
     high: float

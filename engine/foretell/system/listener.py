@@ -171,7 +171,23 @@ def working_on(recipe: str) -> Iterator[None]:
 
 
 def tell(stage: Stage, done: int, total: int | None = None, **more: Any) -> None:
-    """Tell the listener how far `stage` is, with `more` fields of an Event, and heed a cancel."""
+    """Tell the listener how far `stage` is, with `more` fields of an Event, and heed a cancel.
+
+    Args:
+        stage: what is being done: "train" or "forecast" in a recipe.
+        done: how much of it, in any unit.
+        total: how much there is, in the same unit; None where that is not known.
+        more: `loss`, `score` or `message`, fields of `foretell.Event`.
+
+    Raises:
+        Interrupted: as `heed` does.
+
+    Example:
+        >>> from foretell.recipe import tell
+        >>> with foretell.listening(lambda event: print(event.stage, event.done, event.total)):
+        ...     tell("train", 1, 10)
+        train 1 10
+    """
     watch = _WATCH.get()
     if watch is not None and watch.listener is not None:
         event = Event(stage=stage, done=done, total=total, **{"recipe": _RECIPE.get(), **more})
@@ -189,7 +205,16 @@ def heard() -> bool:
 
 
 def heed() -> None:
-    """Raises Interrupted when the action is cancelled."""
+    """Raises Interrupted when the action is cancelled.
+
+    Raises:
+        Interrupted: where somebody cancelled the action that this is part of.
+
+    Example:
+        >>> from foretell.recipe import heed
+        >>> for step in range(100):
+        ...     heed()  # a long loop of a recipe ends here, once it is cancelled
+    """
     watch = _WATCH.get()
     if watch is None or watch.cancel is None or not watch.cancel.cancelled:
         return

@@ -25,7 +25,15 @@ _WORDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """The range of a number, both ends included: `Annotated[int, Within(1, 9)]`."""
+    """The range of a number, both ends included: `Annotated[int, Within(1, 9)]`.
+
+    Example:
+        >>> from typing import Annotated
+        >>> from foretell.recipe import Within
+        >>> Layers = Annotated[int, Within(1, 9)]  # the type of a recipe's field; 0 and 10 are refused by name
+        >>> Layers.__metadata__
+        (Within(least=1, most=9),)
+    """
 
     least: float
     most: float

@@ -54,7 +54,13 @@ PILOT: Final = 10_000  # rows that a first model is grown from, to see how long 
 
 
 class TrainingTable(NamedTuple):
-    """What trees are grown from."""
+    """What trees are grown from.
+
+    Example:
+        >>> from foretell.tabular import TrainingTable
+        >>> TrainingTable(np.zeros((100, 5), np.float32), np.arange(100.0), categorical=1).head(2).target
+        array([0., 1.])
+    """
 
     features: Array  # [B, F], NaN where missing
     target: Floats  # [B]
@@ -71,7 +77,14 @@ class TrainingTable(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TabularRecipe(ABC):
-    """A recipe of boosted trees; a subclass names itself and grows the trees."""
+    """A recipe of boosted trees; a subclass names itself and grows the trees.
+
+    Example:
+        >>> from foretell.tabular import TabularRecipe
+        >>> boosting = foretell.make_recipe("boosting", {"max_leaf_nodes": 15})
+        >>> isinstance(boosting, TabularRecipe), boosting.max_leaf_nodes
+        (True, 15)
+    """
 
     name: ClassVar[str]
     # within a time limit it learns from fewer rows
@@ -148,7 +161,16 @@ class TabularRecipe(ABC):
 
 @dataclass(frozen=True, slots=True)
 class TabularPredictor:
-    """The trees of the mean and of each level, with what is needed to make their rows."""
+    """The trees of the mean and of each level, with what is needed to make their rows.
+
+    Example:
+        >>> from foretell.recipe import Run, Task
+        >>> data = foretell.Dataset(pd.read_csv("data/retail/sales.csv", nrows=2952), freq="D")  # four items
+        >>> few = foretell.make_recipe("boosting", {"max_steps": 3})
+        >>> fitted = few.fit(data.panel, Task(horizon=7), Run())  # a TabularPredictor
+        >>> fitted.predict(data.panel, levels=[0.5]).quantiles.shape
+        (4, 7, 1)
+    """
 
     recipe: TabularRecipe  # resolved
     trees: Trees  # of the mean, then of each level
@@ -180,7 +202,18 @@ class TabularPredictor:
 
 
 def between_normal(quantiles: Floats, have: Sequence[float], want: Sequence[float]) -> Floats:
-    """Rising quantiles [..., Q] at levels `have` -> [..., len(want)], linear in the normal score, beyond the ends as well."""
+    """Rising quantiles [..., Q] at levels `have` -> [..., len(want)], linear in the normal score, beyond the ends as well.
+
+    Args:
+        quantiles: [..., Q], rising along Q.
+        have: [Q] the levels that they belong to, rising.
+        want: the levels asked for.
+
+    Example:
+        >>> from foretell.tabular import between_normal
+        >>> between_normal(np.array([0.0, 10.0]), have=[0.1, 0.9], want=[0.5, 0.95]).round(2)
+        array([ 5.  , 11.42])
+    """
     from scipy.special import ndtri
 
     scores, asked = ndtri(np.asarray(have)), ndtri(np.asarray(want))

@@ -43,7 +43,14 @@ _EVER: Final = torch.iinfo(torch.int64).max // 2  # longer than any history
 
 
 class Rows(NamedTuple):
-    """B rows; a forecast is location + scale * what the model says of the features."""
+    """B rows; a forecast is location + scale * what the model says of the features.
+
+    Example:
+        >>> from foretell.tabular import Rows
+        >>> rows = Rows(np.zeros((2, 5), np.float32), location=np.array([10.0, 0.0]), scale=np.array([2.0, 1.0]))
+        >>> rows.location + rows.scale * np.array([0.5, 0.5])  # what a model said of each row
+        array([11. ,  0.5])
+    """
 
     features: Array  # [B, F], NaN where missing; the codes of the static categories first
     location: Floats  # [B]
@@ -85,6 +92,25 @@ class PanelRows:
     relative deviation, error of each season, seasonal lags, means and deviations of the last steps, known covariates of the
     step and around it, calendar, phase of each season, past covariates just before the origin, whether the scale is the
     item's own.
+
+    Args:
+        panel: N series on one grid.
+        horizon: H, steps ahead that rows are made for.
+        context: steps before an origin that the features are made from.
+        covariates: as training saw them.
+        scale: the guess at items without a history.
+
+    Raises:
+        ForetellError: by `training`, where there is nothing to learn from.
+
+    Example:
+        >>> from foretell.tabular import CovariateScale, PanelRows, StaticScale
+        >>> data = foretell.Dataset(pd.read_csv("data/retail/sales.csv", nrows=2952), freq="D")  # four items
+        >>> covariates, scale = CovariateScale.of(data.panel), StaticScale.fit(data.panel)
+        >>> rows = PanelRows(data.panel, horizon=7, context=14, covariates=covariates, scale=scale)
+        >>> items, ahead = next(rows.forecast())
+        >>> items, len(ahead.features)  # four items of seven steps
+        (slice(0, 4, None), 28)
     """
 
     def __init__(

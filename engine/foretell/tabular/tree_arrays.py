@@ -23,7 +23,22 @@ _ROWS: Final = 8192  # evaluated together: a column of them stays in the process
 
 
 class Tree(NamedTuple):
-    """One regression tree, node by node, as a library has grown it; node 0 is the root."""
+    """One regression tree, node by node, as a library has grown it; node 0 is the root.
+
+    Example:
+        >>> from foretell.tabular import Tree
+        >>> stump = Tree(  # -1 up to 5, 1 beyond
+        ...     left=np.array([1, -1, -1]),
+        ...     right=np.array([2, -1, -1]),
+        ...     feature=np.array([0, 0, 0]),
+        ...     threshold=np.array([5.0, 0.0, 0.0]),
+        ...     missing_left=np.array([True, False, False]),
+        ...     value=np.array([0.0, -1.0, 1.0]),
+        ...     left_codes={},
+        ... )
+        >>> len(stump.value)
+        3
+    """
 
     left: NDArray[np.int64]  # [nodes] where a row goes whose value is up to the threshold; -1 at a leaf
     right: NDArray[np.int64]  # [nodes] where the others go
@@ -35,7 +50,13 @@ class Tree(NamedTuple):
 
 
 class GrownModel(NamedTuple):
-    """What a boosted model is: a number and trees, whose leaves are added to it."""
+    """What a boosted model is: a number and trees, whose leaves are added to it.
+
+    Example:
+        >>> from foretell.tabular import GrownModel
+        >>> GrownModel(base=10.0, trees=[]).base
+        10.0
+    """
 
     base: float
     trees: Sequence[Tree]
@@ -46,6 +67,23 @@ class Trees:
     """M boosted models over the same F features: T trees, their splits end to end.
 
     A feature that is categorical holds codes from 0 on; NaN is missing in either kind.
+
+    Example:
+        >>> from foretell.tabular import GrownModel, Tree, Trees
+        >>> ends, none = np.array([-1, -1]), np.array([0, 0])
+        >>> stump = Tree(
+        ...     left=np.array([1, *ends]),
+        ...     right=np.array([2, *ends]),
+        ...     feature=np.array([0, *none]),
+        ...     threshold=np.array([5.0, *none]),
+        ...     missing_left=np.array([True, False, False]),
+        ...     value=np.array([0.0, -1.0, 1.0]),
+        ...     left_codes={},
+        ... )
+        >>> Trees.of([GrownModel(10.0, [stump])]).predict(np.array([[4], [6], [np.nan]], np.float32))
+        array([[ 9.],
+               [11.],
+               [ 9.]])
     """
 
     base: NDArray[np.float64]  # [M] what each model says before its first tree

@@ -18,7 +18,18 @@ logger = logging.getLogger(__name__)
 
 
 class BrokenPromise(ForetellError):
-    """A recipe does not do what every recipe must; `promise` is the name of what it breaks."""
+    """A recipe does not do what every recipe must; `promise` is the name of what it breaks.
+
+    Args:
+        recipe: its name.
+        promise: the name of what it breaks.
+        fault: what was done, what was expected and what came, as the end of a sentence.
+
+    Example:
+        >>> from foretell.testing import BrokenPromise
+        >>> BrokenPromise("mine", "keeps_the_mean", "saw another mean").promise
+        'keeps_the_mean'
+    """
 
     def __init__(self, recipe: object, promise: str, fault: str) -> None:
         super().__init__(f"{recipe} breaks the promise {promise!r}: check_recipe {fault}.")
@@ -27,7 +38,13 @@ class BrokenPromise(ForetellError):
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """One thing that every recipe must do."""
+    """One thing that every recipe must do.
+
+    Example:
+        >>> from foretell.testing import promises
+        >>> promises()[0].name
+        'hyperparameters_are_described'
+    """
 
     name: str
     says: str  # in words
@@ -49,6 +66,17 @@ def check_recipe(recipe: Recipe) -> None:
     It need not be registered. `max_steps`, `hidden_size` and `batch_size` are made small where it has them and they stand
     at their default. Raises ForetellError on what is no recipe, and BrokenPromise, with one sentence, for the first
     promise that it breaks. A name that another installed recipe has is warned of.
+
+    Args:
+        recipe: an instance; it need not be registered.
+
+    Raises:
+        ForetellError: for what is no recipe.
+        BrokenPromise: for the first promise that it breaks, with one sentence.
+
+    Example:
+        >>> from foretell.testing import check_recipe
+        >>> check_recipe(foretell.make_recipe("seasonal_naive"))  # says nothing: it keeps all promises
     """
     recipe = check_form(recipe)
     if recipe.name in recipe_names() and not is_registered(recipe):
@@ -59,7 +87,13 @@ def check_recipe(recipe: Recipe) -> None:
 
 
 def promises() -> tuple[Promise, ...]:
-    """All that a recipe must do, in the order in which `check_recipe` looks at it."""
+    """All that a recipe must do, in the order in which `check_recipe` looks at it.
+
+    Example:
+        >>> from foretell.testing import promises
+        >>> len(promises()) > 20
+        True
+    """
     return tuple(Promise(each.__name__, _says(each), each) for each in _PROMISES)
 
 

@@ -21,6 +21,12 @@ class CovariateScale:
 
     The deviation of a column of which less than half was observed is larger, by as much as it was observed less: a network
     then takes it for the smaller part of what it sees, and must find it worth weights all the greater.
+
+    Example:
+        >>> from foretell.tabular import CovariateScale
+        >>> data = foretell.Dataset(pd.read_csv("data/retail/sales.csv", nrows=2952), freq="D")  # four items
+        >>> CovariateScale.of(data.panel).known.shape  # no known covariates
+        (2, 0)
     """
 
     known: Array  # [2, K]

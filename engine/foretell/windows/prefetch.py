@@ -28,7 +28,18 @@ def panel_device(panel: Panel, device: torch.device) -> torch.device:
 
 
 def sent(batch: B, device: torch.device) -> B:
-    """A NamedTuple of tensors on `device`; the batch itself where it is there already."""
+    """A NamedTuple of tensors on `device`; the batch itself where it is there already.
+
+    Args:
+        batch: a NamedTuple of tensors.
+        device: where it goes.
+
+    Example:
+        >>> from foretell.networks import Origins, sent
+        >>> batch = Origins(*[torch.zeros(1)] * 4)
+        >>> sent(batch, torch.device("cpu")) is batch
+        True
+    """
     if batch[0].device == device:
         return batch
     return type(batch)(*(tensor.to(device, non_blocking=True) for tensor in batch))

@@ -22,6 +22,18 @@ def window_scale(values: Tensor, observed: Tensor, fallback: Tensor) -> Tensor:
 
     Windows with nothing observed take theirs from `fallback` [B, 2]. The deviation is shrunk towards the fallback's, and
     never below a hundredth of it: one or two steps say little of a spread, and a constant must not divide by zero.
+
+    Args:
+        values: [B, L] of the target.
+        observed: [B, L] whether each was observed.
+        fallback: [B, 2] mean and deviation of a window with nothing observed.
+
+    Example:
+        >>> from foretell.networks import window_scale
+        >>> observed = torch.tensor([[True, True, False], [False, False, False]])
+        >>> window_scale(torch.tensor([[1.0, 3.0, 9.0]] * 2), observed, torch.tensor([[2.0, 1.0]] * 2))
+        tensor([[2., 1.],
+                [2., 1.]])
     """
     import torch  # here alone: the recipes without a network use the rest of this file
 

@@ -14,7 +14,17 @@ from torch import Tensor
 
 
 def constant(values: Sequence[int], device: torch.device) -> Tensor:
-    """`values` as a tensor on `device`, sent there once and kept."""
+    """`values` as a tensor on `device`, sent there once and kept.
+
+    Args:
+        values: whole numbers.
+        device: where they are needed.
+
+    Example:
+        >>> from foretell.networks import constant
+        >>> constant([7, 14], torch.device("cpu"))
+        tensor([ 7, 14])
+    """
     return _constant(tuple(values), device)
 
 

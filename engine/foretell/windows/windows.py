@@ -29,6 +29,22 @@ class Windows:
     """A panel as tensors on a device, read at (item, ordinal) pairs.
 
     The target and the past covariates read as not observed at and beyond each item's origin, and where it is closed.
+
+    Args:
+        panel: N series on one grid.
+        scale: of its covariates, as training saw them.
+        horizon: H, steps that are read beyond an origin.
+        context: T, steps that are read before it.
+        device: where the tensors lie.
+
+    Example:
+        >>> from foretell.networks import Windows
+        >>> from foretell.tabular import CovariateScale
+        >>> data = foretell.Dataset(pd.read_csv("data/retail/sales.csv", nrows=2952), freq="D")  # four items
+        >>> windows = Windows(data.panel, CovariateScale.of(data.panel), horizon=7)
+        >>> values, observed = windows.target(torch.tensor([0, 1]), windows.origin[:2, None] - 1)
+        >>> observed[:, 0]
+        tensor([True, True])
     """
 
     def __init__(

@@ -224,3 +224,9 @@ def test_tune_refuses_a_recipe_without_ranges(run: Run) -> None:
         run("tune", *TABLES, "--horizon", 7, "--recipe", RECIPE, "--out", "tuned"),
         f"{RECIPE} declares no ranges",
     )
+
+
+def test_the_demo_names_a_recipe_that_is_not_there_before_it_reads_the_sample(run: Run) -> None:
+    refused(
+        run("demo", "--recipe", "seasonal_nave"), "no recipe 'seasonal_nave'. Did you mean 'seasonal_naive'?"
+    )
