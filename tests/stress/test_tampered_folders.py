@@ -73,20 +73,25 @@ TEXTS: Final = (
     "",
     "tru",
 )
+OPEN: Final = """
+def act(folder, sales):
+    if "/panel/" in folder:
+        data = foretell.Dataset.open(folder)
+        foretell.train(data, recipe="seasonal_naive", horizon=3).predict()
+    else:
+        foretell.load(folder, device="cpu").predict(foretell.Dataset(sales, freq="D"))
+"""
 WORKER: Final = """
 import sys, time, traceback, warnings
 warnings.simplefilter("ignore")
 import foretell, pandas as pd
+ACT
 sales = pd.read_parquet(sys.argv[1])
 for folder in sys.argv[2:]:
     print("begin", folder, flush=True)
     began, said = time.monotonic(), "forecast"
     try:
-        if "/panel/" in folder:
-            data = foretell.Dataset.open(folder)
-            foretell.train(data, recipe="seasonal_naive", horizon=3).predict()
-        else:
-            foretell.load(folder, device="cpu").predict(foretell.Dataset(sales, freq="D"))
+        act(folder, sales)
     except foretell.ForetellError as error:
         said = "refused" if str(error).strip() else "an error without words"
     except Exception as error:
@@ -203,12 +208,12 @@ def listing(root: Path) -> set[str]:
     return {str(path) for path in root.rglob("*")}
 
 
-def opened(sales: Path, folders: list[Path], cwd: Path) -> list[str]:
-    """What was wrong with opening the folders: tracebacks, signals, and those that took too long."""
+def ended_wrongly(sales: Path, folders: list[Path], cwd: Path, *, act: str = OPEN) -> list[str]:
+    """What was wrong with what `act` does with the folders: tracebacks, signals, and those that took too long."""
     left, wrong = [str(folder) for folder in folders], []
     while left:
         names = left[:AT_ONCE]
-        said, code = worked([str(sales), *names], cwd)
+        said, code = worked(act, [str(sales), *names], cwd)
         ends = [line.removeprefix("end ") for line in said.splitlines() if line.startswith("end ")]
         wrong += [
             f"{name}: {end}"
@@ -222,9 +227,9 @@ def opened(sales: Path, folders: list[Path], cwd: Path) -> list[str]:
     return wrong
 
 
-def worked(arguments: list[str], cwd: Path) -> tuple[str, str]:
+def worked(act: str, arguments: list[str], cwd: Path) -> tuple[str, str]:
     """What a worker printed, and how it ended."""
-    command = [sys.executable, "-c", WORKER, *arguments]
+    command = [sys.executable, "-c", WORKER.replace("ACT", act), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=LIMIT, check=False)
     except subprocess.TimeoutExpired as late:
@@ -242,7 +247,7 @@ def run(place: Path, work: Path, full: dict[str, int], *, manifest: bool) -> Non
     inside = work / "cwd"
     inside.mkdir()
     before = listing(work)
-    wrong = opened(place / "sales.parquet", made, inside)
+    wrong = ended_wrongly(place / "sales.parquet", made, inside)
     assert not wrong, f"{len(wrong)} of {len(made)}:\n" + "\n".join(wrong)
     assert listing(work) == before, "a file was written"
     what = "manifests" if manifest else "files"
