@@ -74,9 +74,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     foretell.tune(data, recipe="ets", horizon=3, trials=2, processes=1, out=root / "study")
     stop = Stopping("backtest", 3)
     with pytest.raises(Interrupted), foretell.listening(stop, cancel=stop.token):
-        foretell.backtest(
-            data, recipes=RECIPES, horizon=3, windows=2, processes=1, out=root / "unfinished"
-        )
+        foretell.backtest(data, recipes=RECIPES, horizon=3, windows=2, processes=1, out=root / "unfinished")
     before = foretell.Dataset(table[table["timestamp"] < "2024-02-06"], freq="D")
     forecast = foretell.train(before, recipe="seasonal_naive", horizon=3).predict()
     for kind in ("csv", "parquet"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from itertools import pairwise
 from typing import Final
@@ -13,6 +14,8 @@ from foretell.data.findings import Finding, gravest_first
 from foretell.data.panel import Panel
 from foretell.ingest.dataset import Dataset
 from foretell.system.listener import interruptible
+
+logger = logging.getLogger(__name__)
 
 _MOST_CELLS: Final = 1 << 25  # steps times columns that are looked at: some seconds
 _PIECES: Final = 16  # evenly spread, that a larger panel is looked at in
@@ -38,6 +41,13 @@ def alarms(data: Dataset, *, horizon: int | None = None, trained: bool = False) 
         part = f"of {len(some):,} of the {len(panel):,} items, which were looked at: "
         found = [replace(finding, message=part + finding.message) for finding in found]
     return gravest_first((*data.findings, *found))
+
+
+def warn_of_alarms(data: Dataset, *, horizon: int | None = None) -> None:
+    """Log the `alarms` of data that are to be trained on: each once, whoever trains on them how often."""
+    for finding in data.untold(alarms(data, horizon=horizon)):
+        if finding.severity != "note":
+            logger.warning("%s", finding.message)
 
 
 def _some(panel: Panel) -> Panel:

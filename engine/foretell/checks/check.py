@@ -15,9 +15,9 @@ from foretell.checks.target_profile import Profile
 from foretell.data.findings import Finding as Finding
 from foretell.data.findings import gravest_first
 from foretell.data.panel import Panel
-from foretell.errors import ForetellError
 from foretell.ingest.dataset import Dataset
 from foretell.system.listener import interruptible
+from foretell.system.whole_numbers import whole_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +137,7 @@ def check(data: Dataset, *, horizon: int | None = None) -> Checkup:
         >>> [finding.code for finding in foretell.check(data, horizon=28).findings if finding.severity == "error"]
         []
     """
-    if horizon is not None and (isinstance(horizon, bool) or horizon < 1):
-        raise ForetellError(f"horizon must be a whole number of steps, at least 1, got {horizon!r}")
+    horizon = None if horizon is None else whole_number("horizon", horizon, least=1, of=" of steps")
     panel = data.encode(data.schema, horizon=horizon or 0)
     looked = Looked.at(data, panel, horizon)
     return Checkup(

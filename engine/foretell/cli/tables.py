@@ -43,7 +43,7 @@ def open_dataset(
     else:
         data = _read_tables(sales, options, schema, tolerant=tolerant, scratch=scratch)
     if not quiet:
-        show_data(data, alarms(data, horizon=horizon, trained=schema is not None))
+        show_data(data, data.untold(alarms(data, horizon=horizon, trained=schema is not None)))
     return data
 
 

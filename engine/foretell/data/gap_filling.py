@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
@@ -56,7 +57,7 @@ def _parse_method(column: str, position: str, method: object, role: Role, text: 
         method = method["value"]
         if isinstance(method, str) and text:
             return {"value": method}
-    if isinstance(method, (int, float)) and not isinstance(method, bool) and not text and np.isfinite(method):
+    if isinstance(method, Real) and not isinstance(method, bool) and not text and np.isfinite(float(method)):
         return {"value": float(method)}
     allowed = _methods(position, role, text)
     if not isinstance(method, str) or method not in allowed or method == "value":

@@ -12,10 +12,11 @@ import numpy as np
 
 from foretell.data.arrays import Array
 from foretell.errors import ForetellError
-from foretell.recipe.forecast import Forecast
+from foretell.recipe.forecast import Forecast, check_paths
 from foretell.recipe.item_groups import ItemGroups
 from foretell.recipe.levels import check_levels, interpolate
 from foretell.recipe.paths import slices
+from foretell.system.whole_numbers import as_whole
 
 MOST_PATHS, LEAST_PATHS = 1_000, 200  # that quantiles are read from, by the number of cells
 _CELLS = 1 << 27  # drawn, at most, for more than the least
@@ -75,9 +76,10 @@ def total(
 def _span(forecast: Forecast, steps: int | slice | None) -> slice:
     """The steps that take part; raises ForetellError for steps that the forecast does not have."""
     horizon = forecast.horizon
-    asked = slice(0, horizon) if steps is None else slice(0, steps) if isinstance(steps, int) else steps
-    begin, end = asked.start or 0, horizon if asked.stop is None else asked.stop
-    if isinstance(steps, bool) or asked.step not in (None, 1) or not 0 <= begin < end <= horizon:
+    asked = steps if isinstance(steps, slice) else slice(0, horizon if steps is None else steps)
+    begin = as_whole(asked.start or 0)
+    end = as_whole(horizon if asked.stop is None else asked.stop)
+    if begin is None or end is None or asked.step not in (None, 1) or not 0 <= begin < end <= horizon:
         raise ForetellError(
             f"steps must be a number from 1 to {horizon}, or a slice of them, such as slice(7, 14), got {steps!r}"
         )
@@ -86,7 +88,7 @@ def _span(forecast: Forecast, steps: int | slice | None) -> slice:
 
 def _paths(forecast: Forecast, asked: int | None) -> int:
     if asked is not None:
-        return asked
+        return check_paths(asked)
     cells = max(len(forecast) * forecast.horizon, 1)
     return int(np.clip(_CELLS // cells, LEAST_PATHS, MOST_PATHS))
 

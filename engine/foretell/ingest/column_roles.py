@@ -67,16 +67,20 @@ def choose_roles(context: IngestContext, tables: Sequence[Joined], ends: NDArray
     item's rows. Raises ForetellError where the reading is strict and a column is not declared.
     """
     options, guesses = context.options, _Guesses()
+    declared = {*options.known, *options.past, options.open}
     roles: dict[str, str] = {}
     for table in tables:
         columns = table.rows.columns
-        undeclared = [c for c in columns if c not in (*options.known, *options.past, options.open)]
-        going = [c for c in undeclared if (table.reach(c) >= ends).all()]
-        filled = [c for c in undeclared if _filled_ahead(options.filling.get(c))]
-        common = _common_numbers(context.store, table, [c for c in going if c not in filled])
+        undeclared = [c for c in columns if c not in declared]
+        going = {c for c in undeclared if (table.reach(c) >= ends).all()}
+        filled = {c for c in undeclared if _filled_ahead(options.filling.get(c))}
+        common = _common_numbers(
+            context.store, table, [c for c in undeclared if c in going and c not in filled]
+        )
+        ahead = (going | filled).difference(common)
         guesses.common.extend(common)
-        guesses.ahead.extend(c for c in undeclared if c in {*going, *filled} - set(common))
-        guesses.ending.extend(c for c in undeclared if c not in {*going, *filled})
+        guesses.ahead.extend(c for c in undeclared if c in ahead)
+        guesses.ending.extend(c for c in undeclared if c not in going and c not in filled)
         known = {*options.known, options.open, *guesses.ahead}
         roles |= {c: "known" if c in known else "past" for c in columns}
     if options.strict:

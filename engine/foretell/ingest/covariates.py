@@ -160,7 +160,8 @@ def _side_by_side(
 ) -> Covariates:
     """The grids of all sources as one array, in the order of `columns`; with their codes where it is `coded`."""
     values = allocate((cells, len(columns)), scratch=scratch)
-    where = [columns.index(source.columns[0]) for source in sources]
+    places = {column: i for i, column in enumerate(columns)}
+    where = [places[source.columns[0]] for source in sources]
     spans = [slice(first, first + len(source.columns)) for first, source in zip(where, sources, strict=True)]
     for block in pieces(cells, _BLOCK):
         for source, span in zip(sources, spans, strict=True):

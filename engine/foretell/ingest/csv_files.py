@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from foretell.errors import ForetellError
+from foretell.ingest.column_names import check_names
 
 DELIMITERS: Final = ",;\t|"
 SAMPLE_ROWS: Final = 20_480  # rows from which a file's columns are known to be numbers, dates or text
@@ -65,9 +66,7 @@ def _delimiter(header: str) -> str:
 def _named(path: str, header: Sequence[str]) -> tuple[str, ...]:
     """The columns' names; one without gets its place, as an index that pandas wrote."""
     names = tuple(name.strip() or f"column{i}" for i, name in enumerate(header))
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ForetellError(f"{path}, line 1: the column {twice!r} is there twice. Rename one of them.")
+    check_names(names, f"{path}, line 1:")
     return names
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -21,11 +21,12 @@ from foretell.data.schema import Ends, Partial, Schema
 from foretell.errors import ForetellError
 from foretell.ingest.context import Names
 from foretell.ingest.fixed_options import following
-from foretell.ingest.holidays import holiday_columns, parse_holidays
+from foretell.ingest.holidays import MOST_DAYS, holiday_columns, parse_holidays
 from foretell.ingest.ingest import Ingested, ingest
 from foretell.ingest.options import Options, column_names, filling_rules, season_lengths
 from foretell.ingest.panel_folder import Saved, fingerprint, is_panel, read_panel, verify_panel, write_panel
 from foretell.system.listener import heed
+from foretell.system.whole_numbers import whole_number
 
 logger = logging.getLogger(__name__)
 
@@ -153,10 +154,12 @@ class Dataset:
             )
         self._saved: str | None = None  # the folder that the panel was opened from
         self._scratch = scratch
+        self._told: set[Finding] = set()
         self._numeric = None if schema is not None else frozenset(column_names("numeric", numeric))
         self._target, self._items = _rereadable(target), _rereadable(items)
         self._related = tuple(map(_rereadable, _tables(related)))
         frequency = Frequency.parse(freq)
+        holiday_days = whole_number("holiday_days", holiday_days, least=0, most=MOST_DAYS)
         countries = parse_holidays(holidays, holiday_days, frequency)
         self.options: Final = Options(
             frequency=frequency,
@@ -196,7 +199,7 @@ class Dataset:
         Raises ForetellError when the folder is damaged, cut short, or from a newer foretell.
         """
         saved, data = read_panel(Path(folder)), cls.__new__(cls)
-        data._saved, data._numeric = os.fspath(folder), None
+        data._saved, data._numeric, data._told = os.fspath(folder), None, set()
         data._read = Ingested(saved.panel, saved.names, saved.findings, saved.rows, saved.fingerprint)
         return data
 
@@ -250,6 +253,12 @@ class Dataset:
     def rows(self) -> Mapping[str, int]:
         """How many rows each table has, by the name that messages give it."""
         return self._read.rows
+
+    def untold(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+        """Those of `findings` that were not told before of these data; they count as told from here on."""
+        new = tuple(finding for finding in dict.fromkeys(findings) if finding not in self._told)
+        self._told.update(new)
+        return new
 
     def encode(self, schema: Schema, *, horizon: int = 0) -> Panel:
         """These tables with another schema's columns and categories (a model's); what it has not seen is unknown.

@@ -22,8 +22,6 @@ def parse_holidays(given: str | Sequence[str] | None, days: int, frequency: Freq
     if not all(isinstance(name, str) for name in names):
         raise ForetellError(f"holidays must be country codes, such as 'DE' or ['DE', 'US-CA'], got {given!r}")
     names = list(dict.fromkeys(stripped for name in names if (stripped := name.strip())))
-    if isinstance(days, bool) or not isinstance(days, int) or not 0 <= days <= MOST_DAYS:
-        raise ForetellError(f"holiday_days must be a whole number from 0 to {MOST_DAYS}, got {days!r}")
     if names and frequency.unit == "step":
         raise ForetellError("holidays need dates, but freq='1' is integer time. Leave them out.")
     if any(name.startswith(BY_COLUMN) for name in names):

@@ -16,6 +16,7 @@ from foretell.data.time_zone_names import check_timezone
 from foretell.errors import ForetellError, nearest
 from foretell.ingest.keyed_rows import METHODS
 from foretell.ingest.unseen import COMMONEST
+from foretell.system.whole_numbers import as_whole, whole_number
 
 _MOST_VALUES: Final = 10_000  # of a text column that an option may ask for
 
@@ -69,7 +70,9 @@ class Options:
                 f"the open column {self.open!r} must be known ahead, but it is declared past."
             )
         _check_kinds(self)
-        _check_text_values(self.text_values)
+        if self.text_values is not None:
+            asked = whole_number("text_values", self.text_values, least=COMMONEST, most=_MOST_VALUES)
+            object.__setattr__(self, "text_values", asked)
         if self.decimal not in (".", ","):
             raise ForetellError(f"decimal must be '.' or ',', got {self.decimal!r}")
         if self.thousands not in (None, ".", ",", " ", "'") or self.thousands == self.decimal:
@@ -95,15 +98,6 @@ def _check_kinds(options: Options) -> None:
         )
 
 
-def _check_text_values(asked: int | None) -> None:
-    """Raises ForetellError for what is no number of columns that a text can get."""
-    whole = isinstance(asked, (int, np.integer)) and not isinstance(asked, bool)
-    if asked is not None and not (whole and COMMONEST <= asked <= _MOST_VALUES):
-        raise ForetellError(
-            f"text_values must be a whole number from {COMMONEST} to {_MOST_VALUES:,}, got {asked!r}"
-        )
-
-
 def column_names(argument: str, names: Sequence[str]) -> tuple[str, ...]:
     """The names without repetitions; raises ForetellError, naming the argument, for what is no list of names."""
     if isinstance(names, str) or not all(isinstance(name, str) for name in names):
@@ -115,14 +109,13 @@ def season_lengths(season: int | Sequence[int] | None, frequency: Frequency) -> 
     """The seasonal periods in steps, by default the frequency's; raises ForetellError for what is no number of steps."""
     if season is None:
         return frequency.seasons
-    seasons = tuple(season) if isinstance(season, Sequence) else (season,)
-    for period in seasons or (0,):
-        whole = isinstance(period, (int, np.integer)) and not isinstance(period, bool)
-        if not whole or not 1 <= period <= MOST_STEPS:
-            raise ForetellError(
-                f"season must be a whole number of steps from 1 to {MOST_STEPS:,}, or a list of such, got {season!r}"
-            )
-    return tuple(int(period) for period in seasons)
+    given = list(season) if isinstance(season, (Sequence, np.ndarray)) else [season]
+    seasons = [period for each in given if (period := as_whole(each)) is not None]
+    if not seasons or len(seasons) < len(given) or not all(1 <= period <= MOST_STEPS for period in seasons):
+        raise ForetellError(
+            f"season must be a whole number of steps from 1 to {MOST_STEPS:,}, or a list of such, got {season!r}"
+        )
+    return tuple(seasons)
 
 
 def filling_rules(

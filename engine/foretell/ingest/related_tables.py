@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,7 @@ from foretell.ingest.item_metadata import Metadata, match
 from foretell.ingest.keyed_rows import KeyedRows, KeySpans, find_spans, spell_key
 from foretell.ingest.stamps import refuse_off_grid
 from foretell.ingest.table import Table
+from foretell.system.repeated import first_repeated
 
 _OF_TEXT: Final = ("first", "last", "min", "max")
 _NEVER: Final = np.iinfo(np.int64).min // 2
@@ -42,9 +43,12 @@ class Joined:
 
     def reach(self, column: str) -> NDArray[np.int64]:
         """[N] the last ordinal at which a column has a value for each item; very early where it has none."""
-        position = self.rows.columns.index(column)
+        position = self.rows.places[column]
         last = np.where(self.spans.seen[:, position] > 0, self.spans.last[:, position], _NEVER)
         return np.append(last, _NEVER)[self.group]  # the appended entry answers for -1
+
+
+MOST_COLUMNS: Final = 2000  # of one related table: the plans of the queries grow faster than their number
 
 
 def read_related(
@@ -60,6 +64,11 @@ def read_related(
             "by_time", f"{table.label} has no column of the item's key: its values count for every item"
         )
     columns = _value_columns(context, table, {*key.values(), timestamp}, names)
+    if len(columns) > MOST_COLUMNS:
+        raise ForetellError(
+            f"{table.label} has {len(columns):,} columns to learn from, more than the {MOST_COLUMNS:,} that one table may have."
+            " Leave out those that say little, or give the table in parts, each with the key and the time: related=[one, other]."
+        )
     context.report_lacking(table, columns)
     context.report_kinds(table, columns)
     texts = [c for c in columns if _is_text(table, c, context.schema)]
@@ -129,13 +138,14 @@ def _is_text(table: Table, column: str, schema: Schema | None) -> bool:
 
 def check_columns(context: IngestContext, tables: Sequence[Related], target: Table) -> None:
     """Raises ForetellError for a column that an option or a model names and that is not there."""
-    have = [column for table in tables for column in table.rows.columns]
+    columns = [column for table in tables for column in table.rows.columns]
+    have = dict.fromkeys(columns)  # a thousand columns that were declared are looked up in them
     if context.schema is not None:
         _check_schema(have, [column for table in tables for column in table.rows.table.kinds], context.schema)
         return
-    twice = sorted({column for column in have if have.count(column) > 1})
-    if twice:
-        raise ForetellError(f"column {twice[0]!r} is in two related tables. Rename one of them.")
+    twice = first_repeated(sorted(columns))
+    if twice is not None:
+        raise ForetellError(f"column {twice!r} is in two related tables. Rename one of them.")
     o = context.options
     declared = {"known": o.known, "past": o.past, "open": (o.open,) if o.open else ()}
     for argument, names in declared.items():
@@ -153,7 +163,7 @@ def check_columns(context: IngestContext, tables: Sequence[Related], target: Tab
                 )
 
 
-def _undeclared(argument: str, name: str, have: Sequence[str], target: Table) -> ForetellError:
+def _undeclared(argument: str, name: str, have: Collection[str], target: Table) -> ForetellError:
     hint = nearest(name, have)
     if name in target.kinds:
         hint = " It is in the target table: give that table as related= too."
@@ -165,7 +175,7 @@ def _undeclared(argument: str, name: str, have: Sequence[str], target: Table) ->
     return ForetellError(f"{argument} column {name!r} is in no related table.{hint} {listed}")
 
 
-def _check_schema(have: Sequence[str], given: Sequence[str], schema: Schema) -> None:
+def _check_schema(have: Collection[str], given: Sequence[str], schema: Schema) -> None:
     for column, role in schema.roles.items():
         if role in ("known", "past") and column not in have:
             raise ForetellError(

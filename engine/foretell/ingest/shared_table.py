@@ -40,7 +40,7 @@ class SharedTable:
 
     def part(self, columns: Sequence[str]) -> KeySpans:
         """Pass one of some columns."""
-        at = [self.rows.columns.index(column) for column in columns]
+        at = [self.rows.places[column] for column in columns]
         spans = self.spans
         return replace(spans, first=spans.first[:, at], last=spans.last[:, at], seen=spans.seen[:, at])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +14,8 @@ from typing import Any, Final
 import pandas as pd
 
 from foretell.errors import ForetellError
+from foretell.ingest.arrow_tables import as_arrow
+from foretell.ingest.column_names import check_names
 from foretell.ingest.csv_files import Header, lacking, read_headers, sampled_columns
 from foretell.ingest.declared_types import Declared, declared_by, declared_in_file
 from foretell.ingest.sql_source import Sql, spool
@@ -70,14 +71,14 @@ def open_table(
         store.register(view, delta := open_delta(files[0]))
         table = _typed_table(store, f"the {name} table ({os.path.basename(files[0])})", view, delta.schema)
     elif files and len(files) == len(parts) and all(_is_sheet(file) for file in files):
-        arrow = _from_pandas(_read_sheets(files, name), name)
+        arrow = as_arrow(_read_sheets(files, name), name)
         store.register(view, arrow)
         table = _typed_table(store, f"the {name} table ({os.path.basename(files[0])})", view, arrow.schema)
     elif files and len(files) == len(parts):
         form = _Form(dates, decimal, thousands, partitions)
         table = _open_files(store, files, view, name, form=form)
     else:
-        arrow = _as_arrow(source, name)
+        arrow = as_arrow(source, name)
         if not arrow.schema.names:
             raise ForetellError(f"the {name} table has no columns.")
         if getattr(arrow, "num_rows", 1) == 0 and name != "items":  # whose columns then have no type either
@@ -121,6 +122,7 @@ def _open_files(store: Store, patterns: Sequence[str], view: str, name: str, *, 
     # Columns are read as plain text. Casting that text ourselves keeps an id such as 007 as it is, and lets a message
     # name the very row that does not parse. Nothing is left for DuckDB to guess, so what it refuses is really broken.
     selects = [f"SELECT * FROM {_read_csv(some, *what, form.partitions)}" for what, some in groups.items()]
+    check_names(tuple(dict.fromkeys(name for header in headers for name in header.names)), f"{label}:")
     if form.partitions:
         _refuse_overlap((header.path, header.names) for header in headers)
     store.execute(f"CREATE VIEW {view} AS {' UNION ALL BY NAME '.join(selects)}")
@@ -173,6 +175,7 @@ def _open_parquet(store: Store, files: Sequence[str], view: str, label: str, *, 
                 declared |= declared_in_file(opened.schema_arrow, opened.metadata.metadata)
         except (pa.ArrowInvalid, OSError) as error:
             raise ForetellError(f"{file} is no Parquet file, or not a whole one: {error}") from error
+    check_names(tuple(dict.fromkeys(name for schema in schemas for name in schema.names)), f"{label}:")
     store.execute(
         f"CREATE VIEW {view} AS SELECT *"
         f" FROM read_parquet({file_patterns(files)}, union_by_name = true, filename = {literal(_FILE)}, {_hive(partitions)})"
@@ -341,84 +344,3 @@ def _kind(dtype: str) -> Kind:
     if dtype.startswith((*_NUMBERS, '"NULL"', "NULL", "USMALLINT", "UTINYINT", "UHUGEINT", "BIGNUM")):
         return "other" if dtype.endswith("]") or dtype == "INTERVAL" else "number"
     return "other"
-
-
-def _as_arrow(source: Any, name: str) -> Any:
-    import pyarrow as pa
-
-    if isinstance(source, pd.DataFrame):
-        return _readable_types(_from_pandas(source, name))
-    if type(source).__module__.startswith("polars") and hasattr(source, "collect"):
-        source = source.collect()
-    if type(source).__module__.partition(".")[0] in ("duckdb", "_duckdb") and hasattr(
-        source, "to_arrow_table"
-    ):
-        source = source.to_arrow_table()  # a relation
-    if hasattr(source, "to_pyarrow_dataset"):
-        source = source.to_pyarrow_dataset()  # a table of Delta Lake
-    if hasattr(source, "to_table") and not isinstance(source, pa.Table):
-        source = source.to_table()
-    if hasattr(source, "__arrow_c_stream__"):
-        table = pa.table(source)
-        _refuse_repeated_columns(table.column_names, name)
-        return _readable_types(table)
-    got = type(source).__name__
-    if isinstance(source, (list, tuple)) and source:
-        got = f"a {got} of {type(source[0]).__name__}: a list is one of paths. Join tables first, as pandas.concat does"
-    raise ForetellError(
-        f"{name} must be a pandas, polars or Arrow table, a DuckDB relation, a path, a glob or foretell.Sql, got {got}"
-    )
-
-
-def _refuse_repeated_columns(names: Sequence[str], name: str) -> None:
-    twice = next((column for column in names if names.count(column) > 1), None)
-    if twice is not None:
-        raise ForetellError(f"the {name} table has the column {twice!r} twice. Rename one of them.")
-
-
-def _from_pandas(frame: pd.DataFrame, name: str) -> Any:
-    import pyarrow as pa
-
-    if frame.columns.nlevels > 1:
-        raise ForetellError(
-            f"the {name} table has columns of {frame.columns.nlevels} levels, such as {tuple(frame.columns[0])!r}, expected"
-            " plain names. Join them: frame.columns = ['_'.join(map(str, column)) for column in frame.columns]."
-        )
-    indexes = [str(level) for level in frame.index.names if level is not None]
-    if indexes:
-        _refuse_repeated_columns([*indexes, *map(str, frame.columns)], name)
-        frame = frame.reset_index()
-    frame = frame.rename(columns=str)
-    _refuse_repeated_columns(list(frame.columns), name)
-    columns = {}
-    for column in frame.columns:
-        values = frame[column]
-        if isinstance(values.dtype, pd.PeriodDtype):
-            values = values.dt.start_time
-        try:
-            columns[column] = pa.Array.from_pandas(values)
-            if values.dtype == object and getattr(columns[column].type, "tz", None):  # offsets may differ
-                columns[column] = pa.Array.from_pandas(values.astype(str).where(values.notna(), None))
-        except (pa.ArrowException, OverflowError):  # an object column of several types: its text decides
-            columns[column] = pa.array(
-                [_spelt(v) if there else None for v, there in zip(values, values.notna(), strict=True)]
-            )
-    said = json.dumps({"index_columns": indexes}).encode()  # as pandas itself says it in Arrow's schema
-    return pa.table(columns).replace_schema_metadata({b"pandas": said})
-
-
-def _spelt(value: object) -> str:
-    """A value as text, as DuckDB spells it: 7.0 is 7, True is true."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _readable_types(table: Any) -> Any:
-    """`table` with the numbers that DuckDB cannot scan (half floats, decimals of 256 bits) as float64."""
-    import pyarrow as pa
-
-    for position, column in enumerate(table.schema):
-        if pa.types.is_float16(column.type) or pa.types.is_decimal256(column.type):
-            table = table.set_column(position, column.name, table.column(position).cast(pa.float64()))
-    return table

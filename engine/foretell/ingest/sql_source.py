@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from foretell.errors import ForetellError
+from foretell.ingest.column_names import check_names
 from foretell.system.database import SPELLINGS, driver_of, explained, parse
 from foretell.system.sql_text import literal, quoted
 
@@ -86,13 +87,11 @@ class Sql:
 def spool(sql: Sql, store: Store, file: str) -> None:
     """Write the rows of `sql` to a Parquet file, batch by batch: several passes then see the same rows.
 
-    Raises ForetellError for a column that is there twice and for what the database refuses.
+    Raises ForetellError for columns that share a name and for what the database refuses.
     """
     with sql.stream() as reader:
         names = [part.name for part in reader.schema if part.name != _EXAMPLE]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise ForetellError(f"the query has the column {twice!r} twice. Rename one of them with AS.")
+        check_names(names, "the query:")
         store.register("stream", reader)
         columns = ", ".join(_column(part) for part in reader.schema if part.name != _EXAMPLE)
         real = f" WHERE {quoted(_EXAMPLE)} = 0" if len(names) < len(reader.schema) else ""

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from foretell.errors import ForetellError, Interrupted
 from foretell.networks.checkpoint import SafetensorsIO, checkpoint_to_resume, damaged
+from foretell.networks.checkpoint_limits import check_counters
 from foretell.networks.device import computing, pick_device
 from foretell.networks.distributed.ranks import SINGLE, Ranks
 from foretell.networks.lightning_calls import interrupted_lightning, quiet_lightning
@@ -163,6 +164,9 @@ class _Module(lightning.LightningModule):
         self.network = job.network
         self.job, self.schedule, self.callback = job, schedule, callback
         self._items = torch.empty(0, dtype=torch.long)  # of the batch at hand, for errors
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        check_counters(checkpoint)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         rate = self.schedule.learning_rate

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 import lightning.pytorch as lightning
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from foretell.errors import ForetellError
 from foretell.networks.checkpoint import checkpoint_path
+from foretell.networks.checkpoint_limits import check_optimizer, check_progress
 from foretell.networks.distributed.ranks import Ranks
 from foretell.networks.lightning_calls import past_lightning
 from foretell.networks.step_timer import StepTimer
@@ -46,6 +47,10 @@ class ScheduleCallback(lightning.Callback):
             )
         if trainer.global_step and not trainer.optimizers[0].state:
             raise ForetellError("it has no state of the optimizer")
+        if trainer.global_step:
+            check_optimizer(
+                trainer.optimizers[0], cast(torch.optim.Optimizer, pl_module.configure_optimizers())
+            )
 
     def on_train_batch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
@@ -157,6 +162,7 @@ class ScheduleCallback(lightning.Callback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.progress = Progress.of(state["progress"])
+        check_progress(self.progress, self.schedule)
         shapes = {name: value.shape for name, value in _weights(self.job.network).items()}
         for kind in ("best", "average"):
             if state[kind] and {name: value.shape for name, value in state[kind].items()} != shapes:

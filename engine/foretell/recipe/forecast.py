@@ -24,6 +24,7 @@ from foretell.recipe.item_groups import names_of_items, values_of_items
 from foretell.recipe.levels import check_levels, interpolate, least_mean, level_name
 from foretell.recipe.paths import PATHS, Margins, draw_paths, slices
 from foretell.system.tabular_result import Tabular
+from foretell.system.whole_numbers import whole_number
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,10 +59,9 @@ _NO_DEPENDENCE: Final = (
 )
 
 
-def _check_paths(paths: int) -> int:
-    if isinstance(paths, bool) or not isinstance(paths, int) or not 2 <= paths <= MOST_PATHS:
-        raise ForetellError(f"paths must be a whole number from 2 to {MOST_PATHS:,}, got {paths!r}")
-    return paths
+def check_paths(paths: int) -> int:
+    """How many paths are asked; raises ForetellError for what is no such number."""
+    return whole_number("paths", paths, least=2, most=MOST_PATHS)
 
 
 def check_unit(unit: float | None) -> None:
@@ -212,7 +212,7 @@ class Forecast(Tabular):
         They follow from the names of the items and the seed: those of an item are the same whatever other items are beside it.
         Raises ForetellError where the model has learnt no dependence: one of an older foretell, or a total.
         """
-        out = np.empty((len(self), _check_paths(n), self.horizon), np.float32)
+        out = np.empty((len(self), check_paths(n), self.horizon), np.float32)
         for part in slices(len(self), paths=n, horizon=self.horizon):
             out[part] = self.paths_of(np.arange(part.start, part.stop), paths=n, seed=seed)
         return out
@@ -229,7 +229,7 @@ class Forecast(Tabular):
             for part in self.dependence.shared
             if part.by
         }
-        normal = NormalPaths(self.dependence, horizon=self.horizon, paths=_check_paths(paths), seed=seed)
+        normal = NormalPaths(self.dependence, horizon=self.horizon, paths=check_paths(paths), seed=seed)
         return draw_paths(self.margins.of(items), normal, names_of_items(self.keys.iloc[items]), groups)
 
     def total(

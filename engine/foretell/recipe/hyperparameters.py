@@ -19,6 +19,7 @@ import numpy as np
 from foretell.errors import ForetellError
 from foretell.recipe.protocols import Recipe
 from foretell.system.typed import Within
+from foretell.system.whole_numbers import as_whole
 
 # held by what parses source: before 3.11.8 Python counts the depth of a syntax tree for all threads at once (gh-106905)
 PARSING: Final = Lock()
@@ -116,6 +117,8 @@ def read_value(where: str, kind: Any, value: Any) -> Any:
     Raises ForetellError, naming `where`, for a value of another type and for one beyond what the field declares.
     """
     value = value.item() if isinstance(value, np.generic) else value
+    whole = as_whole(value)
+    value = value if whole is None else whole
     if get_origin(kind) in (Union, types.UnionType):
         options = get_args(kind)
         if value is None or (isinstance(value, str) and value.lower() == "none" and type(None) in options):

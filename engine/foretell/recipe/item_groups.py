@@ -14,6 +14,7 @@ from foretell.data.arrays import Floats
 from foretell.data.frequency import Frequency
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError, nearest
+from foretell.system.repeated import first_repeated
 
 Texts = NDArray[np.object_]
 ALL = "all items"
@@ -67,9 +68,9 @@ def parse_columns(by: Sequence[str]) -> tuple[str, ...]:
     if isinstance(by, str) or not all(isinstance(each, str) for each in by):
         raise ForetellError(f"by must be a list of columns, such as ['region', 'store'], got {by!r}")
     columns = [part.strip() for each in by for part in each.split("/")]
-    twice = [column for column in columns if columns.count(column) > 1]
-    if twice:
-        raise ForetellError(f"by names the column {twice[0]!r} twice: groups must not overlap. Name it once.")
+    twice = first_repeated(columns)
+    if twice is not None:
+        raise ForetellError(f"by names the column {twice!r} twice: groups must not overlap. Name it once.")
     return tuple(columns)
 
 

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypedDict
 
-import numpy as np
-
 from foretell.data.schema import MOST_STEPS
 from foretell.errors import ForetellError, nearest
 from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
+from foretell.system.whole_numbers import whole_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +35,7 @@ class Task:
     levels: tuple[float, ...] = DEFAULT_LEVELS
 
     def __post_init__(self) -> None:
-        if isinstance(self.horizon, bool) or not isinstance(self.horizon, int) or self.horizon < 1:
-            raise ForetellError(f"horizon must be a whole number of steps, at least 1, got {self.horizon!r}")
+        object.__setattr__(self, "horizon", whole_number("horizon", self.horizon, least=1, of=" of steps"))
         if self.horizon > MOST_STEPS:
             raise ForetellError(f"horizon must be {MOST_STEPS:,} steps at most, got {self.horizon:,}")
         object.__setattr__(self, "levels", check_levels(self.levels))
@@ -92,13 +90,11 @@ class Run:
             ("processes", 1, _MOST_THREADS),
         ):
             value = getattr(self, name)
-            whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-            if value is not None and (not whole or not least <= value <= most):
-                raise ForetellError(f"{name} must be a whole number from {least} to {most:,}, got {value!r}")
+            if value is not None or name == "seed":
+                object.__setattr__(self, name, whole_number(name, value, least=least, most=most))
         if not isinstance(self.device, str) or _DEVICE.fullmatch(self.device) is None:
             raise ForetellError(f"device must be auto, cpu, cuda, cuda:1, ... or mps, got {self.device!r}")
-        if isinstance(self.devices, bool) or not isinstance(self.devices, int) or self.devices < 1:
-            raise ForetellError(f"devices must be a whole number, at least 1, got {self.devices!r}")
+        object.__setattr__(self, "devices", whole_number("devices", self.devices, least=1))
         if self.resume and self.out is None:
             raise ForetellError("resume= needs the folder that the interrupted run wrote to: give out=")
 

@@ -11,6 +11,11 @@ _OBEYED: Final = re.compile(
 )
 
 
+def is_storable(text: str) -> bool:
+    """Whether files, databases and terminals take it: NUL ends a text in many of them, and half a character is no UTF-8."""
+    return "\0" not in text and not any("\ud800" <= mark <= "\udfff" for mark in text)
+
+
 def printable(text: str) -> str:
     """`text` with control characters as escapes (an escape key as \\x1b); line ends and tabs stay."""
     return _OBEYED.sub(lambda mark: mark[0].encode("unicode_escape").decode(), text)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from foretell.errors import ForetellError
+from foretell.system.plain_text import is_storable
 
 _BITS = 63  # of an integer in SQL, its sign apart
 
@@ -56,7 +57,7 @@ def real(value: float) -> str:
 
 def _whole(text: str) -> str:
     """`text`, if it is one: without the character 0, which ends a statement, and without halves of characters."""
-    if not isinstance(text, str) or "\0" in text or any("\ud800" <= mark <= "\udfff" for mark in text):
+    if not isinstance(text, str) or not is_storable(text):
         raise ForetellError(
             f"expected a text without the characters NUL and U+D800 to U+DFFF, got {text!r}. Take them out."
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from foretell.errors import ForetellError
+from foretell.system.repeated import first_repeated
 
 MOST_BYTES: Final = 1 << 28  # of a JSON file
 DEEPEST: Final = 100  # lists and objects within each other
@@ -52,8 +53,7 @@ def refuse_special(value: Any) -> None:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = first_repeated(name for name, _ in pairs)
         raise ForetellError(f"it has the name {twice!r} twice in one object")
     return found
 

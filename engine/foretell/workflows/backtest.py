@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Unpack, get_args
 
 import numpy as np
 
+from foretell.checks.alarms import warn_of_alarms
 from foretell.checks.check import check
 from foretell.data.columns import names_of
 from foretell.data.panel import Panel
@@ -30,6 +31,7 @@ from foretell.reporting.report import Report
 from foretell.system.folder_lock import claiming_out
 from foretell.system.listener import interruptible, shielded, tell
 from foretell.system.results import may_replace
+from foretell.system.whole_numbers import whole_number
 from foretell.workflows.train import seconds_of
 
 if TYPE_CHECKING:
@@ -121,11 +123,12 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     panel = data.panel
     steps = window_steps(panel, task.horizon, windows=windows, stride=stride, cutoffs=cutoffs)
     origins = make_windows(panel, steps, task.horizon)
+    warn_of_alarms(data)
     asked = {
         "horizon": task.horizon,
         "levels": list(task.levels),
         "windows": len(origins),
-        "stride": stride,
+        "stride": None if stride is None else whole_number("stride", stride, least=1),
         "origins": [window.day for window in origins],
         "refit": refit,
         **run_arguments_of(carried_out),
@@ -275,10 +278,8 @@ def window_steps(
         if windows not in (1, len(cutoffs)) or stride is not None:
             raise ForetellError("cutoffs= says where every window begins: leave out windows= and stride=")
         return _from_cutoffs(panel, horizon, cutoffs)
-    apart = horizon if stride is None else stride
-    for name, value in (("windows", windows), ("stride", apart)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ForetellError(f"{name} must be a whole number, at least 1, got {value!r}")
+    windows = whole_number("windows", windows, least=1)
+    apart = horizon if stride is None else whole_number("stride", stride, least=1)
     longest = int(panel.lengths.max(initial=0))
     if longest < 2 * horizon:
         raise ForetellError(

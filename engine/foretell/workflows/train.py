@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from foretell.checks.alarms import warn_of_alarms
 from foretell.errors import ForetellError
 from foretell.hierarchy.learning import learn_dependence
 from foretell.ingest.dataset import check_dataset
@@ -45,6 +46,8 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
     **run: Unpack[RunArguments],
 ) -> Model:
     """Train a recipe on all of `data`: the model, ready to forecast and to be saved.
+
+    What `foretell.check` warns of is logged, once for each data set.
 
     Inside `foretell.listening(listener, cancel=token)` it tells the listener how far it is, and ends with `foretell.Interrupted` once
     `token` is cancelled. `foretell.backtest` says which recipe is worth it.
@@ -85,6 +88,7 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
     seconds = seconds_of(time_limit, [chosen])
     asked = make_run(run, train, out=out, resume=resume, time_limit=seconds)
     data = check_dataset(data)
+    warn_of_alarms(data, horizon=task.horizon)
     schema = data.schema if start is None else start.schema.extended(data.schema)
     panel = data.encode(schema, horizon=task.horizon)
     model = fit_model(

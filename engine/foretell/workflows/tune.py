@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 import pandas as pd
 
+from foretell.checks.alarms import warn_of_alarms
 from foretell.errors import ForetellError
 from foretell.ingest.dataset import check_dataset
 from foretell.models.candidates import OverTime, reason, try_candidate
@@ -33,6 +34,7 @@ from foretell.system.frame_writers import write_frame
 from foretell.system.listener import interruptible, shielded, tell
 from foretell.system.results import Result, drop_files, may_replace, result_in
 from foretell.system.time_budget import Budget, parse_seconds
+from foretell.system.whole_numbers import whole_number
 
 if TYPE_CHECKING:
     from foretell.ingest.dataset import Dataset
@@ -126,10 +128,10 @@ def tune(  # noqa: PLR0913  (the library's front door spells out what it takes)
     chosen = make_recipe(recipe, settings) if isinstance(recipe, str) else checked_recipe(recipe)
     space = search_space(type(chosen))
     task, budget = Task(horizon, check_levels(levels)), Budget(parse_seconds(time_limit))
-    if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
-        raise ForetellError(f"trials must be a whole number, at least 1, got {trials!r}")
+    trials = whole_number("trials", trials, least=1)
     carried_out = make_run(run, tune)
     panel = check_dataset(data).panel
+    warn_of_alarms(data, horizon=task.horizon)
     validation = ValidationWindows.of(panel, task, windows=windows, seed=carried_out.seed)
     if validation is None:
         raise ForetellError(

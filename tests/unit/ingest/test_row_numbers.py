@@ -123,5 +123,5 @@ def test_an_index_that_lacks_the_name_of_a_needed_column_is_named_in_the_message
 
 def test_an_index_and_a_column_of_one_name_are_refused():
     frame = prices().set_index("item_id", drop=False)
-    with pytest.raises(ForetellError, match="has the column 'item_id' twice"):
+    with pytest.raises(ForetellError, match="the column 'item_id' is there twice"):
         columns(frame)

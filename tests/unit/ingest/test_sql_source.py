@@ -294,7 +294,7 @@ def test_the_command_line_reads_a_timestamptz_in_its_timezone(warehouse, tmp_pat
     [
         ("SELECT * FROM salez", (), 'relation "salez" does not exist'),
         ("SELECT nope FROM sales", (), 'column "nope" does not exist'),
-        ("SELECT 1 AS a, 2 AS a", (), "the query has the column 'a' twice"),
+        ("SELECT 1 AS a, 2 AS a", (), "the query: the column 'a' is there twice"),
         ("WITH d AS (DELETE FROM sales RETURNING *) SELECT * FROM d", (), "data-modifying|read-only"),
         ("SELECT 1; DROP TABLE sales", (), "syntax error"),
         ("SELECT item_id FROM sales WHERE target > 999", (), "the query found no rows"),

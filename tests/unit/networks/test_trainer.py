@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 from collections.abc import Callable
@@ -173,6 +174,17 @@ def test_a_truncated_checkpoint_is_refused(tmp_path: Path) -> None:
         (lambda state: ours(state)["progress"].update(colour=1), "its progress is none"),
         (lambda state: ours(state)["progress"].update(losses=[["a", None]]), "no numbers"),
         (lambda state: ours(state).update(average={"x": torch.zeros(3)}), "average weights"),
+        (lambda state: ours(state)["progress"].update(end=1 << 62), "its progress is not one of"),
+        (lambda state: ours(state)["progress"].update(best_step=1 << 62), "its progress is not one of"),
+        (lambda state: ours(state)["progress"].update(losses=[[1]]), "its progress is not one of"),
+        (lambda state: state.update(epoch=-1), "no number of steps and epochs"),
+        (lambda state: state.update(global_step=1e308), "no number of steps and epochs"),
+        (lambda state: counts(state)["current"].update(ready=-(1 << 63)), "its loops have counted to"),
+        (lambda state: counts(state)["total"].update(completed="x"), "its loops have counted to"),
+        (lambda state: settings(state).update(betas=["x", None]), "its optimizer has other settings"),
+        (lambda state: settings(state).update(amsgrad=True), "its optimizer has other settings"),
+        (lambda state: moments(state).update(step=torch.tensor(math.nan)), "the state of its optimizer"),
+        (lambda state: moments(state).update(exp_avg=torch.zeros(77)), "the state of its optimizer"),
     ],
 )
 def test_a_checkpoint_that_holds_something_else_is_one_message(
@@ -186,6 +198,18 @@ def test_a_checkpoint_that_holds_something_else_is_one_message(
     io.save_checkpoint(state, path)
     with pytest.raises(ForetellError, match=f"the checkpoint .* is damaged .*{said}"):
         fit_network(job(), SCHEDULE, Run(out=tmp_path, resume=True))
+
+
+def counts(state: dict[str, Any]) -> Any:
+    return state["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+
+
+def settings(state: dict[str, Any]) -> Any:
+    return state["optimizer_states"][0]["param_groups"][0]
+
+
+def moments(state: dict[str, Any]) -> Any:
+    return state["optimizer_states"][0]["state"][0]
 
 
 def ours(state: dict[str, Any]) -> dict[str, Any]:
