@@ -375,9 +375,9 @@ def test_tables_that_hold_nothing_and_offsets_in_a_format_are_refused(table, opt
 def test_a_folder_without_tables_and_a_file_of_another_kind_are_named(tmp_path):
     with pytest.raises(ForetellError, match="holds no CSV or Parquet file"):
         Dataset(tmp_path, freq="D")
-    (tmp_path / "sales.xlsx").write_bytes(b"PK")
-    with pytest.raises(ForetellError, match=r"sales\.xlsx' must be CSV .* Save it as one of these"):
-        Dataset(tmp_path / "sales.xlsx", freq="D")
+    (tmp_path / "sales.sav").write_bytes(b"PK")
+    with pytest.raises(ForetellError, match=r"sales\.sav' must be CSV .* Save it as one of these"):
+        Dataset(tmp_path / "sales.sav", freq="D")
 
 
 @pytest.mark.parametrize(("freq", "reported"), [("W-FRI", True), ("MS", False)])

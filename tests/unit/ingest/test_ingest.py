@@ -277,12 +277,14 @@ def test_what_is_wrong_with_a_target_is_said_in_one_message(frame, options, mess
     [
         ("absent.csv", "target: no such file: .*absent.csv"),
         ("*.parquet", "target: no file matches"),
-        ("sales.xlsx", "must be CSV .* or Parquet"),
+        ("sales.sav", "must be CSV .* or Parquet"),
+        ("sales.xlsx", "is no workbook of Excel"),
         ("empty.csv", "empty.csv"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said_in_one_message(tmp_path, path, message):
     (tmp_path / "sales.xlsx").write_text("x")
+    (tmp_path / "sales.sav").write_text("x")
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(ForetellError, match=message):
         Dataset(tmp_path / path, freq="D")
