@@ -374,7 +374,7 @@ def first_row(
         f" ORDER BY {', '.join(keys)}, file LIMIT 1"
     )[0]
     where = spell_key(rows.key, found[: len(rows.key)])
-    if dated:
+    if dated and found[-3] is not None:  # its time may be what cannot be read
         where = f"{where} at {spell(found[-3])}".strip()
     return (where or rows.table.label) + within(found[-1]), found[-2]
 

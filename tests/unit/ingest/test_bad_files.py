@@ -388,3 +388,12 @@ def test_where_days_become_weeks_it_is_said_which_day_these_begin_on(freq, repor
         f.message for f in data.findings if f.code == "weeks" and "'W-FRI' begins on its day" in f.message
     ] == ([f.message for f in data.findings if f.code == "weeks"])
     assert any(finding.code == "weeks" for finding in data.findings) is reported
+
+
+def test_a_bad_number_in_a_row_whose_time_cannot_be_read_is_named_without_a_time(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(HEAD + "a,31.12.2023,many\n")
+    said = CliRunner().invoke(app, ["check", str(path), "--freq", "D", "--json"]).output
+    assert "item 'a' in " in said
+    assert "'target' must be a number, got 'many'" in said
+    assert "None" not in said
