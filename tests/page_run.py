@@ -229,7 +229,7 @@ def _read_options(block: Block, path: Path) -> None:
         for command in root.commands.values():
             context = typer.Context(command, parent=above)
             try:
-                read_config(context, path)
+                read_config(context, [path])
             except typer.Exit as error:
                 raise block.fault(0, f"foretell does not take these options: {error.__cause__}") from error
 

@@ -129,7 +129,8 @@ def _default(parameter: Any) -> str:
 
 _TOML = """## TOML
 
-`--config FILE` reads options from a TOML file; the command line wins over it. A key is the option's long name with `_` in place of `-`,
+`--config FILE` reads options from a TOML file; the command line wins over it. It may be given twice: of a key that is in both files
+the later one counts, as in `--config shop.toml --config tuned/best.toml`. A key is the option's long name with `_` in place of `-`,
 or, of an argument, its name in small letters (`sales`). One file serves all commands: keys of other commands are passed over, and a key
 that no command has is an error. Lists may be lists, and what is written `NAME=VALUE` at the prompt may be a table:
 

@@ -13,12 +13,12 @@ from foretell.cli.exit_status import user_errors
 from foretell.errors import ForetellError, nearest
 
 
-def read_config(context: typer.Context, path: Path | None) -> Path | None:
-    """`path`, with the keys of that TOML file made the defaults of the command's other options."""
-    if path is not None:
-        with user_errors():
-            context.default_map = _config_values(context, path)
-    return path
+def read_config(context: typer.Context, paths: list[Path]) -> list[Path]:
+    """`paths`, with the keys of these TOML files made the defaults of the command's other options; a later file wins."""
+    with user_errors():
+        for path in paths:
+            context.default_map = {**(context.default_map or {}), **_config_values(context, path)}
+    return paths
 
 
 def _config_values(context: typer.Context, path: Path) -> dict[str, Any]:

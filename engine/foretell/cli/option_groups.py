@@ -225,14 +225,14 @@ class CommonOptions:
     """What every command that reads data takes."""
 
     config: Annotated[
-        Path | None,
+        list[Path],
         Option(
             is_eager=True,
             callback=read_config,
             metavar="FILE",
-            help="A TOML file whose keys are options; the command line wins.",
+            help="A TOML file whose keys are options; the command line wins. Repeat: a later file wins.",
         ),
-    ] = None
+    ] = field(default_factory=list)
     verbose: Annotated[bool, Option("--verbose", "-v", help="Show the log.")] = False
 
     def begin(self) -> None:
@@ -276,9 +276,10 @@ def _prefer_command_line(context: typer.Context, values: dict[str, Any]) -> None
         asked = [name for name in pair if sources[name] == "COMMANDLINE"]
         if len(asked) == 1:
             (dropped,) = set(pair) - set(asked)
+            files = " and ".join(map(str, values["config"]))
             values[dropped] = [] if dropped == "sales" else None
             typer.echo(
-                f"{_SPELT[asked[0]]} of the command line is taken; {_SPELT[dropped]} in {values['config']} is not used",
+                f"{_SPELT[asked[0]]} of the command line is taken; {_SPELT[dropped]} in {files} is not used",
                 err=True,
             )
 

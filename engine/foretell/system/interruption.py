@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import math
+import sys
 import threading
 import time
+from types import FrameType
 from typing import Any, Final
 
 _SET: Final = ctypes.pythonapi.PyThreadState_SetAsyncExc  # keeps the interpreter's lock while it is called
@@ -15,10 +17,20 @@ _STARTING: Final[dict[Any, Any]] = getattr(
 _SOON: Final = 1e-3  # seconds until the next look at these
 
 
+def importing(frame: FrameType | None) -> bool:
+    """Whether a module is being imported there. An exception would leave it half made for the rest of the process."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
 class Interruption:
     """Raises `error` in the thread that made this, once begun and every `again` seconds until it is closed.
 
-    The thread meets it at its next Python instruction: a call into compiled code, `time.sleep` among them, ends first.
+    The thread meets it at its next Python instruction: a call into compiled code, `time.sleep` among them, ends first, and so
+    does the import of a module.
     """
 
     def __init__(self, error: type[BaseException], *, again: float) -> None:
@@ -62,10 +74,11 @@ class Interruption:
     def _go(self, wait: float) -> None:
         asked = ctypes.c_ulong(self._thread), ctypes.py_object(self._error)
         while not self._closed.wait(wait):
+            busy = importing(sys._current_frames().get(self._thread))
             with self._lock:
                 # Until a thread has begun, Python 3.11 takes it for the one that starts it. No other thread comes between
                 # this look and the call, as there is no call between them.
                 starting = len(_STARTING)
-                if not _STARTING and not self._over and not self._held:
+                if not _STARTING and not busy and not self._over and not self._held:
                     _SET(*asked)
-            wait = _SOON if starting else self._again
+            wait = _SOON if starting or busy else self._again

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from types import FrameType
 from typing import Final
 
-from foretell.system.interruption import Interruption
+from foretell.system.interruption import Interruption, importing
 
 _AGAIN: Final = 0.05  # seconds after which a time-out that somebody's `except:` swallowed is raised again
 _SOON: Final = 2e-3  # seconds in which an inner block is left
@@ -29,7 +29,7 @@ def time_limit(seconds: float, *, again: float = _AGAIN) -> Iterator[None]:
     """Raises `TimeUp` inside the block once `seconds` have passed, and every `again` seconds until it is left.
 
     It comes between two Python instructions: compiled code ends first (of statsforecast's models on 3,000 steps, theta is the
-    latest: 1.2 s). In the main thread the system's interval timer
+    latest: 1.2 s), and so does the import of a module. In the main thread the system's interval timer
     rings, which also ends waits (`time.sleep`, reads); in other threads, and where there is no such timer, a thread beside
     this one raises it, and a wait ends first. A limit inside another has no more time than that; a timer that was running
     before goes on afterwards.
@@ -54,8 +54,10 @@ def time_limit(seconds: float, *, again: float = _AGAIN) -> Iterator[None]:
 def _by_timer(seconds: float, again: float) -> Iterator[None]:
     begun = time.monotonic()
 
-    def up(_signal: int, _frame: FrameType | None) -> None:
-        raise TimeUp
+    def up(_signal: int, frame: FrameType | None) -> None:
+        if not importing(frame):
+            raise TimeUp
+        signal.setitimer(signal.ITIMER_REAL, _SOON, again)
 
     handler = signal.signal(signal.SIGALRM, up)
     left, every = signal.setitimer(signal.ITIMER_REAL, seconds, again)

@@ -164,8 +164,8 @@ def seconds_of(time_limit: str | float | None, recipes: Sequence[Recipe]) -> flo
     if not any(abilities_of(recipe).time_limit for recipe in recipes):
         names = ", ".join(dict.fromkeys(recipe.name for recipe in recipes))
         raise ForetellError(
-            f"a time limit makes no sense for {names}: it ends the training of networks and of ensembles, and there is"
-            " none here. Leave time_limit= out."
+            f"a time limit makes no sense for {names}: it ends the training of networks, of trees and of ensembles, and"
+            " there is none here. Leave time_limit= out."
         )
     return seconds
 

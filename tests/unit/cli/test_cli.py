@@ -339,3 +339,15 @@ def test_train_and_backtest_calibrate(run: Run) -> None:
     tested = run("backtest", *common, "--out", "report")
     assert tested.exit_code == 0, tested.output
     assert "Before and after calibration" in Path("report/report.html").read_text()
+
+
+def test_of_two_files_of_options_the_later_one_wins(run: Run) -> None:
+    Path("data.toml").write_text('sales = "sales.csv"\nfreq = "D"\nhorizon = 3\nrecipe = ["mqrnn"]\n')
+    Path("best.toml").write_text('recipe = "seasonal_naive"\n[set.seasonal_naive]\nseason = 7\n')
+    result = run("train", "--config", "data.toml", "--config", "best.toml", "--out", "model")
+    assert result.exit_code == 0, result.output
+    assert "trained seasonal_naive" in result.output
+    Path("worse.toml").write_text("colour = 1\n")
+    refused = run("train", "--config", "data.toml", "--config", "worse.toml", "--out", "model")
+    assert refused.exit_code == 2
+    assert "worse.toml has the key 'colour'" in refused.output

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -87,3 +90,29 @@ def test_a_time_out_that_is_swallowed_comes_again() -> None:
 
     with pytest.raises(TimeUp):
         raise in_a_thread(work)[0]
+
+
+@pytest.mark.parametrize("aside", [False, True])
+def test_a_module_whose_import_outlasts_the_time_is_imported_whole(
+    aside: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"slow_to_import_{aside}"
+    lines = "import time\nuntil = time.monotonic() + 0.3\nwhile time.monotonic() < until:\n    pass\nwhole = True\n"
+    (tmp_path / f"{name}.py").write_text(lines)
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+
+    def work() -> None:
+        with time_limit(0.05, again=60):
+            importlib.import_module(name)
+            busy(20)
+
+    began = time.monotonic()
+    if aside:
+        (error,) = in_a_thread(work)
+        assert isinstance(error, TimeUp)
+    else:
+        with pytest.raises(TimeUp):
+            work()
+    assert time.monotonic() - began < 5
+    assert sys.modules.pop(name).whole
