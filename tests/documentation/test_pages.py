@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,16 @@ def test_what_foretell_takes_is_taken() -> None:
     check_crontab(
         Block("page.md", 1, "text", ""), "MAILTO=me@x.org\n# x\n15 6 * * 1-5 /srv/run.sh\n*/10 * * * * x\n"
     )
+
+
+def test_every_section_of_the_report_is_explained() -> None:
+    code = "".join(
+        (ROOT / "engine/foretell/reporting" / f"{name}.py").read_text(encoding="utf-8")
+        for name in ("html", "planner_sections")
+    )
+    titles = re.findall(r'section\(\s*f?"([^"]+)"|<h2>([^<{]+)</h2>', code)
+    page = (ROOT / "docs/how-to/report.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (.+?) \|", page, re.MULTILINE)
+    assert len(titles) > 12
+    for first, second in titles:
+        assert (first or second).replace("{recipe}", "a recipe") in rows
