@@ -188,6 +188,8 @@ ADVICE: Final[dict[str, Advice]] = {
     "still_missing": Advice("recipes are told that it is missing", "set it without naming itself"),
     "unchanged": Advice("the scenario is the baseline there", "another value, or another condition"),
     "missing_metadata": Advice("recipes are told that it is missing", "fill it in"),
+    # Explanations
+    "grouped": Advice("what they add to a forecast is one number", "fewer columns"),
     # Monitoring
     "runs": Advice("what a model has seen says nothing of how well it forecasts", ""),
     "windows": Advice("runs are not judged by themselves", "a back-test that ends before the first run"),
