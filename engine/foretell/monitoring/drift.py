@@ -20,7 +20,7 @@ from foretell.data.arrays import Floats
 DRAWS: Final = 4000
 CORRELATIONS: Final = (0.0, 0.2, 0.4, 0.6, 0.8)  # of neighbouring blocks, that are thought possible
 PRIOR_BLOCKS: Final = 2.0  # the blocks that the prior of the spread is worth
-MOST: Final = 0.75  # shifts that one block adds
+MOST: Final = 0.75  # shifts that one block adds, if the one before it was not as bad
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +53,19 @@ class Reference:
 def cumulative(values: Floats, quantum: Quantum) -> Floats:
     """[..., B] how far `values` [..., B], which are 0 without drift, have gone; the further of both sides where both count.
 
-    What exceeds half the shift adds up, and never falls below 0. One block adds at most MOST shifts, so that one alone, however
-    bad, is no drift. A block that says nothing (NaN) changes nothing.
+    What exceeds half the shift adds up, and never falls below 0. One block alone adds at most MOST shifts, so that it is no drift,
+    however bad; the next adds as much as the one before it would have, so that a large change that stays is found soon. A block
+    that says nothing (NaN) changes nothing.
     """
     sides = [_one_side(sign * values, quantum) for sign in (1, -1)[: quantum.sides]]
     return np.asarray(np.maximum.reduce(sides))
 
 
 def _one_side(values: Floats, quantum: Quantum) -> Floats:
-    steps = np.where(np.isnan(values), 0.0, np.minimum(values - quantum.shift / 2, MOST * quantum.shift))
+    beyond = values - quantum.shift / 2
+    most = np.full_like(beyond, MOST * quantum.shift)
+    most[..., 1:] = np.fmax(most[..., 1:], beyond[..., :-1])
+    steps = np.where(np.isnan(values), 0.0, np.minimum(beyond, most))
     now, sums = np.zeros(values.shape[:-1]), np.empty(values.shape)
     for block in range(values.shape[-1]):
         now = np.maximum(now + steps[..., block], 0)
@@ -80,7 +84,6 @@ def reference_of(
     degrees = len(values) - 1 + PRIOR_BLOCKS
     scatter = np.array([fit.scatter for fit in fits]) + PRIOR_BLOCKS * quantum.spread**2
     log = np.array([fit.log_weight for fit in fits]) - degrees / 2 * np.log(scatter)
-    log += np.log1p(-np.array(CORRELATIONS))  # a mild preference for little correlation
     weight = np.exp(log - log.max())
     weight /= weight.sum()
     means = np.array([fit.mean for fit in fits])

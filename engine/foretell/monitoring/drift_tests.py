@@ -15,13 +15,13 @@ from foretell.monitoring.drift import Quantum, Reference, cumulative, reference_
 Verdict = Literal["fine", "watch", "retrain"]
 VERDICTS: Final[tuple[Verdict, ...]] = ("fine", "watch", "retrain")  # by gravity
 RUNS: Final = 26  # in which a model without drift is to be called `retrain` in one history of 20 at most
-LEAST_REFERENCE: Final = 6  # blocks; with fewer in the back-test the first runs are taken for usual too
+LEAST_REFERENCE: Final = 8  # blocks; with fewer in the back-test the first runs are taken for usual too
 # What each quantity spends of that twentieth. Coverage gets most: it changes less from block to block than wQL does.
-SHARE: Final[dict[Quantity, float]] = {"wQL": 0.015, "coverage": 0.025, "bias": 0.01}
+SHARE: Final[dict[Quantity, float]] = {"wQL": 0.015, "coverage": 0.02, "bias": 0.01}
 WATCHED: Final = 4.0  # times the share, up to which it is to be watched
 QUANTA: Final[dict[Quantity, Quantum]] = {
     "wQL": Quantum(shift=float(np.log(1.2)), spread=0.1, sides=1, lean=0.4),  # a rise by a fifth
-    "coverage": Quantum(shift=0.1, spread=0.05, sides=2, lean=-0.4),  # of the share of actuals inside
+    "coverage": Quantum(shift=0.08, spread=0.03, sides=2, lean=-0.4),  # of the share of actuals inside
     "bias": Quantum(shift=0.1, spread=0.05, sides=2),  # of the sum of actuals
 }
 _FAR: Final = 1000  # blocks between reference and first runs, whose shocks are not shared

@@ -10,16 +10,19 @@ import pytest
 from benchmarks.accuracy import __main__ as accuracy
 from benchmarks.accuracy import results, suites, volume
 from benchmarks.accuracy import results_page as accuracy_page
+from benchmarks.monitoring import pages as monitor
 from benchmarks.speed import ingest
 from benchmarks.speed import results as speed
 from benchmarks.speed import results_page as speed_page
 
 from foretell.errors import ForetellError
 
+MONITOR = Path(monitor.__file__).parent
 READERS: dict[str, tuple[Path, Callable[[Path], object]]] = {
     "results.csv": (results.RESULTS, results.read_results),
     "volume.csv": (volume.RESULTS, volume.read),
     "speed.csv": (speed.RESULTS, speed.read),
+    **{name: (MONITOR / name, monitor.read) for name in monitor.KEY},
     "ingest.csv": (ingest.HOME / "ingest.csv", ingest.read),
 }
 
@@ -44,7 +47,7 @@ def test_a_conflict_marker_is_refused_with_its_file_and_line(
 def test_text_in_the_place_of_a_number_is_refused(name: str, tmp_path: Path) -> None:
     path, read = READERS[name]
     header = path.read_text().splitlines()[0]
-    column = "seconds" if "seconds" in header.split(",") else "wQL"
+    column = next(name for name in ("seconds", "wQL", "retrain") if name in header.split(","))
     frame = pd.read_csv(path, dtype=str).head(1).assign(**{column: "fast"})
     frame.to_csv(tmp_path / name, index=False)
     with pytest.raises(ForetellError, match=rf"{name}, line 2: '{column}' is a number"):
@@ -67,5 +70,6 @@ def test_the_pages_are_what_the_tables_say() -> None:
     tasks, about = suites.read_suites(), suites.read_about()
     assert accuracy.TABLE.read_text() == accuracy_page.render(results.read_results(), tasks, about)
     assert (volume.HERE / "VOLUME.md").read_text() == volume.table(volume.joined(volume.read(volume.RESULTS)))
+    assert (MONITOR / "MONITOR.md").read_text() == monitor.page(MONITOR)
     assert (ingest.HOME / "INGEST.md").read_text() == ingest.page(ingest.read(ingest.HOME / "ingest.csv"))
     assert (ingest.HOME / "SPEED.md").read_text() == speed_page.render(speed.read())

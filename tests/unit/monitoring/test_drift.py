@@ -34,9 +34,10 @@ def alarms(
 
 def test_the_cumulative_sum_is_that_of_a_plain_loop() -> None:
     values = np.random.default_rng(0).normal(0.1, 0.1, 40)
-    sums, now = [], 0.0
+    sums, now, before = [], 0.0, 0.0
     for value in values:
-        now = max(0.0, now + min(value - 0.1, MOST * 0.2))
+        now = max(0.0, now + min(value - 0.1, max(MOST * 0.2, before - 0.1)))
+        before = value
         sums.append(now)
     np.testing.assert_allclose(cumulative(values, RISE), sums)
 
@@ -57,6 +58,20 @@ def test_one_block_alone_adds_little_however_bad_it_is() -> None:
     assert cumulative(np.array([50.0]), RISE) == pytest.approx([MOST * RISE.shift])
 
 
+def test_a_block_as_bad_as_the_one_before_it_adds_all_that_it_has() -> None:
+    sums = cumulative(np.array([0.9, 0.9, np.nan, 0.9, 0.5]), RISE)
+    assert sums == pytest.approx([0.15, 0.95, 0.95, 1.1, 1.5])  # after a block without a value, as after none
+
+
+def test_losses_that_double_and_stay_are_found_in_three_blocks_and_one_lost_block_is_not() -> None:
+    usual, quiet = np.random.default_rng(1).normal(0, 0.08, (2, 12))
+    for bad, found in ((1, False), (3, True)):
+        now = np.concatenate([quiet, np.full(bad, np.log(2)), quiet])
+        reference = reference_of(usual, np.arange(12), RISE, blocks=len(now))
+        chance = reference.chance(cumulative(now - reference.mean, RISE), len(now))
+        assert (chance[: 12 + bad] <= 0.015).any() == found
+
+
 @pytest.mark.parametrize("blocks", [6, 12, 32])
 def test_a_chance_of_a_twentieth_comes_in_about_a_twentieth_of_quiet_histories(blocks: int) -> None:
     # 300 histories: a standard error of 1.3 %
@@ -68,7 +83,7 @@ def test_a_rise_is_found() -> None:
 
 
 def test_few_blocks_find_less_than_many() -> None:
-    found = [alarms(share=0.02, blocks=blocks, rise=0.15, histories=150) for blocks in (3, 8, 30)]
+    found = [alarms(share=0.05, blocks=blocks, rise=0.2, histories=60) for blocks in (4, 8, 32)]
     assert found[0] < found[1] < found[2]
 
 
