@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from foretell.errors import Interrupted as Interrupted
     from foretell.explain.explanation import Explanation as Explanation
     from foretell.explain.whatif_result import WhatIf as WhatIf
+    from foretell.hierarchy.coherent import Hierarchy as Hierarchy
     from foretell.ingest.dataset import Dataset as Dataset
     from foretell.ingest.dataset import make_future_frame as make_future_frame
     from foretell.ingest.sql_source import Sql as Sql
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from foretell.system.sql_table import SqlTable as SqlTable
     from foretell.workflows.backtest import backtest as backtest
     from foretell.workflows.evaluate import evaluate as evaluate
+    from foretell.workflows.reconcile import reconcile as reconcile
     from foretell.workflows.train import load as load
     from foretell.workflows.train import train as train
     from foretell.workflows.tune import tune as tune
@@ -51,6 +53,7 @@ _HOME = {
     "Explanation": "explain.explanation",
     "Forecast": "recipe.forecast",
     "ForetellError": "errors",
+    "Hierarchy": "hierarchy.coherent",
     "Interrupted": "errors",
     "Listener": "system.listener",
     "Model": "models.model",
@@ -72,6 +75,7 @@ _HOME = {
     "make_recipe": "recipe.registry",
     "monitor": "monitoring.monitor",
     "recipe_names": "recipe.registry",
+    "reconcile": "workflows.reconcile",
     "train": "workflows.train",
     "tune": "workflows.tune",
 }

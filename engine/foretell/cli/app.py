@@ -14,6 +14,7 @@ from typer import Option
 from foretell.cli.console import say, show_version
 from foretell.cli.data_commands import check, ingest
 from foretell.cli.exit_status import say_error
+from foretell.cli.hierarchy_command import reconcile
 from foretell.cli.monitor_command import monitor
 from foretell.cli.option_groups import grouped
 from foretell.cli.planning_commands import explain, whatif
@@ -48,6 +49,7 @@ for command in (
     predict,
     whatif,
     explain,
+    reconcile,
     monitor,
     ingest,
     evaluate,

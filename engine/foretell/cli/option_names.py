@@ -56,7 +56,7 @@ _SAME: Final = (
         "trials",
         "recipe",
     ),
-    *("forecasts", "backtest", "by", "run", "table", "to"),
+    *("forecasts", "backtest", "by", "method", "run", "table", "to"),
     *(
         "seed",
         "device",

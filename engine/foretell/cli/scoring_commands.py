@@ -50,6 +50,13 @@ def backtest(  # noqa: PLR0913  (each is an option of its own)
     recipes: RecipeOptions,
     run: RunOptions,
     common: CommonOptions,
+    by: Annotated[
+        str | None,
+        Option(
+            metavar="PATHS",
+            help="Score every level of a hierarchy too: region/store,category; each path with all above it.",
+        ),
+    ] = None,
     out: ReportFolder = None,
     spreadsheet: Spreadsheet = False,
     overwrite: Overwrite = False,
@@ -76,6 +83,7 @@ def backtest(  # noqa: PLR0913  (each is an option of its own)
         cutoffs=cutoffs,
         refit=windows.refit,
         calibrate=recipes.calibrate,
+        by=names(by),
         out=out,
         spreadsheet=spreadsheet,
         resume=windows.resume,

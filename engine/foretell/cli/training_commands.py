@@ -30,6 +30,7 @@ from foretell.errors import ForetellError
 from foretell.system.csv_text import write_csv
 
 if TYPE_CHECKING:
+    from foretell.hierarchy.coherent import Hierarchy
     from foretell.models.model import Model
     from foretell.recipe.forecast import Forecast
     from foretell.system.frame_writers import Destination
@@ -223,6 +224,13 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
             help="Forecast sums over the items of each group of these columns; all: over all items.",
         ),
     ] = None,
+    hierarchy: Annotated[
+        str | None,
+        Option(
+            metavar="PATHS",
+            help="Forecast every level: region/store,category; each path with all above it, and the items.",
+        ),
+    ] = None,
     lead_time: Annotated[
         int | None, Option(metavar="STEPS", min=1, help="Forecast sums over so many steps from the first on.")
     ] = None,
@@ -234,6 +242,10 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
     from foretell.workflows.train import load
 
     common.begin()
+    if total is not None and hierarchy is not None:
+        raise ForetellError(
+            "--total and --hierarchy make two tables: ask for one. A hierarchy has the totals in it."
+        )
     place = result.place()
     old = None if place is None else replaced_by_forecasts(place, overwrite=result.overwrite)
     check_page(result.report, overwrite=result.overwrite)
@@ -243,12 +255,12 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
     say(f"{model}: {trained.origin}")
     tables = open_dataset(sales, data, trained.schema, horizon=trained.task.horizon)
     items = None if only is None else some_names("--only", [only])
-    if lead_time is not None and lead_time > trained.task.horizon:
-        raise ForetellError(
-            f"--lead-time is at most the model's horizon of {trained.task.horizon} steps, got {lead_time}"
-        )
+    check_lead_time(lead_time, trained.task.horizon)
     as_asked = Printed(result, place, old)
-    if total is not None or lead_time is not None:
+    if hierarchy is not None:
+        forecast = trained.predict(tables, items=items)
+        as_asked.write_levels(forecast.hierarchy(by=names(hierarchy), steps=lead_time, levels=wanted))
+    elif total is not None or lead_time is not None:
         forecast = trained.predict(tables, items=items)
         as_asked.write(forecast.total(steps=lead_time, by=_groups(total), levels=wanted), "totals")
     elif result.report is not None:
@@ -279,6 +291,12 @@ def _groups(total: str | None) -> list[str] | None:
     return None if total is None else [] if total.strip() == "all" else names(total)
 
 
+def check_lead_time(lead_time: int | None, horizon: int) -> None:
+    """Raises ForetellError for more steps than are forecast."""
+    if lead_time is not None and lead_time > horizon:
+        raise ForetellError(f"--lead-time is at most the model's horizon of {horizon} steps, got {lead_time}")
+
+
 @dataclass(frozen=True, slots=True)
 class Printed:
     """Where forecasts are printed or saved, and how."""
@@ -287,7 +305,11 @@ class Printed:
     place: Destination | None
     old: Result | None  # what stands there
 
-    def write(self, made: Forecast, what: str) -> None:
+    def write_levels(self, made: Hierarchy) -> None:
+        """All levels of a hierarchy."""
+        self.write(made, f"levels with {sum(map(len, made.parts.values()))} series")
+
+    def write(self, made: Forecast | Hierarchy, what: str) -> None:
         """All of a forecast."""
         if self.place is None:
             self.print(made, header=True)
@@ -297,12 +319,12 @@ class Printed:
         say_replaced(self.old)
         say(f"forecast {len(made)} {what}: {self.place}")
 
-    def print(self, made: Forecast, *, header: bool) -> None:
+    def print(self, made: Forecast | Hierarchy, *, header: bool) -> None:
         """CSV to standard output."""
         frame = self._rounded(made).to_frame()
         write_csv(frame, sys.stdout, header=header, spreadsheet=self.asked.spreadsheet)
 
-    def _rounded(self, made: Forecast) -> Forecast:
+    def _rounded(self, made: Forecast | Hierarchy) -> Forecast | Hierarchy:
         return made if self.asked.round is None else made.rounded(self.asked.round)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -56,6 +57,8 @@ class Outcome:
     before: Scores | None = None  # as `scores`, of the quantiles before they were calibrated
     # what the predictor says of its fit, where this window saw one
     summary: Summary = field(default_factory=dict)
+    # the pooled scores of each level of a hierarchy, where one was asked for
+    groups: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -72,6 +75,7 @@ class Outcome:
         median: NDArray[Any] | None = None,  # [N, H], what MASE judges where level 0.5 is not there
         seconds: tuple[float, float] = (np.nan, np.nan),  # fitting, predicting
         summary: Summary | None = None,
+        groups: Mapping[str, Mapping[str, float]] | None = None,
     ) -> Outcome:
         """`forecast` scored on the truth of `window`; items without history are scored apart."""
         old, new = np.flatnonzero(window.has_history), np.flatnonzero(~window.has_history)
@@ -80,7 +84,16 @@ class Outcome:
         before = None if raw is None else _score(window, raw, median, old)
         fit_seconds, predict_seconds = seconds
         made = cls(
-            recipe, window, forecast, scores, None, fit_seconds, predict_seconds, before, summary or {}
+            recipe,
+            window,
+            forecast,
+            scores,
+            None,
+            fit_seconds,
+            predict_seconds,
+            before,
+            summary or {},
+            groups or {},
         )
         if len(new) == 0:
             return made

@@ -106,6 +106,23 @@ class Results:
         )
 
     @cached_property
+    def groups(self) -> pd.DataFrame:
+        """A row a recipe and level of the hierarchy that was asked for: each score's mean over the windows; no rows without one.
+
+        `by` is the level, from "all items" to "items".
+        """
+        rows: list[dict[str, Any]] = []
+        for recipe in self.recipes:
+            outcomes = [o for o in self._by_recipe[recipe] if o.groups]
+            for level in outcomes[0].groups if outcomes else ():
+                found = [o.groups[level] for o in outcomes if level in o.groups]
+                rows.append({"recipe": recipe, "by": level, **_mean_over_windows(found)})
+            if outcomes:
+                pooled = [o.scores.pooled for o in outcomes]
+                rows.append({"recipe": recipe, "by": "items", **_mean_over_windows(pooled)})
+        return pd.DataFrame(rows, columns=["recipe", "by", *score_columns(self.levels)])
+
+    @cached_property
     def scores(self) -> pd.DataFrame:
         """A row a recipe and window: the scores pooled over the window's items with history."""
         rows = [{**o.identity, **o.scores.pooled} for o in self._in_order]

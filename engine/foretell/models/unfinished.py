@@ -7,7 +7,7 @@ import json
 import logging
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -56,6 +56,7 @@ class _SavedWindow:
     predict_seconds: Seconds
     summary: Mapping[str, tuple[Mapping[str, Any], ...]] | None
     arrays: Mapping[str, SavedArray]
+    groups: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +66,7 @@ class FinishedWindow:
     forecast: Forecast
     seconds: tuple[float, float]  # fitting, predicting
     summary: Mapping[str, Any] | None
+    groups: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # the scores of each level
 
 
 class UnfinishedBacktest:
@@ -117,7 +119,9 @@ class UnfinishedBacktest:
             self._check_task(forecast)
         except (ForetellError, TypeError, IndexError) as error:
             raise _damaged(folder / _FACTS, error) from error
-        return FinishedWindow(forecast, (saved.fit_seconds, saved.predict_seconds), saved.summary)
+        return FinishedWindow(
+            forecast, (saved.fit_seconds, saved.predict_seconds), saved.summary, saved.groups
+        )
 
     def keep_window(self, label: str, recipe: Recipe, number: int, done: FinishedWindow) -> None:
         """Write a finished window; an ended process finds it whole, or not at all."""
@@ -130,6 +134,7 @@ class UnfinishedBacktest:
                 "fit_seconds": fit_seconds,
                 "predict_seconds": predict_seconds,
                 "summary": done.summary,
+                "groups": done.groups,
                 "arrays": {
                     name: write_array(place / f"{name}.npy", array, True)
                     for name, array in arrays.items()

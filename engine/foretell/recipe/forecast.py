@@ -253,6 +253,24 @@ class Forecast(Tabular):
 
         return total(self, steps=steps, by=by, levels=levels, paths=paths, seed=seed)
 
+    def hierarchy(
+        self,
+        *,
+        by: Sequence[str],
+        steps: int | slice | None = None,
+        levels: Sequence[float] | None = None,
+        paths: int | None = None,
+        seed: int = 0,
+    ) -> Any:
+        """The forecasts of every level of a hierarchy, a `foretell.Hierarchy`: those of `total` made of the same paths, so that they add up.
+
+        `by` has paths of columns: `["region/store", "category"]` makes the levels all items, region, region/store, category, and
+        the items. Raises ForetellError as `total` does.
+        """
+        from foretell.hierarchy.coherent import hierarchy
+
+        return hierarchy(self, by=by, steps=steps, levels=levels, paths=paths, seed=seed)
+
     def to_frame(self) -> pd.DataFrame:
         """One row an item and step: the key, timestamp, mean, p10, p50, ...; none of an hour that the clock skips in spring."""
         steps = self.origin[:, None] + np.arange(self.horizon)

@@ -108,6 +108,9 @@ class ItemGroups:
         made._check_origins(keys, origin, frequency)
         return made
 
+    def __len__(self) -> int:
+        return len(self.begin)
+
     @property
     def first(self) -> NDArray[np.int64]:
         """[G] the first item of each group."""

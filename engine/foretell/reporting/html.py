@@ -172,6 +172,21 @@ def _intervals(levels: Sequence[float]) -> tuple[list[Column], list[Column]]:
     return inside, scores
 
 
+def _hierarchy(results: Results) -> str:
+    """wQL by level of the hierarchy that was asked for."""
+    found = results.groups
+    if not len(found):
+        return ""
+    wide = found.pivot_table(index="recipe", columns="by", values="wQL", sort=False, dropna=False)
+    columns = [
+        Column(name, name, _RATIO, min, group="wQL by level of the hierarchy") for name in map(str, wide)
+    ]
+    text = "The sums of each level are forecast by joint paths of the items: they add up from level to level."
+    return section(
+        "By level of the hierarchy", table(wide.reset_index(), columns, results.recipes) + note(text)
+    )
+
+
 def _by_window(results: Results) -> str:
     """A table up to ten windows, a picture from three on."""
     windows = results.windows
@@ -300,6 +315,7 @@ SECTIONS: Final[tuple[Callable[[Results], str], ...]] = (
     planner_sections.groups,
     planner_sections.items,
     _leaderboard,
+    _hierarchy,
     planner_sections.kinds,
     _by_level,
     _by_window,

@@ -46,7 +46,7 @@ class Report(Results):
     def save(self, folder: str | Path, *, overwrite: bool = False, spreadsheet: bool = False) -> None:
         """Write leaderboard.csv, metrics.csv, forecasts.parquet, report.html and run.json: all of them or none.
 
-        To `overwrite` replaces a result of foretell that is there. In CSV for a `spreadsheet`, texts that it would compute (=, +,
+        groups.csv is beside them where levels of a hierarchy were scored. To `overwrite` replaces a result of foretell that is there. In CSV for a `spreadsheet`, texts that it would compute (=, +,
         -, @ or a tab first) get an apostrophe in front. Raises ForetellError when `folder` holds a result and that is not asked
         to be overwritten, and always when it holds anything else.
         """
@@ -55,6 +55,8 @@ class Report(Results):
             with frame_writer(place / "metrics.csv", spreadsheet=spreadsheet) as metrics:
                 for frame in self.metric_frames():
                     metrics.write(frame)
+            if len(self.groups):
+                write_frame(self.groups, place / "groups.csv", spreadsheet=spreadsheet)
             self._write_forecasts(place / "forecasts.parquet")
             (place / "report.html").write_text(render(self), encoding="utf-8")
             (place / "run.json").write_bytes(_json(self.to_json()))
@@ -70,6 +72,7 @@ class Report(Results):
             "findings": [finding.to_json() for finding in self.findings],
             "leaderboard": self.leaderboard.to_dict("records"),
             "new_items": self.new_items.to_dict("records"),
+            "groups": self.groups.to_dict("records"),
             "calibration": self.calibration.to_dict("records"),
             "summaries": [
                 {"recipe": recipe, "window": window.number, "origin": window.day, "tables": summary}

@@ -29,7 +29,10 @@ UNDER_WAY: Final = (TRAINING, "unfinished")
 _FILES: Final[Mapping[str, tuple[str, ...]]] = {  # of each kind, as patterns
     "model": ("manifest.json", "weights.safetensors"),
     "panel": ("manifest.json", "keys.arrow", "*.npy"),
-    "report": ("leaderboard.csv", "metrics.csv", "forecasts.parquet", "report.html", "run.json"),
+    "report": (
+        *("leaderboard.csv", "metrics.csv", "groups.csv", "forecasts.parquet"),
+        *("report.html", "run.json"),
+    ),
     "monitor": (
         *("runs.csv", "groups.csv", "steps.csv", "blocks.csv", "inputs.csv"),
         *("monitor.html", "monitor.json"),

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Unpack, get_args
 
@@ -17,6 +18,8 @@ from foretell.data.columns import names_of
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError, Interrupted, nearest
 from foretell.evaluation.outcome import Outcome, Window
+from foretell.hierarchy.groups import Columns, levels_of
+from foretell.hierarchy.learning import learn_dependence
 from foretell.ingest.dataset import check_dataset
 from foretell.models.fitting import fit_model
 from foretell.models.model import Model
@@ -32,6 +35,7 @@ from foretell.system.folder_lock import claiming_out
 from foretell.system.listener import interruptible, shielded, tell
 from foretell.system.results import may_replace
 from foretell.system.whole_numbers import whole_number
+from foretell.workflows.level_scores import LevelScores, check_hierarchy, level_scores
 from foretell.workflows.train import seconds_of
 
 if TYPE_CHECKING:
@@ -42,7 +46,7 @@ logger = logging.getLogger(__name__)
 Refit = Literal["never", "every"]
 # Of what a backtest is asked, what its forecasts depend on, whichever the recipe; not how many processes make them.
 _SHARED: Final = (
-    *("fingerprint", "horizon", "levels", "origins", "refit", "calibrate", "time_limit"),
+    *("fingerprint", "horizon", "levels", "origins", "refit", "calibrate", "by", "time_limit"),
     *(name for name in RunArguments.__annotations__ if name != "processes"),
 )
 
@@ -62,6 +66,7 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     time_limit: str | float | None = None,
     calibrate: bool = False,
+    by: Sequence[str] = (),
     out: str | Path | None = None,
     spreadsheet: bool = False,
     resume: bool = False,
@@ -89,6 +94,8 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
         settings: hyperparameters by the name of a recipe: {"mqrnn": {"hidden_size": 96}}.
         time_limit: seconds, or a text such as "10m", in which each training ends, of the recipes that heed one.
         calibrate: adjust each recipe's levels by what windows before the origin say.
+        by: paths of columns of the key and the metadata, such as ["region/store", "category"]: every level of that hierarchy is
+            scored too (`Report.groups`), by forecasts of its sums from joint paths of the items.
         out: a folder that the report is saved to (`Report.save`). Until then finished windows are kept in its `unfinished`.
         spreadsheet: in its CSV, put an apostrophe in front of texts that a spreadsheet would compute.
         resume: go on from the finished windows in `out`, with the same data and question; recipes may be added and left out.
@@ -124,6 +131,8 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     steps = window_steps(panel, task.horizon, windows=windows, stride=stride, cutoffs=cutoffs)
     origins = make_windows(panel, steps, task.horizon)
     warn_of_alarms(data)
+    columns = levels_of(by) if by else ()
+    check_hierarchy(origins[-1], columns)
     asked = {
         "horizon": task.horizon,
         "levels": list(task.levels),
@@ -134,6 +143,7 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
         **run_arguments_of(carried_out),
         "time_limit": carried_out.time_limit,
         "calibrate": calibrate,
+        "by": list(by),
         "fingerprint": data.fingerprint,
         **_facts_of(panel),
         "recipes": {label: {"recipe": r.name, **settings_of(r)} for label, r in chosen.items()},
@@ -147,6 +157,7 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
         fingerprint=data.fingerprint,
         total=len(chosen) * len(origins),
         calibrate=calibrate,
+        columns=columns,
         kept=kept,
     )
     with _kept_named(kept):
@@ -186,10 +197,12 @@ class _Runner:
         fingerprint: str,
         total: int,
         calibrate: bool,
+        columns: Sequence[Columns],
         kept: UnfinishedBacktest | None,
     ) -> None:
         self._task, self._run, self._refit, self._fingerprint = task, run, refit, fingerprint
         self._done, self._total, self._calibrate, self._kept = 0, total, calibrate, kept
+        self._columns = columns
 
     def recipe(self, label: str, recipe: Recipe, windows: Sequence[Window]) -> Iterator[Outcome]:
         """The outcomes of one recipe, earliest window first; windows that an interrupted run had finished are taken as they are."""
@@ -231,6 +244,9 @@ class _Runner:
                 fingerprint=self._fingerprint,
                 calibrate=self._calibrate,
             )
+        if self._columns:
+            learnt = learn_dependence(window.panel, self._task, held=model.held, seed=self._run.seed)
+            model = replace(model, dependence=learnt)
         if keep is not None:
             keep.keep_model(label, recipe, model)
         return model
@@ -241,14 +257,21 @@ class _Runner:
         self._tell(label, f"forecasting, {where}")
         began = time.perf_counter()
         with _blamed(label, where, "forecasting"):
-            forecast = model.forecast_in_arrays(window.panel, levels=self._task.levels, beside=self._total)
+            forecast = model.forecast_in_arrays(
+                window.panel, levels=self._task.levels, beside=self._total, joint=bool(self._columns)
+            )
         took = time.perf_counter() - began
-        return FinishedWindow(
-            forecast, (model.fit_seconds if fresh else 0.0, took), model.summary() if fresh else None
-        )
+        groups: LevelScores = {}
+        if self._columns:
+            groups = level_scores(window, forecast, self._columns, seed=self._run.seed)
+            forecast = replace(forecast, margins=None, dependence=None)
+        seconds = (model.fit_seconds if fresh else 0.0, took)
+        return FinishedWindow(forecast, seconds, model.summary() if fresh else None, groups)
 
     def _scored(self, label: str, window: Window, where: str, done: FinishedWindow) -> Outcome:
-        outcome = Outcome.of(label, window, done.forecast, seconds=done.seconds, summary=done.summary)
+        outcome = Outcome.of(
+            label, window, done.forecast, seconds=done.seconds, summary=done.summary, groups=done.groups
+        )
         logger.info(
             "%s, %s: wQL %.4f; trained %.1f s, forecast %.1f s",
             label,

@@ -1,4 +1,4 @@
-"""`foretell predict --total --lead-time`."""
+"""`foretell predict --total --lead-time`, `--hierarchy`, `foretell reconcile` and `backtest --by`."""
 
 from __future__ import annotations
 
@@ -63,3 +63,64 @@ def test_a_lead_time_beyond_the_horizon_names_the_option(trained: Run) -> None:
     result = trained("predict", "model", *TABLES, "--lead-time", 6)
     assert result.exit_code == 2
     assert "--lead-time is at most the model's horizon of 5 steps, got 6" in result.stderr
+
+
+def test_totals_replace_a_table_of_forecasts_where_that_is_asked(trained: Run) -> None:
+    for _ in range(2):
+        result = trained("predict", "model", *TABLES, "--total", "all", "--out", "totals.csv", "--overwrite")
+        assert result.exit_code == 0, result.output
+    assert "it was replaced" in result.stderr
+
+
+def test_a_hierarchy_has_every_level_in_one_table(trained: Run) -> None:
+    result = trained("predict", "model", *TABLES, "--hierarchy", "family", "--lead-time", 3)
+    table = pd.read_csv(io.StringIO(result.stdout), keep_default_na=False)
+    assert table["by"].unique().tolist() == ["all items", "family", "items"]
+    sums = table.groupby("by", sort=False)["mean"].sum()
+    assert sums.tolist() == pytest.approx([sums["items"]] * 3, rel=1e-5)
+    for _ in range(2):
+        written = trained(
+            "predict", "model", *TABLES, "--hierarchy", "family", "--out", "all.csv", "--overwrite"
+        )
+        assert written.exit_code == 0, written.output
+    assert "forecast 3 levels with" in written.stderr
+
+
+def test_a_total_and_a_hierarchy_are_two_tables(trained: Run) -> None:
+    result = trained("predict", "model", *TABLES, "--hierarchy", "family", "--total", "family")
+    assert result.exit_code == 2
+    assert "--total and --hierarchy make two tables" in result.stderr
+
+
+DATA = (*TABLES, "--freq", "D", "--known", "promo", "--horizon", 5, "--recipe", "seasonal_naive")
+
+
+@pytest.mark.parametrize("method", ["paths", "mint"])
+def test_reconcile_forecasts_every_level(run: Run, method: str) -> None:
+    result = run("reconcile", *DATA, "--by", "family", "--method", method, "--out", "tree.csv")
+    assert result.exit_code == 0, result.output
+    table = pd.read_csv("tree.csv", keep_default_na=False)
+    assert table["by"].unique().tolist() == ["all items", "family", "items"]
+    assert "forecast 3 levels with" in result.stderr
+
+
+def test_reconcile_names_its_options(run: Run) -> None:
+    for asked, said in (
+        ((), "--by is missing: the levels, such as region/store,category"),
+        (("--by", "famly"), "Did you mean 'family'?"),
+        (
+            ("--by", "family", "--lead-time", 6),
+            "--lead-time is at most the model's horizon of 5 steps, got 6",
+        ),
+    ):
+        result = run("reconcile", *DATA, *asked)
+        assert result.exit_code == 2, asked
+        assert said in result.stderr
+        assert "Traceback" not in result.stderr
+
+
+def test_a_backtest_scores_the_levels_that_by_names(run: Run) -> None:
+    result = run("backtest", *DATA, "--by", "family", "--out", "report")
+    assert result.exit_code == 0, result.output
+    assert pd.read_csv("report/groups.csv")["by"].tolist() == ["all items", "family", "items"]
+    assert "groups.csv" in result.stderr
