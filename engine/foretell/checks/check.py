@@ -30,6 +30,19 @@ class Checkup:
     # a row a column of the related and the item tables
     columns: list[dict[str, Any]] = field(default_factory=list)
 
+    def __repr__(self) -> str:
+        kinds = ("error", "warning", "note")
+        counts = [sum(finding.severity == kind for finding in self.findings) for kind in kinds]
+        said = ", ".join(
+            f"{many} {kind}{'' if many == 1 else 's'}" for many, kind in zip(counts, kinds, strict=True)
+        )
+        return f"Checkup({said})"
+
+    def _repr_html_(self) -> str:
+        from foretell.reporting.notebook import checkup_html
+
+        return checkup_html(self)
+
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
 

@@ -18,6 +18,7 @@ from foretell.cli.hierarchy_command import reconcile
 from foretell.cli.monitor_command import monitor
 from foretell.cli.option_groups import grouped
 from foretell.cli.planning_commands import explain, whatif
+from foretell.cli.plot_command import plot
 from foretell.cli.recipe_commands import recipes
 from foretell.cli.scoring_commands import backtest, demo, evaluate
 from foretell.cli.training_commands import predict, train, tune
@@ -53,6 +54,7 @@ for command in (
     monitor,
     ingest,
     evaluate,
+    plot,
     check,
     recipes,
     demo,

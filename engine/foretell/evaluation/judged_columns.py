@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foretell.data.findings import Findings
+from foretell.data.panel import Panel
 from foretell.errors import ForetellError
 from foretell.evaluation.forecast_table import ForecastRows, level_of
+from foretell.recipe.forecast import Forecast
 from foretell.recipe.levels import level_name
 
 
@@ -46,6 +48,14 @@ class JudgedColumns:
         ordered = tuple(columns[level] for level in levels)
         _report_crossing(rows.values[list(ordered)].to_numpy(), levels, found)
         return cls(levels, ordered, mean or str(median), median or str(mean))
+
+    def forecast(self, rows: ForecastRows, panel: Panel) -> tuple[Forecast, NDArray[np.float64]]:
+        """The forecast of every item of `panel`, from rows that have each of them whole, and its median [N, H]."""
+        values = rows.values.iloc[np.lexsort((rows.ordinal, rows.item))]  # item by item, step by step
+        shape = (len(panel), len(values) // max(len(panel), 1))
+        quantiles = values[list(self.quantiles)].to_numpy().reshape(*shape, len(self.levels))
+        mean, median = (values[column].to_numpy().reshape(shape) for column in (self.mean, self.median))
+        return Forecast.build(panel, self.levels, quantiles, mean), median
 
 
 def _quantile_columns(rows: ForecastRows) -> dict[float, str]:

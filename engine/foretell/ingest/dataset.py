@@ -303,6 +303,11 @@ class Dataset:
             f" known={list(names_of(panel.schema.known))}, past={list(names_of(panel.schema.past))})"
         )
 
+    def _repr_html_(self) -> str:
+        from foretell.reporting.notebook import dataset_html
+
+        return dataset_html(self)
+
 
 def make_future_frame(data: Dataset, horizon: int) -> pd.DataFrame:
     """The rows of known covariates that a forecast needs: each item's next `horizon` steps, with what is known of them already.

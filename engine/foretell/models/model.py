@@ -119,6 +119,11 @@ class Model:
     def __repr__(self) -> str:
         return f"Model({self.origin})"
 
+    def _repr_html_(self) -> str:
+        from foretell.reporting.notebook import model_html
+
+        return model_html(self)
+
     def predict(
         self,
         data: Dataset | None = None,

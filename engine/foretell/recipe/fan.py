@@ -23,3 +23,5 @@ class Fan:
     median: NDArray[Any]  # [H]
     past_steps: Ordinals  # [L]; none where the forecast does not say what it was made from
     past: NDArray[Any]  # [L], NaN where not observed
+    mean: NDArray[Any] | None = None  # [H]
+    actual: NDArray[Any] | None = None  # [H] what happened, NaN where not observed; in a backtest

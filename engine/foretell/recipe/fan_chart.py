@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from foretell.data.frequency import Frequency
+from foretell.errors import ForetellError
 from foretell.recipe.fan import Fan
 from foretell.recipe.levels import central_intervals, level_name
 from foretell.system.plain_text import printable
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.text import Text
 
+    from foretell.recipe.forecast import Forecast
+
+_SHOWN: Final = 6  # items, where none is named
 INK, MUTED, RULE = "#1b1f24", "#69727d", "#d9dee3"
 # Okabe and Ito's palette, which the colour-blind can tell apart; its yellow is too pale for lines on white
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#8c6d31")
@@ -36,6 +40,35 @@ UNITS = {
 }
 
 
+def plot_forecast(
+    forecast: Forecast, items: Sequence[str | Sequence[object]], *, axes: Axes | None = None
+) -> Axes:
+    """The fans of `items`, one below the other (default: the largest); the first axes. Raises ForetellError as `Forecast.position`."""
+    places = [forecast.position(item) for item in items] or _largest(forecast)
+    if not places:
+        raise ForetellError("there is nothing to plot: the forecast has no items")
+    if axes is not None and len(places) > 1:
+        raise ForetellError(f"{len(places)} items need axes of their own: name one, or give no axes")
+    if len(places) == 1:
+        return plot_fan(forecast.fan(places[0]), axes=axes)
+    columns = 1 if len(places) <= 3 else 2
+    rows = -(-len(places) // columns)
+    figure = Figure(figsize=(8 * columns, 2.9 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for place, each in zip(places, grid, strict=False):
+        plot_fan(forecast.fan(place), axes=each)
+    for unused in grid[len(places) :]:
+        unused.remove()
+    first: Axes = grid[0]
+    return first
+
+
+def _largest(forecast: Forecast) -> list[int]:
+    """The items whose means add up to most, in the order of the forecast."""
+    size = forecast.mean.sum(axis=1)
+    return sorted(np.argsort(-size, kind="stable")[:_SHOWN].tolist())
+
+
 def plot_fan(fan: Fan, *, axes: Axes | None = None) -> Axes:
     """The end of an item's history and its forecast as a fan; `axes.figure` is what to show or save.
 
@@ -43,17 +76,17 @@ def plot_fan(fan: Fan, *, axes: Axes | None = None) -> Axes:
     """
     if axes is None:
         axes = Figure(figsize=(8, 3.2), layout="constrained").add_subplot()
-    draw_history(axes, fan)
+    draw_history(axes, fan, actual=fan.actual)
     draw_fan(axes, fan, colour=PALETTE[0])
     time_axis(axes, fan)
-    value_axis(axes, [fan])
+    value_axis(axes, [fan], actual=fan.actual)
     as_written(axes.set_title(fan.name, loc="left", fontsize=10, color=INK))
     as_written(axes.set_ylabel(fan.target, color=MUTED, fontsize=9))
     axes.legend(
         frameon=False,
         fontsize=8,
         labelcolor=MUTED,
-        ncols=4,
+        ncols=5,
         loc="lower right",
         bbox_to_anchor=(1, 1),
         borderpad=0,
@@ -85,7 +118,7 @@ def draw_history(axes: Axes, fan: Fan, *, actual: NDArray[Any] | None = None) ->
 
 
 def draw_fan(axes: Axes, fan: Fan, *, colour: str) -> None:
-    """An item's quantiles as shaded central intervals and its median as a line."""
+    """An item's quantiles as shaded central intervals, its median as a line and its mean as a dotted one."""
     when, values = fan.frequency.timestamps(fan.steps), fan.quantiles
     if len(fan.steps) == 1:  # a band needs two points to be seen
         wide = np.timedelta64(1, "s") if np.issubdtype(when.dtype, np.datetime64) else 0.1
@@ -103,6 +136,8 @@ def draw_fan(axes: Axes, fan: Fan, *, colour: str) -> None:
             label=label,
         )
     axes.plot(when, np.resize(fan.median, len(when)), color=colour, lw=1.8, label="median")
+    if fan.mean is not None:
+        axes.plot(when, np.resize(fan.mean, len(when)), color=colour, lw=1.3, ls=(0, (1, 1.2)), label="mean")
     axes.axvline(when[0], color=MUTED, lw=0.8, ls=(0, (2, 2)))
 
 

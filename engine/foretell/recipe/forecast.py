@@ -154,6 +154,11 @@ class Forecast(Tabular):
         levels = ", ".join(f"{level:g}" for level in self.levels)
         return f"Forecast({len(self)} items, {self.horizon} steps, levels {levels})"
 
+    def _repr_html_(self) -> str:
+        from foretell.reporting.notebook import forecast_html
+
+        return forecast_html(self)
+
     def __len__(self) -> int:
         return len(self.keys)
 
@@ -343,27 +348,32 @@ class Forecast(Tabular):
         Its history is the last two horizons or the last two seasons, whichever is longer.
         """
         steps, past = np.zeros(0, np.int64), np.zeros(0, np.float32)
+        ahead, actual = self.origin[position] + np.arange(self.horizon), None
         if self.history is not None:
             panel = self.history
             past = panel.history(position)[-max(2 * self.horizon, 2 * panel.season, 8) :]
             steps = panel.start[position] + panel.stop[position] + np.arange(-len(past), 0)
+            actual = panel.target_at(np.array([position]), ahead[None])[0]
         return Fan(
             name=" / ".join(str(part) for part in self.keys.iloc[position]),
             target=self.schema.target,
             frequency=self.schema.frequency,
-            steps=self.origin[position] + np.arange(self.horizon),
+            steps=ahead,
             levels=self.levels,
             quantiles=self.quantiles[position],
-            median=self.at([0.5])[position, :, 0],
+            median=interpolate(self.quantiles[position], self.levels, (0.5,))[:, 0],
             past_steps=steps,
             past=past,
+            mean=self.mean[position],
+            actual=None if actual is None or np.isnan(actual).all() else actual,
         )
 
-    def plot(self, item: str | Sequence[object], *, axes: Axes | None = None) -> Axes:
-        """The end of an item's history and its forecast as a fan, on matplotlib axes (new ones unless given).
+    def plot(self, *items: str | Sequence[object], axes: Axes | None = None) -> Axes:
+        """Forecasts as fans with their mean, the end of the history before them, and in a backtest what happened.
 
-        Raises ForetellError for an item that the forecast does not have.
+        Several items stand below each other; without any the six largest are drawn. On matplotlib axes (new ones unless given, for one
+        item); `axes.figure` is what to show or save. Raises ForetellError for an item that the forecast does not have.
         """
-        from foretell.recipe.fan_chart import plot_fan
+        from foretell.recipe.fan_chart import plot_forecast
 
-        return plot_fan(self.fan(self.position(item)), axes=axes)
+        return plot_forecast(self, items, axes=axes)

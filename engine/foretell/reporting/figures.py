@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from foretell.errors import ForetellError, nearest
 from foretell.recipe.fan_chart import (
     INK,
     MUTED,
@@ -24,7 +27,11 @@ from foretell.recipe.fan_chart import (
     value_axis,
 )
 from foretell.recipe.levels import level_column
+from foretell.system.atomic_files import write_bytes
 from foretell.system.big_arrays import pieces
+from foretell.system.folder_lock import claimed
+from foretell.system.plain_text import printable
+from foretell.system.results import may_replace_page
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,6 +44,20 @@ _CELLS = 1 << 20  # looked at in one go
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 
+def save_figure(figure: Any, path: Path, *, overwrite: bool = False) -> None:
+    """Write a figure to a .png or .svg file, whole or not at all, marked as foretell's.
+
+    Raises ForetellError where the file is there already; to `overwrite` replaces a page or picture of foretell, and nothing else.
+    """
+    kind = path.suffix.lower().removeprefix(".")
+    mark = {"Creator": "foretell", "Date": None} if kind == "svg" else {"Software": "foretell"}
+    drawn = BytesIO()
+    figure.savefig(drawn, format=kind, dpi=150, metadata=mark)
+    with claimed(path):
+        may_replace_page(path, overwrite=overwrite)
+        write_bytes(path, drawn.getvalue())
+
+
 def colours(recipes: Sequence[str]) -> dict[str, str]:
     """One colour a recipe."""
     return {recipe: PALETTE[k % len(PALETTE)] for k, recipe in enumerate(recipes)}
@@ -45,7 +66,7 @@ def colours(recipes: Sequence[str]) -> dict[str, str]:
 def figure_item(report: Results, item: int, *, columns: int = 3) -> Figure:
     """One item's actuals beside each recipe's fan, in the last window; one axes a recipe, all on one scale."""
     recipes, colour = report.recipes, colours(report.recipes)
-    fans = {recipe: report.outcome(recipe).forecast.fan(item) for recipe in recipes}
+    fans = {recipe: report.forecast(recipe).fan(item) for recipe in recipes}
     rows, across = -(-len(recipes) // columns), min(columns, len(recipes))
     figure = Figure(figsize=(11, 2.35 * rows + 0.1), layout="constrained")
     grid = _grid(figure, rows, across)
@@ -165,6 +186,34 @@ def _total(values: NDArray[Any]) -> NDArray[np.float64]:
         total += np.nansum(values[items].astype(np.float64), axis=0)
         seen += (~np.isnan(values[items])).sum(axis=0)
     return np.where(seen > 0, total, np.nan)
+
+
+def figure_leaderboard(report: Results, metric: str = "wQL") -> Figure:
+    """A score of each recipe as bars, the leaderboard's first on top.
+
+    Raises ForetellError for a column that the leaderboard does not have.
+    """
+    board = report.leaderboard
+    known = [str(name) for name in board.columns if name != "recipe"]
+    if metric not in known:
+        raise ForetellError(
+            f"no column {metric!r} in the leaderboard.{nearest(metric, known)} It has: {', '.join(known)}"
+        )
+    figure = Figure(figsize=(7, 0.42 * len(board) + 0.7), layout="constrained")
+    axes = figure.add_subplot()
+    place, values = np.arange(len(board))[::-1], board[metric].to_numpy(float)
+    colour = colours(report.recipes)
+    axes.barh(place, np.nan_to_num(values), height=0.62, color=[colour[name] for name in board["recipe"]])
+    for y, value in zip(place, values, strict=True):
+        axes.text(max(np.nan_to_num(value), 0), y, f"  {value:.4g}", va="center", fontsize=9, color=INK)
+    plain_axes(axes)
+    axes.grid(visible=False)
+    axes.set_yticks(place, [printable(name) for name in board["recipe"]])
+    for label in axes.get_yticklabels():
+        as_written(label)
+    axes.margins(x=0.15)
+    as_written(axes.set_xlabel(metric))
+    return figure
 
 
 def figure_windows(report: Results) -> Figure:

@@ -45,6 +45,20 @@ def render(results: Results) -> str:
     return page(title_of(results), _body(results), style=stroke_style(results.recipes), script=own_script())
 
 
+def summary(results: Results) -> str:
+    """What a notebook shows: the result in a sentence, and the leaderboard."""
+    board = results.leaderboard
+    names = ["recipe", "wQL", "WAPE", "RMSE", "MASE", *central(results.levels)]
+    rows = [{name: row[name] for name in names} for row in board.to_dict("records")]
+    lead = _lead(results, [window.day for window in results.windows])
+    return f"<p>{lead}</p>\n{plain_table(rows)}"
+
+
+def central(levels: Sequence[float]) -> list[str]:
+    """The leaderboard's column of the widest central interval, where there is one."""
+    return list(central_intervals(levels))[-1:]
+
+
 def title_of(results: Results) -> str:
     """Backtest, or what the settings call it."""
     return str(results.settings.get("title", "Backtest"))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
+from matplotlib.figure import Figure
 
 from foretell.evaluation.results import Results
-from foretell.reporting.html import render
+from foretell.reporting import figures
+from foretell.reporting.html import render, summary
 from foretell.system.environment import machine, versions
 from foretell.system.frame_writers import frame_writer, write_frame
 from foretell.system.results import new_result
@@ -42,6 +44,38 @@ class Report(Results):
         best = f", best {board['recipe'].iloc[0]} with wQL {board['wQL'].iloc[0]:.4f}" if len(board) else ""
         windows = len({outcome.window.number for outcome in self.outcomes})
         return f"Report({len(board)} recipes, {windows} windows{best}; leaderboard, save(folder))"
+
+    def plot_item(self, item: str | Sequence[object]) -> Figure:
+        """An item in the last window: what happened beside the fan of each recipe, on one scale.
+
+        A matplotlib figure, as all of these: `figure.savefig("item.svg")`. Raises ForetellError for an item that is not there.
+        """
+        return figures.figure_item(self, self.forecast().position(item))
+
+    def plot_total(self) -> Figure:
+        """All items together in the last window: what was sold, and the means of all recipes on one axis."""
+        window = self.outcome().window
+        means = {recipe: self.forecast(recipe).mean for recipe in self.recipes}
+        return figures.figure_total(window.panel, means, actual=window.actual)
+
+    def plot_leaderboard(self, metric: str = "wQL") -> Figure:
+        """A score of each recipe as bars; `metric` is a column of the leaderboard. Raises ForetellError for another one."""
+        return figures.figure_leaderboard(self, metric)
+
+    def plot_errors(self) -> Figure:
+        """A histogram a recipe of mean forecast minus actual, over all windows, items and steps."""
+        return figures.figure_errors(self)
+
+    def plot_calibration(self) -> Figure:
+        """Level against the share of actuals at or below its quantile, a line a recipe; closed steps are left out."""
+        return figures.figure_calibration(self)
+
+    def plot_steps(self) -> Figure:
+        """wQL by step ahead, a line a recipe."""
+        return figures.figure_steps(self)
+
+    def _repr_html_(self) -> str:
+        return summary(self)
 
     def save(self, folder: str | Path, *, overwrite: bool = False, spreadsheet: bool = False) -> None:
         """Write leaderboard.csv, metrics.csv, forecasts.parquet, report.html and run.json: all of them or none.

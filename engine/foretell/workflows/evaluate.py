@@ -22,7 +22,6 @@ from foretell.evaluation.forecast_table import (
 from foretell.evaluation.judged_columns import JudgedColumns
 from foretell.evaluation.outcome import Outcome, Window
 from foretell.ingest.dataset import check_dataset
-from foretell.recipe.forecast import Forecast
 from foretell.reporting.report import Report
 from foretell.system.folder_lock import claiming_out
 from foretell.system.listener import interruptible, shielded, tell
@@ -113,7 +112,7 @@ def _outcomes(
         window = _window(number + 1, inside, panel, horizon, found)
         for recipe in dict.fromkeys(inside.recipe.tolist()):
             tell("score", len(outcomes), total, recipe=recipe)
-            outcome = _outcome(recipe, inside.select(inside.recipe == recipe), window, horizon, columns)
+            outcome = _outcome(recipe, inside.select(inside.recipe == recipe), window, columns)
             outcomes.append(outcome)
     return outcomes
 
@@ -168,13 +167,6 @@ def _report_unscored(
         )
 
 
-def _outcome(
-    recipe: str, rows: ForecastRows, window: Window, horizon: int, columns: JudgedColumns
-) -> Outcome:
-    order = np.lexsort((rows.ordinal, rows.item))  # as in the panel: item by item, step by step
-    values = rows.values.iloc[order]
-    shape = (len(window.panel), horizon)
-    quantiles = values[list(columns.quantiles)].to_numpy().reshape(*shape, len(columns.levels))
-    mean, median = (values[column].to_numpy().reshape(shape) for column in (columns.mean, columns.median))
-    forecast = Forecast.build(window.panel, columns.levels, quantiles, mean)
+def _outcome(recipe: str, rows: ForecastRows, window: Window, columns: JudgedColumns) -> Outcome:
+    forecast, median = columns.forecast(rows, window.panel)
     return Outcome.of(recipe, window, forecast, median=median)

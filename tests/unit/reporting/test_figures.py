@@ -14,6 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from evaluator_fakes import DAYS, FLAT, RISING, Last, dataset, sales
+from foretell.checks.check import check
+from foretell.errors import ForetellError
 from foretell.ingest.dataset import Dataset
 from foretell.models.fitting import fit_model
 from foretell.models.model import Model
@@ -125,3 +127,56 @@ def test_many_recipes_get_colours_and_markers() -> None:
     assert set(plots.colours(got.recipes)) == set(recipes)
     plots.figure_steps(got).canvas.draw()
     assert len(plots.figure_item(got, 0).axes) == 11
+
+
+def test_a_forecast_of_a_backtest_is_drawn_with_its_mean_and_what_happened(report: Report) -> None:
+    drawn = lines(report.forecast("near").plot("a"))
+    assert drawn["actual"].tolist() == [10.0, 11.0, 12.0]
+    assert drawn["mean"].tolist() == [10.0, 10.0]
+    assert "actual" not in lines(forecast_of_a().plot("a"))  # what is to come is not known
+
+
+def test_several_items_stand_in_one_figure_and_the_largest_where_none_is_named(report: Report) -> None:
+    forecast = report.forecast("near")
+    assert [axes.get_title(loc="left") for axes in forecast.plot("b", "a").figure.axes] == ["b", "a"]
+    assert [axes.get_title(loc="left") for axes in forecast.plot().figure.axes] == ["a", "b"]
+    with pytest.raises(ForetellError, match="2 items need axes of their own"):
+        forecast.plot("a", "b", axes=Figure().add_subplot())
+
+
+def test_a_report_draws_each_of_its_pictures(report: Report) -> None:
+    figures = (
+        report.plot_item("a"),
+        report.plot_total(),
+        report.plot_leaderboard("RMSE"),
+        report.plot_errors(),
+        report.plot_calibration(),
+        report.plot_steps(),
+    )
+    for figure in figures:
+        figure.canvas.draw()
+    assert [label.get_text() for label in figures[2].axes[0].get_yticklabels()] == ["near", "far"]
+    total = figures[1].axes[0].get_lines()
+    assert np.asarray(total[1].get_ydata()).tolist() == [20.0, 21.0, 22.0]  # a and b: 10, 11, 12 and 10
+    with pytest.raises(ForetellError, match=r"no column 'RMS' in the leaderboard\. Did you mean 'RMSE'"):
+        report.plot_leaderboard("RMS")
+
+
+def test_what_a_notebook_shows_is_short_and_escaped(report: Report) -> None:
+    table = sales(a=RISING).replace({"item_id": {"a": "<b>&1"}})
+    data = Dataset(table, freq="D")
+    model = fit_model(Last(), data.panel, Task(3, (0.1, 0.5, 0.9)), Run())
+    shown = {
+        "Dataset": (data, "1"),
+        "Model": (model, "last"),
+        "Forecast": (model.forecast(data.panel), "&lt;b&gt;&amp;1"),
+        "Report": (report, "near"),
+        "Checkup": (check(data, horizon=40), "option"),
+    }
+    for name, (thing, word) in shown.items():
+        html = thing._repr_html_()  # type: ignore[attr-defined]
+        assert word in html, name
+        assert "<b>&1" not in html, name
+        assert len(html) < 6_000, name
+        assert repr(thing).startswith(f"{name}("), name
+        assert len(repr(thing)) < 200, name
