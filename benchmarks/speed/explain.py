@@ -23,6 +23,7 @@ SHORT: Mapping[str, Mapping[str, Any]] = {
     "tft": {"max_steps": 20},
     "mqcnn": {"max_steps": 20},
     "nhits": {"max_steps": 20},
+    "boosting": {"max_rows": 20_000},
 }
 KNOWN = ("promo", "price", "event", "school", "rain")
 

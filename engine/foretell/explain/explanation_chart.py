@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from foretell.data.arrays import Floats
 from foretell.data.frequency import Frequency
@@ -35,6 +36,11 @@ class Stack:
     baseline: Floats  # [H]
     forecast: Floats  # [H]
 
+    @property
+    def closed(self) -> NDArray[np.bool_]:
+        """[H] steps at which nothing is forecast and nothing has a part in it."""
+        return np.asarray((self.forecast == 0) & (self.baseline == 0) & (self.parts == 0).all(axis=1))
+
 
 def plot_stack(stack: Stack, *, axes: Axes | None = None) -> Axes:
     """Bars from the baseline up and down, a colour a driver, and the forecast as a line."""
@@ -43,10 +49,12 @@ def plot_stack(stack: Stack, *, axes: Axes | None = None) -> Axes:
     fan = _fan(stack)
     _draw_bars(axes, fan, stack.parts, stack.drivers)
     marks: dict[str, Any] = {"marker": "o", "ms": 2.5}
-    apart = stack.forecast - stack.baseline
+    # a closed day departs from nothing
+    apart = np.where(stack.closed, np.nan, stack.forecast - stack.baseline)
     axes.plot(_times(fan), apart, color=INK, lw=1.4, zorder=4, label=stack.label, **marks)
     axes.axhline(0, color=MUTED, lw=0.8)
-    _finish(axes, fan, float(stack.baseline.mean()))
+    opened = stack.baseline[~stack.closed]
+    _finish(axes, fan, float(opened.mean()) if len(opened) else 0.0)
     return axes
 
 
@@ -88,10 +96,9 @@ def _times(fan: Fan) -> Any:
 
 def _finish(axes: Axes, fan: Fan, baseline: float) -> None:
     time_axis(axes, fan)
+    spelt = f"{baseline:,.0f}" if abs(baseline) >= 100 else f"{baseline:.3g}"
     as_written(axes.set_title(fan.name, loc="left", fontsize=10, color=INK))
-    as_written(
-        axes.set_ylabel(f"{fan.target}, from the baseline of {baseline:,.4g}", color=MUTED, fontsize=9)
-    )
+    as_written(axes.set_ylabel(f"{fan.target}, from the baseline of {spelt}", color=MUTED, fontsize=9))
     legend = axes.legend(
         frameon=False,
         fontsize=8,

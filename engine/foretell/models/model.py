@@ -207,11 +207,19 @@ class Model:
 
         return whatif(self, data, scenarios, items=items, levels=levels)
 
-    def explain(self, data: Dataset | None = None, **asked: Any) -> Any:
+    def explain(
+        self,
+        data: Dataset | None = None,
+        *,
+        items: Sequence[str | Sequence[object]] | None = None,
+        by: Sequence[str] | None = None,
+        level: float | None = None,
+        **drawn: int,
+    ) -> Any:
         """What each driver adds to the forecast, a `foretell.Explanation`; `foretell.explain.explain.explain` says what it takes."""
         from foretell.explain.explain import explain
 
-        return explain(self, data, **asked)
+        return explain(self, data, items=items, by=by, level=level, **drawn)
 
     def forecast(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
         """Forecast every item of a panel of this model's schema from its origin on, checked and within bounds.

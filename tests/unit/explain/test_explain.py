@@ -253,6 +253,8 @@ def test_closed_days_have_no_contributions_and_open_is_no_driver(model, data):
     assert "open" not in explained.names
     assert (explained.contributions[:, 2] == 0).all()
     assert (explained.contributions[:, 1] != 0).any()
+    (line,) = [each for each in explained.plot("a").get_lines() if each.get_label() == "mean"]
+    assert np.flatnonzero(np.isnan(line.get_ydata())).tolist() == [2]
 
 
 def test_new_items_and_integer_time_are_explained():
