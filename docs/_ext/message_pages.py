@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from api_pages import cell
 from docstrings import Undocumented
+from message_texts import UNKNOWN, Function, Texts, functions_of, in_functions, in_tuples, severities_of
 
 _SEVERITY: Final = {"note": "note", "warn": "warning", "error": "error", "fault": "error"}
+_ERRORS: Final = ("ForetellError", "RecipeFailed", "UnknownAdjustment")  # and it is a ForetellError
 
 
 def pages() -> Iterator[tuple[str, str]]:
@@ -38,11 +41,15 @@ def findings_page(files: dict[str, ast.Module]) -> str:
     from foretell.data.finding_advice import ADVICE
 
     said: dict[str, list[tuple[str, str]]] = {code: [] for code in ADVICE}
+    functions = functions_of(files.values())
     for tree in files.values():
-        for code, severity, message in _told(tree):
+        for code, severity, message in _told(tree, Texts(tree, functions), tuple(ADVICE)):
             if code not in ADVICE:
                 raise Undocumented(f"the finding {code!r} has no advice in foretell/data/finding_advice.py")
             said[code].append((severity, message))
+    for code, found in said.items():
+        if not found:
+            found += [("note", text) for tree in files.values() for text in _in_a_list(tree, code)]
     parts = [
         "# Findings: what check and every reading report",
         "A finding is one thing that reading or checking the tables found or decided. `foretell check` shows all with what they mean,"
@@ -57,47 +64,83 @@ def findings_page(files: dict[str, ast.Module]) -> str:
         lines = [f"## {code}", f"*{', '.join(grave)}.*" if grave else ""]
         lines.append(f"It means: {advice.meaning}.")
         lines.append(f"To change it: {advice.option}." if advice.option else "There is nothing to change.")
+        if not examples:
+            lines.append("It says what the [error](errors.md) says that it stands for.")
         lines.append("\n".join(f"> {_markdown(text)}\n" for text in dict.fromkeys(examples)))
         parts.append("\n\n".join(line for line in lines if line.strip()))
     return "\n\n".join(parts) + "\n"
 
 
-def _told(tree: ast.Module) -> Iterator[tuple[str, str, str]]:
-    """(code, severity, message) of each call that reports a finding."""
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Call):
+def _in_a_list(tree: ast.Module, code: str) -> Iterator[str]:
+    """Texts of a finding that stands in a list of such, each beside its code."""
+    return (text for node in in_tuples(tree, code) for text in Texts(tree).of(node))
+
+
+def _told(tree: ast.Module, texts: Texts, codes: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+    """(code, severity, message) of each call that reports a finding, a tuple for each text that it may have."""
+    for node, inside in in_functions(tree):
+        place = _place_of_code(node, codes)
+        if place is None:
             continue
-        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        texts = [arg for arg in node.args if isinstance(arg, (ast.Constant, ast.JoinedStr, ast.BinOp))]
-        words = [arg.value for arg in texts if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
-        if called == "Finding" and len(words) >= 2:
-            yield words[1], words[0], template(node.args[2]) if len(node.args) > 2 else ""
-        elif (
-            called in _SEVERITY
-            and isinstance(node.func, ast.Attribute)
-            and _of_findings(node.func.value)
-            and words
-        ):
-            message = node.args[1] if len(node.args) > 1 else node.args[0]
-            if isinstance(message, ast.Call) and message.args:  # the ForetellError of a fault
-                message = message.args[0]
-            yield words[0], _SEVERITY[called], template(message)
+        code = str(cast("ast.Constant", node.args[place]).value)
+        severities = _severities(node, place, inside) or ("",)
+        message = node.args[place + 1] if len(node.args) > place + 1 else node.args[place]
+        for severity, text in product(severities, texts.of(message, inside)):
+            yield code, severity, f"{UNKNOWN} items {text}" if _name(node) == "_list" else text
 
 
-def _of_findings(node: ast.expr) -> bool:
-    return "findings" in ast.unparse(node)
+def _place_of_code(node: ast.Call, codes: tuple[str, ...]) -> int | None:
+    """Which argument is the code of a finding; None where the call reports none."""
+    constants = [
+        k for k, a in enumerate(node.args) if isinstance(a, ast.Constant) and isinstance(a.value, str)
+    ]
+    if _name(node) == "Finding":
+        return 1 if 1 in constants else None
+    if (
+        _name(node) in _SEVERITY
+        and isinstance(node.func, ast.Attribute)
+        and "findings" in ast.unparse(node.func)
+    ):
+        return constants[0] if constants else None
+    reports = _name(node) in _SEVERITY or any(_reports(each) for each in (node.func, *node.args))
+    known = [k for k in constants if cast("ast.Constant", node.args[k]).value in codes]
+    return known[0] if reports and known else None
+
+
+def _reports(node: ast.expr) -> bool:
+    """Whether an expression is a method of findings, or the name `report` that is one."""
+    return (isinstance(node, ast.Name) and node.id == "report") or (
+        isinstance(node, ast.Attribute) and node.attr in _SEVERITY
+    )
+
+
+def _severities(node: ast.Call, place: int, inside: Function | None) -> tuple[str, ...]:
+    if _name(node) == "Finding":
+        grave = node.args[0]
+        return (str(grave.value),) if isinstance(grave, ast.Constant) else ()
+    if _name(node) in _SEVERITY:
+        return (_SEVERITY[_name(node)],)
+    given = [
+        arg.attr for arg in node.args[:place] if isinstance(arg, ast.Attribute) and arg.attr in _SEVERITY
+    ]
+    return tuple(_SEVERITY[each] for each in given) or severities_of(_name(node), inside, _SEVERITY)
+
+
+def _name(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 
 
 def errors_page(files: dict[str, ast.Module]) -> str:
     """Every message of a ForetellError, by package; what depends on the case is an ellipsis."""
     packages: dict[str, set[str]] = {}
+    functions = functions_of(files.values())
     for name, tree in files.items():
-        package = ".".join(name.split(".")[:2])
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ForetellError" and node.args:
-                message = template(node.args[0])
-                if len(message.strip("… ")) > 3:
-                    packages.setdefault(package, set()).add(message)
+        package, texts = ".".join(name.split(".")[:2]), Texts(tree, functions)
+        for node, inside in in_functions(tree):
+            if _name(node) in _ERRORS and node.args:
+                for message in texts.of(node.args[0], inside):
+                    if len(message.strip("… .:")) > 3:
+                        packages.setdefault(package, set()).add(message)
     parts = [
         "# Index of errors",
         "What a user can put right is a `foretell.ForetellError` (a `ValueError`); at the prompt it is one message and exit status 2. Its"
@@ -108,17 +151,6 @@ def errors_page(files: dict[str, ast.Module]) -> str:
         lines = "\n".join(f"- {_markdown(text)}" for text in sorted(messages, key=str.lower))
         parts.append(f"## {package}\n\n{lines}")
     return "\n\n".join(parts) + "\n"
-
-
-def template(node: ast.expr) -> str:
-    """A message as its source writes it, with an ellipsis for each value; '' where it is made elsewhere."""
-    if isinstance(node, ast.Constant):
-        return str(node.value)
-    if isinstance(node, ast.JoinedStr):
-        return "".join(template(part) if isinstance(part, ast.Constant) else "…" for part in node.values)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        return template(node.left) + template(node.right)
-    return "…"
 
 
 def _markdown(text: str) -> str:

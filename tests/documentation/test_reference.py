@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import api_pages
 import command_pages
+import format_pages
 import message_pages
 import pytest
 import recipe_pages
@@ -19,6 +21,7 @@ from docstrings import Undocumented, checked, parsed
 
 import foretell
 from foretell.evaluation.metrics import score_columns
+from foretell.system.typed import Within
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -142,6 +145,51 @@ def test_a_finding_without_advice_ends_the_build() -> None:
     module = ast.parse('findings.warn("riddle", f"{n} riddles")')
     with pytest.raises(Undocumented, match="the finding 'riddle' has no advice"):
         message_pages.findings_page({"mine": module})
+
+
+def test_every_finding_has_its_gravity_and_what_it_says() -> None:
+    text = message_pages.findings_page(message_pages.source_files())
+    for part in text.split("\n## ")[1:]:
+        code, *lines = part.splitlines()
+        assert re.fullmatch(r"\*(note|warning|error)(, (note|warning|error))*\.\*", lines[1]), code
+        assert any(line.startswith("> ") for line in lines) or code == "unreadable", code
+
+
+def test_a_message_is_followed_through_names_choices_and_functions() -> None:
+    module = ast.parse(
+        "def f(findings, n, kept):\n"
+        "    message = f'{n} rows are late' + ('' if kept else '. Drop them.')\n"
+        "    report = findings.note if kept else findings.warn\n"
+        "    report('gaps', message, n)\n"
+        "    findings.fault('bad_time', told(n), n)\n"
+        "def told(n):\n"
+        "    return ForetellError(f'{n} rows have no date')\n"
+    )
+    text = message_pages.findings_page({"mine": module})
+    gaps, bad_time = (
+        text.partition(f"## {code}\n")[2].partition("\n## ")[0] for code in ("gaps", "bad_time")
+    )
+    assert "*note, warning.*" in gaps
+    assert "> `… rows are late`" in gaps
+    assert "> `… rows are late. Drop them.`" in gaps
+    assert "*error.*" in bad_time
+    assert "> `… rows have no date`" in bad_time
+
+
+def test_a_field_of_a_manifest_without_a_comment_ends_the_build() -> None:
+    @dataclass(frozen=True)
+    class SavedThing:
+        told: int  # how many
+        mute: str
+
+    with pytest.raises(Undocumented, match=r"the field SavedThing\.mute has no comment"):
+        format_pages.fields_table(SavedThing)
+
+
+def test_types_of_manifests_are_spelt_as_json_has_them() -> None:
+    assert format_pages.spelt(tuple[Annotated[int, Within(1, 9)], ...]) == "list of whole number, 1 to 9"
+    assert format_pages.spelt(Mapping[str, float | None]) == "object of number or null"
+    assert format_pages.spelt(tuple[float, float] | None) == "[number, number] or null"
 
 
 def test_the_index_of_errors_has_messages_with_an_ellipsis_for_each_value() -> None:

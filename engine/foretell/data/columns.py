@@ -18,9 +18,11 @@ class Column:
     indicator, which is 1 where it is missing. Names are for people: two columns may have the same one.
     """
 
-    name: str
+    name: str  # for people
     source: str = ""  # the user's column; default: the one of the same name
-    value: str | None = None  # of a text: the value where this column is 1; OTHER for all that have no column
+    value: str | None = (
+        None  # of a text: the value where this column is 1; "other" for all that have no column
+    )
     indicator: bool = False  # whether this column is 1 where the source is missing
 
     def __post_init__(self) -> None:

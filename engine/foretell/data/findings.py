@@ -21,7 +21,7 @@ class Finding:
 
     severity: Severity  # error: a run would fail; warning: look at it; note: how the data were read
     code: str  # a word that programs can look for: gaps, cold_start, known, ...
-    message: str
+    message: str  # for people; it names the first of them
     count: int = 0  # rows, steps, items or columns concerned, as the message says
     table: str | None = (
         None  # the table whose rows these are, as messages call it; None where several or none are

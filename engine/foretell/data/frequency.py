@@ -53,8 +53,8 @@ class Frequency:
     (floored): a Tuesday of `W-FRI` belongs to the Friday before it. `unit="step"` is plain integer time.
     """
 
-    unit: Unit
-    multiple: int = 1
+    unit: Unit  # of a base step
+    multiple: int = 1  # base steps in a step
     anchor: int = 0  # weekday (0 = Monday) of W; first month (0 = January) of Q and Y
     # D and more: the base step that ordinal 0 begins at, modulo `multiple`; min and h: minutes that the steps begin
     # after the full ones (15min at :07 has 7, shifts of 8h at 6, 14 and 22 have 360)

@@ -75,7 +75,7 @@ class InputShares:
     """The columns of a panel as training saw them, over the last stretches before the origins."""
 
     horizon: Annotated[int, Within(1, 1_000_000)]  # steps of a stretch
-    target: ColumnShares
+    target: ColumnShares  # of the target
     known: tuple[ColumnShares, ...]  # [K]
     past: tuple[ColumnShares, ...]  # [P]
     static_real: tuple[ColumnShares, ...]  # [R], without stretches

@@ -44,7 +44,7 @@ class Panel:
 
     keys: pd.DataFrame  # [N] item_id and dimensions
     start: Ordinals  # [N] ordinal of the first step
-    offsets: NDArray[np.int64]  # [N + 1]
+    offsets: NDArray[np.int64]  # [N + 1] where each series begins in `target`, and its end
     origin: Ordinals  # [N] ordinal of the first step that a forecast covers
     target: Array  # [T]
     known: Array  # [T + N * future, K], reaches `future` steps past each series' end

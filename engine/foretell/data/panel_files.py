@@ -53,8 +53,8 @@ Count = Annotated[int, Within(0, 1 << 50)]
 class SavedFile:
     """A file as it was written."""
 
-    bytes: Count
-    # sha256 of each BLOCK bytes; None where there are none: between processes, and for large files of formats 1 and 2
+    bytes: Count  # how many
+    # sha256 of each 64 MB (`BLOCK`); None where there are none: between processes, and for large files of formats 1 and 2
     blocks: tuple[str, ...] | None
 
 
@@ -62,17 +62,17 @@ class SavedFile:
 class SavedArray(SavedFile):
     """An array's file as it was written."""
 
-    dtype: str
-    shape: tuple[Count, ...]
+    dtype: str  # as NumPy spells it: <f4
+    shape: tuple[Count, ...]  # by axis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedFiles:
     """The files of a panel, and what else its arrays need to be understood."""
 
-    future: Annotated[int, Within(0, 1 << 31)]
-    keys: SavedFile
-    arrays: Mapping[str, SavedArray]
+    future: Annotated[int, Within(0, 1 << 31)]  # steps that known columns reach past the end
+    keys: SavedFile  # `keys.arrow`
+    arrays: Mapping[str, SavedArray]  # NAME.npy by its name
 
 
 def write_panel_files(panel: Panel, folder: Path, *, sealed: bool = True) -> dict[str, Any]:

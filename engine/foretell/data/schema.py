@@ -31,15 +31,15 @@ class Schema:
     """
 
     key: tuple[str, ...] = ("item_id",)  # the columns of `Panel.keys`: item_id, then dimensions
-    timestamp: str = "timestamp"
-    target: str = "target"
-    frequency: Frequency = field(default_factory=lambda: Frequency("D"))
+    timestamp: str = "timestamp"  # the column of the time in forecasts
+    target: str = "target"  # what is forecast, as figures call it
+    frequency: Frequency = field(default_factory=lambda: Frequency("D"))  # the grid of time
     seasons: tuple[int, ...] = (1,)  # seasonal periods in steps; the first is the one that MASE and naive use
     ends: Ends = "last"  # all series end at the last timestamp of the target, or each at its own
     partial: Partial = "drop"  # steps at the ends whose finer times are not all there
     known: tuple[Column, ...] = ()  # [K] the columns of `Panel.known`
-    past: tuple[Column, ...] = ()  # [P]
-    static_real: tuple[Column, ...] = ()  # [R]
+    past: tuple[Column, ...] = ()  # [P] those of `Panel.past`
+    static_real: tuple[Column, ...] = ()  # [R] those of `Panel.static_real`
     static_cat: tuple[str, ...] = ()  # [C] their names, which are the user's
     open: str | None = None  # the user's column, among the known, that is 0 where the item cannot sell
     # column -> values; code k is values[k - 1]

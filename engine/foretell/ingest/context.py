@@ -33,8 +33,8 @@ class Names:
     """The columns of the target table, as the user calls them."""
 
     key: Mapping[str, str]  # item_id and dimensions -> column
-    timestamp: str
-    target: str
+    timestamp: str  # column
+    target: str  # column
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,17 +58,17 @@ class Saved:
 class SavedPanel:
     """The fields of a panel's manifest, its files apart; a field that is not here is refused when a panel is opened."""
 
-    format: int
-    kind: str
-    foretell: str
-    written: str
+    format: int  # a foretell that knows only lower ones refuses the folder
+    kind: str  # "panel"
+    foretell: str  # the version that wrote it
+    written: str  # time of saving, ISO
     schema: Mapping[str, Any]  # `Schema.from_json` reads it
-    items: Annotated[int, Within(0, 1 << 50)]
-    fingerprint: str
-    names: Names
-    findings: tuple[Finding, ...]
-    rows: Mapping[str, int]
-    files: SavedFiles
+    items: Annotated[int, Within(0, 1 << 50)]  # how many
+    fingerprint: str  # of the tables as they were read, sha256
+    names: Names  # columns of the target table, as the user calls them
+    findings: tuple[Finding, ...]  # of reading the tables
+    rows: Mapping[str, int]  # of each table, by its label
+    files: SavedFiles  # its entries stand beside the others
 
 
 def is_panel(path: object) -> bool:

@@ -21,59 +21,60 @@ _FREE: Final = ("max_", "patience")  # begin those that only end a training
 class SavedTask:
     """What a model forecasts."""
 
-    horizon: Annotated[int, Within(1, LARGEST)]
-    levels: tuple[Annotated[float, Within(0, 1)], ...]
+    horizon: Annotated[int, Within(1, LARGEST)]  # steps ahead
+    levels: tuple[Annotated[float, Within(0, 1)], ...]  # those of `predict`, unless others are asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedData:
     """What a model was trained on, for people."""
 
-    items: Annotated[int, Within(0, 1 << 50)]
-    last: str  # step
+    items: Annotated[int, Within(0, 1 << 50)]  # how many
+    last: str  # step before their origins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedWeights:
     """The file of weights as it was written."""
 
-    sha256: str
-    bytes: Annotated[int, Within(0, 1 << 50)]
+    sha256: str  # of its bytes
+    bytes: Annotated[int, Within(0, 1 << 50)]  # how many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedRange:
     """`SeenRange`: smallest and largest value of each covariate; None where there was none."""
 
-    known: tuple[tuple[float, float] | None, ...]
-    past: tuple[tuple[float, float] | None, ...]
+    known: tuple[tuple[float, float] | None, ...]  # [K] as `schema.known`
+    past: tuple[tuple[float, float] | None, ...]  # [P] as `schema.past`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedModel:
     """The manifest of the present format; `upgraded` makes one of older formats."""
 
-    format: Annotated[int, Within(1, FORMAT)]
-    recipe: str
-    hyperparameters: Mapping[str, Any]
-    resolved: Mapping[str, Any]
-    seed: int
-    task: SavedTask
+    format: Annotated[int, Within(1, FORMAT)]  # a foretell that knows only lower ones refuses the folder
+    recipe: str  # its name; only an installed recipe is loaded
+    hyperparameters: Mapping[str, Any]  # as they were asked for
+    resolved: Mapping[str, Any]  # with the defaults that follow from the data
+    seed: int  # of everything random in it
+    task: SavedTask  # what it forecasts
     schema: Mapping[str, Any]  # `Schema.from_json` reads it
+    # no forecast of an item without history is below; None: there is no floor
     floor: float | None
     seen: SavedRange | None  # None: written before format 3
     inputs: InputShares | None = None  # None: written before there was a monitor
     dependence: Mapping[str, Any] | None = (
         None  # `Dependence.from_json` reads it; None: written before format 3
     )
-    fit_seconds: float
-    written: str
-    fingerprint: str
+    fit_seconds: float  # that training took
+    written: str  # time of saving, ISO
+    fingerprint: str  # of the training data, sha256
     data: SavedData | None = None  # None up to format 2
     scores: Mapping[str, float | None]  # None: not defined
-    libraries: Mapping[str, str]
-    weights: SavedWeights
-    adjustments: tuple[Mapping[str, Any], ...]
+    libraries: Mapping[str, str]  # versions of foretell, Python and what it was trained with
+    weights: SavedWeights  # `weights.safetensors`
+    adjustments: tuple[Mapping[str, Any], ...]  # of its forecasts, in turn; calibration is one
     state: Mapping[str, Any]  # the recipe reads it
 
     def __post_init__(self) -> None:

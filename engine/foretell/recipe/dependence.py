@@ -29,7 +29,7 @@ _JITTER: Final = 1e-4  # added to the variances, so that a matrix of correlation
 class SharedPart:
     """A part of the errors that items with the same value of a column have in common."""
 
-    by: str  # the column: of the key or the metadata; EVERYONE: all items
+    by: str  # the column, of the key or the metadata; empty (`EVERYONE`): all items
     share: float  # of the variance of an item's error
 
 
@@ -37,11 +37,11 @@ class SharedPart:
 class Dependence:
     """Shares and autocorrelations of the parts of the errors, and what they were learnt from."""
 
-    shared: tuple[SharedPart, ...]
+    shared: tuple[SharedPart, ...]  # what items have in common
     own: tuple[float, ...]  # [H] autocorrelation by lag of what an item does not share; 1 at lag 0
     common: tuple[float, ...]  # [H] the same of the shared parts
     source: str  # what the errors were of
-    windows: int
+    windows: int  # that they were of
     forecasts: int  # pairs of an item and a window
 
     def to_json(self) -> dict[str, Any]:
