@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 import foretell
-from foretell.explain.explain import PERMUTATIONS
 
 RECIPES = ("mqrnn", "boosting", "ets", "auto")
 # what a forecast takes does not hang on how well its network was trained
@@ -63,7 +62,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=100)
     parser.add_argument("--days", type=int, default=3 * 365)
     parser.add_argument("--horizon", type=int, default=28)
-    parser.add_argument("--permutations", type=int, default=PERMUTATIONS)
+    parser.add_argument("--permutations", type=int)
     parser.add_argument("--recipe", action="append", choices=foretell.recipe_names())
     parser.add_argument("--time-limit", type=float, default=120.0, help="seconds of training of auto")
     asked = parser.parse_args()
@@ -83,6 +82,7 @@ def main() -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         print(
             f"{recipe}: {seconds:.0f} s ({worked:.0f} s of processor time), {len(explained.drivers)} drivers,"
+            f" {explained.permutations} permutations,"
             f" sums within {off:.0e}, peak so far {peak:.1f} GB",
             flush=True,
         )

@@ -81,7 +81,10 @@ def explain(  # noqa: PLR0913  (each is an option of its own)
     level: Annotated[
         float | None, Option(metavar="LEVEL", help="Explain this quantile, not the mean: 0.9.")
     ] = None,
-    permutations: Annotated[int, Option(help="Drawn, an even number: more, smaller errors.")] = 32,
+    permutations: Annotated[
+        int | None,
+        Option(help="Drawn, an even number: more, smaller errors. Default: 32 for few drivers and recipes."),
+    ] = None,
     seed: Annotated[int, Option(help="Of what is drawn.")] = 0,
     device: Annotated[str, Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     out: Annotated[

@@ -24,6 +24,7 @@ from foretell.explain.coalitions import Orders, contributions, standard_errors
 from foretell.explain.drivers import HISTORY, MOST, Driver, drivers_of, grouped, own_name
 from foretell.explain.explanation import Explanation
 from foretell.explain.masked import Masks, masked
+from foretell.models.ensemble import Ensemble
 from foretell.models.item_lookup import find_items
 from foretell.recipe.item_groups import ItemGroups
 from foretell.recipe.levels import check_levels
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
     from foretell.ingest.dataset import Dataset
     from foretell.models.model import Model
 
-PERMUTATIONS: Final = 32
+PERMUTATIONS: Final = 32  # at most, by default
+_LEAST: Final = 12  # at least
+_FORECASTS: Final = 14 * PERMUTATIONS  # of each item, about
+_FEW_MEMBERS: Final = 2  # of an ensemble that is asked as often as one recipe
 ITEMS_AT_A_TIME: Final = 128  # whose series are fitted together
 _MOST_DATES: Final = 1 << 22  # of calendars that a forecast is asked for
 _TRIED: Final = 200  # items by which columns are compared
@@ -47,19 +51,20 @@ def explain(
     items: Sequence[str | Sequence[object]] | None = None,
     by: Sequence[str] | None = None,
     level: float | None = None,
-    permutations: int = PERMUTATIONS,
+    permutations: int | None = None,
     seed: int = 0,
 ) -> Explanation:
     """What each driver adds to the mean that `model` forecasts after the end of `data` (None: its training data), step by step.
 
     `items` are as in `predict`. `by` names columns of the key and of the metadata: what is explained are then the sums over the
     items of each group, `by=[]` the sum of all. `level` explains that quantile in the mean's place. `permutations`, an even number,
-    of the drivers are drawn with `seed`: twice as many halve the variance of the errors, and take twice as long.
+    of the drivers are drawn with `seed`: twice as many halve the variance of the errors, and take twice as long. By default they are 32,
+    fewer with more than 14 drivers, and half as many with an ensemble of more than two members.
 
     Raises ForetellError for an item or a column that is not there, a level that is none, and one together with `by`.
     """
     levels = _checked_level(level, by)
-    draws = _checked_permutations(permutations)
+    draws = _permutations(permutations, model)
     whole = model.panel_of(data)
     chosen = np.arange(len(whole)) if items is None else find_items(whole.keys, items)
     horizon = model.task.horizon
@@ -86,7 +91,7 @@ def explain(
         baseline=made.baseline,
         forecast=made.forecast,
         level=level,
-        permutations=permutations,
+        permutations=draws,
         schema=some.schema,
         panel=some if by is None else None,
         findings=findings,
@@ -213,10 +218,17 @@ def _checked_level(level: float | None, by: Sequence[str] | None) -> tuple[float
     return check_levels([level])
 
 
-def _checked_permutations(count: int) -> int:
-    if isinstance(count, bool) or not isinstance(count, int) or count % 2 or not 4 <= count <= 10_000:
-        raise ForetellError(f"permutations must be an even number from 4 to 10,000, got {count!r}")
-    return count
+def _permutations(asked: int | None, model: Model) -> int:
+    """How many are drawn, an even number; by default as many as leave 100 items under minutes."""
+    if asked is None:
+        drivers = min(len(drivers_of(model.schema)), MOST)
+        members = len(model.predictor.members) if isinstance(model.predictor, Ensemble) else 1
+        part = 1 if members <= _FEW_MEMBERS else 2
+        most = _FORECASTS // part // max(drivers, 1)
+        return int(np.clip(most // 2 * 2, _LEAST, PERMUTATIONS // part))
+    if isinstance(asked, bool) or not isinstance(asked, int) or asked % 2 or not 4 <= asked <= 10_000:
+        raise ForetellError(f"permutations must be an even number from 4 to 10,000, got {asked!r}")
+    return asked
 
 
 def _most_telling(

@@ -214,12 +214,13 @@ class Model:
         items: Sequence[str | Sequence[object]] | None = None,
         by: Sequence[str] | None = None,
         level: float | None = None,
-        **drawn: int,
+        permutations: int | None = None,
+        seed: int = 0,
     ) -> Any:
         """What each driver adds to the forecast, a `foretell.Explanation`; `foretell.explain.explain.explain` says what it takes."""
         from foretell.explain.explain import explain
 
-        return explain(self, data, items=items, by=by, level=level, **drawn)
+        return explain(self, data, items=items, by=by, level=level, permutations=permutations, seed=seed)
 
     def forecast(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
         """Forecast every item of a panel of this model's schema from its origin on, checked and within bounds.

@@ -13,13 +13,15 @@ import pytest
 import foretell
 import planned_shop
 from examples import code_blocks
-from foretell.data.columns import Column
+from foretell.data.columns import Column, columns
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
 from foretell.explain.background import Background
 from foretell.explain.drivers import MOST
+from foretell.explain.explain import _permutations
 from foretell.ingest.dataset import Dataset
+from foretell.models.ensemble import Ensemble
 from foretell.models.model import Model
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.protocols import State
@@ -292,3 +294,15 @@ def test_the_page_on_explanations_runs(tmp_path, monkeypatch):
     for block in code_blocks("docs/how-to/explain.md"):
         exec(compile(block, "docs/how-to/explain.md", "exec"), {})
     assert (tmp_path / "why.csv").exists()
+
+
+def test_the_permutations_are_fewer_with_many_drivers_and_half_with_an_ensemble(linear):
+    model, data = linear
+    assert model.explain(data).permutations == 32
+    settings = {"members": ("seasonal_naive", "npts", "theta"), "trials": 0, "time_limit": "60s"}
+    auto = foretell.train(shop(4), recipe="auto", horizon=HORIZON, settings=settings)
+    assert isinstance(auto.predictor, Ensemble)
+    auto = replace(auto, predictor=replace(auto.predictor, members=auto.predictor.members[:1] * 3))
+    assert _permutations(None, auto) == 16
+    wide = replace(model.schema, known=columns(*(f"c{k}" for k in range(30))), holidays=())
+    assert _permutations(None, replace(model, schema=wide)) == 22
