@@ -252,6 +252,15 @@ class Results:
             raise ForetellError(f"no window {number} in this report: it has {', '.join(map(str, found))}")
         return found[number]
 
+    def beside(self, outcome: Outcome) -> dict[str, Outcome]:
+        """The outcomes of the recipes that forecast the same window, best wQL first; `outcome` itself among them."""
+        return {
+            recipe: found
+            for recipe in self.recipes
+            for found in self._by_recipe[recipe]
+            if found.window.number == outcome.window.number
+        }
+
     @cached_property
     def _by_recipe(self) -> dict[str, list[Outcome]]:
         grouped: dict[str, list[Outcome]] = {}

@@ -65,18 +65,19 @@ def colours(recipes: Sequence[str]) -> dict[str, str]:
 
 def figure_item(report: Results, item: int, *, columns: int = 3) -> Figure:
     """One item's actuals beside each recipe's fan, in the last window; one axes a recipe, all on one scale."""
-    recipes, colour = report.recipes, colours(report.recipes)
-    fans = {recipe: report.forecast(recipe).fan(item) for recipe in recipes}
+    beside, colour = report.beside(report.outcome()), colours(report.recipes)
+    recipes = list(beside)
+    fans = {recipe: each.forecast.fan(item) for recipe, each in beside.items()}
     rows, across = -(-len(recipes) // columns), min(columns, len(recipes))
     figure = Figure(figsize=(11, 2.35 * rows + 0.1), layout="constrained")
     grid = _grid(figure, rows, across)
     for axes, recipe in zip(grid.flat, recipes, strict=False):
-        outcome = report.outcome(recipe)
+        outcome = beside[recipe]
         draw_history(axes, fans[recipe], actual=outcome.window.actual[item])
         draw_fan(axes, fans[recipe], colour=colour[recipe])
         _titles(axes, recipe, f"wQL {outcome.scores.items['wQL'][item]:.3f}")
         time_axis(axes, fans[recipe])
-    actual = report.outcome(recipes[0]).window.actual[item]
+    actual = report.outcome().window.actual[item]
     value_axis(grid[0, 0], list(fans.values()), actual=actual)
     for axes in grid[:, 0]:
         as_written(axes.set_ylabel(report.outcomes[0].forecast.schema.target, color=MUTED, fontsize=9))
@@ -143,7 +144,11 @@ def figure_steps(report: Results) -> Figure:
 
 
 def figure_total(
-    panel: Panel, means: Mapping[str, NDArray[Any]], *, actual: NDArray[Any] | None = None
+    panel: Panel,
+    means: Mapping[str, NDArray[Any]],
+    *,
+    actual: NDArray[Any] | None = None,
+    order: Sequence[str] = (),  # of the colours
 ) -> Figure:
     """All items together: what was sold before the origin (and `actual` [N, H] after it), and `means` [N, H] on one axis, first best."""
     figure = Figure(figsize=(11, 3.2), layout="constrained")
@@ -156,16 +161,24 @@ def figure_total(
     after = None if actual is None else _total(actual)
     if after is not None:
         axes.plot(when[past - 1 :], np.concatenate([before[-1:], after]), color=INK, lw=1.5)
-    for k, (recipe, colour) in enumerate(colours(list(means)).items()):
-        mean = _total(means[recipe])
+    colour = colours(order or list(means))
+    for k, (recipe, values) in enumerate(means.items()):
+        mean = _total(values)
         shown = mean if after is None else np.where(np.isnan(after), np.nan, mean)
-        axes.plot(when[past:], shown, color=colour, lw=1.2 if k else 2.2, alpha=0.75 if k else 1)
+        axes.plot(when[past:], shown, color=colour[recipe], lw=1.2 if k else 2.2, alpha=0.75 if k else 1)
     axes.axvline(when[past], color=MUTED, lw=0.8, ls=(0, (2, 2)))
     axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.0f}"))
     dates_below(axes, panel.frequency)
     as_written(axes.set_ylabel(f"{panel.schema.target}, all items", color=MUTED, fontsize=9))
     return figure
+
+
+def figure_total_of(report: Results) -> Figure:
+    """`figure_total` of the last window, with every recipe that forecast it."""
+    best = report.outcome()
+    means = {recipe: each.forecast.mean for recipe, each in report.beside(best).items()}
+    return figure_total(best.window.panel, means, actual=best.window.actual, order=report.recipes)
 
 
 def total_by_step(panel: Panel, past: int) -> NDArray[np.float64]:

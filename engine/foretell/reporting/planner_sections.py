@@ -55,10 +55,8 @@ def total(results: Results) -> str:
     frame = results.periods()
     word = _word(results)
     rows = _period_rows(results, frame) if len(frame) <= _ROWS else _window_rows(frame)
-    window = results.outcome().window
-    means = {recipe: results.forecast(recipe).mean for recipe in results.recipes}
-    figure = figures.figure_total(window.panel, means, actual=window.actual)
-    chart = picture(figure, "all items: actual and the forecasts") + legend(results.recipes)
+    chart = picture(figures.figure_total_of(results), "all items: actual and the forecasts")
+    chart += legend(results.recipes)
     others = results.recipes[1:] if len(frame) <= _ROWS else []
     first = f"{word.capitalize()} from" if len(frame) <= _ROWS else "Window"
     heads = [first, "Actual", "Forecast", "Difference", "Bias", *others]
@@ -82,9 +80,13 @@ def _word(results: Results) -> str:
 
 
 def _period_rows(results: Results, frame: pd.DataFrame) -> list[list[str | Cell]]:
-    others = [results.periods(recipe=recipe)["bias"].tolist() for recipe in results.recipes[1:]]
+    each = [
+        results.periods(recipe=recipe).set_index(["window", "period"])["bias"]
+        for recipe in results.recipes[1:]
+    ]
+    others = [found.reindex(pd.MultiIndex.from_frame(frame[["window", "period"]])).tolist() for found in each]
     rows: list[list[str | Cell]] = [
-        [spell(row["timestamp"]), *_against(row), *(bias_cell(each[k]) for each in others)]
+        [spell(row["timestamp"]), *_against(row), *(bias_cell(found[k]) for found in others)]
         for k, row in enumerate(frame.to_dict("records"))
     ]
     rest = [bias_cell(_pooled_bias(results.periods(recipe=recipe))) for recipe in results.recipes[1:]]
@@ -171,7 +173,7 @@ def items(results: Results) -> str:
     key = list(best.forecast.keys.columns)
     place = pd.MultiIndex.from_frame(best.forecast.keys).get_indexer(pd.MultiIndex.from_frame(shown[key]))
     pictured = place[: int(np.argmax(place < 0))] if (place < 0).any() else place
-    others = {recipe: results.forecast(recipe) for recipe in results.recipes[1:]}
+    others = {name: each.forecast for name, each in results.beside(best).items() if name != best.recipe}
     pictures = pictures_of(best.forecast, pictured.astype(np.int64), actual=best.window.actual, others=others)
     tags = [""] * len(shown)
     if names := grouping_columns(best.forecast, best.window.panel):

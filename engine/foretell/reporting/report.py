@@ -54,9 +54,7 @@ class Report(Results):
 
     def plot_total(self) -> Figure:
         """All items together in the last window: what was sold, and the means of all recipes on one axis."""
-        window = self.outcome().window
-        means = {recipe: self.forecast(recipe).mean for recipe in self.recipes}
-        return figures.figure_total(window.panel, means, actual=window.actual)
+        return figures.figure_total_of(self)
 
     def plot_leaderboard(self, metric: str = "wQL") -> Figure:
         """A score of each recipe as bars; `metric` is a column of the leaderboard. Raises ForetellError for another one."""

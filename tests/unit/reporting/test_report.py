@@ -20,6 +20,7 @@ from foretell.reporting import html as page
 from foretell.reporting.html_blocks import own_script
 from foretell.reporting.report import Report
 from foretell.workflows.backtest import backtest
+from foretell.workflows.evaluate import evaluate
 
 FILES = ["forecasts.parquet", "leaderboard.csv", "metrics.csv", "report.html", "run.json"]
 NAN = float("nan")
@@ -233,3 +234,22 @@ def test_an_outcome_is_found_by_recipe_and_window(report: Report) -> None:
         report.outcome("fare")
     with pytest.raises(ForetellError, match=r"no window 3 in this report: it has 1, 2"):
         report.outcome(window=3)
+
+
+def test_a_recipe_that_forecast_one_window_alone_stands_beside_the_others() -> None:
+    table = sales(a=RISING, b=FLAT, c=RISING[::-1])
+    rows = backtest(
+        Dataset(table, freq="D"), horizon=2, windows=2, recipes={"near": Last(), "far": Last(add=5.0)}
+    )
+    frame = rows.forecasts
+    kept = frame[
+        ~((frame["recipe"] == "far") & (frame["window"] == 2))
+        & ~((frame["window"] == 1) & (frame["item_id"] == "a"))
+    ]
+    report = evaluate(kept.drop(columns=["actual", "window"]), Dataset(table, freq="D"))
+    assert list(report.beside(report.outcome("near"))) == ["near"]
+    html = page.render(report)
+    assert html.count('<svg class="item"') == 3
+    week = html[html.index("<h2>All items") : html.index("<h2>Items")]
+    assert len(re.findall(r"<td>\N{EN DASH}</td>", week)) == 2  # far has no bias in window 2
+    report.plot_item("a").canvas.draw()
