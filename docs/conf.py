@@ -32,7 +32,7 @@ myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"
 myst_heading_anchors = 4
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(cache_folder(HERE.parent))
-nb_execution_timeout = 120
+nb_execution_timeout = 600  # seconds a cell: a busy machine is slow, and what hangs still ends
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 
