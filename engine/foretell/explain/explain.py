@@ -68,7 +68,8 @@ def explain(
     whole = model.panel_of(data)
     chosen = np.arange(len(whole)) if items is None else find_items(whole.keys, items)
     horizon = model.task.horizon
-    panel = reaching(whole if model.seen is None else model.seen.apply(whole)[0], horizon)
+    panel, beyond = _within_seen(model, whole, chosen)
+    panel = reaching(panel, horizon)
     some = panel.take(chosen)
     some.check_horizon(horizon, trained=True)
     groups = ItemGroups.of(some.keys, some, some.origin, by, frequency=some.frequency)
@@ -94,7 +95,7 @@ def explain(
         permutations=draws,
         schema=some.schema,
         panel=some if by is None else None,
-        findings=findings,
+        findings=(*beyond, *findings),
     )
 
 
@@ -229,6 +230,16 @@ def _permutations(asked: int | None, model: Model) -> int:
     if isinstance(asked, bool) or not isinstance(asked, int) or asked % 2 or not 4 <= asked <= 10_000:
         raise ForetellError(f"permutations must be an even number from 4 to 10,000, got {asked!r}")
     return asked
+
+
+def _within_seen(model: Model, panel: Panel, chosen: NDArray[np.int64]) -> tuple[Panel, tuple[Finding, ...]]:
+    """The panel as the model reads it, and what is to be said of that for the chosen items."""
+    if model.seen is None:
+        return panel, ()
+    shown, found = model.seen.apply(panel)
+    if found and len(chosen) < len(panel):
+        found = model.seen.apply(panel.take(chosen))[1]
+    return shown, tuple(each.finding for each in found)
 
 
 def _most_telling(

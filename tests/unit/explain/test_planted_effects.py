@@ -167,3 +167,4 @@ def test_a_known_column_is_read_past_the_seen_range_as_predict_reads_it(data):
     object.__setattr__(few._read, "panel", beyond)
     explained = model.explain(few)
     np.testing.assert_array_equal(explained.forecast, model.predict(few).mean)
+    assert [finding.code for finding in explained.findings] == ["beyond_seen"]
