@@ -77,6 +77,7 @@ def test_every_argument_with_an_option_of_its_name_is_translated() -> None:
     elsewhere = {"--sql", "--related-sql", "--items-sql", "--database", "--config", "--verbose", "--help"}
     prompt_alone = {
         "--total",
+        "--hierarchy",
         "--report",
         "--anonymous",
         "--lead-time",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from benchmarks.accuracy import __main__ as accuracy
-from benchmarks.accuracy import results, suites, volume
+from benchmarks.accuracy import hierarchies, results, suites, volume
 from benchmarks.accuracy import results_page as accuracy_page
 from benchmarks.monitoring import pages as monitor
 from benchmarks.speed import ingest
@@ -21,6 +21,7 @@ MONITOR = Path(monitor.__file__).parent
 READERS: dict[str, tuple[Path, Callable[[Path], object]]] = {
     "results.csv": (results.RESULTS, results.read_results),
     "volume.csv": (volume.RESULTS, volume.read),
+    "hierarchies.csv": (hierarchies.TABLE, hierarchies.read_table),
     "speed.csv": (speed.RESULTS, speed.read),
     **{name: (MONITOR / name, monitor.read) for name in monitor.KEY},
     "ingest.csv": (ingest.HOME / "ingest.csv", ingest.read),
