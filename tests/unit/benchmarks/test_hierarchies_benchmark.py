@@ -21,7 +21,7 @@ def test_the_loss_is_pooled_over_groups_and_steps_and_the_mean_over_levels() -> 
 def last_three() -> pd.DataFrame:
     """The ratios of the last three windows by method."""
     found = hierarchies.summary(hierarchies.read_table(hierarchies.TABLE))
-    return found.xs("last three", level="windows")
+    return pd.DataFrame(found.xs("last three", level="windows"))
 
 
 def test_the_better_method_is_no_worse_than_the_reference_over_all_levels() -> None:
