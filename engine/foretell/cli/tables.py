@@ -124,16 +124,16 @@ def _open_panel(sales: list[str], options: DataOptions) -> Dataset:
         raise ForetellError(
             f"{sales[0]!r} and {sales[1]!r}: a saved panel is a whole data set, no table joins it. Give one folder."
         )
-    given = [name for name, value in asdict(options).items() if value != asdict(DataOptions())[name]]
-    if given:  # a file of options serves all commands, so this is no error
-        listed = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        say(f"{sales[0]} is read as it was ingested; {listed} not used")
     data = Dataset.open(sales[0])
     if options.freq and not data.schema.frequency.fits(options.freq):
         raise ForetellError(
             f"{sales[0]} was ingested with --freq {data.schema.frequency.alias}, asked is --freq {options.freq}. Ingest the"
             " tables again with that, or leave it out."
         )
+    given = [name for name, value in asdict(options).items() if value != asdict(DataOptions())[name]]
+    if given:  # a file of options serves all commands, so this is no error
+        listed = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        say(f"{sales[0]} is read as it was ingested; {listed} not used")
     return data
 
 

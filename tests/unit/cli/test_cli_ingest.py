@@ -64,6 +64,7 @@ def test_options_that_a_panel_has_fixed_are_said_to_be_unused(run: Run) -> None:
     result = run("check", "panel", "--freq", "W")
     assert result.exit_code == 2
     assert "panel was ingested with --freq D, asked is --freq W" in " ".join(result.stderr.split())
+    assert "--freq not used" not in result.stderr
 
 
 def test_a_panel_given_as_the_model_is_told_from_one(run: Run) -> None:
