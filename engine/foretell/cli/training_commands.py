@@ -268,7 +268,7 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
         as_asked.write(forecast, f"items, {trained.task.horizon} steps each")
     elif place is None:
         for number, piece in enumerate(trained.predict_in_pieces(tables, items=items, levels=wanted)):
-            as_asked.print(piece, header=number == 0)
+            as_asked.show(piece, header=number == 0)
     else:
         count = trained.predict_to(
             place,
@@ -312,14 +312,14 @@ class Printed:
     def write(self, made: Forecast | Hierarchy, what: str) -> None:
         """All of a forecast."""
         if self.place is None:
-            self.print(made, header=True)
+            self.show(made, header=True)
             return
         asked = self.asked
         self._rounded(made).save(self.place, spreadsheet=asked.spreadsheet, overwrite=asked.overwrite)
         say_replaced(self.old)
         say(f"forecast {len(made)} {what}: {self.place}")
 
-    def print(self, made: Forecast | Hierarchy, *, header: bool) -> None:
+    def show(self, made: Forecast | Hierarchy, *, header: bool) -> None:
         """CSV to standard output."""
         frame = self._rounded(made).to_frame()
         write_csv(frame, sys.stdout, header=header, spreadsheet=self.asked.spreadsheet)
