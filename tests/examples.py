@@ -19,6 +19,12 @@ def code_blocks(page: str) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
+def written_files(page: str) -> dict[str, str]:
+    """The files that a notebook writes, as `%%writefile` cells, by name."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return dict(re.findall(r"^%%writefile (\S+)\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
+
+
 def example(page: str, holding: str) -> str:
     """The one block of a page that holds a text."""
     (code,) = (block for block in code_blocks(page) if holding in block)

@@ -1,4 +1,4 @@
-"""The recipes of docs/how-to/recipes.md: short, typed, and whole."""
+"""The recipes of docs/how-to/recipes.md and of the tutorial: short, typed, and whole."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from types import ModuleType
 
 import pytest
 
-from examples import ROOT, code_blocks, example_module
+from examples import ROOT, code_blocks, example_module, written_files
 from foretell.recipe import Recipe
 from foretell.testing import check_recipe
 
 PAGE = "docs/how-to/recipes.md"
+TUTORIAL = "docs/tutorials/your-own-recipe.md"  # it calls check_recipe itself, whenever the site is built
 RECIPES = ("Flat", "CES", "ExactTrees", "DLinear")
 MOST_LINES = 70
 
@@ -40,8 +41,10 @@ def test_the_examples_satisfy_mypy_strict(tmp_path: Path) -> None:
     for number, block in enumerate(code_blocks(PAGE)):
         if "name: ClassVar[str]" in block:
             (tmp_path / f"example_{number}.py").write_text(block, encoding="utf-8")
+    for name, code in written_files(TUTORIAL).items():
+        (tmp_path / name).write_text(code, encoding="utf-8")
     files = sorted(str(path) for path in tmp_path.glob("*.py"))
     command = [sys.executable, "-m", "mypy", "--strict", *files]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
-    assert len(files) == len(RECIPES)
+    assert len(files) == len(RECIPES) + 3
     assert done.returncode == 0, done.stdout

@@ -331,12 +331,28 @@ def report_commas(findings: Findings, column: str, values: Sequence[str]) -> Non
 
 def _misspelt(store: Store, rows: KeyedRows, position: int, count: int) -> ForetellError:
     where, value = first_row(store, rows, f"wrong{position}", f"spelt{position}")
-    comma = rows.table.decimal == "." and has_decimal_comma(str(value))
-    hint = " Where a comma is the decimal mark, say so: decimal=','." if comma else ""
+    hint = _marks_hint(str(value), rows.table.decimal, rows.table.thousands)
     return ForetellError(
         f"{where}: {rows.columns[position]!r} must be a number, got {value!r} ({count} such rows in {rows.table.label})."
         f" Correct it, or leave it empty where nothing was observed.{hint}"
     )
+
+
+_GROUPED = re.compile(r"[-+]?\d{1,3}(?:([,.' ])\d{3})(?:\1\d{3})*(?:([,.])\d+)?")
+
+
+def _marks_hint(text: str, decimal: str, thousands: str | None) -> str:
+    """The options with which a text would be a number, if it has marks that other countries put into numbers."""
+    ways = []
+    grouped = _GROUPED.fullmatch(text.strip())
+    if grouped and thousands is None and grouped[1] != (grouped[2] or decimal):
+        other = f" and decimal={grouped[2]!r}" if grouped[2] not in (None, decimal) else ""
+        ways.append(
+            f"Where {grouped[1]!r} stands between thousands, say so: thousands={grouped[1]!r}{other}."
+        )
+    if decimal == "." and has_decimal_comma(text):
+        ways.append("Where a comma is the decimal mark, say so: decimal=','.")
+    return "".join(f" {way}" for way in ways)
 
 
 def _undated(store: Store, rows: KeyedRows, count: int) -> ForetellError:

@@ -306,6 +306,17 @@ def test_a_decimal_comma_is_read_where_it_is_asked_for(tmp_path):
         ("1.234", ",", "'target' must be a number, got '1.234'"),
         ("1,2,3", ",", "'target' must be a number, got '1,2,3'"),
         ("12,5", ".", r"got '12,5' .* Where a comma is the decimal mark, say so: decimal=','\."),
+        (
+            "1,040",
+            ".",
+            r"Where ',' stands between thousands, say so: thousands=','\. Where a comma is the decimal",
+        ),
+        ("1.234,5", ".", r"got '1.234,5' .* say so: thousands='\.' and decimal=','\.$"),
+        ("1,234.5", ".", r"got '1,234.5' .* say so: thousands=','\.$"),
+        ("1'234", ".", r"""got "1'234" .* say so: thousands="'"\.$"""),
+        ("1.234", ",", r"got '1.234' .* say so: thousands='\.'\.$"),
+        ("1.234,5", ",", r"got '1.234,5' .* say so: thousands='\.'\.$"),
+        ("1,2,3", ".", r"observed\.$"),
         ("1", ";", "decimal must be '.' or ',', got ';'"),
     ],
 )
