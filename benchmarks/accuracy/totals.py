@@ -26,8 +26,8 @@ from benchmarks.accuracy.measure import Loaded, parse_recipe
 from benchmarks.accuracy.suites import read_suites
 from foretell.data.panel import Panel
 from foretell.hierarchy.learning import learn_dependence, reference_scores
+from foretell.models.fitted_model import FittedModel
 from foretell.models.fitting import fit_model
-from foretell.models.model import Model
 from foretell.recipe.dependence import Dependence
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.levels import interpolate
@@ -48,7 +48,7 @@ class Windows:
     actual: list[Numbers]  # [N, H] each, NaN where not observed
 
 
-def forecast_windows(panel: Panel, model: Model, *, count: int, first: int) -> Windows:
+def forecast_windows(panel: Panel, model: FittedModel, *, count: int, first: int) -> Windows:
     """Those of `count` windows, the earliest of which begins `first` horizons before the end of `panel`."""
     horizon = model.task.horizon
     panels = [panel.before((first - k) * horizon) for k in range(count)]

@@ -18,8 +18,8 @@ import pandas as pd
 import foretell
 from benchmarks.accuracy.loaders import favorita as read_favorita
 from foretell.evaluation.metrics import score
+from foretell.models.fitted_model import FittedModel
 from foretell.models.fitting import fit_model
-from foretell.models.model import Model
 from foretell.monitoring.drift_tests import SHARE
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.registry import make_recipe
@@ -56,7 +56,7 @@ class Past:
         panel = self.data.panel
         return panel.at(np.full(len(panel), origin))
 
-    def trained(self, origin: int) -> Model:
+    def trained(self, origin: int) -> FittedModel:
         """The model that is trained on what lies before `origin`."""
         return fit_model(
             make_recipe(RECIPE, SETTINGS), self._as_of(origin), Task(HORIZON, LEVELS), Run(processes=1)
@@ -74,7 +74,7 @@ class Past:
             processes=1,
         )
 
-    def forecast(self, model: Model, origin: int) -> Forecast:
+    def forecast(self, model: FittedModel, origin: int) -> Forecast:
         """A run."""
         return model.forecast(self._as_of(origin), levels=LEVELS)
 

@@ -24,8 +24,8 @@ from foretell.models.ensemble_weights import (
     choose_weights,
     trusted,
 )
+from foretell.models.fitted_model import FittedModel
 from foretell.models.hyperparameter_search import Search, make_search
-from foretell.models.model import Model
 from foretell.models.validation import ValidationWindows
 from foretell.recipe.hyperparameters import Count
 from foretell.recipe.protocols import Abilities, HeldOut, Recipe, State, abilities_of
@@ -255,7 +255,7 @@ class _Fit:
 
     def _again(
         self, chosen: Sequence[CandidateResult], weights: Floats
-    ) -> tuple[tuple[Model, ...], list[float], list[str]]:
+    ) -> tuple[tuple[FittedModel, ...], list[float], list[str]]:
         """The chosen members trained on everything; the seconds that took, and what is to be said of each.
 
         Networks come last, those that count most first: one that is trained again in full is worth more than several in
@@ -280,7 +280,7 @@ class _Fit:
         Of those that learn from all items two, if there are enough, and bare baselines only where nothing else can be.
         Raises ForetellError where none can be trained.
         """
-        models: list[Model] = []
+        models: list[FittedModel] = []
         tried: dict[str, MemberReport] = {report.member: report for report in failed}
         judged = {report.member: report for report in failed}
         for number, member in enumerate(sorted(members, key=_rank)):
@@ -307,7 +307,7 @@ class _Fit:
         weights = EnsembleWeights((1 / len(models),) * len(models))
         return Ensemble(tuple(models), labels, weights, tuple(reports), why, self.task, Extent.of(self.panel))
 
-    def _trained(self, member: Member, seconds: float) -> Model:
+    def _trained(self, member: Member, seconds: float) -> FittedModel:
         model = fit_within(member, self.panel, self.task, self.run, seconds)
         model.forecast(self.panel.take(np.array([0])))  # to see that it can
         return model
@@ -404,7 +404,7 @@ def _rank(member: Member) -> int:
     return 2 if member.recipe.name in BASELINES else int(_keeps_time(member.recipe))
 
 
-def _superfluous(member: Member, models: Sequence[Model], panel: Panel) -> str:
+def _superfluous(member: Member, models: Sequence[FittedModel], panel: Panel) -> str:
     """Why a member is not needed where `models` are there already; empty where it is."""
     if member.recipe.name in BASELINES:
         return "not tried: a baseline, and others can be trained"

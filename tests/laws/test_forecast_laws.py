@@ -10,7 +10,7 @@ import pytest
 
 from foretell.data.panel import Panel
 from foretell.local import SeriesRecipe
-from foretell.models.model import Model
+from foretell.models.fitted_model import FittedModel
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import hyperparameters
 from foretell.recipe.levels import QUANTILE_LEVELS, least_mean
@@ -49,7 +49,7 @@ def market() -> Panel:
 
 
 @cache
-def model_of(name: str) -> Model:
+def model_of(name: str) -> FittedModel:
     known = {parameter.name for parameter in hyperparameters(recipe_class(name))}
     settings = {key: value for key, value in SMALL.items() if key in known}
     if issubclass(recipe_class(name), SeriesRecipe):

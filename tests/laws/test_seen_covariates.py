@@ -11,8 +11,8 @@ import pytest
 
 from foretell.data.panel import Panel
 from foretell.data.seen_range import SeenRange
+from foretell.models.fitted_model import FittedModel
 from foretell.models.fitting import fit_model
-from foretell.models.model import Model
 from foretell.recipe.hyperparameters import hyperparameters
 from foretell.recipe.registry import make_recipe, recipe_class, recipe_names
 from foretell.recipe.task import Run, Task
@@ -45,7 +45,7 @@ def shops(ahead: float | None = None, *, history: bool = True) -> Panel:
 
 
 @cache
-def fitted(name: str, *, history: bool = True) -> Model:
+def fitted(name: str, *, history: bool = True) -> FittedModel:
     known = {parameter.name for parameter in hyperparameters(recipe_class(name))}
     recipe = make_recipe(name, {key: value for key, value in SMALL.items() if key in known})
     return fit_model(recipe, shops(history=history), TASK, Run(device="cpu"))
@@ -86,7 +86,7 @@ def test_the_open_column_stays_and_nothing_is_copied_within_the_range() -> None:
 def test_a_forecast_in_pieces_says_once_what_is_beyond_with_the_items_of_all(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("foretell.models.model.ITEMS_AT_A_TIME", 1)
+    monkeypatch.setattr("foretell.models.fitted_model.ITEMS_AT_A_TIME", 1)
     model = fitted("seasonal_naive")
     caplog.clear()
     whole = model.forecast_in_arrays(shops(1e4))

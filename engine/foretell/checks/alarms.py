@@ -12,7 +12,7 @@ import numpy as np
 from foretell.checks.panel_findings import Looked
 from foretell.data.findings import Finding, gravest_first
 from foretell.data.panel import Panel
-from foretell.ingest.dataset import Dataset
+from foretell.ingest.dataset import Dataset, encoded, untold
 from foretell.system.listener import interruptible
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def alarms(data: Dataset, *, horizon: int | None = None, trained: bool = False) 
     A known column that ends before `horizon` does is a warning here: to train on it is possible, and predict says it itself
     (`trained`). Of a panel of more than 33 million values, some items are looked at, and the findings say so.
     """
-    panel = data.encode(data.schema, horizon=horizon or 0)
+    panel = encoded(data, data.schema, horizon=horizon or 0)
     found: list[Finding] = []
     for finding in Looked.at(data, some := _some(panel), horizon).findings:
         if finding.code == "known_ends" and not trained:
@@ -45,7 +45,7 @@ def alarms(data: Dataset, *, horizon: int | None = None, trained: bool = False) 
 
 def warn_of_alarms(data: Dataset, *, horizon: int | None = None) -> None:
     """Log the `alarms` of data that are to be trained on: each once, whoever trains on them how often."""
-    for finding in data.untold(alarms(data, horizon=horizon)):
+    for finding in untold(data, alarms(data, horizon=horizon)):
         if finding.severity != "note":
             logger.warning("%s", finding.message)
 

@@ -15,7 +15,7 @@ from foretell.checks.target_profile import Profile
 from foretell.data.findings import Finding as Finding
 from foretell.data.findings import gravest_first
 from foretell.data.panel import Panel
-from foretell.ingest.dataset import Dataset
+from foretell.ingest.dataset import Dataset, encoded
 from foretell.system.listener import interruptible
 from foretell.system.whole_numbers import whole_number
 
@@ -151,7 +151,7 @@ def check(data: Dataset, *, horizon: int | None = None) -> Checkup:
         []
     """
     horizon = None if horizon is None else whole_number("horizon", horizon, least=1, of=" of steps")
-    panel = data.encode(data.schema, horizon=horizon or 0)
+    panel = encoded(data, data.schema, horizon=horizon or 0)
     looked = Looked.at(data, panel, horizon)
     return Checkup(
         findings=gravest_first((*data.findings, *looked.findings)),

@@ -17,7 +17,7 @@ from foretell.checks.table_end import check_end
 from foretell.checks.target_profile import EXACT, FAR, Profile
 from foretell.data.findings import Finding, Findings
 from foretell.data.panel import Panel
-from foretell.ingest.dataset import Dataset
+from foretell.ingest.dataset import Dataset, declared_numeric
 
 _MOST_SPACINGS: Final = 5  # frequencies that have a finding of their own
 _CROWD: Final = 20  # items from which a category for every other one is a crowd
@@ -216,9 +216,10 @@ def _check_metadata(panel: Panel, findings: Findings) -> None:
 
 def _check_codes(data: Dataset, panel: Panel, profile: Profile, findings: Findings) -> None:
     """Whole numbers that look like codes, where it is known which columns were declared numbers."""
-    if data.declared_numeric is None:
+    declared = declared_numeric(data)
+    if declared is None:
         return
-    for column in code_columns(panel, profile, declared=data.declared_numeric):
+    for column in code_columns(panel, profile, declared=declared):
         what = "how the target moves" if column.within else "how the target's level differs between items"
         findings.warn(
             "codes",

@@ -36,6 +36,7 @@ def open_dataset(
     what is missing or cannot be read.
     """
     from foretell.checks.alarms import alarms
+    from foretell.ingest.dataset import untold
     from foretell.ingest.panel_folder import is_panel
 
     if any(is_panel(path) for path in sales):
@@ -43,7 +44,7 @@ def open_dataset(
     else:
         data = _read_tables(sales, options, schema, tolerant=tolerant, scratch=scratch)
     if not quiet:
-        show_data(data, data.untold(alarms(data, horizon=horizon, trained=schema is not None)))
+        show_data(data, untold(data, alarms(data, horizon=horizon, trained=schema is not None)))
     return data
 
 

@@ -33,7 +33,7 @@ from foretell.system.listener import tell
 
 if TYPE_CHECKING:
     from foretell.ingest.dataset import Dataset
-    from foretell.models.model import Model
+    from foretell.models.fitted_model import FittedModel
 
 PERMUTATIONS: Final = 32  # at most, by default
 _LEAST: Final = 12  # at least
@@ -45,7 +45,7 @@ _TRIED: Final = 200  # items by which columns are compared
 
 
 def explain(
-    model: Model,
+    model: FittedModel,
     data: Dataset | None = None,
     *,
     items: Sequence[str | Sequence[object]] | None = None,
@@ -112,7 +112,7 @@ class _Part:
 class _Job:
     """What is asked of some items after the other."""
 
-    model: Model
+    model: FittedModel
     levels: tuple[float, ...]
     level: float | None
     drivers: tuple[Driver, ...]
@@ -219,7 +219,7 @@ def _checked_level(level: float | None, by: Sequence[str] | None) -> tuple[float
     return check_levels([level])
 
 
-def _permutations(asked: int | None, model: Model) -> int:
+def _permutations(asked: int | None, model: FittedModel) -> int:
     """How many are drawn, an even number; by default as many as leave 100 items under minutes."""
     if asked is None:
         drivers = min(len(drivers_of(model.schema)), MOST)
@@ -232,7 +232,9 @@ def _permutations(asked: int | None, model: Model) -> int:
     return asked
 
 
-def _within_seen(model: Model, panel: Panel, chosen: NDArray[np.int64]) -> tuple[Panel, tuple[Finding, ...]]:
+def _within_seen(
+    model: FittedModel, panel: Panel, chosen: NDArray[np.int64]
+) -> tuple[Panel, tuple[Finding, ...]]:
     """The panel as the model reads it, and what is to be said of that for the chosen items."""
     if model.seen is None:
         return panel, ()

@@ -28,7 +28,7 @@ from foretell.system.big_arrays import allocate, pieces
 
 if TYPE_CHECKING:
     from foretell.ingest.dataset import Dataset
-    from foretell.models.model import Model
+    from foretell.models.fitted_model import FittedModel
 
 Change = str | Callable[[pd.DataFrame], pd.DataFrame] | Any  # a text, a function of the plan, a table of rows
 ITEMS_AT_A_TIME = 1 << 13  # whose history is copied at a time
@@ -36,7 +36,7 @@ _SAME = 1e-6  # of its size, by which a forecast may differ and still be called 
 
 
 def whatif(
-    model: Model,
+    model: FittedModel,
     data: Dataset | None,
     scenarios: Mapping[str, Change | Sequence[Change]],
     *,
@@ -109,7 +109,7 @@ def _changed(
 
 
 def _scenario(
-    model: Model, baseline: Forecast, name: str, state: ChangedPlan, levels: Sequence[float] | None
+    model: FittedModel, baseline: Forecast, name: str, state: ChangedPlan, levels: Sequence[float] | None
 ) -> Scenario:
     """The forecast of a changed plan: of the items that are touched, for all others it is the baseline's."""
     chosen = np.flatnonzero(state.touched.any(axis=1))
@@ -144,7 +144,7 @@ def _copied(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _without_effect(
-    model: Model, baseline: Forecast, forecast: Forecast, name: str, state: ChangedPlan
+    model: FittedModel, baseline: Forecast, forecast: Forecast, name: str, state: ChangedPlan
 ) -> tuple[Finding, ...]:
     """Says so where a forecast is the baseline's: a recipe that does not look at a column forecasts the same, whatever it is."""
     same = np.allclose(forecast.mean, baseline.mean, rtol=_SAME, atol=_SAME) and np.allclose(

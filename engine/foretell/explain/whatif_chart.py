@@ -14,6 +14,7 @@ from foretell.data.panel import Panel
 from foretell.recipe.fan import Fan
 from foretell.recipe.fan_chart import INK, MUTED, PALETTE, as_written, draw_history, time_axis, value_axis
 from foretell.recipe.forecast import Forecast
+from foretell.recipe.forecast_parts import fan_of
 from foretell.recipe.levels import central_intervals, level_name
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def plot_scenarios(
         touched = [_by_step(each, made[0], fans[0]) > 0 for each in changed]
     else:
         at = made[0].position(item)
-        fans = [replace(each.fan(at), median=each.mean[at]) for each in made]
+        fans = [replace(fan_of(each, at), median=each.mean[at]) for each in made]
         touched = [each[at] for each in changed]
         _draw_interval(axes, fans[0])
     draw_history(axes, fans[0])

@@ -13,6 +13,7 @@ import numpy as np
 from foretell.data.arrays import Array
 from foretell.errors import ForetellError
 from foretell.recipe.forecast import Forecast, check_paths
+from foretell.recipe.forecast_parts import paths_of
 from foretell.recipe.item_groups import ItemGroups
 from foretell.recipe.levels import check_levels, interpolate
 from foretell.recipe.paths import slices
@@ -99,7 +100,7 @@ def _sums(
     """Groups in turn, and the sums [g, S, T] of their paths; of items, only those of one chunk are held at once."""
     done, carried = 0, None  # groups handed out; the sums of the one that goes on
     for part in slices(len(groups.order), paths=paths, horizon=forecast.horizon):
-        drawn = forecast.paths_of(groups.order[part], paths=paths, seed=seed)[:, :, span]
+        drawn = paths_of(forecast, groups.order[part], paths=paths, seed=seed)[:, :, span]
         if over_steps:
             drawn = drawn.sum(2, keepdims=True, dtype=np.float64)
         last = int(

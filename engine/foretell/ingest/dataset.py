@@ -240,11 +240,6 @@ class Dataset:
         return self._read.panel.schema
 
     @property
-    def declared_numeric(self) -> frozenset[str] | None:
-        """The columns that were declared to hold numbers; None for a saved panel, which does not tell, and where a model decides."""
-        return self._numeric
-
-    @property
     def findings(self) -> tuple[Finding, ...]:
         """What reading the tables found and decided."""
         return self._read.findings
@@ -254,19 +249,14 @@ class Dataset:
         """How many rows each table has, by the name that messages give it."""
         return self._read.rows
 
-    def untold(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
-        """Those of `findings` that were not told before of these data; they count as told from here on."""
+    def _untold(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+        """As `untold`."""
         new = tuple(finding for finding in dict.fromkeys(findings) if finding not in self._told)
         self._told.update(new)
         return new
 
-    def encode(self, schema: Schema, *, horizon: int = 0) -> Panel:
-        """These tables with another schema's columns and categories (a model's); what it has not seen is unknown.
-
-        Known covariates reach as far as `horizon` where their tables do. What reading them so found and decided joins
-        `findings`; categories that the model has not seen are logged as well. Raises ForetellError when a column that the
-        schema needs is not there.
-        """
+    def _encode(self, schema: Schema, *, horizon: int = 0) -> Panel:
+        """As `encoded`."""
         panel = self.panel
         capped = bool(schema.holidays) or int(panel.lengths.max(initial=0)) < horizon  # more could be had
         alike = schema == self.schema and (schema.merged == self.schema.merged or self._saved is not None)
@@ -307,6 +297,26 @@ class Dataset:
         from foretell.reporting.notebook import dataset_html
 
         return dataset_html(self)
+
+
+def encoded(data: Dataset, schema: Schema, *, horizon: int = 0) -> Panel:
+    """The tables of `data` with another schema's columns and categories (a model's); what it has not seen is unknown.
+
+    Known covariates reach as far as `horizon` where their tables do. What reading them so found and decided joins
+    `data.findings`; categories that the model has not seen are logged as well. Raises ForetellError when a column that the
+    schema needs is not there.
+    """
+    return data._encode(schema, horizon=horizon)
+
+
+def untold(data: Dataset, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Those of `findings` that were not told before of these data; they count as told from here on."""
+    return data._untold(findings)
+
+
+def declared_numeric(data: Dataset) -> frozenset[str] | None:
+    """The columns that were declared to hold numbers; None for a saved panel, which does not tell, and where a model decides."""
+    return data._numeric
 
 
 def make_future_frame(data: Dataset, horizon: int) -> pd.DataFrame:

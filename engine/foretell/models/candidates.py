@@ -16,8 +16,8 @@ from foretell.data.arrays import Array
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
 from foretell.models.ensemble import Member
+from foretell.models.fitted_model import FittedModel
 from foretell.models.fitting import fit_model
-from foretell.models.model import Model
 from foretell.models.validation import ValidationWindows
 from foretell.recipe.author_code import RecipeFailed
 from foretell.recipe.protocols import abilities_of
@@ -60,7 +60,7 @@ class CandidateResult:
     """A member that forecast the validation windows."""
 
     member: Member
-    model: Model  # trained on what lies before the first of them
+    model: FittedModel  # trained on what lies before the first of them
     quantiles: Array  # [K, N, H, Q]
     bounded: Array  # the same, within reach of what was observed
     plausible: NDArray[np.bool_]  # [K, N] which forecasts are so by themselves
@@ -91,7 +91,7 @@ def try_candidate(
     )
 
 
-def fit_within(member: Member, panel: Panel, task: Task, run: Run, seconds: float) -> Model:
+def fit_within(member: Member, panel: Panel, task: Task, run: Run, seconds: float) -> FittedModel:
     """The member trained within `seconds`; OverTime where that cannot be done, and whatever the recipe raises."""
     with cut_off(seconds):
         return fit_model(member.recipe, panel, task, run_of(member, run, seconds))
@@ -117,7 +117,7 @@ def run_of(member: Member, run: Run, seconds: float) -> Run:
 
 def refit(
     result: CandidateResult, panel: Panel, task: Task, run: Run, *, seconds: float
-) -> tuple[Model, str]:
+) -> tuple[FittedModel, str]:
     """The member trained on the whole panel within `seconds`, or as it was judged and why."""
     needed = result.fit_seconds * (
         SHARES.least_again if abilities_of(result.member.recipe).time_limit else 1.0
@@ -149,7 +149,7 @@ class _Pace:
         self._items, self._share, self._trained, self._most = items, share, trained, most
         self._network, self._began = network, time.perf_counter()
 
-    def forecast(self, model: Model, panel: Panel, levels: Sequence[float]) -> Array:
+    def forecast(self, model: FittedModel, panel: Panel, levels: Sequence[float]) -> Array:
         """[N, H, Q] the forecast of `panel`, its time taken."""
         began = time.perf_counter()
         quantiles = model.forecast(panel, levels=levels).quantiles
@@ -177,7 +177,7 @@ def _slack(network: bool) -> float:
     return SHARES.network_slack if network else SHARES.slack
 
 
-def _forecast_all(model: Model, validation: ValidationWindows, pace: _Pace) -> Array:
+def _forecast_all(model: FittedModel, validation: ValidationWindows, pace: _Pace) -> Array:
     """[K, N, H, Q] the forecasts of all windows; OverTime as soon as that can be foreseen."""
     count, n = validation.actual.shape[:2]
     network = abilities_of(model.recipe).time_limit

@@ -17,7 +17,7 @@ from foretell.data.plausible_range import JUDGED, Extent, PlausibleRange
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
 from foretell.models.ensemble_weights import EnsembleWeights, combine, trusted
-from foretell.models.model import Model, state_of
+from foretell.models.fitted_model import FittedModel, state_of
 from foretell.models.saved_model import check_settings
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
@@ -62,7 +62,7 @@ class MemberReport:
 class Ensemble:
     """Fitted members and what each counts; a predictor."""
 
-    members: tuple[Model, ...]
+    members: tuple[FittedModel, ...]
     labels: tuple[str, ...]
     weights: EnsembleWeights
     trials: tuple[MemberReport, ...]  # of all members that were tried, those without weight too
@@ -251,12 +251,12 @@ class _SavedEnsemble:
 
 def _load_member(
     entry: _SavedMember, arrays: dict[str, NDArray[Any]], schema: Schema, task: Task, run: Run
-) -> Model:
+) -> FittedModel:
     check_settings(entry.settings)
     check_settings(entry.resolved)
     resolved = make_recipe(entry.recipe, entry.resolved)
     predictor = resolved.load(schema, task, (dict(entry.state), arrays), replace(run, seed=entry.seed))
-    return Model(
+    return FittedModel(
         recipe=make_recipe(entry.recipe, entry.settings),
         resolved=resolved,
         seed=entry.seed,

@@ -15,7 +15,7 @@ from foretell.data.panel import Panel
 from foretell.data.seen_range import SeenRange
 from foretell.errors import ForetellError, Interrupted
 from foretell.models.calibration import Calibration
-from foretell.models.model import Model
+from foretell.models.fitted_model import FittedModel
 from foretell.models.saved_model import SavedData
 from foretell.models.validation import ValidationWindows
 from foretell.recipe.author_code import author_code, expect_predictor
@@ -50,7 +50,7 @@ def fit_model(
     fingerprint: str = "",
     calibrate: bool = False,
     start: Predictor | None = None,
-) -> Model:
+) -> FittedModel:
     """Train `recipe` on what lies before each item's origin, from `start` on if given; the one place where recipes are trained.
 
     To `calibrate` its quantiles it is trained a first time without the last windows, unless it has held some out itself;
@@ -84,7 +84,7 @@ def fit_model(
         raise ForetellError(
             "histories are too short to calibrate: nothing could be held out. Leave calibrate= out."
         )
-    return Model(
+    return FittedModel(
         recipe=recipe,
         resolved=resolved,
         seed=run.seed,
@@ -134,7 +134,7 @@ def _kept(
         return stop
     if type(getattr(stop.predictor, "recipe", None)) is not type(recipe):  # that of a member
         return stop
-    best = Model(
+    best = FittedModel(
         recipe=recipe,
         resolved=resolved,
         seed=run.seed,

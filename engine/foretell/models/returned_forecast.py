@@ -15,6 +15,7 @@ from foretell.errors import ForetellError
 from foretell.models.model_folder import UNFIT, _reason
 from foretell.models.saved_model import SavedData
 from foretell.recipe.forecast import Forecast
+from foretell.recipe.forecast_parts import first_crossing
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ def say_older(data: SavedData | None, panel: Panel) -> None:
 
 def say_crossing(recipe: str, forecast: Forecast, said: set[str]) -> None:
     """Warns, once a model, of a recipe whose quantiles cross by more than rounding: they are sorted after this."""
-    where = None if "crossing" in said else forecast.first_crossing(beyond=ROUNDING)
+    where = None if "crossing" in said else first_crossing(forecast, beyond=ROUNDING)
     if where is None:
         return
     said.add("crossing")

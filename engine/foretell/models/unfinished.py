@@ -16,7 +16,7 @@ import numpy as np
 from foretell.data.panel import Panel
 from foretell.data.panel_files import SavedArray, read_array, write_array
 from foretell.errors import ForetellError
-from foretell.models.model import Model, read_model
+from foretell.models.fitted_model import FittedModel, read_model
 from foretell.models.model_folder import _version, plain
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
@@ -144,12 +144,12 @@ class UnfinishedBacktest:
             text = json.dumps(facts, indent=1, default=_plain)  # NaN stays NaN
             (place / _FACTS).write_text(text + "\n", encoding="utf-8")
 
-    def model(self, label: str, recipe: Recipe, run: Run) -> Model | None:
+    def model(self, label: str, recipe: Recipe, run: Run) -> FittedModel | None:
         """The model that the windows of a recipe share; None where none was kept."""
         folder = self._of(label, recipe) / "model"
         return read_model(folder, run) if folder.is_dir() else None
 
-    def keep_model(self, label: str, recipe: Recipe, model: Model) -> None:
+    def keep_model(self, label: str, recipe: Recipe, model: FittedModel) -> None:
         """Write the model that later windows forecast with, where it is of a recipe that can be loaded."""
         if is_registered(recipe):
             self._begin()

@@ -16,7 +16,7 @@ from foretell.data.findings import Findings
 from foretell.data.frequency import Frequency
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
-from foretell.ingest.dataset import check_dataset
+from foretell.ingest.dataset import check_dataset, encoded
 from foretell.monitoring import reasons as say
 from foretell.monitoring.blocks import QUANTITIES, Blocks, Profile, Quantity, blocks_of
 from foretell.monitoring.drift_tests import LEAST_REFERENCE, RUNS, DriftTest, Verdict, drift_test, gravest
@@ -93,7 +93,7 @@ def monitor(
     if out is not None:
         may_replace(out, "monitor", overwrite=overwrite)
     watched = Watched.of(model)
-    panel = data.panel if watched.schema is None else data.encode(watched.schema)
+    panel = data.panel if watched.schema is None else encoded(data, watched.schema)
     runs = _runs(watched, watched.forecasts(forecasts), data, panel, found)
     windows = _windows(watched.backtest(backtest), watched, data, panel, runs[0].begin, found)
     result = _Judge(watched, panel, groups_of(panel, by), runs, windows, found).result()

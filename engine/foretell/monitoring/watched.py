@@ -11,7 +11,7 @@ from foretell.data.input_shares import InputShares
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
-from foretell.models.model import Model
+from foretell.models.model import Model, fitted_of
 from foretell.models.model_folder import MANIFEST, read_manifest
 from foretell.reporting.report import Report
 
@@ -35,9 +35,10 @@ class Watched:
     def of(cls, model: object) -> Watched:
         """A `Model`, the folder of one, or a folder of forecasts alone. Raises ForetellError for anything else."""
         if isinstance(model, Model):
-            last = None if model.data is None else model.data.last
-            folder = Path(model.folder) if model.folder else None
-            return cls(model.origin, model.recipe.name, model.schema, last, model.inputs, folder)
+            fitted = fitted_of(model)
+            last = None if fitted.data is None else fitted.data.last
+            folder = Path(fitted.folder) if fitted.folder else None
+            return cls(model.origin, model.recipe.name, model.schema, last, fitted.inputs, folder)
         if not isinstance(model, (str, Path)):
             raise ForetellError(
                 f"model must be a foretell.Model, or the folder of one or of forecasts, got {type(model).__name__}"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from foretell.data.frequency import Frequency
 from foretell.errors import ForetellError
 from foretell.recipe.fan import Fan
+from foretell.recipe.forecast_parts import fan_of
 from foretell.recipe.levels import central_intervals, level_name
 from foretell.system.plain_text import printable
 
@@ -50,13 +51,13 @@ def plot_forecast(
     if axes is not None and len(places) > 1:
         raise ForetellError(f"{len(places)} items need axes of their own: name one, or give no axes")
     if len(places) == 1:
-        return plot_fan(forecast.fan(places[0]), axes=axes)
+        return plot_fan(fan_of(forecast, places[0]), axes=axes)
     columns = 1 if len(places) <= 3 else 2
     rows = -(-len(places) // columns)
     figure = Figure(figsize=(8 * columns, 2.9 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for place, each in zip(places, grid, strict=False):
-        plot_fan(forecast.fan(place), axes=each)
+        plot_fan(fan_of(forecast, place), axes=each)
     for unused in grid[len(places) :]:
         unused.remove()
     first: Axes = grid[0]

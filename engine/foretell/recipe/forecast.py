@@ -21,7 +21,7 @@ from foretell.errors import ForetellError, nearest
 from foretell.recipe.dependence import Dependence, NormalPaths
 from foretell.recipe.fan import Fan
 from foretell.recipe.item_groups import names_of_items, values_of_items
-from foretell.recipe.levels import check_levels, interpolate, least_mean, level_name
+from foretell.recipe.levels import check_levels, interpolate, level_name
 from foretell.recipe.paths import PATHS, Margins, draw_paths, slices
 from foretell.system.tabular_result import Tabular
 from foretell.system.whole_numbers import whole_number
@@ -171,45 +171,11 @@ class Forecast(Tabular):
         """[N, H, len(levels)] quantiles at `levels`, linear between the levels at hand and flat beyond the outermost."""
         return interpolate(self.quantiles, self.levels, check_levels(levels))
 
-    def within(self, panel: Panel, *, floor: float | NDArray[np.float64] | None) -> Forecast:
-        """This forecast with what the data rule out removed: crossing levels, values below `floor`, sales when closed.
-
-        `floor` is one for all items or [N]; None and -inf stand for none.
-        """
-        quantiles, mean = np.sort(self.quantiles, axis=-1), self.mean
-        if floor is not None:
-            least = np.broadcast_to(np.asarray(floor, np.float32), len(self))[:, None]
-            quantiles, mean = np.maximum(quantiles, least[..., None]), np.maximum(mean, least)
-        closed = panel.closed(self.horizon)
-        return replace(
-            self,
-            quantiles=np.where(closed[..., None], np.float32(0), quantiles),
-            mean=np.where(closed, np.float32(0), mean),
-        )
-
-    def first_crossing(self, *, beyond: float) -> tuple[int, int, int] | None:
-        """The first item, step and level whose quantile the next level's falls below, by more than `beyond` of its size."""
-        low, high = self.quantiles[..., :-1], self.quantiles[..., 1:]
-        if not (high < low).any():  # nearly always
-            return None
-        found = np.argwhere(low - high > beyond * np.maximum(np.abs(low), np.abs(high)))
-        return (int(found[0, 0]), int(found[0, 1]), int(found[0, 2])) if len(found) else None
-
     def only(self, levels: Sequence[float]) -> Forecast:
         """This forecast at `levels` alone, which must be among its own."""
         at = [self.levels.index(level) for level in levels]
         before = None if self.before is None else self.before[..., at]
         return replace(self, levels=tuple(levels), quantiles=self.quantiles[..., at], before=before)
-
-    def with_possible_mean(self, *, floor: NDArray[np.float64], levels: Sequence[float]) -> Forecast:
-        """This forecast with each mean at least what its quantiles at `levels` allow, none of them below `floor` [N]."""
-        finite = np.isfinite(floor)
-        if not finite.any():
-            return self
-        mean, quantiles = self.mean.copy(), self.only(levels).quantiles
-        least = least_mean(quantiles[finite], levels, floor=floor[finite, None])
-        mean[finite] = np.maximum(mean[finite], least)
-        return replace(self, mean=mean)
 
     def paths(self, n: int = PATHS, *, seed: int = 0) -> Array:
         """[N, S=n, H] sample paths, joint over steps and items, whose margins are this forecast's quantiles.
@@ -219,11 +185,11 @@ class Forecast(Tabular):
         """
         out = np.empty((len(self), check_paths(n), self.horizon), np.float32)
         for part in slices(len(self), paths=n, horizon=self.horizon):
-            out[part] = self.paths_of(np.arange(part.start, part.stop), paths=n, seed=seed)
+            out[part] = self._paths_of(np.arange(part.start, part.stop), paths=n, seed=seed)
         return out
 
-    def paths_of(self, items: NDArray[np.int64], *, paths: int, seed: int = 0) -> Array:
-        """[n, S, H] the `paths` of the items at some positions [n]; raises as that does."""
+    def _paths_of(self, items: NDArray[np.int64], *, paths: int, seed: int = 0) -> Array:
+        """As `forecast_parts.paths_of`."""
         if self.margins is None or self.dependence is None:
             raise ForetellError(
                 "this forecast has no joint distribution: "
@@ -342,11 +308,8 @@ class Forecast(Tabular):
             )
         return int(found[0])
 
-    def fan(self, position: int) -> Fan:
-        """The forecast of the item at `position` as a chart shows it.
-
-        Its history is the last two horizons or the last two seasons, whichever is longer.
-        """
+    def _fan(self, position: int) -> Fan:
+        """As `forecast_parts.fan_of`."""
         steps, past = np.zeros(0, np.int64), np.zeros(0, np.float32)
         ahead, actual = self.origin[position] + np.arange(self.horizon), None
         if self.history is not None:

@@ -26,6 +26,7 @@ from foretell.recipe.fan_chart import (
     time_axis,
     value_axis,
 )
+from foretell.recipe.forecast_parts import fan_of
 from foretell.recipe.levels import level_column
 from foretell.system.atomic_files import write_bytes
 from foretell.system.big_arrays import pieces
@@ -67,7 +68,7 @@ def figure_item(report: Results, item: int, *, columns: int = 3) -> Figure:
     """One item's actuals beside each recipe's fan, in the last window; one axes a recipe, all on one scale."""
     beside, colour = report.beside(report.outcome()), colours(report.recipes)
     recipes = list(beside)
-    fans = {recipe: each.forecast.fan(item) for recipe, each in beside.items()}
+    fans = {recipe: fan_of(each.forecast, item) for recipe, each in beside.items()}
     rows, across = -(-len(recipes) // columns), min(columns, len(recipes))
     figure = Figure(figsize=(11, 2.35 * rows + 0.1), layout="constrained")
     grid = _grid(figure, rows, across)

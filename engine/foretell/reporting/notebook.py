@@ -9,7 +9,7 @@ import numpy as np
 from foretell.checks.check import Checkup
 from foretell.data.columns import names_of
 from foretell.ingest.dataset import Dataset
-from foretell.models.model import Model
+from foretell.models.fitted_model import FittedModel
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import settings_of
 from foretell.reporting.html_blocks import facts, note, plain_table
@@ -41,7 +41,7 @@ def dataset_html(data: Dataset) -> str:
     return facts("Dataset", rows)
 
 
-def model_html(model: Model) -> str:
+def model_html(model: FittedModel) -> str:
     """What it is, what it was trained on, and its settings."""
     rows = {
         "recipe": model.recipe.name,

@@ -48,12 +48,13 @@ def _read(folder: Path, recipe: str, errors: str) -> tuple[Array, Array] | Broke
 
 def forecast_saved(models: str) -> None:
     """Load each model under a folder and write what it forecasts for the shop beside it, or how it failed."""
+    from foretell.models.model import fitted_of
     from foretell.workflows.train import load
 
     folder = Path(models)
     for model in sorted(path for path in folder.iterdir() if path.is_dir()):
         try:
-            forecast = load(model, device="cpu").forecast(shop().panel)
+            forecast = fitted_of(load(model, device="cpu")).forecast(shop().panel)
         except Exception as error:
             (folder / f"{model.name}.txt").write_text(spoken(error), encoding="utf-8")
         else:

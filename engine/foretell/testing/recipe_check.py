@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from foretell.data.arrays import Array
 from foretell.data.schema import Schema
+from foretell.models.fitted_model import FittedModel
 from foretell.models.fitting import fit_model
-from foretell.models.model import Model
 from foretell.models.model_folder import _pack, plain
 from foretell.recipe.author_code import RecipeFailed
 from foretell.recipe.forecast import Forecast
@@ -57,7 +57,7 @@ class RecipeCheck:
         return is_registered(self.recipe)
 
     @cached_property
-    def model(self) -> Model:
+    def model(self) -> FittedModel:
         """The recipe fitted on the shop panel."""
         return self.fit(self.shop)
 
@@ -66,13 +66,13 @@ class RecipeCheck:
         """The forecast of the shop panel at the task's levels."""
         return self.predict(self.shop)
 
-    def fit(self, case: Case) -> Model:
+    def fit(self, case: Case) -> FittedModel:
         """The recipe fitted on a panel."""
         with self._watching(case, "fit"), doing(f"fitted it on {case}", "a model"):
             return fit_model(self.recipe, case.panel, TASK, RUN)
 
     def predict(
-        self, case: Case, *, model: Model | None = None, levels: Sequence[float] | None = None
+        self, case: Case, *, model: FittedModel | None = None, levels: Sequence[float] | None = None
     ) -> Forecast:
         """What a model (default: the one fitted on the shop) forecasts for a panel, as `Model.forecast` makes it."""
         fitted = model or self.model

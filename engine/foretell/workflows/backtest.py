@@ -21,8 +21,8 @@ from foretell.evaluation.outcome import Outcome, Window
 from foretell.hierarchy.groups import Columns, levels_of
 from foretell.hierarchy.learning import learn_dependence
 from foretell.ingest.dataset import check_dataset
+from foretell.models.fitted_model import FittedModel
 from foretell.models.fitting import fit_model
-from foretell.models.model import Model
 from foretell.models.unfinished import FinishedWindow, UnfinishedBacktest
 from foretell.recipe.author_code import RecipeFailed, failed
 from foretell.recipe.hyperparameters import settings_of
@@ -206,7 +206,7 @@ class _Runner:
 
     def recipe(self, label: str, recipe: Recipe, windows: Sequence[Window]) -> Iterator[Outcome]:
         """The outcomes of one recipe, earliest window first; windows that an interrupted run had finished are taken as they are."""
-        model: Model | None = None
+        model: FittedModel | None = None
         for window in windows:
             where = f"window {window.number} of {len(windows)} (origin {window.day})"
             done = self._finished(label, recipe, window, where)
@@ -227,7 +227,7 @@ class _Runner:
             self._tell(label, f"{where} was finished before")
         return done
 
-    def _model(self, label: str, recipe: Recipe, window: Window, where: str, *, last: bool) -> Model:
+    def _model(self, label: str, recipe: Recipe, window: Window, where: str, *, last: bool) -> FittedModel:
         """The model that was kept for all windows, or one trained now; kept where a later window needs it."""
         keep = self._kept if self._refit == "never" and not last else None
         if self._kept is not None and self._refit == "never":
@@ -252,7 +252,7 @@ class _Runner:
         return model
 
     def _forecast(
-        self, label: str, model: Model, window: Window, where: str, *, fresh: bool
+        self, label: str, model: FittedModel, window: Window, where: str, *, fresh: bool
     ) -> FinishedWindow:
         self._tell(label, f"forecasting, {where}")
         began = time.perf_counter()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args
 from foretell.errors import ForetellError, nearest
 from foretell.hierarchy.coherent import Hierarchy, hierarchy
 from foretell.hierarchy.groups import groups_of, levels_of
+from foretell.models.model import fitted_of
 from foretell.recipe.levels import DEFAULT_LEVELS
 from foretell.recipe.protocols import Recipe
 from foretell.recipe.registry import checked_recipe, make_recipe
@@ -91,7 +92,7 @@ def reconcile(  # noqa: PLR0913  (the library's front door spells out what it ta
         calibrate=calibrate,
         **run,
     )
-    panel = model.panel_of(None)
+    panel = fitted_of(model).panel_of(None)
     for columns in paths:  # before the forecasts are made
         groups_of(panel, columns)
     forecast = model.predict()

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 from foretell.checks.alarms import warn_of_alarms
 from foretell.errors import ForetellError
 from foretell.hierarchy.learning import learn_dependence
-from foretell.ingest.dataset import check_dataset
+from foretell.ingest.dataset import check_dataset, encoded
 from foretell.models.fitting import fit_model
-from foretell.models.model import Model
+from foretell.models.model import Model, fitted_of
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
 from foretell.recipe.protocols import Recipe, abilities_of
@@ -90,7 +90,7 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
     data = check_dataset(data)
     warn_of_alarms(data, horizon=task.horizon)
     schema = data.schema if start is None else start.schema.extended(data.schema)
-    panel = data.encode(schema, horizon=task.horizon)
+    panel = encoded(data, schema, horizon=task.horizon)
     model = fit_model(
         chosen,
         panel,
@@ -98,10 +98,10 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
         asked,
         fingerprint=data.fingerprint,
         calibrate=calibrate,
-        start=None if start is None else start.predictor,
+        start=None if start is None else fitted_of(start).predictor,
     )
     dependence = learn_dependence(panel, task, held=model.held, seed=asked.seed)
-    return replace(model, dependence=dependence)
+    return Model(replace(model, dependence=dependence))
 
 
 def _recipe_to_train(
@@ -190,6 +190,6 @@ def load(folder: str | Path, *, device: str = "auto", devices: int = 1) -> Model
         >>> foretell.load("model").predict(data).horizon
         7
     """
-    from foretell.models.model import read_model
+    from foretell.models.fitted_model import read_model
 
-    return read_model(Path(folder), Run(device=device, devices=devices))
+    return Model(read_model(Path(folder), Run(device=device, devices=devices)))

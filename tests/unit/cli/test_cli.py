@@ -99,7 +99,7 @@ def test_a_forecast_to_standard_output_is_written_in_pieces(
     assert run("train", *TABLES, "--horizon", 7, "--recipe", RECIPE, "--out", "model").exit_code == 0
     words = ("predict", "model", *TABLES)
     whole, some = run(*words).stdout, run(*words, "--only", "b").stdout
-    monkeypatch.setattr("foretell.models.model.ITEMS_AT_A_TIME", 1)
+    monkeypatch.setattr("foretell.models.fitted_model.ITEMS_AT_A_TIME", 1)
     sizes: list[int] = []
     to_frame = Forecast.to_frame
     monkeypatch.setattr(Forecast, "to_frame", lambda self: (sizes.append(len(self)), to_frame(self))[1])

@@ -90,7 +90,7 @@ def test_a_models_schema_finds_the_same_columns_in_other_tables() -> None:
     table = related(price=[1, NAN, 3, 4, 5, 6], **{"price is missing": range(10, 16)})
     data = Dataset(sales(), table, freq="D", past=["price", "price is missing"])
     whole = related(price=range(6), **{"price is missing": range(20, 26)})
-    again = Dataset(sales(), whole, freq="D").encode(data.schema)
+    again = Dataset(sales(), whole, freq="D")._encode(data.schema)
     np.testing.assert_array_equal(again.past.T, [range(6), [0] * 6, range(20, 26)])
 
 

@@ -22,7 +22,7 @@ from foretell.explain.drivers import MOST
 from foretell.explain.explain import _permutations
 from foretell.ingest.dataset import Dataset
 from foretell.models.ensemble import Ensemble
-from foretell.models.model import Model
+from foretell.models.model import Model, fitted_of
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.protocols import State
 from foretell.recipe.task import Run, Task
@@ -143,7 +143,7 @@ def test_two_drivers_share_equally_what_they_do_together():
     items = pd.DataFrame({"item_id": sales["item_id"].unique(), "size": 1.0})
     data = Dataset(sales, ahead, items, freq="D", known=["promo", "fair"], past=["visits"])
     model = foretell.train(data, recipe=Linear(together=10.0), horizon=HORIZON)
-    explained = replace(model, seen=None).explain(
+    explained = Model(replace(fitted_of(model), seen=None)).explain(
         data
     )  # else 1, which training never saw, would be read as 0
     assert part(explained, "promo") == pytest.approx(np.full((3, HORIZON), 5 + 5.0), abs=1e-4)
@@ -300,9 +300,9 @@ def test_the_permutations_are_fewer_with_many_drivers_and_half_with_an_ensemble(
     model, data = linear
     assert model.explain(data).permutations == 32
     settings = {"members": ("seasonal_naive", "npts", "theta"), "trials": 0, "time_limit": "60s"}
-    auto = foretell.train(shop(4), recipe="auto", horizon=HORIZON, settings=settings)
+    auto = fitted_of(foretell.train(shop(4), recipe="auto", horizon=HORIZON, settings=settings))
     assert isinstance(auto.predictor, Ensemble)
     auto = replace(auto, predictor=replace(auto.predictor, members=auto.predictor.members[:1] * 3))
     assert _permutations(None, auto) == 16
     wide = replace(model.schema, known=columns(*(f"c{k}" for k in range(30))), holidays=())
-    assert _permutations(None, replace(model, schema=wide)) == 22
+    assert _permutations(None, replace(fitted_of(model), schema=wide)) == 22

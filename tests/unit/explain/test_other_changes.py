@@ -18,6 +18,7 @@ from foretell.explain.changed_plan import untouched
 from foretell.explain.plan_columns import plan_columns
 from foretell.explain.whatif import whatif
 from foretell.ingest.dataset import Dataset, make_future_frame
+from foretell.models.model import fitted_of
 from planned_shop import KNOWN, shop
 
 
@@ -174,13 +175,13 @@ def test_an_hour_that_the_clock_skips_is_no_step_of_the_plan():
     sales = rows(item_id="a", timestamp=hours[:48], target=np.arange(48.0) % 24)
     data = Dataset(sales, plan, freq="h", known=["promo"], timezone="Europe/Berlin")
     model = foretell.train(data, recipe="seasonal_naive", horizon=12)
-    result = whatif(model, data, {"it": "promo = 1"})
+    result = whatif(fitted_of(model), data, {"it": "promo = 1"})
     assert result["it"].touched.sum() == 11  # 2 o'clock of 31 March is none
     assert len(result.to_frame()) == 22
 
 
 def test_a_scenario_has_joint_totals_of_its_own(model, data):
-    result = whatif(model, data, {"it": "promo = 1"})
+    result = whatif(fitted_of(model), data, {"it": "promo = 1"})
     before, after = (each.total(by=[], steps=7) for each in (result.baseline, result["it"].forecast))
     assert after.mean[0, 0] - before.mean[0, 0] == pytest.approx(result.totals()["difference"][0], rel=1e-4)
     assert (after.quantiles > before.quantiles).all()

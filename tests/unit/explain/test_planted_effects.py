@@ -15,7 +15,7 @@ from foretell.data.columns import Column
 from foretell.data.future_plan import FuturePlan
 from foretell.explain.other_dates import OtherDates, make_tracks
 from foretell.ingest.dataset import Dataset
-from foretell.models.model import Model
+from foretell.models.model import Model, fitted_of
 from foretell.recipe.variants import Variants
 
 HORIZON = 14
@@ -82,12 +82,12 @@ def test_variants_are_forecast_as_the_items_that_they_stand_for(data, recipe):
     plan = FuturePlan(panel, HORIZON)
     changed = plan.changed("promo", np.ones((len(panel), HORIZON), np.float32)).applied()
     of = np.array([2, 0, 2])
-    made = model.forecast_variants(Variants(changed.take(of), panel, of))
-    plain = model.forecast(changed)
+    made = fitted_of(model).forecast_variants(Variants(changed.take(of), panel, of))
+    plain = fitted_of(model).forecast(changed)
     assert made.mean == pytest.approx(plain.mean[of], rel=2e-3)
     assert made.quantiles == pytest.approx(plain.quantiles[of], rel=5e-3)
-    same = model.forecast_variants(Variants.none(panel))
-    np.testing.assert_array_equal(same.mean, model.forecast(panel).mean)
+    same = fitted_of(model).forecast_variants(Variants.none(panel))
+    np.testing.assert_array_equal(same.mean, fitted_of(model).forecast(panel).mean)
 
 
 def test_variants_of_sampled_paths_add_up_to_the_forecast():
@@ -97,7 +97,7 @@ def test_variants_of_sampled_paths_add_up_to_the_forecast():
     forecast = model.predict(few)
     assert explained.baseline + explained.contributions.sum(-1) == pytest.approx(forecast.mean, abs=1e-4)
     of = np.arange(4)
-    copies = model.forecast_variants(Variants(few.panel.take(of), few.panel, of))
+    copies = fitted_of(model).forecast_variants(Variants(few.panel.take(of), few.panel, of))
     assert copies.mean == pytest.approx(forecast.mean, rel=1e-4)
 
 
@@ -161,8 +161,8 @@ def test_a_known_column_is_read_past_the_seen_range_as_predict_reads_it(data):
     known = few.panel.known.copy()
     known[known[:, k] == 1, k] = 7.0
     beyond = replace(few.panel, known=known)
-    assert model.seen is not None
-    shown, _ = model.seen.apply(beyond)
+    assert fitted_of(model).seen is not None
+    shown, _ = fitted_of(model).seen.apply(beyond)
     assert np.nanmax(shown.known[:, k]) == 1
     object.__setattr__(few._read, "panel", beyond)
     explained = model.explain(few)

@@ -12,6 +12,7 @@ import foretell
 from foretell import ForetellError
 from foretell.hierarchy import mint
 from foretell.hierarchy.mint import Level, moved, reconciled
+from foretell.models.model import fitted_of
 from foretell.recipe.item_groups import ItemGroups
 from unit.hierarchy.test_hierarchy import H, dataset, tables
 
@@ -66,10 +67,10 @@ def test_quantiles_move_with_the_mean_and_closed_steps_stay_0() -> None:
     model = foretell.train(dataset(), **QUICK)  # type: ignore[arg-type]
     forecast = model.predict()
     wanted = forecast.mean.astype(np.float64) * 1.5
-    made = moved(forecast, model.panel_of(None), wanted)
+    made = moved(forecast, fitted_of(model).panel_of(None), wanted)
     np.testing.assert_allclose(made.mean, wanted, rtol=1e-6)
     np.testing.assert_allclose(made.quantiles, forecast.quantiles * 1.5, rtol=1e-5)
-    below = moved(forecast, model.panel_of(None), wanted - 1e6)
+    below = moved(forecast, fitted_of(model).panel_of(None), wanted - 1e6)
     assert not below.mean.any()  # sales were never negative
     assert not below.quantiles.any()
 
@@ -79,7 +80,7 @@ def test_series_that_may_be_negative_move_by_the_difference() -> None:
     sales["target"] -= 50
     model = foretell.train(dataset(sales), **QUICK)  # type: ignore[arg-type]
     forecast = model.predict()
-    made = moved(forecast, model.panel_of(None), forecast.mean.astype(np.float64) - 7)
+    made = moved(forecast, fitted_of(model).panel_of(None), forecast.mean.astype(np.float64) - 7)
     np.testing.assert_allclose(made.quantiles, forecast.quantiles - 7, rtol=1e-4)
 
 

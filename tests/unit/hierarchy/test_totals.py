@@ -10,6 +10,7 @@ import pytest
 from foretell import Forecast, ForetellError
 from foretell.data.schema import Schema
 from foretell.recipe.dependence import Dependence, SharedPart, possible
+from foretell.recipe.forecast_parts import paths_of
 from foretell.recipe.paths import PATH_LEVELS, Margins
 
 H = 6
@@ -60,7 +61,7 @@ def test_closed_steps_are_0_in_every_path() -> None:
 
 def test_paths_of_an_item_do_not_depend_on_which_other_items_are_drawn() -> None:
     made = forecast()
-    some = made.paths_of(np.array([7, 2]), paths=60, seed=3)
+    some = paths_of(made, np.array([7, 2]), paths=60, seed=3)
     np.testing.assert_array_equal(some, made.paths(60, seed=3)[[7, 2]])
     assert not np.array_equal(some, made.paths(60, seed=4)[[7, 2]])
 

@@ -115,16 +115,16 @@ def test_a_text_that_is_numbers_but_for_a_word_is_reported(tmp_path):
 def test_the_kinds_of_a_trained_model_decide(tmp_path):
     codes = {"items": ITEM_TABLE, "related": ZONES, "past": ["zone"], "freq": "D"}
     trained = Dataset(SALES, **codes, categorical=["zone", "cluster"])
-    assert (Dataset(SALES, **codes).encode(trained.schema).static_cat == trained.panel.static_cat).all()
+    assert (Dataset(SALES, **codes)._encode(trained.schema).static_cat == trained.panel.static_cat).all()
     assert np.array_equal(
-        Dataset(SALES, **codes).encode(trained.schema).past, trained.panel.past, equal_nan=True
+        Dataset(SALES, **codes)._encode(trained.schema).past, trained.panel.past, equal_nan=True
     )
     numbers = Dataset(SALES, **codes)
     declared = {
         "items": ITEM_TABLE.astype({"cluster": "category"}),
         "related": ZONES.astype({"zone": "category"}),
     }
-    again = Dataset(SALES, **{**codes, **declared}).encode(numbers.schema)
+    again = Dataset(SALES, **{**codes, **declared})._encode(numbers.schema)
     assert again.static_real.tolist() == numbers.panel.static_real.tolist()
     assert np.array_equal(again.past, numbers.panel.past, equal_nan=True)
 
@@ -133,7 +133,7 @@ def test_texts_of_a_model_may_be_spelt_like_numbers_or_dates_in_newer_data(tmp_p
     trained = Dataset(SALES, items=ITEM_TABLE.assign(cluster=["x", "2024-01-01", "x", "1"]), freq="D").schema
     for spelt, codes in ((["1", "1", "1", "1"], [1] * 4), (["2024-01-01"] * 4, [2] * 4)):
         ITEM_TABLE.assign(cluster=spelt).to_csv(tmp_path / "i.csv", index=False)
-        panel = Dataset(SALES, items=tmp_path / "i.csv", freq="D").encode(trained)
+        panel = Dataset(SALES, items=tmp_path / "i.csv", freq="D")._encode(trained)
         assert panel.static_cat[:, 0].tolist() == codes
 
 

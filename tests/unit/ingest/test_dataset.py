@@ -274,7 +274,7 @@ def newer(**changes):
 
 def test_newer_data_are_read_with_a_models_columns_and_categories():
     schema = trained().schema
-    panel = newer().encode(schema)
+    panel = newer()._encode(schema)
     assert panel.schema == schema
     assert names_of(panel.schema.known) == ("event=x", "event=y", "event=other")
     assert panel.known[:3].tolist() == [[0, 1, 0], [0, 0, 1], [1, 0, 0]]
@@ -309,28 +309,28 @@ def test_a_column_that_the_model_needs_must_be_there(related, message):
     data = trained()
     other = Dataset(data._target, related(data._related[0]), data._items, freq="D")
     with pytest.raises(ForetellError, match=message):
-        other.encode(data.schema)
+        other._encode(data.schema)
 
 
 def test_a_model_with_metadata_needs_metadata():
     data = trained()
     with pytest.raises(ForetellError, match=r"trained with item metadata .*Give the items table"):
-        Dataset(data._target, data._related, freq="D").encode(data.schema)
+        Dataset(data._target, data._related, freq="D")._encode(data.schema)
 
 
 def test_a_model_of_another_frequency_or_key_is_refused():
     schema = trained().schema
     with pytest.raises(ForetellError, match="trained at frequency 'D', these data are read at 'W-SUN'"):
-        Dataset(sales(), freq="W").encode(schema)
+        Dataset(sales(), freq="W")._encode(schema)
     with pytest.raises(ForetellError, match="keyed by item_id, store"):
-        Dataset(sales(), freq="D").encode(replace(schema, key=("item_id", "store")))
+        Dataset(sales(), freq="D")._encode(replace(schema, key=("item_id", "store")))
 
 
 def test_an_arrow_stream_can_be_encoded_again():
     stream = pa.Table.from_pandas(sales()).to_reader()
     data = Dataset(stream, freq="D")
     longer = replace(data.schema, seasons=(14,))
-    assert data.encode(longer).season == 14
+    assert data._encode(longer).season == 14
 
 
 def test_the_future_frame_has_the_rows_that_a_forecast_needs():

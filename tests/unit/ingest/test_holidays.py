@@ -11,6 +11,7 @@ from foretell.data.frequency import Frequency
 from foretell.errors import ForetellError
 from foretell.ingest.dataset import Dataset, make_future_frame
 from foretell.ingest.holidays import country_code, holiday_columns, holiday_table
+from foretell.models.model import fitted_of
 from foretell.workflows.backtest import backtest
 from foretell.workflows.train import load, train
 
@@ -188,7 +189,7 @@ def test_holidays_that_make_no_sense_are_refused(options, message):
 def test_holidays_reach_as_far_as_the_longest_horizon():
     data = Dataset(sales(first="2022-01-01", periods=500), freq="D", holidays="DE")
     model = train(data, recipe="seasonal_naive", horizon=450)  # beyond the year that is stored anyway
-    assert model.panel.future >= 450
+    assert fitted_of(model).panel.future >= 450
     assert model.predict().horizon == 450
 
 

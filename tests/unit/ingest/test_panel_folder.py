@@ -129,7 +129,7 @@ def test_a_backtest_on_a_saved_panel_gives_the_scores_of_the_tables(folder):
 def test_a_panel_of_another_schema_is_refused_with_the_way_out(folder):
     schema = replace(Dataset.open(folder).schema, known=columns("other"))
     with pytest.raises(ForetellError, match=r"ingested with other columns.*--model"):
-        Dataset.open(folder).encode(schema)
+        Dataset.open(folder)._encode(schema)
 
 
 def test_a_panel_ingested_with_a_models_schema_is_taken_by_that_model(tmp_path):
@@ -138,7 +138,7 @@ def test_a_panel_ingested_with_a_models_schema_is_taken_by_that_model(tmp_path):
     fewer = sales["item_id"].isin(["item-0", "item-1"])
     columns: Any = {"known": ["price"], "past": ["visits"], "freq": "D"}
     Dataset(sales[fewer], related, metadata.iloc[:1], schema=schema, **columns).save(tmp_path / "panel")
-    assert Dataset.open(tmp_path / "panel").encode(schema).schema == schema
+    assert Dataset.open(tmp_path / "panel")._encode(schema).schema == schema
 
 
 def test_the_folder_as_a_table_is_refused_with_the_way_out(folder):

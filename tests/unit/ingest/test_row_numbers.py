@@ -111,7 +111,7 @@ def test_an_index_of_the_item_table_is_no_metadata(tmp_path):
 
 def test_a_model_trained_on_row_numbers_still_gets_them():
     trained = Dataset(sales(), related=prices().rename_axis("row"), past=["row"], freq="D").schema
-    panel = Dataset(sales(), related=prices().rename_axis("row"), freq="D").encode(trained)
+    panel = Dataset(sales(), related=prices().rename_axis("row"), freq="D")._encode(trained)
     assert panel.schema == trained
 
 

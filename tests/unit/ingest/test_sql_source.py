@@ -52,7 +52,7 @@ def test_three_queries_give_the_panel_of_the_three_tables(shop):
     prices = frame().drop(columns="target").assign(price=1.5)
     items = pd.DataFrame({"item_id": [1, 2], "family": ["bag", "mug"]})
     assert data.fingerprint == Dataset(frame(), prices, items, freq="D", past=["price"]).fingerprint
-    assert data.encode(data.schema) is data.panel
+    assert data._encode(data.schema) is data.panel
 
 
 @pytest.mark.slow

@@ -141,7 +141,7 @@ def test_a_models_steps_are_kept_and_rows_of_other_ones_refused(freq, first):
     stamps = pd.date_range(first, periods=40, freq=step)
     trained = Dataset(rows(stamps), freq=freq)
     newer = Dataset(rows(stamps[5:]), freq=freq)
-    assert newer.encode(trained.schema).frequency == trained.panel.frequency
+    assert newer._encode(trained.schema).frequency == trained.panel.frequency
     again = Dataset(rows(stamps[5:]), freq=freq, schema=trained.schema)
     assert next_stamps(again) == next_stamps(trained)
     delay = (
@@ -153,7 +153,7 @@ def test_a_models_steps_are_kept_and_rows_of_other_ones_refused(freq, first):
     )
     late = Dataset(rows(stamps + delay), freq=freq)
     with pytest.raises(ForetellError, match="Correct the times, or train again"):
-        late.encode(trained.schema)
+        late._encode(trained.schema)
 
 
 def test_strict_keeps_an_offset_and_guesses_no_anchor():

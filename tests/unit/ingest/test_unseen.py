@@ -37,7 +37,7 @@ def test_unseen_categories_are_found_with_the_commonest_and_logged(given, caplog
     data = Dataset(**NEWER, schema=schema if given else None)
     with caplog.at_level(logging.WARNING, logger="foretell"):
         for _ in range(2):
-            data.encode(schema, horizon=2)
+            data._encode(schema, horizon=2)
     unseen = [finding for finding in data.findings if finding.code == "unseen"]
     assert [(finding.severity, finding.count) for finding in unseen] == [("warning", 2), ("warning", 7)]
     assert "'family'" in unseen[0].message
@@ -50,7 +50,7 @@ def test_unseen_categories_are_found_with_the_commonest_and_logged(given, caplog
 def test_seen_and_missing_categories_are_not_reported():
     schema = Dataset(**TRAINED).schema
     data = Dataset(**tables(["mug", None, "bag"], ["rain", None] * 6))
-    data.encode(schema)
+    data._encode(schema)
     assert "unseen" not in [finding.code for finding in data.findings]
 
 
@@ -62,7 +62,7 @@ def test_texts_that_training_merged_are_no_warning():
         related=pd.DataFrame({"timestamp": days, "text": texts}),
         freq="D",
     )
-    data.encode(data.schema, horizon=60)
+    data._encode(data.schema, horizon=60)
     assert "unseen" not in [finding.code for finding in data.findings if finding.severity == "warning"]
 
 
@@ -72,7 +72,7 @@ def unseen(texts):
     sales = pd.DataFrame({"item_id": "a", "timestamp": days, "target": np.arange(40.0)})
     first = Dataset(sales, pd.DataFrame({"timestamp": days, "text": [f"t{i}" for i in range(40)]}), freq="D")
     newer = Dataset(sales, pd.DataFrame({"timestamp": days, "text": texts}), freq="D")
-    newer.encode(first.schema)
+    newer._encode(first.schema)
     return [(f.severity, f.count) for f in newer.findings if f.code == "unseen"]
 
 

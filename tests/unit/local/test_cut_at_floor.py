@@ -9,6 +9,7 @@ from scipy.special import ndtri
 from foretell.data.item_floors import reached_floors
 from foretell.local.cut_at_floor import with_mean_kept
 from foretell.recipe.forecast import Forecast
+from foretell.recipe.forecast_parts import with_possible_mean, within
 from foretell.recipe.levels import QUANTILE_LEVELS
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
@@ -72,7 +73,7 @@ def test_the_mean_of_a_spiky_item_is_no_longer_raised_by_quantiles_that_were_too
     recipe = make_recipe("ets", {"covariates": "none", "season": 1})
     forecast = recipe.fit(panel, Task(5), Run(processes=1)).predict(panel, levels=QUANTILE_LEVELS)
     floors = np.zeros(len(panel))
-    whole = forecast.within(panel, floor=floors)
-    said = whole.with_possible_mean(floor=floors, levels=QUANTILE_LEVELS)
+    whole = within(forecast, panel, floor=floors)
+    said = with_possible_mean(whole, floor=floors, levels=QUANTILE_LEVELS)
     np.testing.assert_allclose(said.mean, forecast.mean, rtol=1e-3)
     assert 0.7 < said.mean.mean() < 1.3  # 9 sold in 9 steps

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from foretell.errors import ForetellError
+from foretell.models.fitted_model import read_model
 from foretell.models.fitting import fit_model
-from foretell.models.model import read_model
 from foretell.recipe import adjustments
 from foretell.recipe.adjustments import adjustment_from_json, register_adjustment
 from foretell.recipe.forecast import Forecast

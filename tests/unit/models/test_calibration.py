@@ -15,6 +15,7 @@ from foretell.data.panel import Panel
 from foretell.errors import ForetellError
 from foretell.models.calibration import Calibration
 from foretell.models.fitting import fit_model
+from foretell.models.model import fitted_of
 from foretell.models.model_folder import plain
 from foretell.recipe.protocols import HeldOut
 from foretell.recipe.registry import make_recipe
@@ -129,7 +130,7 @@ def test_a_calibrated_model_is_saved_with_its_calibration(tmp_path: Path) -> Non
     model.save(tmp_path / "m")
     again = foretell.load(tmp_path / "m")
     assert again.calibration == model.calibration
-    np.testing.assert_array_equal(again.forecast(noisy()).quantiles, model.predict().quantiles)
+    np.testing.assert_array_equal(fitted_of(again).forecast(noisy()).quantiles, model.predict().quantiles)
 
 
 @pytest.mark.slow

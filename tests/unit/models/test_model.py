@@ -16,9 +16,9 @@ import foretell
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
+from foretell.models.fitted_model import FittedModel
 from foretell.models.fitting import fit_model
 from foretell.models.item_lookup import find_items
-from foretell.models.model import Model
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.protocols import State
 from foretell.recipe.task import Run, Task
@@ -69,7 +69,7 @@ class Constant:
         return Forecast.build(panel, levels, quantiles, quantiles.mean(axis=-1))
 
 
-def fit(recipe: Constant, panel: Panel, horizon: int = 2) -> Model:
+def fit(recipe: Constant, panel: Panel, horizon: int = 2) -> FittedModel:
     return fit_model(recipe, panel, Task(horizon), Run())
 
 

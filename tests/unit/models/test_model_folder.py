@@ -12,7 +12,7 @@ import pytest
 
 import foretell
 from foretell.errors import ForetellError
-from foretell.models.model import Model
+from foretell.models.model import Model, fitted_of
 from foretell.models.model_folder import MANIFEST, WEIGHTS, _pack, plain
 from foretell.models.saved_model import FORMAT
 from foretell.workflows.train import load, train
@@ -51,7 +51,7 @@ def test_a_loaded_model_forecasts_as_before_and_keeps_its_facts(
     loaded = load(folder)
     pd.testing.assert_frame_equal(loaded.predict(data).to_frame(), model.predict().to_frame())
     assert (loaded.recipe, loaded.task, loaded.schema) == (model.recipe, model.task, model.schema)
-    assert (loaded.floor, loaded.fingerprint, loaded.fit_seconds) == (
+    assert (fitted_of(loaded).floor, loaded.fingerprint, loaded.fit_seconds) == (
         0.0,
         data.fingerprint,
         model.fit_seconds,

@@ -14,6 +14,7 @@ from foretell.data.panel import Panel
 from foretell.errors import ForetellError
 from foretell.ingest.dataset import Dataset
 from foretell.recipe.forecast import Forecast
+from foretell.recipe.forecast_parts import with_possible_mean, within
 from foretell.recipe.levels import QUANTILE_LEVELS, interpolate, least_mean, level_name, with_tails
 
 
@@ -66,17 +67,17 @@ def test_bounds_sort_crossing_quantiles_and_cut_off_below_the_floor() -> None:
         simple(), quantiles=np.array([[[3, -1, 2]] * 3] * 2, np.float32), mean=-np.ones((2, 3), np.float32)
     )
     panel = dataset(a=RISING, b=FLAT).panel
-    cut = forecast.within(panel, floor=0.0)
+    cut = within(forecast, panel, floor=0.0)
     assert cut.quantiles[0, 0].tolist() == [0, 2, 3]
     assert cut.mean[1, 2] == 0
-    assert forecast.within(panel, floor=None).quantiles[0, 0].tolist() == [-1, 2, 3]
+    assert within(forecast, panel, floor=None).quantiles[0, 0].tolist() == [-1, 2, 3]
 
 
 def test_a_closed_step_is_exactly_zero() -> None:
     days = pd.date_range(DAYS[0], periods=15)
     shop = pd.DataFrame({"timestamp": days, "open": [1] * 13 + [0, 1]})  # the second of the three days ahead
     data = Dataset(sales(a=RISING, b=FLAT), related=shop, freq="D", known=["open"], open="open")
-    cut = simple(data.panel).within(data.panel, floor=None)
+    cut = within(simple(data.panel), data.panel, floor=None)
     assert cut.quantiles[0].tolist() == [[10, 20, 30], [0, 0, 0], [10, 20, 30]]
     assert cut.mean[0].tolist() == [1, 0, 3]
 
@@ -97,7 +98,7 @@ def test_each_item_has_a_floor_of_its_own() -> None:
     forecast = replace(
         simple(), quantiles=np.full((2, 3, 3), -2, np.float32), mean=-np.ones((2, 3), np.float32)
     )
-    cut = forecast.within(dataset(a=RISING, b=FLAT).panel, floor=np.array([0, -np.inf]))
+    cut = within(forecast, dataset(a=RISING, b=FLAT).panel, floor=np.array([0, -np.inf]))
     assert cut.quantiles[:, 0, 0].tolist() == [0, -2]
     assert cut.mean[:, 0].tolist() == [0, -1]
 
@@ -110,7 +111,7 @@ def test_the_least_mean_puts_the_share_between_two_levels_at_the_lower_one() -> 
 
 def test_a_mean_below_what_the_quantiles_allow_is_raised_to_it_where_there_is_a_floor() -> None:
     # quantiles 10, 20, 30 in each step: 15 at least
-    raised = simple().with_possible_mean(floor=np.array([0, -np.inf]), levels=simple().levels)
+    raised = with_possible_mean(simple(), floor=np.array([0, -np.inf]), levels=simple().levels)
     assert raised.mean.tolist() == [[15, 15, 15], [4, 5, 6]]
 
 

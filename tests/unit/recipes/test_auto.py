@@ -16,8 +16,8 @@ from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
 from foretell.models.ensemble import Ensemble, parse_members
+from foretell.models.fitted_model import FittedModel
 from foretell.models.fitting import fit_model
-from foretell.models.model import Model
 from foretell.models.model_folder import plain
 from foretell.models.validation import ValidationWindows, count_windows
 from foretell.recipe import registry
@@ -144,12 +144,12 @@ def _fakes_are_registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_registered", lambda: points)
 
 
-def fit(*members: str, panel: Panel | None = None, limit: str = "60s", **settings: Any) -> Model:
+def fit(*members: str, panel: Panel | None = None, limit: str = "60s", **settings: Any) -> FittedModel:
     recipe = Auto(members=members, time_limit=limit, **settings)
     return fit_model(recipe, weeks() if panel is None else panel, TASK, Run(device="cpu"))
 
 
-def portfolio(model: Model) -> Ensemble:
+def portfolio(model: FittedModel) -> Ensemble:
     assert isinstance(model.predictor, Ensemble)
     return model.predictor
 

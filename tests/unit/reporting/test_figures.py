@@ -17,8 +17,8 @@ from evaluator_fakes import DAYS, FLAT, RISING, Last, dataset, sales
 from foretell.checks.check import check
 from foretell.errors import ForetellError
 from foretell.ingest.dataset import Dataset
+from foretell.models.fitted_model import FittedModel
 from foretell.models.fitting import fit_model
-from foretell.models.model import Model
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.task import Run, Task
 from foretell.reporting import figures as plots
@@ -29,7 +29,7 @@ from foretell.workflows.backtest import backtest
 
 def forecast_of_a(levels: tuple[float, ...] = (0.1, 0.5, 0.9)) -> Forecast:
     panel = dataset(a=RISING, b=FLAT).panel
-    model: Model = fit_model(Last(), panel, Task(3, levels), Run())
+    model: FittedModel = fit_model(Last(), panel, Task(3, levels), Run())
     return model.forecast(panel)
 
 

@@ -13,7 +13,9 @@ import broken_recipes as broken
 from broken_recipes import Sound
 from foretell.errors import ForetellError
 from foretell.local import Floats, SeriesRecipe
-from foretell.recipe import Abilities, Forecast, registry
+from foretell.models import fitted_model
+from foretell.recipe import Abilities, registry
+from foretell.recipe.forecast_parts import within
 from foretell.recipe.levels import QUANTILE_LEVELS
 from foretell.testing import BrokenPromise, check_recipe, promises
 from foretell.testing.form import check_form
@@ -235,15 +237,14 @@ def test_each_promise_has_a_recipe_that_breaks_it() -> None:
 
 
 def test_what_the_engine_does_for_a_recipe_is_checked_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    bounded = Forecast.within
-    monkeypatch.setattr(Forecast, "within", lambda forecast, panel, floor: forecast)
+    monkeypatch.setattr(fitted_model, "within", lambda forecast, panel, floor: forecast)
     assert broken_by(Sound()) == {
         "closed_days_are_zero": "sound breaks the promise 'closed_days_are_zero': check_recipe forecast the shop panel"
         " (ten daily items), which is closed on one weekday; expected exactly 0 on closed days, got 14 for item 'busy',"
         " step 3, level 0.1."
     }
     monkeypatch.setattr(
-        Forecast, "within", lambda forecast, panel, floor: bounded(forecast, panel, floor=None)
+        fitted_model, "within", lambda forecast, panel, floor: within(forecast, panel, floor=None)
     )
     assert broken_by(broken.BelowZero())["what_is_never_negative_stays_so"].endswith(
         "forecast the shop panel (ten daily items) at the levels 0.001, 0.5; expected nothing below 0, as in the data, got"

@@ -33,9 +33,9 @@ from foretell.ingest.dataset import Dataset
 from foretell.ingest.panel_folder import Saved, write_panel
 from foretell.models import ensemble_weights as ensemble
 from foretell.models import model
+from foretell.models.fitted_model import items_at_a_time
 from foretell.models.fitting import fit_model
 from foretell.models.item_lookup import find_items
-from foretell.models.model import items_at_a_time
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.protocols import Recipe
 from foretell.recipe.task import Run, Task
