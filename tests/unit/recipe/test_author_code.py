@@ -183,7 +183,7 @@ def test_what_state_load_and_summary_raise_is_told_with_the_line(
 ) -> None:
     monkeypatch.setattr("foretell.models.fitted_model._check_registered", lambda _: None)
     monkeypatch.setattr("foretell.models.fitted_model._recipe_of", lambda *_: Forgets())
-    monkeypatch.setattr("foretell.models.fitted_model.make_recipe", lambda *_: Forgets())
+    monkeypatch.setattr("foretell.models.model_folder.make_recipe", lambda *_: Forgets())
     with pytest.raises(
         RecipeFailed,
         match=r"'sound' failed while giving its state: OSError: no store \(test_author_code.py, line",
