@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from traceback import extract_tb
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,11 @@ def call(
     frame = plan_frame(state, columns)
     try:
         after = function(frame.copy())
-    except Exception as error:
-        raise ForetellError(f"{by} raised {type(error).__name__}: {error}") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a user's function may raise
+        said = printable(f"{_place(function, error)} raised {type(error).__name__}: {error}")
+        raise ForetellError(f"{by}{said}") from error
     _check_frame(after, frame, by)
     there, before = np.flatnonzero(step_times(state.plan)[1].ravel()), state
     for name in after.columns:
@@ -45,6 +49,13 @@ def call(
             state.plan, state.touched, (*state.findings, Finding("warning", "unchanged", message))
         )
     return state
+
+
+def _place(function: Callable[..., Any], error: Exception) -> str:
+    """Where in the function's own file it went wrong: " (plan.py, line 7)"; '' where it is not written in Python."""
+    file = getattr(getattr(function, "__code__", None), "co_filename", None)
+    lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == file]
+    return f" ({file}, line {lines[-1]})" if lines else ""
 
 
 def plan_frame(state: ChangedPlan, columns: Mapping[str, PlanColumn]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foretell.data.large_values import too_large
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
 from foretell.models.model_folder import UNFIT, _reason
@@ -42,6 +43,9 @@ def check_returned(
     finite = np.isfinite(forecast.mean).all(axis=1) & np.isfinite(forecast.quantiles).all(axis=(1, 2))
     if not finite.all():
         first = int(np.flatnonzero(~finite)[0])
+        large = too_large(panel)
+        if large is not None:
+            raise large
         raise ForetellError(
             f"{recipe} made a forecast that is not a finite number for {int((~finite).sum())} of {len(panel)} items,"
             f" first for item {panel.names[first]!r}. Look at its history with foretell.check, or try another recipe."

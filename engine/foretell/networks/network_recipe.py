@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from foretell.data.arrays import Array
+from foretell.data.large_values import too_large
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.data.static_scale import StaticScale
@@ -29,7 +30,7 @@ from foretell.networks.out_of_memory import in_pieces, short_of_memory
 from foretell.networks.own_draws import FirstWeights, alone
 from foretell.networks.sizes import Sizes
 from foretell.networks.source import Source
-from foretell.networks.training_job import Batch, Schedule, TrainingJob
+from foretell.networks.training_job import Batch, Diverged, Schedule, TrainingJob
 from foretell.networks.validation import VALIDATION_LEVELS, validation_score
 from foretell.networks.warm_start import carry_weights, grown_sizes
 from foretell.recipe.forecast import Forecast
@@ -268,6 +269,8 @@ def fit_predictor(
     except Interrupted as stop:
         stop.predictor = fitted
         raise
+    except Diverged as error:
+        raise too_large(panel) or error from error
     best = (progress.best_score, progress.best_step)
     logger.info("%s: %d steps, best validation wQL %.4f at %d", recipe.name, progress.step, *best)
     return fitted

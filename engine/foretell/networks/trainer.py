@@ -29,7 +29,7 @@ from foretell.networks.lightning_calls import interrupted_lightning, quiet_light
 from foretell.networks.out_of_memory import short_of_memory
 from foretell.networks.own_draws import training_draws
 from foretell.networks.step_timer import StepTimer
-from foretell.networks.training_job import Batch, Progress, Schedule, TrainingJob
+from foretell.networks.training_job import Batch, Diverged, Progress, Schedule, TrainingJob
 from foretell.networks.training_schedule import ScheduleCallback
 from foretell.recipe.task import Run
 
@@ -202,7 +202,7 @@ class _Module(lightning.LightningModule):
     def _diverged(self, what: str) -> ForetellError:
         names = sorted({self.job.names[int(item)] for item in self._items})
         shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
-        return ForetellError(
+        return Diverged(
             f"the training {what} is not finite at step {self.global_step}; the items of that batch: {shown}."
             " Look for extreme values among them, or lower learning_rate."
         )

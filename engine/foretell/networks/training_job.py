@@ -97,6 +97,10 @@ class Progress:
         return f"interrupted at step {self.step} of {schedule.max_steps}{best}"
 
 
+class Diverged(ForetellError):
+    """A loss or gradient that is not finite."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingJob:
     """What a recipe hands to the training loop."""

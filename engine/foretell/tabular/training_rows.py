@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from foretell.data.arrays import Array, Floats
+from foretell.data.large_values import too_large
 from foretell.data.panel import Panel
 from foretell.data.static_scale import StaticScale
 from foretell.errors import ForetellError
@@ -151,20 +152,11 @@ class PanelRows:
         if len(target) == 0:
             raise ForetellError("there is no observed step with a step before it to learn from")
         if not np.isfinite(target).all():
-            raise self._too_large()
+            why = too_large(self.panel, least=0)
+            assert why is not None, "there is an item"
+            raise why
         features[:, np.isnan(features).all(0)] = 0  # scikit-learn cannot bin a column of nothing
         return features, target
-
-    def _too_large(self) -> ForetellError:
-        """What to say of values whose squares 32 bits do not hold; names the item with the largest."""
-        sizes = [
-            float(np.nanmax(np.abs(self.panel.history(item)), initial=0)) for item in range(len(self.panel))
-        ]
-        item = int(np.argmax(sizes))
-        return ForetellError(
-            f"item {self.panel.names[item]!r} holds values as large as {sizes[item]:.3g}, too large to be brought to a common"
-            " scale. Give the target in a larger unit, such as thousands or millions."
-        )
 
     def make(self, items: Tensor, origins: Tensor, steps: Tensor, seen: Tensor | None = None) -> Rows:
         """The rows of `items`, `origins` and `steps` [B]; only the last `seen` [B] steps before an origin are looked at."""

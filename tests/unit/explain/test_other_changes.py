@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from dataclasses import replace
 
@@ -128,6 +129,38 @@ def test_what_a_function_may_not_return_is_refused(function, said, model, data):
     with pytest.raises(ForetellError) as error:
         whatif(model, data, {"mine": function})
     assert said in str(error.value)
+
+
+def out_of_memory(plan):
+    raise MemoryError
+
+
+def leaves(plan):
+    raise SystemExit(3)
+
+
+def deeper(plan):
+    def inner():
+        return plan["x"]
+
+    return inner()
+
+
+def test_what_a_function_raises_is_said_with_its_file_and_line(model, data):
+    with pytest.raises(
+        ForetellError, match=r"'deeper' \(.*test_other_changes\.py, line \d+\) raised KeyError: 'x'"
+    ) as error:
+        whatif(model, data, {"mine": deeper})
+    line = deeper.__code__.co_firstlineno + 2
+    assert f"line {line})" in str(error.value)
+    with pytest.raises(ForetellError, match="raised TypeError"):
+        whatif(model, data, {"mine": operator.itemgetter({})})  # not written in Python: no line of it
+
+
+@pytest.mark.parametrize(("function", "kind"), [(out_of_memory, MemoryError), (leaves, SystemExit)])
+def test_what_ends_the_program_ends_it_from_a_function_too(function, kind, model, data):
+    with pytest.raises(kind):
+        whatif(model, data, {"mine": function})
 
 
 def test_a_query_that_takes_too_long_is_ended(data, monkeypatch):
