@@ -145,7 +145,7 @@ def _favorita(models: pd.DataFrame, ways: pd.DataFrame) -> str:
     )
     return (
         "\n## Favorita's receipts\n\nDaily receipts of 51 stores; `lightgbm` (50,000 rows), a run of 28 days every fourth Monday from 2015 on, a back-test"
-        " of the year before each training. Each model is watched until it is to be trained again. The tests were those before a block could count as much as the one before it.\n\n"
+        " of the year before each training. Each model is watched until it is to be trained again.\n\n"
         + _table(heads, told)
         + "\nOver all runs:\n\n"
         + _table(("trained", "trainings", "runs", "wQL", "against the first row"), beside)
