@@ -85,6 +85,7 @@ PUBLIC: dict[Any, set[str]] = {
         ),
         *(
             "calibration",
+            "beside",
             "coverage",
             "data_tables",
             "findings",
