@@ -219,9 +219,20 @@ def _differs(path: Path, where: str = "") -> ForetellError:
     return ForetellError(f"{path} is damaged: its checksum differs from the one written with it{where}.")
 
 
+def _dtype(path: Path, name: str) -> np.dtype[Any]:
+    """The type of an array's values; raises ForetellError for a name that is none, and for objects and records."""
+    try:
+        dtype = np.dtype(name)
+    except (TypeError, ValueError, SyntaxError) as error:
+        raise ForetellError(f"{path} is damaged: its values have no type {name[:80]!r}.") from error
+    if dtype.kind not in "biufMm":
+        raise ForetellError(f"{path} is damaged: its values are of type {name[:80]!r}.")
+    return dtype
+
+
 def read_array(path: Path, said: SavedArray) -> NDArray[Any]:
     """A sealed small array in memory, as is an empty one, which cannot be mapped; another one mapped."""
-    dtype, count = np.dtype(said.dtype), prod(said.shape)
+    dtype, count = _dtype(path, said.dtype), prod(said.shape)
     with _opened(path, said) as file:
         _check_header(path, file, said)
         first = file.tell()

@@ -155,7 +155,7 @@ class Explanation:
 
         if position is None and len(set(self.origin.tolist())) > 1:
             raise ForetellError(
-                "items begin at different times, so that their steps do not add up: plot(item=...)"
+                "items begin at different times, so that their steps do not add up. Draw one of them: plot(item)"
             )
         some = slice(None) if position is None else slice(position, position + 1)
         name = f"all {len(self):,}" if position is None else " / ".join(map(str, self.keys.iloc[position]))

@@ -208,7 +208,8 @@ def test_predict_names_a_bad_model_item_or_ending(run: Run) -> None:
     refused(run("predict", "sales.csv", "model"), "sales.csv is a file, expected the folder of a model")
     run("train", *TABLES, "--horizon", 3, "--recipe", RECIPE, "--out", "model")
     assert "no item 'c'" in run("predict", "model", *TABLES[:5], "--only", "a,c").stderr
-    assert "must end in .csv or .parquet" in run("predict", "model", *TABLES[:5], "--out", "x.xlsx").stderr
+    said = run("predict", "model", *TABLES[:5], "--out", "x.ods").stderr
+    assert "a table is written as .csv, .parquet, .xlsx or .delta, got 'x.ods'" in " ".join(said.split())
 
 
 def test_a_time_limit_is_refused_where_it_is_no_time_or_makes_no_sense(run: Run) -> None:

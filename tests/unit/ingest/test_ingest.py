@@ -277,7 +277,7 @@ def test_what_is_wrong_with_a_target_is_said_in_one_message(frame, options, mess
     [
         ("absent.csv", "target: no such file: .*absent.csv"),
         ("*.parquet", "target: no file matches"),
-        ("sales.sav", "must be CSV .* or Parquet"),
+        ("sales.sav", r"must be CSV .*, Parquet .* or Excel"),
         ("sales.xlsx", "is no workbook of Excel"),
         ("empty.csv", "empty.csv"),
     ],
