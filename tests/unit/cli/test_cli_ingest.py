@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from foretell.cli.app import app
 from foretell.errors import ForetellError
-from foretell.models import model
+from foretell.models import fitted_model as model
 from foretell.system.folder_lock import claimed
 from foretell.system.frame_writers import FrameWriter, frame_writer
 

@@ -17,15 +17,13 @@ from foretell.explain import text_changes
 from foretell.explain.assignment import parse_assignment
 from foretell.explain.changed_plan import untouched
 from foretell.explain.plan_columns import plan_columns
-from foretell.explain.whatif import whatif
 from foretell.ingest.dataset import Dataset, make_future_frame
-from foretell.models.model import fitted_of
 from planned_shop import KNOWN, shop
 
 
 def moved(model, data, *changes: object) -> np.ndarray:
     """[N, H] the difference of the means that these changes make together."""
-    result = whatif(model, data, {"it": list(changes)})
+    result = model.whatif(data, {"it": list(changes)})
     return result["it"].forecast.mean - result.baseline.mean
 
 
@@ -58,7 +56,7 @@ def test_a_table_may_speak_of_a_family_or_of_all_items_and_empty_cells_change_no
 
 def test_the_future_frame_as_it_is_changes_nothing(model, data):
     frame = make_future_frame(data, 7)
-    result = whatif(model, data, {"it": frame})
+    result = model.whatif(data, {"it": frame})
     assert (result["it"].forecast.mean == result.baseline.mean).all()
     assert {finding.code for finding in result.findings} == {"unchanged"}
 
@@ -67,7 +65,7 @@ def test_rows_that_meet_no_step_of_the_plan_are_said(model, data):
     table = rows(
         item_id=["b", "b", "b", "x"], timestamp=[DAY, "2024-03-31", "2024-05-01", DAY], promo=[1, 1, 1, 1]
     )
-    found = {finding.code: finding for finding in whatif(model, data, {"it": table}).findings}
+    found = {finding.code: finding for finding in model.whatif(data, {"it": table}).findings}
     assert set(found) == {"before_origin", "beyond_horizon", "not_forecast"}
     assert "first item 'x'" in found["not_forecast"].message
     assert found["before_origin"].count == found["beyond_horizon"].count == 1
@@ -90,7 +88,7 @@ def test_rows_that_meet_no_step_of_the_plan_are_said(model, data):
 )
 def test_a_table_that_cannot_be_used_is_refused(table, said, model, data):
     with pytest.raises(ForetellError) as error:
-        whatif(model, data, {"mine": table})
+        model.whatif(data, {"mine": table})
     assert said in str(error.value)
     assert "scenario 'mine'" in str(error.value)
 
@@ -103,7 +101,7 @@ def promote(plan: pd.DataFrame) -> pd.DataFrame:
 def test_a_function_of_the_frame_is_the_same_as_the_text_that_says_it(model, data):
     np.testing.assert_array_equal(moved(model, data, promote), moved(model, data, TEXT))
     seen = []
-    whatif(model, data, {"it": lambda plan: seen.append(plan) or plan})
+    model.whatif(data, {"it": lambda plan: seen.append(plan) or plan})
     wanted = ["item_id", "timestamp", "promo", "price", "event", "open", "family", "size"]
     assert list(seen[0].columns) == wanted
     assert len(seen[0]) == 21
@@ -127,7 +125,7 @@ def test_a_function_of_the_frame_is_the_same_as_the_text_that_says_it(model, dat
 )
 def test_what_a_function_may_not_return_is_refused(function, said, model, data):
     with pytest.raises(ForetellError) as error:
-        whatif(model, data, {"mine": function})
+        model.whatif(data, {"mine": function})
     assert said in str(error.value)
 
 
@@ -150,17 +148,17 @@ def test_what_a_function_raises_is_said_with_its_file_and_line(model, data):
     with pytest.raises(
         ForetellError, match=r"'deeper' \(.*test_other_changes\.py, line \d+\) raised KeyError: 'x'"
     ) as error:
-        whatif(model, data, {"mine": deeper})
+        model.whatif(data, {"mine": deeper})
     line = deeper.__code__.co_firstlineno + 2
     assert f"line {line})" in str(error.value)
     with pytest.raises(ForetellError, match="raised TypeError"):
-        whatif(model, data, {"mine": operator.itemgetter({})})  # not written in Python: no line of it
+        model.whatif(data, {"mine": operator.itemgetter({})})  # not written in Python: no line of it
 
 
 @pytest.mark.parametrize(("function", "kind"), [(out_of_memory, MemoryError), (leaves, SystemExit)])
 def test_what_ends_the_program_ends_it_from_a_function_too(function, kind, model, data):
     with pytest.raises(kind):
-        whatif(model, data, {"mine": function})
+        model.whatif(data, {"mine": function})
 
 
 def test_a_query_that_takes_too_long_is_ended(data, monkeypatch):
@@ -208,13 +206,13 @@ def test_an_hour_that_the_clock_skips_is_no_step_of_the_plan():
     sales = rows(item_id="a", timestamp=hours[:48], target=np.arange(48.0) % 24)
     data = Dataset(sales, plan, freq="h", known=["promo"], timezone="Europe/Berlin")
     model = foretell.train(data, recipe="seasonal_naive", horizon=12)
-    result = whatif(fitted_of(model), data, {"it": "promo = 1"})
+    result = model.whatif(data, {"it": "promo = 1"})
     assert result["it"].touched.sum() == 11  # 2 o'clock of 31 March is none
     assert len(result.to_frame()) == 22
 
 
 def test_a_scenario_has_joint_totals_of_its_own(model, data):
-    result = whatif(fitted_of(model), data, {"it": "promo = 1"})
+    result = model.whatif(data, {"it": "promo = 1"})
     before, after = (each.total(by=[], steps=7) for each in (result.baseline, result["it"].forecast))
     assert after.mean[0, 0] - before.mean[0, 0] == pytest.approx(result.totals()["difference"][0], rel=1e-4)
     assert (after.quantiles > before.quantiles).all()
@@ -223,7 +221,7 @@ def test_a_scenario_has_joint_totals_of_its_own(model, data):
 @pytest.mark.parametrize("item", ["a", None])
 def test_the_picture_has_a_line_for_each_plan_and_shows_names_as_they_are(item, model, data):
     name = "50 $ off $x^2$ <b>"
-    result = whatif(model, data, {name: "promo = 1 where timestamp = '2024-04-03'", "long" * 30: "price = 2"})
+    result = model.whatif(data, {name: "promo = 1 where timestamp = '2024-04-03'", "long" * 30: "price = 2"})
     axes = result.plot(item)
     axes.figure.savefig("/dev/null", format="svg")
     labels = [text.get_text() for text in axes.get_legend().get_texts()]

@@ -19,6 +19,7 @@ from foretell.errors import ForetellError
 from foretell.ingest.dataset import Dataset
 from foretell.models.fitted_model import FittedModel
 from foretell.models.fitting import fit_model
+from foretell.models.model import Model
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.task import Run, Task
 from foretell.reporting import figures as plots
@@ -168,7 +169,7 @@ def test_what_a_notebook_shows_is_short_and_escaped(report: Report) -> None:
     model = fit_model(Last(), data.panel, Task(3, (0.1, 0.5, 0.9)), Run())
     shown = {
         "Dataset": (data, "1"),
-        "Model": (model, "last"),
+        "Model": (Model(model), "last"),
         "Forecast": (model.forecast(data.panel), "&lt;b&gt;&amp;1"),
         "Report": (report, "near"),
         "Checkup": (check(data, horizon=40), "option"),

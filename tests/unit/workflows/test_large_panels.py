@@ -32,7 +32,7 @@ from foretell.ingest.context import Names
 from foretell.ingest.dataset import Dataset
 from foretell.ingest.panel_folder import Saved, write_panel
 from foretell.models import ensemble_weights as ensemble
-from foretell.models import model
+from foretell.models import fitted_model as model
 from foretell.models.fitted_model import items_at_a_time
 from foretell.models.fitting import fit_model
 from foretell.models.item_lookup import find_items
