@@ -11,7 +11,7 @@ from typer import Argument, Option
 
 from foretell.cli.console import flush_table, say, say_replaced, show_findings, standard_output
 from foretell.cli.option_groups import CommonOptions, DataOptions, Overwrite, Sales, Spreadsheet
-from foretell.cli.tables import open_dataset
+from foretell.cli.tables import open_model
 from foretell.cli.training_commands import replaced_by_forecasts
 from foretell.cli.values import level_list, names, required
 from foretell.errors import ForetellError
@@ -43,22 +43,17 @@ def whatif(  # noqa: PLR0913  (each is an option of its own)
     only: Annotated[str | None, Option(metavar="ITEMS", help="Forecast these items alone.")] = None,
     device: Annotated[str, Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     out: Annotated[
-        Path | None,
-        Option(metavar="FILE", help="A .csv or .parquet file for the forecasts of all scenarios."),
+        Path | None, Option(metavar="FILE", help="A file, as in predict, for the forecasts of all scenarios.")
     ] = None,
     spreadsheet: Spreadsheet = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Forecast with a trained model, and what it would forecast if columns that are known ahead were other."""
-    from foretell.workflows.train import load
-
     common.begin()
     scenarios = scenarios_asked(required("--change", change or None, "what to change, such as 'promo = 1'"))
     old = None if out is None else replaced_by_forecasts(out, overwrite=overwrite)
     wanted = None if levels is None else level_list(levels)
-    trained = load(model, device=device)
-    say(f"{model}: {trained.origin}")
-    tables = open_dataset(sales, data, trained.schema, horizon=trained.task.horizon)
+    trained, tables = open_model(model, sales, data, device=device)
     result = trained.whatif(tables, scenarios, items=names(only) or None, levels=wanted)
     show_findings(result.findings)
     _show_totals(result.totals(names(by)))
@@ -89,19 +84,15 @@ def explain(  # noqa: PLR0913  (each is an option of its own)
     device: Annotated[str, Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     out: Annotated[
         Path | None,
-        Option(metavar="FILE", help="A .csv or .parquet file for the contributions, step by step."),
+        Option(metavar="FILE", help="A file, as in predict, for the contributions, step by step."),
     ] = None,
     spreadsheet: Spreadsheet = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Say what the columns, holidays, calendar and history add to the forecast of a trained model."""
-    from foretell.workflows.train import load
-
     common.begin()
     old = None if out is None else replaced_by_forecasts(out, overwrite=overwrite)
-    trained = load(model, device=device)
-    say(f"{model}: {trained.origin}")
-    tables = open_dataset(sales, data, trained.schema, horizon=trained.task.horizon)
+    trained, tables = open_model(model, sales, data, device=device)
     groups = None if by is None else [] if by == "all" else names(by)
     result = trained.explain(
         tables, items=names(only) or None, by=groups, level=level, permutations=permutations, seed=seed

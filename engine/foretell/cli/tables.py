@@ -16,8 +16,23 @@ from foretell.ingest.sql_source import Sql
 if TYPE_CHECKING:
     from foretell.data.schema import Schema
     from foretell.ingest.dataset import Dataset
+    from foretell.models.model import Model
 
 _FREQ = "the frequency of the data, such as D, W-FRI, MS, h or 15min"
+
+
+def open_model(
+    folder: Path, sales: list[str], options: DataOptions, *, device: str, devices: int = 1
+) -> tuple[Model, Dataset]:
+    """A trained model, with the line that says what it is, and the tables read as those it was trained on.
+
+    Raises ForetellError for a folder that is no model's, and as `open_dataset`.
+    """
+    from foretell.workflows.train import load
+
+    model = load(folder, device=device, devices=devices)
+    say(f"{folder}: {model.origin}")
+    return model, open_dataset(sales, options, model.schema, horizon=model.task.horizon)
 
 
 def open_dataset(

@@ -24,7 +24,7 @@ from foretell.cli.option_groups import (
     TaskOptions,
 )
 from foretell.cli.recipe_choice import horizon_of, one_recipe, settings_asked
-from foretell.cli.tables import as_in_training, open_dataset
+from foretell.cli.tables import as_in_training, open_dataset, open_model
 from foretell.cli.values import level_list, names, required, some_names
 from foretell.errors import ForetellError
 from foretell.system.csv_text import write_csv
@@ -239,7 +239,6 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
 ) -> None:
     """Forecast what comes after the end of the data, with a trained model."""
     from foretell.recipe.forecast import check_unit
-    from foretell.workflows.train import load
 
     common.begin()
     if total is not None and hierarchy is not None:
@@ -251,9 +250,7 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
     check_page(result.report, overwrite=result.overwrite)
     check_unit(result.round)
     wanted = None if levels is None else level_list(levels)
-    trained = load(model, device=device, devices=devices)
-    say(f"{model}: {trained.origin}")
-    tables = open_dataset(sales, data, trained.schema, horizon=trained.task.horizon)
+    trained, tables = open_model(model, sales, data, device=device, devices=devices)
     items = None if only is None else some_names("--only", [only])
     check_lead_time(lead_time, trained.task.horizon)
     as_asked = Printed(result, place, old)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from foretell.data.arrays import Floats
 from foretell.data.frequency import Frequency
 from foretell.recipe.fan import Fan
-from foretell.recipe.fan_chart import INK, MUTED, PALETTE, as_written, time_axis
+from foretell.recipe.fan_chart import INK, MUTED, PALETTE, as_written, legend_below, time_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,15 +99,4 @@ def _finish(axes: Axes, fan: Fan, baseline: float) -> None:
     spelt = f"{baseline:,.0f}" if abs(baseline) >= 100 else f"{baseline:.3g}"
     as_written(axes.set_title(fan.name, loc="left", fontsize=10, color=INK))
     as_written(axes.set_ylabel(f"{fan.target}, from the baseline of {spelt}", color=MUTED, fontsize=9))
-    legend = axes.legend(
-        frameon=False,
-        fontsize=8,
-        labelcolor=MUTED,
-        ncols=4,
-        loc="upper left",
-        bbox_to_anchor=(0, -0.1),
-        borderpad=0,
-        handlelength=1.0,
-    )
-    for text in legend.get_texts():
-        as_written(text)
+    legend_below(axes, columns=4)

@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 
 from foretell.data.panel import Panel
 from foretell.recipe.fan import Fan
-from foretell.recipe.fan_chart import INK, MUTED, PALETTE, as_written, draw_history, time_axis, value_axis
+from foretell.recipe.fan_chart import (
+    INK,
+    MUTED,
+    PALETTE,
+    as_written,
+    draw_history,
+    legend_below,
+    time_axis,
+    value_axis,
+)
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.forecast_parts import fan_of
 from foretell.recipe.levels import central_intervals, level_name
@@ -146,15 +155,4 @@ def _finish(axes: Axes, fans: Sequence[Fan]) -> None:
     value_axis(axes, fans)
     as_written(axes.set_title(fan.name, loc="left", fontsize=10, color=INK))
     as_written(axes.set_ylabel(fan.target, color=MUTED, fontsize=9))
-    legend = axes.legend(
-        frameon=False,
-        fontsize=8,
-        labelcolor=MUTED,
-        ncols=3,
-        loc="upper left",
-        bbox_to_anchor=(0, -0.1),
-        borderpad=0,
-        handlelength=1.4,
-    )
-    for text in legend.get_texts():
-        as_written(text)
+    legend_below(axes, columns=3)

@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 
 _SHOWN: Final = 6  # items, where none is named
 INK, MUTED, RULE = "#1b1f24", "#69727d", "#d9dee3"
+_LEGEND: Final[Mapping[str, Any]] = {
+    "frameon": False,
+    "fontsize": 8,
+    "labelcolor": MUTED,
+    "borderpad": 0,
+    "handlelength": 1.4,
+}
 # Okabe and Ito's palette, which the colour-blind can tell apart; its yellow is too pale for lines on white
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#8c6d31")
 UNITS = {
@@ -83,18 +90,15 @@ def plot_fan(fan: Fan, *, axes: Axes | None = None) -> Axes:
     value_axis(axes, [fan], actual=fan.actual)
     as_written(axes.set_title(fan.name, loc="left", fontsize=10, color=INK))
     as_written(axes.set_ylabel(fan.target, color=MUTED, fontsize=9))
-    axes.legend(
-        frameon=False,
-        fontsize=8,
-        labelcolor=MUTED,
-        ncols=5,
-        loc="lower right",
-        bbox_to_anchor=(1, 1),
-        borderpad=0,
-        handlelength=1.4,
-        columnspacing=1.2,
-    )
+    axes.legend(**_LEGEND, ncols=5, loc="lower right", bbox_to_anchor=(1, 1), columnspacing=1.2)
     return axes
+
+
+def legend_below(axes: Axes, *, columns: int) -> None:
+    """A legend under the axes, in rows of so many entries, whose names are shown as they are."""
+    legend = axes.legend(**_LEGEND, ncols=columns, loc="upper left", bbox_to_anchor=(0, -0.1))
+    for text in legend.get_texts():
+        as_written(text)
 
 
 def as_written(text: Text) -> None:

@@ -9,6 +9,7 @@ from foretell.errors import ForetellError
 
 DELTA: Final = ".delta"  # the ending of a folder that foretell writes such a table to
 _LOG: Final = "_delta_log"
+DELTA_FILES: Final = (_LOG, "*.parquet")  # what such a table consists of; others in its folder are the user's
 
 
 def is_delta(folder: str | Path) -> bool:

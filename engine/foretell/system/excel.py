@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
@@ -82,24 +83,28 @@ def read_sheet(path: str, sheet: str | None, *, rows: int | None = None) -> pd.D
     _check_sizes(path)
     openpyxl = openpyxl_module("read")
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-    except Exception as error:  # zip, XML and openpyxl's own, of any kind
+        with closing(openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)) as book:
+            header, there = _read_rows(path, book, sheet, rows)
+    except (ForetellError, MemoryError):
+        raise
+    except Exception as error:  # zip, XML and openpyxl's own, of any kind, wherever the file is damaged
         raise ForetellError(f"{path} is no workbook of Excel (.xlsx), or not a whole one: {error}") from error
-    try:
-        name = sheet if sheet is not None else _only_sheet(path, book)
-        if name not in book.sheetnames:
-            raise ForetellError(
-                f"{path} has no sheet {name!r}. It has {', '.join(map(repr, book.sheetnames))}."
-            )
-        book[name].reset_dimensions()
-        lines = book[name].iter_rows(values_only=True)
-        header = _header(path, name, next(lines, ()))
-        there = [row for row in islice(lines, rows) if any(value is not None for value in row)]
-    finally:
-        book.close()
     return pd.DataFrame(
         {column: _column([row[k] if k < len(row) else None for row in there]) for k, column in header}
     )
+
+
+def _read_rows(
+    path: str, book: Any, sheet: str | None, rows: int | None
+) -> tuple[list[tuple[int, str]], list[tuple[Any, ...]]]:
+    """The header of a sheet and its rows that are not empty."""
+    name = sheet if sheet is not None else _only_sheet(path, book)
+    if name not in book.sheetnames:
+        raise ForetellError(f"{path} has no sheet {name!r}. It has {', '.join(map(repr, book.sheetnames))}.")
+    book[name].reset_dimensions()  # what a sheet says of its size may be wrong
+    lines = book[name].iter_rows(values_only=True)
+    header = _header(path, name, next(lines, ()))
+    return header, [row for row in islice(lines, rows) if any(value is not None for value in row)]
 
 
 def openpyxl_module(what: str) -> Any:

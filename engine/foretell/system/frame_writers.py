@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol, Self
 from foretell.errors import ForetellError
 from foretell.system.atomic_files import new_folder, replacing
 from foretell.system.csv_text import write_csv
-from foretell.system.delta import DELTA, deltalake
+from foretell.system.delta import DELTA, DELTA_FILES, deltalake
 from foretell.system.excel import ExcelSheet, openpyxl_module
 from foretell.system.sql_table import SqlTable, SqlTableWriter
 
@@ -129,7 +129,7 @@ class _DeltaWriter(_Writer):
     def __enter__(self) -> Self:
         deltalake("written")
         self._stack.__enter__()
-        self._temporary = self._stack.enter_context(new_folder(self._path, drop=("*",)))
+        self._temporary = self._stack.enter_context(new_folder(self._path, drop=DELTA_FILES))
         return self
 
     def write(self, frame: pd.DataFrame) -> None:

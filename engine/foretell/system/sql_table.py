@@ -96,14 +96,14 @@ class SqlTableWriter:
     """
 
     def __init__(self, table: SqlTable) -> None:
-        self._table = table
+        self._table, self._address = table, parse(table.database)
         self._stack = ExitStack()
         self._connection: Any = None
         self._columns: list[str] = []
         self._types: dict[str, Any] = {}  # of the columns that the table has, in Arrow's terms
 
     def __enter__(self) -> SqlTableWriter:
-        address = _writable(parse(self._table.database))
+        address = _writable(self._address)
         driver = driver_of(address.driver, "written")
         with ExitStack() as stack:
             stack.enter_context(explained(address, exists=False))
@@ -155,7 +155,7 @@ class SqlTableWriter:
     def _there(self) -> list[str]:
         """The columns of the table; none where there is no such table."""
         with self._connection.cursor() as cursor:
-            if parse(self._table.database).driver == "sqlite":
+            if self._address.driver == "sqlite":
                 cursor.execute("SELECT name FROM pragma_table_info(?)", (self._table.place[1],))
             else:
                 cursor.execute(
@@ -169,14 +169,14 @@ class SqlTableWriter:
         """Remove the rows whose place the new ones take; raises ForetellError for a table of something else."""
         if sorted(self._columns) != sorted(columns):
             raise ForetellError(_other_columns(self._table, self._columns, columns))
-        if parse(self._table.database).driver == "postgresql":  # another run must not slip in between
+        if self._address.driver == "postgresql":  # another run must not slip in between
             cursor.execute(f"LOCK TABLE {self._place} IN SHARE ROW EXCLUSIVE MODE")
             cursor.execute(f"SELECT * FROM {self._place} LIMIT 0")
             self._types = {part.name: part.type for part in cursor.fetch_arrow_table().schema}
         if self._table.run is None:
             cursor.execute(f"DELETE FROM {self._place}")
         else:
-            mark = "?" if parse(self._table.database).driver == "sqlite" else "$1"
+            mark = "?" if self._address.driver == "sqlite" else "$1"
             cursor.execute(f"DELETE FROM {self._place} WHERE {quoted(RUN)} = {mark}", (self._table.run,))
 
 

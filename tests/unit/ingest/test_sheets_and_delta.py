@@ -83,6 +83,29 @@ def test_what_is_no_table_in_a_workbook_is_one_message(made, said: str) -> None:
         Dataset("bad.xlsx", freq="D")
 
 
+@pytest.mark.parametrize(
+    "damage", [lambda xml: xml[: len(xml) // 2], lambda xml: xml.replace(b"<v>", b"<v>x"), lambda _: b""]
+)
+def test_a_damaged_sheet_in_a_whole_archive_is_one_message(damage) -> None:
+    whole = sheets("whole.xlsx", a=SALES.replace("=1+1", "x"))
+    with ZipFile(whole) as source, ZipFile("bad.xlsx", "w") as target:
+        for name in source.namelist():
+            data = source.read(name)
+            target.writestr(name, damage(data) if name.endswith("sheet1.xml") else data)
+    with pytest.raises(ForetellError, match="no workbook of Excel"):
+        Dataset("bad.xlsx", freq="D")
+
+
+def test_files_of_the_users_own_beside_a_delta_table_are_kept() -> None:
+    pytest.importorskip("deltalake")
+    forecast = train(Dataset(SALES, freq="D"), recipe="seasonal_naive", horizon=7).predict()
+    forecast.save("plan.delta")
+    Path("plan.delta/notes.txt").write_text("mine")
+    forecast.save("plan.delta", overwrite=True)
+    assert Path("plan.delta/notes.txt").read_text() == "mine"
+    assert len(Dataset("plan.delta", freq="D", target_column="mean").panel.target) == 14
+
+
 def test_a_workbook_that_would_fill_the_memory_is_not_unpacked() -> None:
     path = sheets("bomb.xlsx", a=SALES)
     with ZipFile(path, "a", ZIP_DEFLATED) as archive, archive.open("xl/more/sharedStrings.xml", "w") as part:
