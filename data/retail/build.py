@@ -21,9 +21,33 @@ LONG_STANDING, LATE = 150, 50  # items sold from the first month on; items that 
 LATE_FROM = pd.Timestamp("2010-06-01")
 PRICE_DAYS = 20  # days with sales whose median price decides the price band
 FAMILIES = [
-    "BAG", "BOTTLE", "BOWL", "BOX", "BUNTING", "CAKE", "CANDLE", "CARD", "CLOCK", "CUP", "CUTLERY", "CUTTER", "DOORMAT",
-    "FELTCRAFT", "FRAME", "HOLDER", "JAR", "KNOB", "LIGHT", "MUG", "PAPER", "RIBBON", "SIGN", "TEA", "TEACUP", "TIN",
-]  # fmt: skip
+    "BAG",
+    "BOTTLE",
+    "BOWL",
+    "BOX",
+    "BUNTING",
+    "CAKE",
+    "CANDLE",
+    "CARD",
+    "CLOCK",
+    "CUP",
+    "CUTLERY",
+    "CUTTER",
+    "DOORMAT",
+    "FELTCRAFT",
+    "FRAME",
+    "HOLDER",
+    "JAR",
+    "KNOB",
+    "LIGHT",
+    "MUG",
+    "PAPER",
+    "RIBBON",
+    "SIGN",
+    "TEA",
+    "TEACUP",
+    "TIN",
+]
 SMALLEST = 3  # a family or colour of fewer items is none
 COLOURS = ["RED", "PINK", "BLUE", "WHITE", "IVORY", "CREAM", "BLACK", "GREEN", "SILVER"]
 

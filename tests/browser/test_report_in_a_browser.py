@@ -28,7 +28,15 @@ BROWSER: Final = next(
     None,
 )
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium here")
-HOSTILE: Final = ("</script><script>document.title='bad'</script>", "<img src=x onerror=document.title='bad'>", "\u202eabc", "\u05d0\u05d1 12", "x" * 10_000, "__proto__", "&lt;b&gt;")  # fmt: skip
+HOSTILE: Final = (
+    "</script><script>document.title='bad'</script>",
+    "<img src=x onerror=document.title='bad'>",
+    "\u202eabc",
+    "\u05d0\u05d1 12",
+    "x" * 10_000,
+    "__proto__",
+    "&lt;b&gt;",
+)
 # What a person does, and what is then seen: `said` is what the test gets.
 BEGIN: Final = """
 (async () => {

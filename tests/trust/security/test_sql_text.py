@@ -68,8 +68,33 @@ GIVEN = {
     "ingest/uneven_steps.py": {"source"},
     "ingest/stamps.py": {"place"},
     "ingest/partial_steps.py": {"parts", "times", "on", "only", "way", "part"},
-    "ingest/keyed_rows.py": {"view", "i", "limits", "part", "condition", "value", "query", "there", "group", "keys", "moment", "instant"},
-    "ingest/placement.py": {"source", "query", "inner", "outer", "part", "words", "join", "picked", "moments", "listed", "value"},
+    "ingest/keyed_rows.py": {
+        "view",
+        "i",
+        "limits",
+        "part",
+        "condition",
+        "value",
+        "query",
+        "there",
+        "group",
+        "keys",
+        "moment",
+        "instant",
+    },
+    "ingest/placement.py": {
+        "source",
+        "query",
+        "inner",
+        "outer",
+        "part",
+        "words",
+        "join",
+        "picked",
+        "moments",
+        "listed",
+        "value",
+    },
     "ingest/sources.py": {"view", "selects", "form"},  # views are called raw_ and our own name of the table
     "ingest/covariates.py": {"value", "beyond"},
     "ingest/column_kinds.py": {"value"},
@@ -80,7 +105,7 @@ GIVEN = {
     # the user's own query of the user's database, which never comes from a folder
     "ingest/sql_source.py": {"columns", "real", "name", "query", "tail", "mark", "kind", "examples", "casts"},
     "evaluation/forecast_table.py": {"listed", "sql"},
-}  # fmt: skip
+}
 SQL = re.compile(
     r"\b(SELECT|FROM|WHERE|CAST|TRY_CAST|CASE|WHEN|CREATE|COPY|GROUP BY|ORDER BY|BETWEEN|FILTER|SET|TIMESTAMP|DESCRIBE)\b"
     r"|\bAS (k|v|t|n|w|c|wrong|spelt|first|last|seen)\b|\b(timezone|floor|least|coalesce|nullif|try_strptime|contains)\("
@@ -124,11 +149,20 @@ class Walk:
             ):
                 self.assigned.setdefault(node.target.id, []).append(node.value)
         counted = [
-            *(n.target.elts[0] for n in ast.walk(function) if isinstance(n, (ast.For, ast.comprehension))
-              and isinstance(n.target, ast.Tuple) and getattr(getattr(n.iter, "func", None), "id", "") == "enumerate"),
-            *(n.target for n in ast.walk(function) if isinstance(n, (ast.For, ast.comprehension))
-              and getattr(getattr(n.iter, "func", None), "id", "") == "range"),
-        ]  # fmt: skip
+            *(
+                n.target.elts[0]
+                for n in ast.walk(function)
+                if isinstance(n, (ast.For, ast.comprehension))
+                and isinstance(n.target, ast.Tuple)
+                and getattr(getattr(n.iter, "func", None), "id", "") == "enumerate"
+            ),
+            *(
+                n.target
+                for n in ast.walk(function)
+                if isinstance(n, (ast.For, ast.comprehension))
+                and getattr(getattr(n.iter, "func", None), "id", "") == "range"
+            ),
+        ]
         self.counters = {node.id for node in counted if isinstance(node, ast.Name)}
 
     def assign(self, target: ast.expr, value: ast.expr) -> None:
