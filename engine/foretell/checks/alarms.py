@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
 from typing import Final
@@ -29,6 +30,24 @@ def alarms(data: Dataset, *, horizon: int | None = None, trained: bool = False) 
     (`trained`). Of a panel of more than 33 million values, some items are looked at, and the findings say so.
     """
     panel = encoded(data, data.schema, horizon=horizon or 0)
+    return gravest_first((*data.findings, *_found(data, panel, horizon, trained=trained)))
+
+
+@interruptible()
+def panel_alarms(panel: Panel, *, horizon: int, read: Iterable[Finding] = ()) -> tuple[Finding, ...]:
+    """The findings of a forecast over `horizon` steps from `panel`: what `read`ing found, and what a look at the panel adds; errors first."""
+    told = tuple(dict.fromkeys(read))
+    mostly_gaps_said = any(finding.code == "transactions" for finding in told)  # which says more
+    found = [
+        finding
+        for finding in _found(None, panel, horizon, trained=True)
+        if not (mostly_gaps_said and finding.code == "mostly_gaps")
+    ]
+    return gravest_first(dict.fromkeys((*told, *found)))
+
+
+def _found(data: Dataset | None, panel: Panel, horizon: int | None, *, trained: bool) -> list[Finding]:
+    """The warnings and errors that a look at a panel gives."""
     found: list[Finding] = []
     for finding in Looked.at(data, some := _some(panel), horizon).findings:
         if finding.code == "known_ends" and not trained:
@@ -40,7 +59,7 @@ def alarms(data: Dataset, *, horizon: int | None = None, trained: bool = False) 
         found = [finding for finding in found if finding.code != "finer"]  # which compares with all rows
         part = f"of {len(some):,} of the {len(panel):,} items, which were looked at: "
         found = [replace(finding, message=part + finding.message) for finding in found]
-    return gravest_first((*data.findings, *found))
+    return found
 
 
 def warn_of_alarms(data: Dataset, *, horizon: int | None = None) -> None:

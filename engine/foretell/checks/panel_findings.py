@@ -34,22 +34,25 @@ class Looked:
     findings: tuple[Finding, ...]
 
     @classmethod
-    def at(cls, data: Dataset, panel: Panel, horizon: int | None) -> Self:
-        """Looks at `panel`, that of `data` as far as `horizon`, in a pass by chunks."""
+    def at(cls, data: Dataset | None, panel: Panel, horizon: int | None) -> Self:
+        """Looks at `panel`, that of `data` as far as `horizon`, in a pass by chunks; at what the panel alone tells where that is None."""
         findings, profile = Findings(), Profile.of(panel)
         spaced, covered = spacings(panel, profile), coverages(panel, horizon)
         _check_frequency(panel, spaced, findings)
-        _check_finer(data, panel, profile, findings)
+        if data is not None:
+            _check_finer(data, panel, profile, findings)
         check_end(panel, profile, findings)
         _check_target(panel, profile, findings)
-        if not any(finding.code == "transactions" for finding in data.findings):  # which says more
+        told = () if data is None else data.findings
+        if not any(finding.code == "transactions" for finding in told):  # which says more
             _check_gaps(panel, profile, findings)
         if horizon is not None:
             _check_lengths(panel, horizon, findings)
         for column in covered:
             _check_column(panel, column, horizon, findings)
         _check_metadata(panel, findings)
-        _check_codes(data, panel, profile, findings)
+        if data is not None:
+            _check_codes(data, panel, profile, findings)
         _check_names(panel, findings)
         return cls(profile, spaced, covered, findings.all())
 

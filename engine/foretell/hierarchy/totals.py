@@ -47,7 +47,7 @@ def total(
         forecast.keys, forecast.history, forecast.origin, by, frequency=forecast.schema.frequency
     )
     wanted = forecast.levels if levels is None else check_levels(levels)
-    count = _paths(forecast, paths)
+    count = paths_for(forecast, paths)
     mean = groups.summed(forecast.mean[:, span].astype(np.float64))
     if steps is not None:
         mean = mean.sum(1, keepdims=True)
@@ -57,7 +57,7 @@ def total(
         quantiles[at] = np.moveaxis(np.quantile(sums, wanted, axis=1, method="hazen"), 0, -1)
     width = span.stop - span.start if steps is not None else 1
     if width == 1:
-        _keep_single(forecast, groups, span, wanted, quantiles)
+        keep_single(forecast, groups, span, wanted, quantiles)
     return replace(
         forecast,
         keys=groups.keys,
@@ -87,7 +87,8 @@ def _span(forecast: Forecast, steps: int | slice | None) -> slice:
     return slice(begin, end)
 
 
-def _paths(forecast: Forecast, asked: int | None) -> int:
+def paths_for(forecast: Forecast, asked: int | None) -> int:
+    """How many paths a total is made of: as asked, else by the size of the forecast."""
     if asked is not None:
         return check_paths(asked)
     cells = max(len(forecast) * forecast.horizon, 1)
@@ -121,7 +122,7 @@ def _sums(
         done += whole
 
 
-def _keep_single(
+def keep_single(
     forecast: Forecast, groups: ItemGroups, span: slice, levels: Sequence[float], quantiles: Array
 ) -> None:
     """Where a sum is of one item and one step it has that item's quantiles."""

@@ -91,6 +91,7 @@ class FittedModel:
     written: str = ""  # when it was saved
     scores: Mapping[str, float] = field(default_factory=dict)  # of a backtest, when `save` was given them
     panel: Panel | None = field(default=None, repr=False)  # the training data; None after `load`
+    read: tuple[Finding, ...] = field(default=(), repr=False)  # what reading them found; empty after `load`
     # of its forecasts, one after the other; calibration is the first
     adjustments: tuple[Adjustment, ...] = ()
     folder: str = field(default="", repr=False)  # that it was loaded from
@@ -118,7 +119,8 @@ class FittedModel:
         panel = self.panel_of(data)
         if items is not None:
             panel = panel.take(find_items(panel.keys, items))
-        return self.forecast_in_arrays(panel, levels=levels, joint=True)
+        forecast = self.forecast_in_arrays(panel, levels=levels, joint=True)
+        return replace(forecast, findings=(*self.read_as(data), *forecast.findings))
 
     def predict_to(
         self,
@@ -296,6 +298,10 @@ class FittedModel:
         """As `Model.save`."""
         kept = self.scores if scores is None else scores
         write_model(self, Path(folder), scores=kept, overwrite=overwrite)
+
+    def read_as(self, data: Dataset | None) -> tuple[Finding, ...]:
+        """What reading `data` (None: the training data) found and decided."""
+        return self.read if data is None else data.findings
 
     def panel_of(self, data: Dataset | None) -> Panel:
         """The panel that a forecast of `data` is made from, in this model's columns; the training data where it is None.

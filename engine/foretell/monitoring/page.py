@@ -6,11 +6,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from foretell.data.findings import gravest_first
 from foretell.monitoring.figures import figure_monitor
 from foretell.monitoring.reasons import spelt_chance
 from foretell.monitoring.score_tables import records
-from foretell.reporting.html_blocks import facts, note, page, picture, plain_table, section, text_of
+from foretell.reporting.html_blocks import (
+    facts,
+    findings_list,
+    note,
+    page,
+    picture,
+    plain_table,
+    section,
+    text_of,
+)
 from foretell.system.environment import machine, versions
 
 if TYPE_CHECKING:
@@ -125,13 +133,8 @@ def _cell(name: str, value: Any) -> Any:
 
 
 def _findings(found: Judgement) -> str:
-    if not found.findings:
-        return ""
-    rows = "".join(
-        f'<li class="is-{text_of(f.severity)}"><span>{text_of(f.severity)}</span><div>{text_of(f.message)}</div></li>\n'
-        for f in gravest_first(found.findings)
-    )
-    return section("What was found in the forecasts", f'<ul class="findings">\n{rows}</ul>\n')
+    rows = findings_list(found.findings)
+    return section("What was found in the forecasts", rows) if rows else ""
 
 
 def _settings(found: Judgement) -> str:

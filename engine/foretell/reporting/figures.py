@@ -150,6 +150,7 @@ def figure_total(
     *,
     actual: NDArray[Any] | None = None,
     order: Sequence[str] = (),  # of the colours
+    fan: tuple[NDArray[Any], NDArray[Any]] | None = None,  # [H] the ends of an interval of the sum
 ) -> Figure:
     """All items together: what was sold before the origin (and `actual` [N, H] after it), and `means` [N, H] on one axis, first best."""
     figure = Figure(figsize=(11, 3.2), layout="constrained")
@@ -163,6 +164,8 @@ def figure_total(
     if after is not None:
         axes.plot(when[past - 1 :], np.concatenate([before[-1:], after]), color=INK, lw=1.5)
     colour = colours(order or list(means))
+    if fan is not None:
+        axes.fill_between(when[past:], *fan, color=colour[next(iter(means))], alpha=0.16, lw=0)
     for k, (recipe, values) in enumerate(means.items()):
         mean = _total(values)
         shown = mean if after is None else np.where(np.isnan(after), np.nan, mean)

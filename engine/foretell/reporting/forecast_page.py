@@ -10,43 +10,32 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from foretell.data.arrays import Floats
-from foretell.data.findings import gravest_first
-from foretell.data.frequency import spell
-from foretell.data.panel import Panel
 from foretell.errors import ForetellError
 from foretell.evaluation.history import zero_share
 from foretell.evaluation.metrics import ratio
-from foretell.evaluation.periods import period_of, sums_by_period
-from foretell.recipe.fan_chart import UNITS
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.item_groups import values_of_items
-from foretell.reporting import figures
+from foretell.reporting import forecast_totals
+from foretell.reporting.forecast_totals import NAME, Facts, span_in_words
 from foretell.reporting.html import stroke_style
 from foretell.reporting.html_blocks import (
-    cell_table,
+    anchor,
     contents,
     facts,
-    note,
+    findings_list,
     own_script,
     page,
-    picture,
     section,
     text_of,
 )
 from foretell.reporting.item_pictures import pictures_of
 from foretell.reporting.items_section import MOST_ITEMS, ItemColumn, ItemTable, items_section
-from foretell.reporting.numbers import count, percent, signed_percent, units
-from foretell.reporting.planner_sections import grouping_columns
+from foretell.reporting.numbers import count, percent
 from foretell.system.atomic_files import write_text
-from foretell.system.big_arrays import pieces
 from foretell.system.environment import machine, versions
 from foretell.system.folder_lock import claimed
 from foretell.system.results import may_replace_page
 
-_CELLS: Final = 1 << 22  # looked at in one go
-_GROUPS: Final = 40  # of a column that are shown
-_NAME: Final = "forecast"
 _COLUMNS: Final = (
     ItemColumn("forecast", "Forecast", "units"),
     ItemColumn("before", "Before", "units", wide=True),
@@ -54,6 +43,7 @@ _COLUMNS: Final = (
     ItemColumn("share", "Share", "percent", wide=True),
     ItemColumn("zero_share", "Zeros", "percent", wide=True),
 )
+_FOUND: Final = "What was found in the data"
 
 
 def save_report(forecast: Forecast, path: str | Path, *, overwrite: bool = False) -> None:
@@ -75,142 +65,92 @@ def save_report(forecast: Forecast, path: str | Path, *, overwrite: bool = False
 
 def render(forecast: Forecast) -> str:
     """The whole page."""
-    body = "".join(each(forecast) for each in SECTIONS)
+    found = Facts.of(forecast)
+    body = "".join(each(found) for each in SECTIONS)
     return page(
-        "Forecast", _head(forecast) + contents(body) + body, style=stroke_style([_NAME]), script=own_script()
+        "Forecast", _head(found) + contents(body) + body, style=stroke_style([NAME]), script=own_script()
     )
 
 
-def _panel(forecast: Forecast) -> Panel:
-    assert forecast.history is not None, "a page begins with what came before the forecast"
-    return forecast.history
-
-
-def _head(forecast: Forecast) -> str:
+def _head(found: Facts) -> str:
+    forecast = found.forecast
     frequency = forecast.schema.frequency
     first, last = int(forecast.origin.min()), int(forecast.origin.max()) + forecast.horizon - 1
-    sizes = [
-        count(len(forecast), "item"),
-        f"{forecast.horizon} {UNITS[frequency.unit]}"
-        if frequency.multiple == 1
-        else count(forecast.horizon, "step"),
-    ]
     span = f"from {frequency.spell(first)} to {frequency.spell(last)}"
-    sold, before = float(forecast.mean.sum(dtype=np.float64)), _before(forecast)
-    change = float(ratio(np.asarray(sold - before.sum()), np.asarray(abs(before.sum()))))
-    than = (
-        f", {signed_percent(change)} against the {forecast.horizon} steps before"
-        if np.isfinite(change)
+    sizes = [count(len(forecast), "item"), span_in_words(frequency, forecast.horizon), span]
+    warned = sum(finding.severity != "note" for finding in found.findings)
+    link = (
+        f' <a href="#{anchor(_FOUND)}">{text_of(count(warned, "warning"))} about the data</a>'
+        if warned
         else ""
     )
     return (
-        f'<header>\n<p class="brand">foretell</p>\n<h1>Forecast</h1>\n<p class="facts">{text_of(" · ".join([*sizes, span]))}</p>\n'
-        f'<p class="lead">All items together: <strong>{text_of(units(sold))}</strong>{text_of(than)}.</p>\n</header>\n'
+        f'<header>\n<p class="brand">foretell</p>\n<h1>Forecast</h1>\n<p class="facts">{text_of(" · ".join(sizes))}</p>\n'
+        f'<p class="lead">{forecast_totals.lead(found)}</p>\n<p class="note">{text_of(forecast_totals.moved_by(found))}{link}</p>\n'
+        "</header>\n"
     )
 
 
-def _before(forecast: Forecast) -> Floats:
-    """[N] what each item sold in as many steps before the origin as are forecast."""
-    panel, sums = _panel(forecast), np.zeros(len(forecast))
-    for items in pieces(len(forecast), max(_CELLS // forecast.horizon, 1)):
-        some = np.arange(items.start, items.stop)
-        past = panel.target_at(some, panel.origin[some, None] + np.arange(-forecast.horizon, 0))
-        sums[items] = np.nansum(past, axis=1, dtype=np.float64)
-    return sums
+def item_frame(found: Facts) -> pd.DataFrame:
+    """A row an item, the largest forecast first: its position, `forecast`, `before`, `change`, `share`, `zero_share`.
 
-
-def _mean(forecast: Forecast) -> Callable[[slice], dict[str, NDArray[np.float32]]]:
-    return lambda items: {"forecast": forecast.mean[items]}
-
-
-def _total(forecast: Forecast) -> str:
-    chart = picture(
-        figures.figure_total(_panel(forecast), {_NAME: forecast.mean}), "all items: history and forecast"
-    )
-    frame = sums_by_period(forecast, [], _mean(forecast))
-    word = period_of(forecast.schema.frequency, forecast.horizon)[1]
-    rows = [[spell(row["timestamp"]), units(row["forecast"])] for row in frame.to_dict("records")]
-    text = "The sums of the means. Grey is what came before."
-    return section(
-        "All items", chart + cell_table([f"{word.capitalize()} from", "Forecast"], rows) + note(text)
-    )
-
-
-def _groups(forecast: Forecast) -> str:
-    names = grouping_columns(forecast, forecast.history)
-    text = "The sums of the means; before is what was sold in as many steps before the first."
-    return section("Groups", "".join(_group(forecast, name) for name in names) + note(text)) if names else ""
-
-
-def _group(forecast: Forecast, name: str) -> str:
-    frame = sums_by_period(forecast, [name], _mean(forecast))
-    before = (
-        pd.Series(_before(forecast)).groupby(values_of_items(forecast.keys, forecast.history, name)).sum()
-    )
-    sums = frame.groupby(name).agg(items=("items", "first"), forecast=("forecast", "sum"))
-    sums = sums.sort_values("forecast", ascending=False, kind="stable")
-    weeks = frame.pivot_table(index=name, columns="period", values="forecast")
-    begins = frame.drop_duplicates("period").head(12)
-    rows = []
-    for row in sums.head(_GROUPS).reset_index().to_dict("records"):
-        old, new = float(before[row[name]]), float(row["forecast"])
-        change = (new - old) / abs(old) if old else np.nan
-        each = [units(float(weeks.loc[row[name], period])) for period in begins["period"]]
-        rows.append(
-            [str(row[name]), f"{row['items']:,}", units(new), units(old), signed_percent(change), *each]
-        )
-    heads = [name, "Items", "Forecast", "Before", "Change", *map(spell, begins["timestamp"])]
-    more = note(f"The {_GROUPS} largest of {len(sums):,} groups.") if len(sums) > _GROUPS else ""
-    return f"<h3>By <b>{text_of(name)}</b></h3>\n{cell_table(heads, rows)}{more}"
-
-
-def item_frame(forecast: Forecast) -> pd.DataFrame:
-    """A row an item, the largest forecast first: its position, `forecast`, `before`, `change`, `share`, `zero_share`."""
-    total, before = forecast.mean.sum(axis=1, dtype=np.float64), _before(forecast)
+    There is no change of items that ended before or are new.
+    """
+    forecast, before = found.forecast, found.before
+    total = forecast.mean.sum(axis=1, dtype=np.float64)
+    change = ratio(total - before.sold, np.abs(before.sold))
     frame = pd.DataFrame(
         {
             "position": np.arange(len(forecast)),
             "forecast": total,
-            "before": before,
-            "change": ratio(total - before, np.abs(before)),
+            "before": before.sold,
+            "change": np.where(before.both, change, np.nan),
             "share": ratio(total, np.full(len(total), total.sum())),
-            "zero_share": zero_share(_panel(forecast)),
+            "zero_share": zero_share(found.panel),
         }
     )
     return frame.sort_values("forecast", ascending=False, kind="stable", ignore_index=True)
 
 
-def _items(forecast: Forecast) -> str:
-    shown = item_frame(forecast).head(MOST_ITEMS)
+def _tags(found: Facts, place: NDArray[np.int64]) -> list[str]:
+    """[n] the group of each item, and that it has ended or is new."""
+    groups = (
+        [""] * len(place)
+        if not found.columns
+        else values_of_items(found.forecast.keys, found.panel, found.columns[0], place).tolist()
+    )
+    return [
+        " · ".join(part for part in (str(tag), found.state(int(at))) if part)
+        for tag, at in zip(groups, place, strict=True)
+    ]
+
+
+def _items(found: Facts) -> str:
+    forecast = found.forecast
+    shown = item_frame(found).head(MOST_ITEMS)
     place = shown["position"].to_numpy(np.int64)
     pictures = pictures_of(forecast, place)
-    names = grouping_columns(forecast, forecast.history)
-    tags = (
-        [""] * len(place)
-        if not names
-        else values_of_items(forecast.keys, forecast.history, names[0], place).tolist()
-    )
     keys = forecast.keys.iloc[place].itertuples(index=False)
-    table = ItemTable([" / ".join(map(str, row)) for row in keys], tags, shown, _COLUMNS, pictures, [_NAME])
+    table = ItemTable(
+        [" / ".join(map(str, row)) for row in keys], _tags(found, place), shown, _COLUMNS, pictures, [NAME]
+    )
     many = f" The {MOST_ITEMS:,} of the largest forecasts." if len(forecast) > MOST_ITEMS else ""
     shade = f", the shade {pictures.fan}" if pictures.fan else ""
     known = "; the columns that are known ahead stand below" if pictures.lanes else ""
     text = (
-        f"The sums of the means, the largest first.{many} Before is what was sold in as many steps before the first, zeros the share of the"
+        f"The sums of the means, the largest first.{many} Before is what was sold in the {found.span} before, zeros the share of the"
         f" history without a sale. A row opens its picture: grey is what came before, the thick line the mean, dashes the median{shade}{known}."
     )
     return items_section("Items", table, text)
 
 
-def _findings(forecast: Forecast) -> str:
-    rows = "".join(
-        f'<li class="is-{text_of(f.severity)}"><span>{text_of(f.severity)}</span><div>{text_of(f.message)}</div></li>\n'
-        for f in gravest_first(forecast.findings)
-    )
-    return section("What was found in the data", f'<ul class="findings">\n{rows}</ul>\n') if rows else ""
+def _findings(found: Facts) -> str:
+    rows = findings_list(found.findings)
+    return section(_FOUND, rows) if rows else ""
 
 
-def _settings(forecast: Forecast) -> str:
+def _settings(found: Facts) -> str:
+    forecast = found.forecast
     where = {name: value for name, value in machine().items() if value is not None}
     asked = {
         "levels": list(forecast.levels),
@@ -222,5 +162,11 @@ def _settings(forecast: Forecast) -> str:
     return section("Settings", f'<div class="columns">{"".join(blocks)}</div>')
 
 
-# What the page shows, from top to bottom; another section is a function of the forecast that gives HTML, or nothing.
-SECTIONS: Final[tuple[Callable[[Forecast], str], ...]] = (_total, _groups, _items, _findings, _settings)
+# What the page shows, from top to bottom; another section is a function of the forecast's facts that gives HTML, or nothing.
+SECTIONS: Final[tuple[Callable[[Facts], str], ...]] = (
+    forecast_totals.total,
+    forecast_totals.groups,
+    _items,
+    _findings,
+    _settings,
+)

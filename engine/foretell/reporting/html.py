@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from foretell.data.findings import gravest_first
 from foretell.recipe.levels import central_intervals, level_column, level_name
 from foretell.reporting import figures, planner_sections
 from foretell.reporting.html_blocks import (
     Column,
     contents,
     facts,
+    findings_list,
     legend,
     note,
     own_script,
@@ -29,7 +29,6 @@ from foretell.reporting.numbers import adaptive, count, fixed, number, percent, 
 from foretell.system.environment import machine, versions
 
 if TYPE_CHECKING:
-    from foretell.data.findings import Finding
     from foretell.evaluation.results import Results
 
 _COSTS = ("fit_seconds", "predict_seconds", "fallbacks")  # which nobody knows of a table that was handed in
@@ -273,21 +272,11 @@ def _shape(results: Results) -> str:
 
 
 def _findings(results: Results) -> str:
-    rows = [
-        f'<li class="is-{text_of(f.severity)}"><span>{text_of(f.severity)}</span><div>{text_of(f.message)}{_advice(f)}</div></li>\n'
-        for f in gravest_first(results.findings)
-    ]
-    body = f'<ul class="findings">\n{"".join(rows)}</ul>\n' if rows else note("Nothing out of the ordinary.")
+    body = findings_list(results.findings) or note("Nothing out of the ordinary.")
     tables = "".join(
         f"<h3>{text_of(title)}</h3>\n{plain_table(each)}" for title, each in results.data_tables.items()
     )
     return section("What was found in the data", body + tables)
-
-
-def _advice(finding: Finding) -> str:
-    """What a finding means, and the option that changes it."""
-    text = text_of(" \N{RIGHTWARDS ARROW} ".join(part for part in (finding.meaning, finding.option) if part))
-    return f"<small>{text}</small>" if text else ""
 
 
 def _settings(results: Results) -> str:

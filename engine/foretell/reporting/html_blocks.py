@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from foretell.data.findings import Finding, gravest_first
 from foretell.reporting.numbers import ABSENT, plain, short
 from foretell.system.plain_text import printable
 
@@ -231,6 +232,20 @@ def contents(body: str) -> str:
 def note(text: str) -> str:
     """A remark under a table or picture."""
     return f'<p class="note">{text_of(text)}</p>\n'
+
+
+def findings_list(findings: Iterable[Finding]) -> str:
+    """Findings, the gravest first, each with what it means and the option that changes it."""
+    rows = "".join(
+        f'<li class="is-{text_of(f.severity)}"><span>{text_of(f.severity)}</span><div>{text_of(f.message)}{_advice(f)}</div></li>\n'
+        for f in gravest_first(findings)
+    )
+    return f'<ul class="findings">\n{rows}</ul>\n' if rows else ""
+
+
+def _advice(finding: Finding) -> str:
+    text = text_of(" \N{RIGHTWARDS ARROW} ".join(part for part in (finding.meaning, finding.option) if part))
+    return f"<small>{text}</small>" if text else ""
 
 
 def facts(title: str, facts: Mapping[str, Any]) -> str:

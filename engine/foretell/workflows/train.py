@@ -101,7 +101,7 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
         start=None if start is None else fitted_of(start).predictor,
     )
     dependence = learn_dependence(panel, task, held=model.held, seed=asked.seed)
-    return Model(replace(model, dependence=dependence))
+    return Model(replace(model, dependence=dependence, read=data.findings))
 
 
 def _recipe_to_train(
