@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
@@ -17,9 +18,10 @@ import pandas as pd
 import pytest
 
 from foretell.evaluation.outcome import Outcome, Window
+from foretell.explain.whatif_result import Scenario, WhatIf
 from foretell.ingest.dataset import Dataset
 from foretell.recipe.forecast import Forecast
-from foretell.reporting import forecast_page, html, html_blocks, items_section
+from foretell.reporting import forecast_page, html, html_blocks, items_section, whatif_page
 from foretell.reporting.report import Report
 from foretell.system.plain_text import printable
 
@@ -74,7 +76,7 @@ def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[
     own = html_blocks.own_script()
 
     def visit(render: Callable[[], str], steps: str, *, width: int = 1200) -> dict[str, Any]:
-        for module in (html, forecast_page):
+        for module in (html, forecast_page, whatif_page):
             monkeypatch.setattr(module, "own_script", lambda: own + BEGIN + steps + END)
         path = tmp_path / "page.html"
         path.write_text(render(), encoding="utf-8")
@@ -215,6 +217,27 @@ def test_hostile_names_are_shown_and_nothing_else(
     )
     assert said["names"] == sorted(items_section.shown_name(printable(name)) for name in HOSTILE)
     assert (said["title"], said["tags"], said["scripts"]) == ("foretell: Backtest", 0, 2)
+
+
+def test_the_page_of_a_what_if_is_drawn_too_and_shows_hostile_names(
+    seen: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    baseline = report_of(HOSTILE).forecast()
+    touched = np.arange(7 * len(HOSTILE)).reshape(-1, 7) % 3 == 0
+    scenarios = tuple(
+        Scenario(name, replace(baseline, mean=baseline.mean * 2), touched, changes=(name,))
+        for name in (HOSTILE[0], HOSTILE[1])
+    )
+    steps = """
+        said.names = names().sort(); said.tags = document.querySelectorAll("img").length;
+        said.paths = []; for (const row of rows()) said.paths.push(await opened(row));
+        """
+    still = seen(lambda: whatif_page.render(WhatIf(baseline, scenarios, {})), steps)
+    monkeypatch.setattr(items_section, "MOST_DRAWN", 1)
+    drawn = seen(lambda: whatif_page.render(WhatIf(baseline, scenarios, {})), steps)
+    assert drawn["paths"] == still["paths"]
+    assert still["names"] == sorted(items_section.shown_name(printable(name)) for name in HOSTILE)
+    assert (drawn["title"], drawn["tags"]) == ("foretell: What if", 0)
 
 
 def test_no_other_code_runs_in_the_page(report: Report, seen: Callable[..., dict[str, Any]]) -> None:

@@ -12,14 +12,22 @@ from typer import Argument, Option
 from foretell.cli.console import flush_table, say, say_replaced, show_findings, standard_output
 from foretell.cli.option_groups import CommonOptions, DataOptions, Overwrite, Sales, Spreadsheet
 from foretell.cli.tables import open_model
-from foretell.cli.training_commands import replaced_by_forecasts
+from foretell.cli.training_commands import check_page, replaced_by_forecasts
 from foretell.cli.values import level_list, names, required
 from foretell.errors import ForetellError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from foretell.explain.whatif_result import WhatIf
+
 _UNNAMED = "what if"  # the scenario of changes without a name
+Page = Annotated[
+    Path | None,
+    Option(
+        metavar="FILE", help="A page to look at: totals, weeks, groups, each item with its picture (.html)."
+    ),
+]
 Changes = Annotated[
     list[str],
     Option(
@@ -45,6 +53,7 @@ def whatif(  # noqa: PLR0913  (each is an option of its own)
     out: Annotated[
         Path | None, Option(metavar="FILE", help="A file, as in predict, for the forecasts of all scenarios.")
     ] = None,
+    report: Page = None,
     spreadsheet: Spreadsheet = False,
     overwrite: Overwrite = False,
 ) -> None:
@@ -52,6 +61,7 @@ def whatif(  # noqa: PLR0913  (each is an option of its own)
     common.begin()
     scenarios = scenarios_asked(required("--change", change or None, "what to change, such as 'promo = 1'"))
     old = None if out is None else replaced_by_forecasts(out, overwrite=overwrite)
+    check_page(report, overwrite=overwrite)
     wanted = None if levels is None else level_list(levels)
     trained, tables = open_model(model, sales, data, device=device)
     result = trained.whatif(tables, scenarios, items=names(only) or None, levels=wanted)
@@ -61,6 +71,7 @@ def whatif(  # noqa: PLR0913  (each is an option of its own)
         result.save(out, spreadsheet=spreadsheet, overwrite=overwrite)
         say_replaced(old)
         say(f"the baseline and {len(result)} scenarios: {out}")
+    _save_page(result, report, overwrite=overwrite)
 
 
 def explain(  # noqa: PLR0913  (each is an option of its own)
@@ -122,6 +133,12 @@ def scenarios_asked(changes: Sequence[str]) -> dict[str, list[Any]]:
         plain = change.strip()
         scenarios.setdefault(name.strip(), []).append(Path(plain[1:]) if plain.startswith("@") else plain)
     return scenarios
+
+
+def _save_page(result: WhatIf, report: Path | None, *, overwrite: bool) -> None:
+    if report is not None:
+        result.save_report(report, overwrite=overwrite)
+        say(f"a page to look at: {report}")
 
 
 def _show_totals(totals: pd.DataFrame, *, fine: Sequence[str] = ()) -> None:

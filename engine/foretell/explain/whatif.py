@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,10 +61,26 @@ def whatif(
     panel.check_horizon(model.task.horizon, trained=True)
     plan = FuturePlan(panel, model.task.horizon)
     columns = plan_columns(plan, names)
-    changed = {name: _changed(plan, columns, name, changes) for name, changes in _checked(scenarios).items()}
+    asked = _checked(scenarios)
+    changed = {name: _changed(plan, columns, name, changes) for name, changes in asked.items()}
     baseline = model.forecast_in_arrays(panel, levels=levels, beside=1 + len(changed), joint=True)
-    found = [_scenario(model, baseline, name, each, levels) for name, each in changed.items()]
+    found = [
+        replace(_scenario(model, baseline, name, each, levels), changes=tuple(map(_in_words, asked[name])))
+        for name, each in changed.items()
+    ]
+    baseline = replace(baseline, findings=(*model.read_as(data), *baseline.findings))
     return WhatIf(baseline, tuple(found), columns)
+
+
+def _in_words(change: Any) -> str:
+    """A change as a page shows it."""
+    if isinstance(change, str):
+        return change.strip()
+    if callable(change):
+        return f"a function of the plan: {getattr(change, '__name__', 'without a name')}"
+    if isinstance(change, Path):
+        return f"the rows of {change.name}"
+    return f"a table of {len(change):,} rows" if hasattr(change, "__len__") else "a table"
 
 
 def _their_names(data: Dataset | None, schema: Schema) -> dict[str, str]:

@@ -19,6 +19,8 @@ from foretell.recipe.forecast import Forecast
 from foretell.system.tabular_result import Tabular
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from matplotlib.axes import Axes
 
     from foretell.system.frame_writers import Destination
@@ -34,6 +36,7 @@ class Scenario:
     forecast: Forecast
     touched: NDArray[np.bool_] = field(repr=False)  # [N, H] cells that its changes set
     findings: tuple[Finding, ...] = ()  # what there is to say about it
+    changes: tuple[str, ...] = ()  # what was asked, one after the other, in words
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,6 +129,16 @@ class WhatIf(Tabular):
 
         forecasts = {BASELINE: self.baseline, **{each.name: each.forecast for each in self.scenarios}}
         return plot_scenarios(forecasts, [each.touched for each in self.scenarios], item, axes=axes)
+
+    def save_report(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write a page of the scenarios to an .html file: totals, weeks and groups beside the baseline, each item with its picture.
+
+        One file that opens without a network. Raises ForetellError where it is there already; to `overwrite` replaces a page of
+        foretell, and nothing else.
+        """
+        from foretell.reporting.whatif_page import save_report
+
+        return save_report(self, path, overwrite=overwrite)
 
     def _repr_html_(self) -> str:
         return self.totals().to_html(index=False, float_format="{:,.1f}".format, na_rep="")

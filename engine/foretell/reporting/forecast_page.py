@@ -23,18 +23,17 @@ from foretell.reporting.html_blocks import (
     contents,
     facts,
     findings_list,
+    header,
     own_script,
     page,
     section,
+    settings_section,
     text_of,
 )
 from foretell.reporting.item_pictures import pictures_of
 from foretell.reporting.items_section import MOST_ITEMS, ItemColumn, ItemTable, items_section
 from foretell.reporting.numbers import count, percent
-from foretell.system.atomic_files import write_text
-from foretell.system.environment import machine, versions
-from foretell.system.folder_lock import claimed
-from foretell.system.results import may_replace_page
+from foretell.reporting.page_file import write_page
 
 _COLUMNS: Final = (
     ItemColumn("forecast", "Forecast", "units"),
@@ -56,11 +55,7 @@ def save_report(forecast: Forecast, path: str | Path, *, overwrite: bool = False
         raise ForetellError(
             "a page shows items and what came before them: save the report of the forecast, not of its totals"
         )
-    if Path(path).suffix.lower() != ".html":
-        raise ForetellError(f"a page must end in .html, got {str(path)!r}")
-    with claimed(path):
-        may_replace_page(path, overwrite=overwrite)
-        write_text(path, render(forecast))
+    write_page(lambda: render(forecast), path, overwrite=overwrite)
 
 
 def render(forecast: Forecast) -> str:
@@ -84,11 +79,8 @@ def _head(found: Facts) -> str:
         if warned
         else ""
     )
-    return (
-        f'<header>\n<p class="brand">foretell</p>\n<h1>Forecast</h1>\n<p class="facts">{text_of(" · ".join(sizes))}</p>\n'
-        f'<p class="lead">{forecast_totals.lead(found)}</p>\n<p class="note">{text_of(forecast_totals.moved_by(found))}{link}</p>\n'
-        "</header>\n"
-    )
+    below = f'<p class="note">{text_of(forecast_totals.moved_by(found))}{link}</p>\n'
+    return header("Forecast", sizes, forecast_totals.lead(found), below=below)
 
 
 def item_frame(found: Facts) -> pd.DataFrame:
@@ -151,15 +143,13 @@ def _findings(found: Facts) -> str:
 
 def _settings(found: Facts) -> str:
     forecast = found.forecast
-    where = {name: value for name, value in machine().items() if value is not None}
     asked = {
         "levels": list(forecast.levels),
         "horizon": forecast.horizon,
         "frequency": forecast.schema.frequency.alias,
         "fallbacks": percent(float(forecast.fallbacks.mean())),
     }
-    blocks = [facts("Forecast", asked), facts("Machine and versions", {**where, **versions()})]
-    return section("Settings", f'<div class="columns">{"".join(blocks)}</div>')
+    return settings_section(facts("Forecast", asked))
 
 
 # What the page shows, from top to bottom; another section is a function of the forecast's facts that gives HTML, or nothing.

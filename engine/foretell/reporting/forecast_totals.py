@@ -140,7 +140,9 @@ def total(found: Facts) -> str:
         rows.append(["All", units(mean), *map(units, spread.whole)])
     word = period_word(forecast.schema.frequency, forecast.horizon)
     apart = (
-        " Items begin at different times: each counts from its own first step on." if _apart(forecast) else ""
+        " Items begin at different times: each counts from its own first step on."
+        if begins_apart(forecast)
+        else ""
     )
     shade = f", the shade {' to '.join((spread.heads[0], spread.heads[-1]))}" if spread.fan else ""
     text = f"Forecast is the sum of the means. In the picture grey is what came before{shade}.{apart} {spread.said}"
@@ -148,7 +150,8 @@ def total(found: Facts) -> str:
     return section("All items", chart + cell_table(heads, rows) + note(text))
 
 
-def _apart(forecast: Forecast) -> bool:
+def begins_apart(forecast: Forecast) -> bool:
+    """Whether items begin at different times, so that their steps do not add up."""
     return int(forecast.origin.min()) != int(forecast.origin.max())
 
 

@@ -18,6 +18,7 @@ import orjson
 
 from foretell.data.findings import Finding, gravest_first
 from foretell.reporting.numbers import ABSENT, plain, short
+from foretell.system.environment import machine, versions
 from foretell.system.plain_text import printable
 
 if TYPE_CHECKING:
@@ -256,6 +257,21 @@ def facts(title: str, facts: Mapping[str, Any]) -> str:
         if value is not None and value != []
     )
     return f'<table class="facts"><caption>{text_of(title)}</caption>\n{rows}</table>\n'
+
+
+def settings_section(*blocks: str) -> str:
+    """The last section of a page: what was asked, and the machine and versions that made it."""
+    where = {name: value for name, value in machine().items() if value is not None}
+    made = facts("Machine and versions", {**where, **versions()})
+    return section("Settings", f'<div class="columns">{"".join(blocks)}{made}</div>')
+
+
+def header(title: str, sizes: Sequence[str], lead: str, *, below: str = "") -> str:
+    """The head of a page: its title, its `sizes`, and what it comes to; `lead` and what stands `below` it are HTML."""
+    return (
+        f'<header>\n<p class="brand">foretell</p>\n<h1>{text_of(title)}</h1>\n<p class="facts">{text_of(" · ".join(sizes))}</p>\n'
+        f'<p class="lead">{lead}</p>\n{below}</header>\n'
+    )
 
 
 def picture(figure: Figure, description: str) -> str:

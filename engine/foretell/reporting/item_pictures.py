@@ -57,8 +57,12 @@ def pictures_of(
     *,
     actual: Array | None = None,  # [N, H]
     others: Mapping[str, Forecast] | None = None,
+    room: bool = False,
 ) -> Pictures:
-    """The pictures of the items at some positions [n]; `others` are recipes whose means are drawn beside."""
+    """The pictures of the items at some positions [n]; `others` are recipes whose means are drawn beside.
+
+    What these have above the rest is cut off, unless there is to be `room` for it.
+    """
     panel = forecast.history
     assert panel is not None, "a picture begins with what came before the forecast"
     horizon = forecast.horizon
@@ -74,6 +78,10 @@ def pictures_of(
         **{name: other.mean[items] for name, other in (others or {}).items()},
     }
     bottom, top = _ends(history, drawn.get("actual"), low, high)
+    if room and others:
+        beside = np.stack([other.mean[items] for other in others.values()]).astype(np.float64)
+        bottom = np.minimum(bottom, -_round_up(-beside.min(axis=(0, 2))))
+        top = np.maximum(top, _round_up(beside.max(axis=(0, 2))))
     coded = [_coded(values, bottom[:, None], top[:, None]) for values in (history, *drawn.values())]
     lanes, codes = _lanes(panel, items, past, horizon)
     ticks, which = _ticks(forecast, items, past)

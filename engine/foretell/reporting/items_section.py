@@ -53,8 +53,8 @@ class ItemTable:
     recipes: Sequence[str]  # in the order of their colours
 
 
-def items_section(title: str, table: ItemTable, explained: str) -> str:
-    """The section: rows with SVG for the most important items, and the numbers of all for the script."""
+def items_section(title: str, table: ItemTable, explained: str, *, above: str = "") -> str:
+    """The section: rows with SVG for the most important items, and the numbers of all for the script; `above` is HTML over them."""
     rows, drawn = _rows(table)
     packed, pictures = _packed(table.pictures, drawn)
     head = "".join(
@@ -74,7 +74,7 @@ def items_section(title: str, table: ItemTable, explained: str) -> str:
         f'<div class="list">\n{rows}</div>\n<p class="more note">{text_of(quiet)}</p>\n</div>\n'
     )
     return section(
-        title, body + note(explained) + json_block("item-data", _data(table, pictures, packed, drawn))
+        title, above + body + note(explained) + json_block("item-data", _data(table, pictures, packed, drawn))
     )
 
 

@@ -57,3 +57,16 @@ def test_a_name_ends_at_the_first_colon_that_is_not_part_of_the_change() -> None
     }
     with pytest.raises(ForetellError, match="NAME: COLUMN"):
         scenarios_asked([": a = 1"])
+
+
+def test_whatif_writes_a_page_of_its_scenarios(run: Run) -> None:
+    run("train", *TABLES, *TRAIN, "--set", "seasonal_naive.covariates=pooled", "--out", "model")
+    asked = ("whatif", "model", *TABLES, "--change", "mugs: promo = 1 where family = 'mug'", "--report")
+    result = run(*asked, "page.html")
+    assert result.exit_code == 0, result.output
+    assert "a page to look at: page.html" in result.stderr
+    assert "mugs" in Path("page.html").read_text()
+    for name, said in {"page.html": "--overwrite", "page.pdf": "--report must end in .html"}.items():
+        again = run(*asked, name)
+        assert again.exit_code == 2
+        assert said in again.stderr
