@@ -19,6 +19,7 @@ from foretell.errors import ForetellError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from foretell.explain.explanation import Explanation
     from foretell.explain.whatif_result import WhatIf
 
 _UNNAMED = "what if"  # the scenario of changes without a name
@@ -97,12 +98,14 @@ def explain(  # noqa: PLR0913  (each is an option of its own)
         Path | None,
         Option(metavar="FILE", help="A file, as in predict, for the contributions, step by step."),
     ] = None,
+    report: Page = None,
     spreadsheet: Spreadsheet = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Say what the columns, holidays, calendar and history add to the forecast of a trained model."""
     common.begin()
     old = None if out is None else replaced_by_forecasts(out, overwrite=overwrite)
+    check_page(report, overwrite=overwrite)
     trained, tables = open_model(model, sales, data, device=device)
     groups = None if by is None else [] if by == "all" else names(by)
     result = trained.explain(
@@ -114,6 +117,7 @@ def explain(  # noqa: PLR0913  (each is an option of its own)
         result.save(out, spreadsheet=spreadsheet, overwrite=overwrite)
         say_replaced(old)
         say(f"the contributions of {len(result.drivers)} drivers: {out}")
+    _save_page(result, report, overwrite=overwrite)
 
 
 def scenarios_asked(changes: Sequence[str]) -> dict[str, list[Any]]:
@@ -135,7 +139,7 @@ def scenarios_asked(changes: Sequence[str]) -> dict[str, list[Any]]:
     return scenarios
 
 
-def _save_page(result: WhatIf, report: Path | None, *, overwrite: bool) -> None:
+def _save_page(result: WhatIf | Explanation, report: Path | None, *, overwrite: bool) -> None:
     if report is not None:
         result.save_report(report, overwrite=overwrite)
         say(f"a page to look at: {report}")

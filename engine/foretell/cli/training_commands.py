@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from foretell.system.frame_writers import Destination
     from foretell.system.results import Result
 
+EXPLAINED = 12  # items, of `predict --explain`
 ModelFolder = Annotated[Path | None, Option(metavar="FOLDER", help="Where the model goes.")]
 StudyFolder = Annotated[
     Path | None,
@@ -234,6 +235,9 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
     lead_time: Annotated[
         int | None, Option(metavar="STEPS", min=1, help="Forecast sums over so many steps from the first on.")
     ] = None,
+    explain: Annotated[
+        bool, Option("--explain", help=f"On the page of --report: why, of the {EXPLAINED} largest forecasts.")
+    ] = False,
     device: Annotated[str, Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     devices: Annotated[int, Option(min=1, help="Each forecasts its share of the items.")] = 1,
 ) -> None:
@@ -245,6 +249,8 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
         raise ForetellError(
             "--total and --hierarchy make two tables: ask for one. A hierarchy has the totals in it."
         )
+    if explain and result.report is None:
+        raise ForetellError("--explain adds to the page of --report: give that too, or use foretell explain")
     place = result.place()
     old = None if place is None else replaced_by_forecasts(place, overwrite=result.overwrite)
     check_page(result.report, overwrite=result.overwrite)
@@ -279,8 +285,15 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
         say_replaced(old)
         say(f"forecast {count} items, {trained.task.horizon} steps each: {place}")
     if result.report is not None:
-        forecast.save_report(result.report, overwrite=result.overwrite)
+        why = trained.explain(tables, items=_largest(forecast)) if explain else None
+        forecast.save_report(result.report, why=why, overwrite=result.overwrite)
         say(f"a page to look at: {result.report}")
+
+
+def _largest(forecast: Forecast) -> list[tuple[str, ...]]:
+    """The items whose forecasts are explained."""
+    order = (-forecast.mean.sum(axis=1)).argsort(kind="stable")[:EXPLAINED]
+    return [tuple(map(str, row)) for row in forecast.keys.iloc[order].itertuples(index=False)]
 
 
 def _groups(total: str | None) -> list[str] | None:

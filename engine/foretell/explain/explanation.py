@@ -23,6 +23,8 @@ from foretell.recipe.levels import level_name
 from foretell.system.frame_writers import Destination
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from matplotlib.axes import Axes
 
     from foretell.explain.explanation_chart import Stack
@@ -74,6 +76,12 @@ class Explanation:
     def names(self) -> list[str]:
         """[D] the names of the drivers."""
         return [driver.name for driver in self.drivers]
+
+    @property
+    def by_importance(self) -> list[int]:
+        """[D] the drivers, those first whose contributions are largest over all items and steps: the order of their colours."""
+        sizes = np.abs(self.contributions).sum(axis=(0, 1))
+        return [int(k) for k in np.argsort(-sizes, kind="stable")]
 
     def to_frame(self) -> pd.DataFrame:
         """One row an item, step and driver: its contribution and the error of it, and of the cell baseline and forecast."""
@@ -140,6 +148,16 @@ class Explanation:
 
         return plot_stack(self._stack(None if item is None else self.position(item)), axes=axes)
 
+    def save_report(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write a page of the contributions to an .html file: by driver, over time, by group, and each item with its picture.
+
+        One file that opens without a network. Raises ForetellError where it is there already; to `overwrite` replaces a page of
+        foretell, and nothing else.
+        """
+        from foretell.reporting.why_page import save_report
+
+        return save_report(self, path, overwrite=overwrite)
+
     def position(self, item: str | Sequence[object]) -> int:
         """Where an item or group stands; raises ForetellError with the nearest name when it is absent."""
         return int(find_items(self.keys, [item])[0])
@@ -168,8 +186,8 @@ class Explanation:
             self.explained,
             self.schema.frequency,
             int(self.origin[some][0]),
-            self.names,
-            parts,
+            [self.names[k] for k in self.by_importance],
+            parts[:, self.by_importance],
             baseline,
             forecast,
         )

@@ -31,7 +31,7 @@ class Stack:
     label: str  # of the forecast
     frequency: Frequency
     origin: int  # ordinal of the first step
-    drivers: list[str]  # [D]
+    drivers: list[str]  # [D], the most important first
     parts: Floats  # [H, D]
     baseline: Floats  # [H]
     forecast: Floats  # [H]
@@ -58,14 +58,19 @@ def plot_stack(stack: Stack, *, axes: Axes | None = None) -> Axes:
     return axes
 
 
+def driver_colours(count: int) -> list[str]:
+    """The colours of so many drivers, the most important first; of very many, the last one is of all that have none of their own."""
+    own = [PALETTE[k % len(PALETTE)] for k in range(count if count <= _SHOWN + 1 else _SHOWN)]
+    return own if len(own) == count else [*own, _GREY]
+
+
 def _draw_bars(axes: Axes, fan: Fan, parts: Floats, names: list[str]) -> None:
-    """[H, D] stacked bars, the largest drivers next to the baseline."""
-    order = np.argsort(-np.abs(parts).sum(0), kind="stable")
-    shown = order[: _SHOWN if len(order) > _SHOWN + 1 else _SHOWN + 1]
-    rest = order[len(shown) :]
-    columns = [(names[k], parts[:, k], PALETTE[i % len(PALETTE)]) for i, k in enumerate(shown)]
-    if len(rest):
-        columns.append((f"{len(rest)} others", parts[:, rest].sum(1), _GREY))
+    """[H, D] stacked bars, the first driver next to the baseline."""
+    colours = driver_colours(len(names))
+    shown = len(names) if len(colours) == len(names) else len(colours) - 1
+    columns = [(name, parts[:, k], colours[k]) for k, name in enumerate(names[:shown])]
+    if shown < len(names):
+        columns.append((f"{len(names) - shown} others", parts[:, shown:].sum(1), colours[-1]))
     up, down = np.zeros(len(parts)), np.zeros(len(parts))
     width = 0.85 * (fan.frequency.timestamps(fan.steps[:1] + 1) - fan.frequency.timestamps(fan.steps[:1]))[0]
     for name, heights, colour in columns:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from foretell.errors import ForetellError
 from foretell.evaluation.history import zero_share
 from foretell.evaluation.metrics import ratio
+from foretell.explain.explanation import Explanation
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.item_groups import values_of_items
 from foretell.reporting import forecast_totals
@@ -24,6 +25,7 @@ from foretell.reporting.html_blocks import (
     facts,
     findings_list,
     header,
+    note,
     own_script,
     page,
     section,
@@ -34,6 +36,7 @@ from foretell.reporting.item_pictures import pictures_of
 from foretell.reporting.items_section import MOST_ITEMS, ItemColumn, ItemTable, items_section
 from foretell.reporting.numbers import count, percent
 from foretell.reporting.page_file import write_page
+from foretell.reporting.why_page import Why, driver_style, drivers_table, items_table
 
 _COLUMNS: Final = (
     ItemColumn("forecast", "Forecast", "units"),
@@ -45,8 +48,10 @@ _COLUMNS: Final = (
 _FOUND: Final = "What was found in the data"
 
 
-def save_report(forecast: Forecast, path: str | Path, *, overwrite: bool = False) -> None:
-    """Write the page of a forecast to an .html file, whole or not at all.
+def save_report(
+    forecast: Forecast, path: str | Path, *, why: Explanation | None = None, overwrite: bool = False
+) -> None:
+    """Write the page of a forecast to an .html file, whole or not at all; with `why` an explanation of some items besides.
 
     Raises ForetellError where the file is there already, and for a forecast of totals; to `overwrite` replaces a page of foretell, and
     nothing else.
@@ -55,16 +60,15 @@ def save_report(forecast: Forecast, path: str | Path, *, overwrite: bool = False
         raise ForetellError(
             "a page shows items and what came before them: save the report of the forecast, not of its totals"
         )
-    write_page(lambda: render(forecast), path, overwrite=overwrite)
+    write_page(lambda: render(forecast, why), path, overwrite=overwrite)
 
 
-def render(forecast: Forecast) -> str:
+def render(forecast: Forecast, why: Explanation | None = None) -> str:
     """The whole page."""
-    found = Facts.of(forecast)
+    found = Facts.of(forecast, why)
     body = "".join(each(found) for each in SECTIONS)
-    return page(
-        "Forecast", _head(found) + contents(body) + body, style=stroke_style([NAME]), script=own_script()
-    )
+    style = stroke_style([NAME]) + ("" if why is None else driver_style(Why.of(why)))
+    return page("Forecast", _head(found) + contents(body) + body, style=style, script=own_script())
 
 
 def _head(found: Facts) -> str:
@@ -136,6 +140,15 @@ def _items(found: Facts) -> str:
     return items_section("Items", table, text)
 
 
+def _why(found: Facts) -> str:
+    """What some of the items' forecasts are made of, where that was asked."""
+    if found.why is None:
+        return ""
+    why = Why.of(found.why)
+    asked = note(f"Of {count(len(found.why), 'item' if found.why.panel is not None else 'group')}.")
+    return section("Why", asked + drivers_table(why) + items_table(why))
+
+
 def _findings(found: Facts) -> str:
     rows = findings_list(found.findings)
     return section(_FOUND, rows) if rows else ""
@@ -157,6 +170,7 @@ SECTIONS: Final[tuple[Callable[[Facts], str], ...]] = (
     forecast_totals.total,
     forecast_totals.groups,
     _items,
+    _why,
     _findings,
     _settings,
 )

@@ -16,6 +16,7 @@ from foretell.data.frequency import Frequency, spell
 from foretell.data.panel import Panel
 from foretell.evaluation.before import Before
 from foretell.evaluation.periods import period_of, sums_by_period
+from foretell.explain.explanation import Explanation
 from foretell.recipe.fan_chart import UNITS
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.item_groups import values_of_items
@@ -40,13 +41,14 @@ class Facts:
     columns: list[str]  # by which items are grouped
     spread: Spread
     findings: tuple[Finding, ...]
+    why: Explanation | None = None  # of some of its items
 
     @classmethod
-    def of(cls, forecast: Forecast) -> Facts:
+    def of(cls, forecast: Forecast, why: Explanation | None = None) -> Facts:
         """Everything that the sections share: paths are drawn once, and the history is looked at once."""
         panel = forecast.history
         assert panel is not None, "a page begins with what came before the forecast"
-        columns = grouping_columns(forecast, panel)
+        columns = grouping_columns(forecast.keys, panel)
         return cls(
             forecast,
             panel,
@@ -54,6 +56,7 @@ class Facts:
             columns,
             Spread.of(forecast, columns),
             panel_alarms(panel, horizon=forecast.horizon, read=forecast.findings),
+            why,
         )
 
     @property

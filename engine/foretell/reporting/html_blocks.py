@@ -43,10 +43,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell of a table, and its class: near, off or far."""
+    """One cell of a table, its class (near, off or far), a dot before its text, and a bar behind it."""
 
     text: str
     tone: str = ""
+    dot: str = ""  # the class of its colour
+    share: float | None = None  # of the bar's whole length
 
 
 def page(title: str, body: str, *, style: str = "", script: str = "") -> str:
@@ -151,12 +153,22 @@ def cell_table(
 
 
 def _text_in(cell: str | Cell) -> str:
-    return text_of(cell.text if isinstance(cell, Cell) else cell)
+    if not isinstance(cell, Cell):
+        return text_of(cell)
+    return (f'<i class="swatch {text_of(cell.dot)}"></i>' if cell.dot else "") + text_of(cell.text)
 
 
 def _cell_of(cell: str | Cell) -> str:
-    tone = f' class="{text_of(cell.tone)}"' if isinstance(cell, Cell) and cell.tone else ""
-    return f"<td{tone}>{_text_in(cell)}</td>"
+    if not isinstance(cell, Cell):
+        return f"<td>{text_of(cell)}</td>"
+    bar = (
+        ""
+        if cell.share is None or not math.isfinite(cell.share)
+        else f' style="--share:{100 * cell.share:.1f}"'
+    )
+    tone = " ".join(part for part in (cell.tone, "bar" if bar else "") if part)
+    kind = f' class="{text_of(tone)}"' if tone else ""
+    return f"<td{kind}{bar}>{_text_in(cell)}</td>"
 
 
 def _group_row(columns: Sequence[Column]) -> str:

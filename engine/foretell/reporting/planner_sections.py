@@ -30,7 +30,6 @@ from foretell.reporting.numbers import number, percent, signed_percent, signed_u
 if TYPE_CHECKING:
     from foretell.data.panel import Panel
     from foretell.evaluation.results import Results
-    from foretell.recipe.forecast import Forecast
 
 _ROWS: Final = 60  # of a table of weeks; of more, each window is a row
 _GROUPINGS: Final = 3  # columns by which items are grouped
@@ -127,20 +126,16 @@ def bias_cell(bias: float) -> Cell:
 def groups(results: Results) -> str:
     """Each group of the metadata and of the key's dimensions against what was sold, week by week."""
     panel = results.outcome().window.panel
-    parts = [_group_table(results, name) for name in grouping_columns(results.forecast(), panel)]
+    parts = [_group_table(results, name) for name in grouping_columns(results.forecast().keys, panel)]
     text = f"The mean of {results.recipes[0]} over all windows; the last columns are the bias of each {_word(results)} of the last window. {_TONES}"
     return section("Groups", "".join(parts) + note(text)) if parts else ""
 
 
-def grouping_columns(forecast: Forecast, panel: Panel | None) -> list[str]:
+def grouping_columns(keys: pd.DataFrame, panel: Panel | None) -> list[str]:
     """The columns that are shown by group: dimensions and metadata texts of at least two values, up to three."""
     texts = set() if panel is None else set(panel.schema.static_cat)
-    names = [
-        name
-        for name in columns_of_items(forecast.keys, panel)
-        if name in texts or name in forecast.keys.columns[1:]
-    ]
-    counts = {name: len(set(values_of_items(forecast.keys, panel, name).tolist())) for name in names}
+    names = [name for name in columns_of_items(keys, panel) if name in texts or name in keys.columns[1:]]
+    counts = {name: len(set(values_of_items(keys, panel, name).tolist())) for name in names}
     return [name for name in names if 2 <= counts[name] <= _MOST_GROUPS][:_GROUPINGS]
 
 
@@ -176,7 +171,7 @@ def items(results: Results) -> str:
     others = {name: each.forecast for name, each in results.beside(best).items() if name != best.recipe}
     pictures = pictures_of(best.forecast, pictured.astype(np.int64), actual=best.window.actual, others=others)
     tags = [""] * len(shown)
-    if names := grouping_columns(best.forecast, best.window.panel):
+    if names := grouping_columns(best.forecast.keys, best.window.panel):
         found = values_of_items(best.forecast.keys, best.window.panel, names[0], np.maximum(place, 0))
         tags = [str(tag) if at >= 0 else "" for tag, at in zip(found, place, strict=True)]
     table = ItemTable(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -49,3 +50,20 @@ def test_explain_says_what_cannot_be_explained(trained: Run) -> None:
         assert result.exit_code == 2
         assert said in result.stderr
         assert "Traceback" not in result.stderr
+
+
+def test_explain_writes_a_page(trained: Run) -> None:
+    result = trained("explain", "model", *TABLES, "--report", "why.html")
+    assert result.exit_code == 0, result.output
+    assert "a page to look at: why.html" in result.stderr
+    assert "promo" in Path("why.html").read_text()
+    assert "--overwrite" in trained("explain", "model", *TABLES, "--report", "why.html").stderr
+
+
+def test_predict_says_why_on_its_page_where_that_is_asked(trained: Run) -> None:
+    result = trained("predict", "model", *TABLES, "--out", "f.csv", "--report", "page.html", "--explain")
+    assert result.exit_code == 0, result.output
+    assert '<section id="why">' in Path("page.html").read_text()
+    alone = trained("predict", "model", *TABLES, "--explain")
+    assert alone.exit_code == 2
+    assert "--report" in alone.stderr
