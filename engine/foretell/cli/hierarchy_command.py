@@ -26,7 +26,7 @@ from foretell.cli.training_commands import (
     replaced_by_forecasts,
 )
 from foretell.cli.values import level_list, names, required
-from foretell.hierarchy.groups import ITEMS
+from foretell.errors import ForetellError
 
 
 def reconcile(  # noqa: PLR0913  (each is an option of its own)
@@ -59,6 +59,8 @@ def reconcile(  # noqa: PLR0913  (each is an option of its own)
     paths = names(required("--by", by, "the levels, such as region/store,category"))
     recipe, horizon, levels = one_recipe(recipes, "reconcile"), horizon_of(task), level_list(task.levels)
     check_lead_time(lead_time, horizon)
+    if lead_time is not None and result.report is not None:
+        raise ForetellError("--report shows step by step, and --lead-time makes sums: leave one of them out")
     place = result.place()
     old = None if place is None else replaced_by_forecasts(place, overwrite=result.overwrite)
     check_page(result.report, overwrite=result.overwrite)
@@ -76,5 +78,5 @@ def reconcile(  # noqa: PLR0913  (each is an option of its own)
     )
     Printed(result, place, old).write_levels(tree)
     if result.report is not None:
-        tree[ITEMS].save_report(result.report, overwrite=result.overwrite)
+        tree.save_report(result.report, overwrite=result.overwrite)
         say(f"a page to look at: {result.report}")

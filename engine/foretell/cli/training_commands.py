@@ -286,7 +286,8 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
         say(f"forecast {count} items, {trained.task.horizon} steps each: {place}")
     if result.report is not None:
         why = trained.explain(tables, items=_largest(forecast)) if explain else None
-        forecast.save_report(result.report, why=why, overwrite=result.overwrite)
+        grouped = names(hierarchy) or names(None if total == "all" else total) or None
+        forecast.save_report(result.report, by=grouped, why=why, overwrite=result.overwrite)
         say(f"a page to look at: {result.report}")
 
 

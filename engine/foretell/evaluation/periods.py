@@ -15,7 +15,7 @@ from foretell.data.wall_times import wall_times
 from foretell.evaluation.metrics import ratio
 from foretell.evaluation.outcome import Outcome
 from foretell.recipe.forecast import Forecast
-from foretell.recipe.item_groups import parse_columns, values_of_items
+from foretell.recipe.item_groups import Texts, parse_columns, values_of_items
 from foretell.system.big_arrays import pieces
 
 ALL: Final = "all items"
@@ -66,12 +66,16 @@ def _of_window(outcome: Outcome, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def sums_by_period(
-    forecast: Forecast, by: Sequence[str], cells: Callable[[slice], Mapping[str, NDArray[Any]]]
+    forecast: Forecast,
+    by: Sequence[str] | Mapping[str, Texts],
+    cells: Callable[[slice], Mapping[str, NDArray[Any]]],
 ) -> pd.DataFrame:
-    """A row a group of `by` and period: `items`, `period` (1 is the first), `timestamp` (its first step), and sums of `cells` [n, H]."""
+    """A row a group of `by` (columns, or the group [N] of each item by name) and period: `items`, `period` (1 is the first), `timestamp` (its first step), and sums of `cells` [n, H]."""
     steps, _ = period_of(forecast.schema.frequency, forecast.horizon)
     begins = np.arange(0, forecast.horizon, steps)
-    values = {name: values_of_items(forecast.keys, forecast.history, name) for name in by}
+    if not isinstance(by, Mapping):
+        by = {name: values_of_items(forecast.keys, forecast.history, name) for name in by}
+    values = dict(by)
     grouped = pd.DataFrame(values or {"all": np.full(len(forecast), ALL, object)}).groupby(
         [*values] or ["all"]
     )

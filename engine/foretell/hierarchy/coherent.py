@@ -17,6 +17,10 @@ from foretell.recipe.levels import check_levels, interpolate
 from foretell.system.tabular_result import Tabular
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+
     from foretell.system.frame_writers import Destination
 
 
@@ -84,6 +88,40 @@ class Hierarchy(Tabular):
 
         with free_for_forecasts(path, overwrite=overwrite):
             write_frame(self.to_frame(), path, spreadsheet=spreadsheet)
+
+    def save_report(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write a page to an .html file: totals, every level of groups by week, each item with its picture.
+
+        Raises ForetellError where the file is there already, and for sums over steps; to `overwrite` replaces a page of foretell,
+        and nothing else.
+        """
+        by = [name for name in self.parts if name not in (ALL, ITEMS)]
+        self.parts[ITEMS].save_report(path, by=by, overwrite=overwrite)
+
+    def plot(self, level: str | None = None, *groups: str | Sequence[object]) -> Axes:
+        """The fans of a level's `groups` (default: the largest), or of the largest group of each level, one below the other; the first axes.
+
+        Raises ForetellError for a level or a group that is not there.
+        """
+        from matplotlib.figure import Figure
+
+        from foretell.recipe.fan_chart import as_written
+
+        if level is not None:
+            return self[level].plot(*groups)
+        figure = Figure(figsize=(8, 2.9 * len(self)), layout="constrained")
+        grid: list[Axes] = figure.subplots(len(self), 1, squeeze=False)[:, 0].tolist()
+        for axes, (name, part) in zip(grid, self.parts.items(), strict=True):
+            largest = int(part.mean.sum(axis=1).argmax())
+            part.plot(tuple(part.keys.iloc[largest]), axes=axes)
+            if name != ALL:
+                as_written(axes.set_title(f"{name}: {axes.get_title(loc='left')}", loc="left"))
+        return grid[0]
+
+    def _repr_html_(self) -> str:
+        from foretell.reporting.notebook import hierarchy_html
+
+        return hierarchy_html(self)
 
     def _keys(self, name: str) -> list[str]:
         return [] if name == ALL else list(map(str, self.parts[name].keys.columns))

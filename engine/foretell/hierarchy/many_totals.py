@@ -12,16 +12,16 @@ from foretell.data.arrays import Array, Floats
 from foretell.hierarchy.totals import keep_single, paths_for
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.forecast_parts import paths_of
-from foretell.recipe.item_groups import ItemGroups
+from foretell.recipe.item_groups import ItemGroups, Texts
 from foretell.recipe.levels import check_levels
 from foretell.recipe.paths import slices
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Sums:
-    """Which sums are asked: of the items of each group of `by` (none: of all items), over each of some spans of steps."""
+    """Which sums are asked: of the items of each group (None: of all items), over each of some spans of steps."""
 
-    by: tuple[str, ...]
+    group: Texts | None  # [N] what each item belongs to
     spans: tuple[slice, ...]  # [P] each with its begin and its end
 
 
@@ -29,7 +29,7 @@ class Sums:
 class Totals:
     """The quantiles of some sums."""
 
-    keys: pd.DataFrame  # [G] the groups
+    groups: list[str]  # [G]
     quantiles: Array = field(repr=False)  # [G, P, Q] over the spans asked, at the levels asked
 
 
@@ -47,10 +47,8 @@ def totals_at_once(
     """
     wanted = forecast.levels if levels is None else check_levels(levels)
     frequency, count = forecast.schema.frequency, paths_for(forecast, paths)
-    groups = [
-        ItemGroups.of(forecast.keys, forecast.history, forecast.origin, each.by, frequency=frequency)
-        for each in asked
-    ]
+    every = ItemGroups.of(forecast.keys, forecast.history, forecast.origin, [], frequency=frequency)
+    groups = [every if each.group is None else _grouped(each.group) for each in asked]
     sums = [np.zeros((len(g.keys), count, len(each.spans))) for g, each in zip(groups, asked, strict=True)]
     for part in slices(len(forecast), paths=count, horizon=forecast.horizon):
         items = np.arange(part.start, part.stop)
@@ -63,8 +61,16 @@ def totals_at_once(
         for at, span in enumerate(each.spans):
             if span.stop - span.start == 1:
                 keep_single(forecast, g, span, wanted, found[:, at : at + 1])
-        made.append(Totals(g.keys, np.sort(found, axis=-1)))
+        made.append(Totals(g.keys.iloc[:, 0].tolist(), np.sort(found, axis=-1)))
     return made
+
+
+def _grouped(group: Texts) -> ItemGroups:
+    """Items by the text [N] of the group of each."""
+    names, code = np.unique(group, return_inverse=True)
+    order = np.argsort(code, kind="stable")
+    begin = np.flatnonzero(np.diff(code[order], prepend=-1))
+    return ItemGroups(pd.DataFrame({"group": names}), order, begin)
 
 
 def _add(total: Floats, group: np.ndarray, drawn: Array, spans: Sequence[slice]) -> None:

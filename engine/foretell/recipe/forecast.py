@@ -279,16 +279,19 @@ class Forecast(Tabular):
         quantiles, mean = (np.asarray(each, np.float32) for each in at)
         return replace(self, quantiles=quantiles, mean=mean)
 
-    def save_report(self, path: str | Path, *, why: Any = None, overwrite: bool = False) -> None:
+    def save_report(
+        self, path: str | Path, *, by: Sequence[str] | None = None, why: Any = None, overwrite: bool = False
+    ) -> None:
         """Write a page of this forecast to an .html file: totals and groups by week, each item with its picture and known columns.
 
-        `why`, a `foretell.Explanation` of some of its items, adds what their forecasts are made of.
+        `by` are the paths of columns by which it groups, as in `hierarchy`; by default up to three columns, one by one. `why`, a
+        `foretell.Explanation` of some of its items, adds what their forecasts are made of.
         One file that opens without a network. Raises ForetellError where it is there already; to `overwrite` replaces a page of
         foretell, and nothing else.
         """
         from foretell.reporting.forecast_page import save_report
 
-        return save_report(self, path, why=why, overwrite=overwrite)
+        return save_report(self, path, by=by, why=why, overwrite=overwrite)
 
     def position(self, item: str | Sequence[object]) -> int:
         """Where an item stands; raises ForetellError with the nearest name when it is absent."""

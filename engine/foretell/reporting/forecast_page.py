@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +15,6 @@ from foretell.evaluation.history import zero_share
 from foretell.evaluation.metrics import ratio
 from foretell.explain.explanation import Explanation
 from foretell.recipe.forecast import Forecast
-from foretell.recipe.item_groups import values_of_items
 from foretell.reporting import forecast_totals
 from foretell.reporting.forecast_totals import NAME, Facts, span_in_words
 from foretell.reporting.html import stroke_style
@@ -49,23 +48,28 @@ _FOUND: Final = "What was found in the data"
 
 
 def save_report(
-    forecast: Forecast, path: str | Path, *, why: Explanation | None = None, overwrite: bool = False
+    forecast: Forecast,
+    path: str | Path,
+    *,
+    by: Sequence[str] | None = None,
+    why: Explanation | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Write the page of a forecast to an .html file, whole or not at all; with `why` an explanation of some items besides.
 
-    Raises ForetellError where the file is there already, and for a forecast of totals; to `overwrite` replaces a page of foretell, and
+    `by` are paths of columns as those of a hierarchy, by which it groups. Raises ForetellError for columns that are not there, where the file is there already, and for a forecast of totals; to `overwrite` replaces a page of foretell, and
     nothing else.
     """
     if forecast.history is None:
         raise ForetellError(
             "a page shows items and what came before them: save the report of the forecast, not of its totals"
         )
-    write_page(lambda: render(forecast, why), path, overwrite=overwrite)
+    write_page(lambda: render(forecast, by=by, why=why), path, overwrite=overwrite)
 
 
-def render(forecast: Forecast, why: Explanation | None = None) -> str:
+def render(forecast: Forecast, *, by: Sequence[str] | None = None, why: Explanation | None = None) -> str:
     """The whole page."""
-    found = Facts.of(forecast, why)
+    found = Facts.of(forecast, by=by, why=why)
     body = "".join(each(found) for each in SECTIONS)
     style = stroke_style([NAME]) + ("" if why is None else driver_style(Why.of(why)))
     return page("Forecast", _head(found) + contents(body) + body, style=style, script=own_script())
@@ -110,11 +114,7 @@ def item_frame(found: Facts) -> pd.DataFrame:
 
 def _tags(found: Facts, place: NDArray[np.int64]) -> list[str]:
     """[n] the group of each item, and that it has ended or is new."""
-    groups = (
-        [""] * len(place)
-        if not found.columns
-        else values_of_items(found.forecast.keys, found.panel, found.columns[0], place).tolist()
-    )
+    groups = next(iter(found.grouped.values()))[place].tolist() if found.grouped else [""] * len(place)
     return [
         " · ".join(part for part in (str(tag), found.state(int(at))) if part)
         for tag, at in zip(groups, place, strict=True)

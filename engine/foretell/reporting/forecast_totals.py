@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,9 +17,10 @@ from foretell.data.panel import Panel
 from foretell.evaluation.before import Before
 from foretell.evaluation.periods import period_of, sums_by_period
 from foretell.explain.explanation import Explanation
+from foretell.hierarchy.groups import levels_of, spelt_level
 from foretell.recipe.fan_chart import UNITS
 from foretell.recipe.forecast import Forecast
-from foretell.recipe.item_groups import values_of_items
+from foretell.recipe.item_groups import Texts, values_of_items
 from foretell.reporting import figures
 from foretell.reporting.html_blocks import cell_table, note, picture, section, text_of
 from foretell.reporting.numbers import ABSENT, count, percent, signed_percent, units
@@ -38,23 +39,30 @@ class Facts:
     forecast: Forecast
     panel: Panel
     before: Before
-    columns: list[str]  # by which items are grouped
+    grouped: Mapping[str, Texts]  # name -> [N] the group of each item
     spread: Spread
     findings: tuple[Finding, ...]
     why: Explanation | None = None  # of some of its items
 
     @classmethod
-    def of(cls, forecast: Forecast, why: Explanation | None = None) -> Facts:
-        """Everything that the sections share: paths are drawn once, and the history is looked at once."""
+    def of(
+        cls, forecast: Forecast, *, by: Sequence[str] | None = None, why: Explanation | None = None
+    ) -> Facts:
+        """Everything that the sections share: paths are drawn once, and the history is looked at once.
+
+        `by` are paths of columns, as those of a hierarchy; by default the groups are those of some columns. Raises ForetellError for
+        columns that are not there.
+        """
         panel = forecast.history
         assert panel is not None, "a page begins with what came before the forecast"
-        columns = grouping_columns(forecast.keys, panel)
+        levels = [(name,) for name in grouping_columns(forecast.keys, panel)] if by is None else levels_of(by)
+        grouped = {spelt_level(level): groups_in_words(forecast, level) for level in levels if level}
         return cls(
             forecast,
             panel,
             Before.of(panel, forecast.horizon),
-            columns,
-            Spread.of(forecast, columns),
+            grouped,
+            Spread.of(forecast, grouped),
             panel_alarms(panel, horizon=forecast.horizon, read=forecast.findings),
             why,
         )
@@ -72,6 +80,12 @@ class Facts:
             return ""
         last = self.before.last(self.panel, item)
         return "" if last is None else f"no value since {self.panel.frequency.spell(last)}"
+
+
+def groups_in_words(forecast: Forecast, level: Sequence[str]) -> Texts:
+    """[N] the group of each item at a level of a hierarchy: north / s1."""
+    parts = [values_of_items(forecast.keys, forecast.history, column).tolist() for column in level]
+    return np.array([" / ".join(map(str, row)) for row in zip(*parts, strict=True)], object)
 
 
 def span_in_words(frequency: Frequency, steps: int) -> str:
@@ -165,7 +179,7 @@ def mean_of(forecast: Forecast) -> Callable[[slice], dict[str, NDArray[np.float3
 
 def groups(found: Facts) -> str:
     """The groups of the metadata and of the key's dimensions."""
-    if not found.columns:
+    if not found.grouped:
         return ""
     text = f"Forecast is the sum of the means, and so are the columns of dates. Before is what was sold in the {found.span} before."
     if not found.before.both.all():
@@ -175,13 +189,13 @@ def groups(found: Facts) -> str:
             " before: their part of the forecast stands apart, and the change is that of all others."
         )
     return section(
-        "Groups", "".join(_group(found, name) for name in found.columns) + note(f"{text} {found.spread.said}")
+        "Groups", "".join(_group(found, name) for name in found.grouped) + note(f"{text} {found.spread.said}")
     )
 
 
 def _group(found: Facts, name: str) -> str:
     forecast, before = found.forecast, found.before
-    frame = sums_by_period(forecast, [name], mean_of(forecast))
+    frame = sums_by_period(forecast, {name: found.grouped[name]}, mean_of(forecast))
     sums = _compared(found, name).sort_values("forecast", ascending=False, kind="stable")
     weeks = frame.pivot_table(index=name, columns="period", values="forecast")
     begins = frame.drop_duplicates("period").head(_WEEKS)
@@ -199,7 +213,7 @@ def _group(found: Facts, name: str) -> str:
                 units(old),
                 signed_percent(change),
                 *([_moved(rest, row)] if apart else []),
-                *map(units, found.spread.groups[name][str(row[name])] if found.spread.levels else ()),
+                *map(units, found.spread.groups[name][row[name]] if found.spread.levels else ()),
                 *(units(float(weeks.loc[row[name], period])) for period in begins["period"]),
             ]
         )
@@ -215,7 +229,7 @@ def _compared(found: Facts, name: str) -> pd.DataFrame:
     mean, both = forecast.mean.sum(axis=1, dtype=np.float64), before.both
     table = pd.DataFrame(
         {
-            name: values_of_items(forecast.keys, found.panel, name),
+            name: found.grouped[name],
             "items": 1,
             "forecast": mean,
             "before": np.where(both, before.sold, 0),

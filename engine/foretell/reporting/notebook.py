@@ -8,6 +8,7 @@ import numpy as np
 
 from foretell.checks.check import Checkup
 from foretell.data.columns import names_of
+from foretell.hierarchy.coherent import Hierarchy
 from foretell.ingest.dataset import Dataset
 from foretell.models.fitted_model import FittedModel
 from foretell.recipe.forecast import Forecast
@@ -74,6 +75,24 @@ def forecast_html(forecast: Forecast) -> str:
     ]
     more = note(f"The {_ITEMS} largest of {count(len(forecast), 'item')}.") if len(forecast) > _ITEMS else ""
     return facts("Forecast", rows) + plain_table(listed) + more
+
+
+def hierarchy_html(tree: Hierarchy) -> str:
+    """A row a level: how many groups it has, the largest of them, and its total."""
+    rows = []
+    for name, part in tree.parts.items():
+        size = part.mean.sum(axis=1, dtype=np.float64)
+        largest = int(size.argmax())
+        rows.append(
+            {
+                "level": name,
+                "groups": len(part),
+                "total of the means": float(size.sum()),
+                "largest": " / ".join(map(str, part.keys.iloc[largest])),
+                "its total": float(size[largest]),
+            }
+        )
+    return facts("Hierarchy", {"made by": tree.method, "levels": len(tree)}) + plain_table(rows)
 
 
 def checkup_html(checkup: Checkup) -> str:

@@ -13,6 +13,7 @@ from foretell.errors import ForetellError
 from foretell.evaluation.periods import period_of
 from foretell.hierarchy.many_totals import Sums, totals_at_once
 from foretell.recipe.forecast import Forecast
+from foretell.recipe.item_groups import Texts
 from foretell.recipe.levels import central_intervals, level_name
 
 _MOST_LEVELS: Final = 4  # columns of a table
@@ -26,27 +27,27 @@ class Spread:
     steps: Floats = field(repr=False)  # [H, Q] of all items, step by step
     periods: Floats = field(repr=False)  # [P, Q] of all items, by week
     whole: Floats = field(repr=False)  # [Q] of all items over the horizon
-    groups: Mapping[str, Mapping[str, Floats]] = field(repr=False)  # column -> group -> [Q] over the horizon
+    groups: Mapping[str, Mapping[str, Floats]] = field(repr=False)  # name -> group -> [Q] over the horizon
     why_not: str = ""  # there are none
 
     @classmethod
-    def of(cls, forecast: Forecast, columns: Sequence[str]) -> Spread:
-        """The spread of a forecast, and of its groups by `columns`; without levels where it has no joint distribution."""
+    def of(cls, forecast: Forecast, groups: Mapping[str, Texts]) -> Spread:
+        """The spread of a forecast, and of its `groups`: name -> [N] the group of each item; without levels where it has none."""
         levels, horizon = shown_levels(forecast.levels), forecast.horizon
         width, _ = period_of(forecast.schema.frequency, horizon)
         steps = [slice(t, t + 1) for t in range(horizon)]
         periods = [slice(t, min(t + width, horizon)) for t in range(0, horizon, width)]
         whole = slice(0, horizon)
-        asked = [Sums((), (*steps, *periods, whole)), *(Sums((column,), (whole,)) for column in columns)]
+        asked = [Sums(None, (*steps, *periods, whole)), *(Sums(group, (whole,)) for group in groups.values())]
         try:
-            every, *groups = totals_at_once(forecast, asked, levels=levels)
+            every, *others = totals_at_once(forecast, asked, levels=levels)
         except ForetellError as error:
             nothing = np.zeros((0, 0))
             return cls((), nothing, nothing, np.zeros(0), {}, str(error))
         found = every.quantiles[0].astype(np.float64)
         by = {
-            column: dict(zip(each.keys[column].astype(str), _whole(each.quantiles), strict=True))
-            for column, each in zip(columns, groups, strict=True)
+            name: dict(zip(each.groups, _whole(each.quantiles), strict=True))
+            for name, each in zip(groups, others, strict=True)
         }
         return cls(levels, found[:horizon], found[horizon:-1], found[-1], by)
 

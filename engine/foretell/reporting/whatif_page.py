@@ -70,7 +70,7 @@ class _Facts:
         return cls(
             result,
             grouping_columns(result.baseline.keys, result.baseline.history),
-            {name: Spread.of(each, []) for name, each in made.items()},
+            {name: Spread.of(each, {}) for name, each in made.items()},
             {name: each.mean.sum(axis=1, dtype=np.float64) for name, each in made.items()},
         )
 

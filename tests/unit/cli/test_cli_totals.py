@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -124,3 +125,33 @@ def test_a_backtest_scores_the_levels_that_by_names(run: Run) -> None:
     assert result.exit_code == 0, result.output
     assert pd.read_csv("report/groups.csv")["by"].tolist() == ["all items", "family", "items"]
     assert "groups.csv" in result.stderr
+
+
+def test_the_page_beside_totals_and_levels_groups_as_they_do(trained: Run) -> None:
+    asked = {"--total": "family,item_id", "--hierarchy": "family/item_id"}
+    for number, (option, by) in enumerate(asked.items()):
+        result = trained("predict", "model", *TABLES, option, by, "--report", f"page{number}.html")
+        assert result.exit_code == 0, result.output
+    assert "By <b>item_id</b>" in Path("page0.html").read_text()
+    assert "By <b>family/item_id</b>" in Path("page1.html").read_text()
+
+
+def test_a_page_of_sums_over_a_lead_time_is_refused_before_the_work(run: Run) -> None:
+    train = (
+        "--freq",
+        "D",
+        "--known",
+        "promo",
+        "--horizon",
+        5,
+        "--recipe",
+        "seasonal_naive",
+        "--by",
+        "family",
+    )
+    asked = ("--method", "paths", "--lead-time", 3, "--report", "page.html")
+    result = run("reconcile", *TABLES, *train, *asked)
+    assert result.exit_code == 2
+    assert "--report shows step by step" in result.stderr
+    assert run("reconcile", *TABLES, *train, "--method", "paths", "--report", "page.html").exit_code == 0
+    assert "By <b>family</b>" in Path("page.html").read_text()

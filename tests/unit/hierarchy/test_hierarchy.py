@@ -209,3 +209,46 @@ def test_a_group_panel_holds_nothing_from_the_origin_on() -> None:
         panel = dataset(table).panel.until(10)
         made.append(group_panel(panel, groups_of(panel, ()), H))
     np.testing.assert_array_equal(made[0].target, made[1].target)
+
+
+# Shown
+
+
+def test_a_hierarchy_is_drawn_level_by_level_or_one_level_alone(forecast: foretell.Forecast) -> None:
+    tree = forecast.hierarchy(by=["region/store"])
+    figure = tree.plot().figure
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert len(titles) == 4
+    assert titles[0] == "all items"
+    assert titles[1].startswith("region: ")
+    assert titles[2].startswith("region/store: ")
+    assert tree.plot("region", "south").get_title(loc="left") == "south"
+    with pytest.raises(ForetellError, match="has no level 'regions'"):
+        tree.plot("regions")
+
+
+def test_a_notebook_shows_a_row_a_level_and_escapes_names() -> None:
+    sales, about = tables()
+    about["family"] = "<b>mug</b>"
+    about.loc[1, "family"] = "bag"
+    data = foretell.Dataset(sales, items=about, freq="D")
+    tree = foretell.train(data, recipe="seasonal_naive", horizon=H).predict().hierarchy(by=["family"])
+    html = tree._repr_html_()
+    assert "&lt;b&gt;mug&lt;/b&gt;" in html
+    assert "<b>" not in html
+    assert all(name in html for name in tree.names)
+
+
+def test_the_page_of_a_hierarchy_groups_by_its_levels_with_the_quantiles_of_their_sums(
+    forecast: foretell.Forecast, tmp_path: Path
+) -> None:
+    forecast.hierarchy(by=["region/store", "family"]).save_report(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert [f"By <b>{name}</b>" in page for name in ("region", "region/store", "family")] == [True] * 3
+    total = forecast.total(steps=H, by=["region", "store"], levels=[0.9])
+    row = page.partition(">north / s1<")[2].partition("</tr>")[0]
+    place = total.position(["north", "s1"])
+    assert f"<td>{total.quantiles[place, 0, 0]:.3g}" in row.replace(".0<", "<")
+    with pytest.raises(ForetellError, match="'citi'"):
+        forecast.save_report(tmp_path / "other.html", by=["citi"])
+    assert not (tmp_path / "other.html").exists()

@@ -111,8 +111,10 @@ def test_quantiles_of_the_totals_on_the_page_are_those_of_total(moved: Forecast)
 
 
 def test_totals_at_once_keep_the_quantiles_of_a_single_item_and_step(moved: Forecast) -> None:
-    (found,) = totals_at_once(moved, [Sums(("item_id",), (slice(3, 4), slice(0, 2)))])
-    at = [moved.position(name) for name in found.keys["item_id"]]
+    (found,) = totals_at_once(
+        moved, [Sums(moved.keys["item_id"].to_numpy(object), (slice(3, 4), slice(0, 2)))]
+    )
+    at = [moved.position(name) for name in found.groups]
     assert moved.margins is not None
     np.testing.assert_allclose(found.quantiles[:, 0], moved.quantiles[at, 3], rtol=1e-6)
 
