@@ -51,6 +51,19 @@ def fitted(name: str, *, history: bool = True) -> FittedModel:
     return fit_model(recipe, shops(history=history), TASK, Run(device="cpu"))
 
 
+def test_nothing_is_said_of_past_values_that_no_forecast_can_see() -> None:
+    """A backtest's window has them from its origin on."""
+    every = daily(weekly_sales(2))
+    rising = np.tile(np.arange(STEPS, dtype=np.float32), len(every))[:, None]
+    panel = replace(every, past=rising).until(FUTURE)
+    seen = SeenRange.of(panel)
+    assert seen.past.tolist() == [[0, STEPS - FUTURE - 1]]
+    assert not [each for each in seen.apply(panel)[1] if each.name == "visits"]
+    late = replace(panel, origin=panel.origin + 2)  # two days later these are history
+    found = [each for each in seen.apply(late)[1] if each.name == "visits"]
+    assert [(each.farthest, each.items) for each in found] == [(STEPS - FUTURE + 1, len(panel))]
+
+
 @pytest.mark.parametrize("name", recipe_names())
 def test_a_price_beyond_all_that_was_seen_forecasts_as_the_highest_that_was(name: str) -> None:
     model = fitted(name)

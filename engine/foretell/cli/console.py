@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from foretell.cli.option_names import as_options
@@ -84,12 +85,12 @@ def show_checkup(checkup: Checkup) -> None:
                 option = as_options(finding.option)
                 means = f"{finding.meaning}\n-> {option}" if option else finding.meaning
                 table.add_row(finding.code, as_options(finding.message), means)
-            standard_output().print(table)
+            show_table(table)
 
 
 def show_report(report: Report, out: Path | None) -> None:
     """The leaderboard and how each recipe was fitted; then which files `out` holds."""
-    standard_output().print(_leaderboard(report.leaderboard))
+    show_table(_leaderboard(report.leaderboard))
     for recipe, window, summary in report.summaries:
         show_summary(summary, f"{recipe}, origin {window.day}: ")
     if out is None:
@@ -105,7 +106,7 @@ def show_summary(summary: Summary, prefix: str = "") -> None:
         table = flush_table(*(str(name) for name in (rows[0] if rows else ())))
         for row in rows:
             table.add_row(*(_summary_cell(value) for value in row.values()))
-        standard_output().print(table)
+        show_table(table)
 
 
 @contextmanager
@@ -206,24 +207,97 @@ def show_heading(name: str, text: str) -> None:
 
 
 def _leaderboard(board: pd.DataFrame) -> Table:
-    """The main columns, within 100 characters; leaderboard.csv has them all."""
+    """The main columns; leaderboard.csv has them all."""
     intervals = [column for column in board.columns if column.startswith("interval[")]
-    scores = ["wQL", "RMSE", "WAPE", "MAPE", "MASE", *intervals[-1:]]
+    scores = ["wQL", "RMSE", "WAPE", "bias", "MAPE", "MASE", *intervals[-1:]]
     columns = ["recipe", *scores, "fit_seconds", "predict_seconds", "fallbacks"]
     table = flush_table(*(name.replace("_seconds", " s") for name in columns))
     for row in board[columns].itertuples(index=False):
         name, *values, fit, predicting, fallbacks = row
+        scored = [
+            f"{value:+.3f}" if column == "bias" and not math.isnan(value) else _score(value)
+            for column, value in zip(scores, values, strict=True)
+        ]
         seconds = ("-" if math.isnan(value) else f"{value:.1f}" for value in (fit, predicting))
-        table.add_row(str(name), *map(_score, values), *seconds, str(fallbacks))
+        table.add_row(str(name), *scored, *seconds, str(fallbacks))
     return table
 
 
 def flush_table(*columns: str) -> Table:
-    """An empty table with these columns: the first one and texts to the left, numbers to the right."""
+    """An empty table with these columns: the first one and texts to the left, numbers to the right.
+
+    Where there is not room for all, texts go on below, and all else is kept whole.
+    """
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), collapse_padding=True, pad_edge=False)
     for position, column in enumerate(columns):
-        table.add_column(column, justify="left" if position == 0 or column in TEXTS else "right")
+        left = position == 0 or column in TEXTS
+        table.add_column(
+            column, justify="left" if left else "right", no_wrap=column not in TEXTS, overflow="fold"
+        )
     return table
+
+
+def show_table(table: Table) -> None:
+    """Print a table, all of it: as wide as it must be where no terminal says how wide, on a terminal in blocks of columns."""
+    console, columns = standard_output(), table.columns
+    least = [max(_header_width(column), _cells_width(column)) for column in columns]
+    narrow = [max(_header_width(column, wraps=True), _cells_width(column)) for column in columns]
+    if not console.is_terminal:
+        console.width = max(console.width, _total(least))
+    if (
+        _total(narrow) <= console.width < _total(least)
+    ):  # room for it, if words of a header stand below each other
+        blocks, least = [list(range(len(columns)))], narrow
+    else:
+        blocks = _blocks(least, console.width)
+    for block in blocks:
+        console.print(_part(table, block, least))
+
+
+def _total(widths: Sequence[int]) -> int:
+    """Of a table: a blank stands before and behind each column."""
+    return sum(widths) + 2 * len(widths)
+
+
+def _header_width(column: Column, *, wraps: bool = False) -> int:
+    return max(map(cell_len, _unbroken(str(column.header), wraps=wraps or not column.no_wrap)), default=0)
+
+
+def _cells_width(column: Column) -> int:
+    """Room for all of a cell, or for its longest word where it may go on below."""
+    parts = (part for cell in column.cells for part in _unbroken(str(cell), wraps=not column.no_wrap))
+    return max(map(cell_len, parts), default=0)
+
+
+def _unbroken(text: str, *, wraps: bool) -> list[str]:
+    return text.split() if wraps else text.splitlines()
+
+
+def _blocks(least: Sequence[int], width: int) -> list[list[int]]:
+    """The columns that fit side by side, by position; the first one begins each block."""
+    blocks, room = [[0]], width - least[0] - 2
+    for position, need in enumerate(least[1:], start=1):
+        if room < need + 2 and len(blocks[-1]) > 1:
+            blocks.append([0])
+            room = width - least[0] - 2
+        blocks[-1].append(position)
+        room -= need + 2
+    return blocks
+
+
+def _part(table: Table, block: Sequence[int], least: Sequence[int]) -> Table:
+    """Some columns of a table, each at least so wide."""
+    columns = [table.columns[position] for position in block]
+    part = flush_table(*(str(column.header) for column in columns))
+    for position, column in zip(block, part.columns, strict=True):
+        if column.no_wrap:
+            column.width = least[position]
+        else:
+            column.min_width = least[position]
+        column.header = Text(str(column.header), no_wrap=False)
+    for cells in zip(*(column.cells for column in columns), strict=True):
+        part.add_row(*cells)
+    return part
 
 
 def _summary_cell(value: Any) -> str:
@@ -245,7 +319,7 @@ class _PlainConsole(Console):
 
 
 def standard_output() -> Console:
-    """Standard output; 100 columns where it is no terminal."""
+    """Standard output; 100 columns where it is no terminal, more for a table that needs them."""
     return _PlainConsole() if sys.stdout.isatty() else _PlainConsole(width=100)
 
 

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from typer import Argument, Option
 
-from foretell.cli.console import flush_table, say, say_replaced, show_findings, show_json, standard_output
+from foretell.cli.console import (
+    flush_table,
+    say,
+    say_replaced,
+    show_findings,
+    show_json,
+    show_table,
+    standard_output,
+)
 from foretell.cli.option_groups import CommonOptions, DataOptions, Overwrite, Sales, Spreadsheet
 from foretell.cli.tables import open_dataset
 from foretell.cli.values import names
@@ -88,9 +96,9 @@ def _show(found: Monitor, out: Path | None) -> None:
     standard_output().print(found.verdict)
     for reason in found.reasons:
         standard_output().print(f"- {reason.verdict}: {reason.text}")
-    standard_output().print(_table(found.runs, ("origin", "until"), _RUNS_SHOWN, verdict=True))
+    show_table(_table(found.runs, ("origin", "until"), _RUNS_SHOWN, verdict=True))
     if len(found.groups):
-        standard_output().print(_table(found.groups, ("by", "group"), _GROUPS_SHOWN, verdict=False))
+        show_table(_table(found.groups, ("by", "group"), _GROUPS_SHOWN, verdict=False))
     if out is None:
         say("nothing was written: --out names a folder for the report and all tables")
     else:

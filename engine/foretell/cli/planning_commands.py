@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from foretell.cli.console import flush_table, say, say_replaced, show_findings, standard_output
+from foretell.cli.console import flush_table, say, say_replaced, show_findings, show_table
 from foretell.cli.option_groups import CommonOptions, DataOptions, Overwrite, Sales, Spreadsheet
 from foretell.cli.tables import open_model
 from foretell.cli.training_commands import check_page, replaced_by_forecasts
@@ -152,7 +152,7 @@ def _show_totals(totals: pd.DataFrame, *, fine: Sequence[str] = ()) -> None:
         table.add_row(
             *(_cell(each, 1 + (name in fine)) for name, each in zip(totals.columns, row, strict=True))
         )
-    standard_output().print(table)
+    show_table(table)
 
 
 def _cell(value: object, digits: int) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from typer import Argument
 
-from foretell.cli.console import flush_table, say, show_heading, standard_output
+from foretell.cli.console import flush_table, say, show_heading, show_table
 
 if TYPE_CHECKING:
     from foretell.recipe.protocols import Recipe
@@ -33,11 +33,9 @@ def recipes(
         return
     installed = installed_recipes()
     table = flush_table("recipe", "family", "what it is")
-    for column in table.columns:
-        column.no_wrap = True  # a longer line is cut off
     for each, kind in installed.recipes.items():
         table.add_row(each, _family(kind), _shortened(_first_line(kind)))
-    standard_output().print(table)
+    show_table(table)
     for reason in installed.failed.values():
         say(f"left out: {reason}")
     say("foretell recipes NAME shows the hyperparameters of one")
@@ -51,7 +49,7 @@ def _show(kind: type[Recipe]) -> None:
     table = flush_table("hyperparameter", "default", "meaning")
     for parameter in hyperparameters(kind):
         table.add_row(parameter.name, str(parameter.default), parameter.meaning)
-    standard_output().print(table)
+    show_table(table)
 
 
 def _family(kind: type) -> str:

@@ -109,6 +109,7 @@ def evaluate(
     overwrite: Overwrite = False,
 ) -> None:
     """Score anybody's forecasts on the actuals of the data, as backtest scores its own."""
+    from foretell.evaluation.row_counts import RowCounts
     from foretell.system.results import may_replace
     from foretell.workflows.evaluate import evaluate as run_evaluate
 
@@ -119,6 +120,7 @@ def evaluate(
     )
     say_replaced(old)
     show_findings(report.remarks)
+    say(str(RowCounts(**report.settings["rows"])))
     show_report(report, out)
 
 

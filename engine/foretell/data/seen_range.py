@@ -121,11 +121,15 @@ def _within(
     for index, (low, high) in enumerate(ranges):
         values = array[:, index]
         beyond = np.flatnonzero((values < low) | (values > high))
+        item = np.searchsorted(reach, beyond, side="right") - 1
+        if name == "past":  # a past value from the origin on is nobody's to read
+            before = beyond - reach[item] < panel.stop[item]
+            beyond, item = beyond[before], item[before]
         if index == fixed or not len(beyond):
             continue
         if copied is array:
             copied = array.copy()
         copied[beyond, index] = np.clip(values[beyond], low, high) if low <= high else np.nan
-        items = len(np.unique(np.searchsorted(reach, beyond, side="right")))
-        found.append(Beyond(columns[index].name, low, high, float(np.abs(values[beyond]).max()), items))
+        farthest = float(np.abs(values[beyond]).max())
+        found.append(Beyond(columns[index].name, low, high, farthest, len(np.unique(item))))
     return copied, found

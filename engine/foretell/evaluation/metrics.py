@@ -99,6 +99,11 @@ def _percentage_error(cells: Cells) -> Floats:
     return ratio(cells.error, cells.size)
 
 
+def _signed_error(cells: Cells) -> Floats:
+    """[n, H] f - y of the mean: above 0 where it is too high."""
+    return -_difference(cells.truth, cells.mean)
+
+
 def _symmetric_error(cells: Cells) -> Floats:
     """[n, H] 2 |y - f| / (|y| + |f|) of the mean, between 0 and 2; not defined where both are 0."""
     return ratio(2 * cells.error, cells.size + np.abs(cells.mean))
@@ -158,6 +163,7 @@ class Metric:
 _POINT: dict[str, Metric] = {
     "RMSE": Metric(_squared_error, root=True),
     "WAPE": Metric(lambda cells: cells.error, over="size"),
+    "bias": Metric(_signed_error, over="size"),
     "MAPE": Metric(_percentage_error),
     "sMAPE": Metric(_symmetric_error),
     "MASE": Metric(_scaled_error, of_items=True),

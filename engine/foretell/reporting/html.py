@@ -25,7 +25,7 @@ from foretell.reporting.html_blocks import (
     text_of,
     tone_of,
 )
-from foretell.reporting.numbers import adaptive, count, fixed, number, percent, seconds
+from foretell.reporting.numbers import adaptive, count, fixed, number, percent, seconds, signed_percent
 from foretell.system.environment import machine, versions
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def render(results: Results) -> str:
 def summary(results: Results) -> str:
     """What a notebook shows: the result in a sentence, and the leaderboard."""
     board = results.leaderboard
-    names = ["recipe", "wQL", "WAPE", "RMSE", "MASE", *central(results.levels)]
+    names = ["recipe", "wQL", "WAPE", "bias", "RMSE", "MASE", *central(results.levels)]
     rows = [{name: row[name] for name in names} for row in board.to_dict("records")]
     lead = _lead(results, [window.day for window in results.windows])
     return f"<p>{lead}</p>\n{plain_table(rows)}"
@@ -119,6 +119,7 @@ def _leaderboard(results: Results) -> str:
     columns = [
         Column("wQL", "wQL", _RATIO, min, bar=True),
         Column("WAPE", "WAPE", percent, min),
+        Column("bias", "Bias", signed_percent, tone=_bias_tone),
         Column("RMSE", "RMSE", adaptive, min),
         Column("MAPE", "MAPE", percent, min),
         Column("sMAPE", "sMAPE", percent, min),
@@ -129,7 +130,7 @@ def _leaderboard(results: Results) -> str:
     ]
     costs = bool(board["fit_seconds"].notna().any())
     columns = [c for c in columns if costs or c.name not in _COSTS]
-    text = "Lower is better. " + (
+    text = "Lower is better; a bias is best near 0. " + (
         f"Scores are pooled over items within a window, then averaged over the {windows} windows{'; times are sums' if costs else ''}."
         if windows > 1
         else "Scores are pooled over all items and steps of the window."
@@ -137,6 +138,10 @@ def _leaderboard(results: Results) -> str:
     text += " The best value of each column stands out. What the scores mean is said at the end."
     body = table(board, columns, results.recipes) + note(text) + planner_sections.certainty(results)
     return section("Leaderboard", body)
+
+
+def _bias_tone(bias: float) -> str:
+    return tone_of(abs(bias), *planner_sections.BIAS_TONES)
 
 
 def _by_level(results: Results) -> str:
@@ -299,6 +304,7 @@ def _glossary(_: Results) -> str:
 <dt>wQL</dt><dd>Weighted quantile loss: twice the pinball loss, summed over items and steps, over the sum of the absolute
 actuals; the mean over the levels. At p50 it is the WAPE of the median.</dd>
 <dt>WAPE</dt><dd>Sum of absolute errors of the mean over the sum of the absolute actuals.</dd>
+<dt>Bias</dt><dd>Sum of the means less that of the actuals, over the sum of the absolute actuals: above 0 is too high.</dd>
 <dt>RMSE</dt><dd>Root of the mean squared error of the mean, in the unit of the target.</dd>
 <dt>MAPE, sMAPE</dt><dd>Mean of the absolute error of the mean relative to the actual (where that is not 0), or to the half
 sum of actual and forecast.</dd>

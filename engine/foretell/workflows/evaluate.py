@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from foretell.evaluation.forecast_table import (
 )
 from foretell.evaluation.judged_columns import JudgedColumns
 from foretell.evaluation.outcome import Outcome, Window
+from foretell.evaluation.row_counts import RowCounts
 from foretell.ingest.dataset import check_dataset
 from foretell.reporting.report import Report
 from foretell.system.folder_lock import claiming_out
@@ -47,7 +49,8 @@ def evaluate(
 
     A row is an item and a step: the item's key, its timestamp, `mean`, and quantiles as `p10` or `0.1`, in any order. Optional columns:
     `recipe`, and `origin` (the first step forecast) or `window` where there are several. Every item needs every step, and the recipes
-    the same items. Without `mean` the median is judged in its place, without `p50` the mean.
+    the same items. Without `mean` the median is judged in its place, without `p50` the mean. `settings["rows"]` of the report says how
+    many rows were scored, and why others were not.
 
     Args:
         forecasts: the table: a frame, a path or a glob.
@@ -73,8 +76,9 @@ def evaluate(
     if out is not None:
         may_replace(out, "report", overwrite=overwrite)
     rows = read_forecast_rows(forecasts, data, item_id, timestamp, found)
-    panel = data.panel
+    panel, given = data.panel, len(rows.ordinal)
     rows = placed(rows, panel, found)
+    counts = RowCounts.of(rows, panel, given=given)
     rows = with_skipped_hours(rows, panel)
     horizon = complete(rows, panel)
     columns = JudgedColumns.of(rows, found)
@@ -88,6 +92,7 @@ def evaluate(
         "frequency": panel.frequency.alias,
         "season": panel.season,
         "items": len(panel),
+        "rows": asdict(counts),
         "open": panel.schema.open,
         "fingerprint": data.fingerprint,
     }

@@ -34,7 +34,8 @@ def test_a_model_that_is_fine_ends_with_0(watched: Callable[..., Any]) -> None:
     assert result.stdout.splitlines()[0] == "fine"
     assert "- fine: wQL is" in result.stdout
     assert "family" in result.stdout
-    assert max(map(len, result.stdout.splitlines())) <= 100
+    assert "usual interval[0.8]" in result.stdout
+    assert "\u2026" not in result.stdout  # no cell is cut
     assert "in watch: blocks.csv, groups.csv, inputs.csv, monitor.html, monitor.json" in result.stderr
     again = watched(Shop(), "--backtest", "shop/backtest", "--out", "watch")
     assert again.exit_code == 2

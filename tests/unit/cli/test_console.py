@@ -7,9 +7,10 @@ from dataclasses import asdict
 
 import pytest
 import typer
+from rich.table import Table
 
 from foretell.cli.app import app
-from foretell.cli.console import FINDINGS_SHOWN, show_findings
+from foretell.cli.console import FINDINGS_SHOWN, flush_table, show_findings, show_table
 from foretell.cli.option_groups import RunOptions
 from foretell.cli.option_names import OPTIONS, as_options
 from foretell.data.finding_advice import ADVICE
@@ -95,3 +96,38 @@ def test_guesses_of_roles_are_shown_however_many_findings_there_are(
         "note: 'oil' counts as past: --known oil",
         f"and {len(many) + 1 - FINDINGS_SHOWN} more findings: foretell check shows them all",
     ]
+
+
+WIDE = ("recipe", *(f"score {k}" for k in range(20)), "remark")
+ROW = ("seasonal_naive", *(f"{k}.2345" for k in range(20)), "a text of some words")
+
+
+def wide_table() -> Table:
+    table = flush_table(*WIDE)
+    table.add_row(*ROW)
+    return table
+
+
+def test_a_table_that_is_piped_is_not_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    show_table(wide_table())
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines[0]) > 100
+    assert all(any(name in line for line in lines) for name in WIDE)
+    (row,) = (line for line in lines if "seasonal_naive" in line)
+    assert all(cell in row for cell in ROW[:-1])
+    assert "\u2026" not in "".join(lines)
+
+
+def test_a_table_wider_than_the_terminal_is_shown_in_blocks_of_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "dumb")
+    show_table(wide_table())
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    rows = [line.split() for line in lines if "seasonal_naive" in line]
+    assert len(rows) > 2
+    assert [cell for row in rows for cell in row[1:] if cell in ROW] == list(ROW[1:-1])
+    assert "\u2026" not in "".join(lines)

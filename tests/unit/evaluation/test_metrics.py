@@ -81,6 +81,7 @@ def test_point_scores_by_hand() -> None:
     got = pooled(np.array([[2.0, 4.0], [-5.0, NAN]]), np.array([[1.0, 6.0], [-8.0, 9.0]]))
     assert got["RMSE"] == pytest.approx((14 / 3) ** 0.5)
     assert got["WAPE"] == pytest.approx(6 / 11)
+    assert got["bias"] == pytest.approx((-1 + 2 - 3) / 11)  # forecast less actual: above 0 is too high
     assert got["MAPE"] == pytest.approx((0.5 + 0.5 + 0.6) / 3)
     assert got["sMAPE"] == pytest.approx((2 / 3 + 4 / 10 + 6 / 13) / 3)
 
@@ -135,6 +136,7 @@ def plain_scores(
     scores = {
         "RMSE": (sum(e**2 for e in error.values()) / n) ** 0.5,
         "WAPE": sum(error.values()) / size,
+        "bias": sum(mean[c] - actual[c] for c in seen) / size,
         "MAPE": sum(e / abs(actual[c]) for c, e in error.items()) / n,
         "sMAPE": sum(2 * e / (abs(actual[c]) + abs(mean[c])) for c, e in error.items()) / n,
         "MASE": sum(abs(actual[c] - quantiles[c][levels.index(0.5)]) / scale[c[0]] for c in seen) / n,

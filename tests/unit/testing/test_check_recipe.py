@@ -426,3 +426,8 @@ def test_a_setting_spelt_as_text_is_read_before_it_is_checked() -> None:
     assert check_form(broken.Sound(steps="6")) == broken.Sound(steps=6)  # type: ignore[arg-type]
     with pytest.raises(ForetellError, match="steps must be a whole number, got 'six'"):
         check_form(broken.Sound(steps="six"))  # type: ignore[arg-type]
+
+
+def test_a_sound_recipe_is_checked_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    check_recipe(Sound())
+    assert [record.getMessage() for record in caplog.records if "training saw" in record.getMessage()] == []

@@ -44,6 +44,7 @@ def test_the_leaderboard_has_the_columns_of_the_design_and_the_best_first() -> N
         "wQL[0.9]",
         "RMSE",
         "WAPE",
+        "bias",
         "MAPE",
         "sMAPE",
         "MASE",

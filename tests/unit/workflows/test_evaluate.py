@@ -11,6 +11,7 @@ import pytest
 
 from evaluator_fakes import FLAT, RISING, Last, dataset, sales
 from foretell.errors import ForetellError
+from foretell.evaluation.row_counts import RowCounts
 from foretell.ingest.dataset import Dataset
 from foretell.workflows.backtest import backtest
 from foretell.workflows.evaluate import evaluate
@@ -45,6 +46,27 @@ def test_a_table_is_scored_as_by_hand() -> None:
     assert row["wQL[0.9]"] == pytest.approx(1.8 / 43)
     assert (row["coverage[0.5]"], row["interval[0.8]"]) == (0.75, 1.0)
     assert row["MASE"] == pytest.approx(0.5)
+
+
+def test_an_evaluation_says_how_many_rows_were_scored_and_why_others_were_not() -> None:
+    more = dataset(**DATA, gap=(*FLAT[:-1], float("nan")), new=(float("nan"),) * 11 + (3.0,))
+    items = ["a", "b", "gap", "new", "gone"]
+    frame = pd.DataFrame(
+        {
+            "item_id": np.repeat(items, 3),
+            "timestamp": ["2024-01-11", "2024-01-12", "2024-01-13"] * 5,
+            "mean": 10.0,
+            "p50": 11.0,
+        }
+    )
+    rows = evaluate(frame, more).settings["rows"]
+    # a and b have 2 of 3 days; of gap the 12th, of new the 11th is missing, and its 12th is scored apart
+    assert rows == {"given": 15, "scored": 5, "new_items": 1, "unknown_items": 3, "beyond": 4, "missing": 2}
+    assert str(RowCounts(**rows)) == (
+        "scored 5 of 15 rows; left out: 1 of items without history, scored apart, 3 of items that the data lack,"
+        " 4 after the end of the actuals, 2 where the data have a gap"
+    )
+    assert str(RowCounts(**evaluate(table(), dataset(**DATA)).settings["rows"])) == "scored 4 of 4 rows"
 
 
 @pytest.mark.slow
