@@ -5,12 +5,16 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import typer
 
 from foretell.cli.exit_status import user_errors
 from foretell.errors import ForetellError, nearest
+
+_NOT_FROM_A_FILE: Final = {
+    "predict": ("horizon",)
+}  # command -> keys that mean the training's option in a file
 
 
 def read_config(context: typer.Context, paths: list[Path]) -> list[Path]:
@@ -26,6 +30,8 @@ def _config_values(context: typer.Context, path: Path) -> dict[str, Any]:
     table = _read_toml(path)
     mine = _keys(context.command)
     everyones = {key for command in _commands(context) for key in _keys(command)}
+    for key in _NOT_FROM_A_FILE.get(context.command.name or "", ()):
+        mine.pop(key, None)
     values = {}
     for key, value in table.items():
         plain = key.replace("-", "_")

@@ -99,6 +99,14 @@ def show_report(report: Report, out: Path | None) -> None:
         say(f"in {out}: {', '.join(sorted(path.name for path in out.iterdir() if path.is_file()))}")
 
 
+def show_validation(recipe: str, scores: Mapping[str, float]) -> None:
+    """What a training scored on the windows that it held out."""
+    if scores:
+        say("validation: " + ", ".join(f"{name} {_score(value)}" for name, value in scores.items()))
+    else:
+        say(f"no validation scores: {recipe} held out no window. foretell backtest scores it")
+
+
 def show_summary(summary: Summary, prefix: str = "") -> None:
     """What a predictor says of how it was fitted."""
     for title, rows in summary.items():

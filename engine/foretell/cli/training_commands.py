@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from foretell.cli.console import say, say_replaced, show_findings, show_summary
+from foretell.cli.console import say, say_replaced, show_findings, show_summary, show_validation
 from foretell.cli.option_groups import (
     CommonOptions,
     DataOptions,
@@ -139,6 +139,7 @@ def train(  # noqa: PLR0913  (each is an option of its own)
     say_replaced(old)
     show_summary(model.summary())
     show_findings(model.findings)
+    show_validation(model.recipe.name, model.scores)
     say(f"trained {model.recipe.name} in {model.fit_seconds:.1f} s; the model is in {folder}")
 
 
@@ -217,6 +218,10 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
     common: CommonOptions,
     result: ResultOptions,
     levels: Annotated[str | None, Option(metavar="LEVELS", help="Default: those of the training.")] = None,
+    horizon: Annotated[
+        int | None,
+        Option(metavar="STEPS", min=1, help="Forecast fewer steps than the model was trained for."),
+    ] = None,
     only: Annotated[str | None, Option(metavar="ITEMS", help="Forecast these items alone.")] = None,
     total: Annotated[
         str | None,
@@ -242,6 +247,7 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
     devices: Annotated[int, Option(min=1, help="Each forecasts its share of the items.")] = 1,
 ) -> None:
     """Forecast what comes after the end of the data, with a trained model."""
+    from foretell.models.model import fitted_of
     from foretell.recipe.forecast import check_unit
 
     common.begin()
@@ -258,32 +264,34 @@ def predict(  # noqa: PLR0913  (each is an option of its own)
     wanted = None if levels is None else level_list(levels)
     trained, tables = open_model(model, sales, data, device=device, devices=devices)
     items = None if only is None else some_names("--only", [only])
-    check_lead_time(lead_time, trained.task.horizon)
+    steps = fitted_of(trained).steps(horizon)
+    check_lead_time(lead_time, steps, whose="the model's" if horizon is None else "a")
+    asked: Any = {"items": items, "horizon": steps}
     as_asked = Printed(result, place, old)
     if hierarchy is not None:
-        forecast = trained.predict(tables, items=items)
+        forecast = trained.predict(tables, **asked)
         as_asked.write_levels(forecast.hierarchy(by=names(hierarchy), steps=lead_time, levels=wanted))
     elif total is not None or lead_time is not None:
-        forecast = trained.predict(tables, items=items)
+        forecast = trained.predict(tables, **asked)
         as_asked.write(forecast.total(steps=lead_time, by=_groups(total), levels=wanted), "totals")
     elif result.report is not None:
-        forecast = trained.predict(tables, items=items, levels=wanted)
-        as_asked.write(forecast, f"items, {trained.task.horizon} steps each")
+        forecast = trained.predict(tables, levels=wanted, **asked)
+        as_asked.write(forecast, f"items, {steps} steps each")
     elif place is None:
-        for number, piece in enumerate(trained.predict_in_pieces(tables, items=items, levels=wanted)):
+        for number, piece in enumerate(trained.predict_in_pieces(tables, levels=wanted, **asked)):
             as_asked.show(piece, header=number == 0)
     else:
         count = trained.predict_to(
             place,
             tables,
-            items=items,
             levels=wanted,
             overwrite=result.overwrite,
             spreadsheet=result.spreadsheet,
             unit=result.round,
+            **asked,
         )
         say_replaced(old)
-        say(f"forecast {count} items, {trained.task.horizon} steps each: {place}")
+        say(f"forecast {count} items, {steps} steps each: {place}")
     if result.report is not None:
         why = trained.explain(tables, items=_largest(forecast)) if explain else None
         grouped = names(hierarchy) or names(None if total == "all" else total) or None
@@ -302,10 +310,10 @@ def _groups(total: str | None) -> list[str] | None:
     return None if total is None else [] if total.strip() == "all" else names(total)
 
 
-def check_lead_time(lead_time: int | None, horizon: int) -> None:
+def check_lead_time(lead_time: int | None, horizon: int, *, whose: str = "the model's") -> None:
     """Raises ForetellError for more steps than are forecast."""
     if lead_time is not None and lead_time > horizon:
-        raise ForetellError(f"--lead-time is at most the model's horizon of {horizon} steps, got {lead_time}")
+        raise ForetellError(f"--lead-time is at most {whose} horizon of {horizon} steps, got {lead_time}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,9 @@ def paths_for(forecast: Forecast, asked: int | None) -> int:
     """How many paths a total is made of: as asked, else by the size of the forecast."""
     if asked is not None:
         return check_paths(asked)
-    cells = max(len(forecast) * forecast.horizon, 1)
+    # as many for the first steps of a forecast as for all of it
+    horizon = forecast.horizon if forecast.dependence is None else len(forecast.dependence.own)
+    cells = max(len(forecast) * horizon, 1)
     return int(np.clip(_CELLS // cells, LEAST_PATHS, MOST_PATHS))
 
 

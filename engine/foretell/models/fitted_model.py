@@ -59,6 +59,7 @@ from foretell.system.frame_writers import Destination, frame_writer
 from foretell.system.host_state import host_state_kept
 from foretell.system.listener import interruptible, tell, working_on
 from foretell.system.results import free_for_forecasts, may_replace, new_result
+from foretell.system.whole_numbers import whole_number
 
 if TYPE_CHECKING:
     from foretell.ingest.dataset import Dataset
@@ -89,7 +90,7 @@ class FittedModel:
         None  # how many items these had, and their last step; None where an older foretell saved it
     )
     written: str = ""  # when it was saved
-    scores: Mapping[str, float] = field(default_factory=dict)  # of a backtest, when `save` was given them
+    scores: Mapping[str, float] = field(default_factory=dict)  # of its validation, or those `save` was given
     panel: Panel | None = field(default=None, repr=False)  # the training data; None after `load`
     read: tuple[Finding, ...] = field(default=(), repr=False)  # what reading them found; empty after `load`
     # of its forecasts, one after the other; calibration is the first
@@ -114,12 +115,13 @@ class FittedModel:
         *,
         items: Sequence[str | Sequence[object]] | None = None,
         levels: Sequence[float] | None = None,
+        horizon: int | None = None,
     ) -> Forecast:
         """As `Model.predict`."""
-        panel = self.panel_of(data)
+        steps, panel = self.steps(horizon), self.panel_of(data)
         if items is not None:
             panel = panel.take(find_items(panel.keys, items))
-        forecast = self.forecast_in_arrays(panel, levels=levels, joint=True)
+        forecast = self.forecast_in_arrays(panel, levels=levels, joint=True).first(steps)
         return replace(forecast, findings=(*self.read_as(data), *forecast.findings))
 
     def predict_to(
@@ -132,6 +134,7 @@ class FittedModel:
         spreadsheet: bool = False,
         overwrite: bool = False,
         unit: float | None = None,
+        horizon: int | None = None,
     ) -> int:
         """As `Model.predict_to`."""
         count = 0
@@ -139,7 +142,7 @@ class FittedModel:
             free_for_forecasts(path, overwrite=overwrite),
             frame_writer(path, spreadsheet=spreadsheet) as writer,
         ):
-            for forecast in self.predict_in_pieces(data, items=items, levels=levels):
+            for forecast in self.predict_in_pieces(data, items=items, levels=levels, horizon=horizon):
                 writer.write((forecast if unit is None else forecast.rounded(unit)).to_frame())
                 count += len(forecast)
         return count
@@ -150,9 +153,10 @@ class FittedModel:
         *,
         items: Sequence[str | Sequence[object]] | None = None,
         levels: Sequence[float] | None = None,
+        horizon: int | None = None,
     ) -> Iterator[Forecast]:
         """As `Model.predict_in_pieces`."""
-        panel = self.panel_of(data)
+        steps, panel = self.steps(horizon), self.panel_of(data)
         chosen = None if items is None else find_items(panel.keys, items)
         size = self._items_at_a_time(panel)
         if chosen is None:
@@ -164,9 +168,20 @@ class FittedModel:
                 part = panel.between(first, min(first + size, count))
             else:
                 part = panel.take(chosen[first : first + size])
-            yield self._forecast(part, levels, said)
+            yield self._forecast(part, levels, said).first(steps)
             tell("forecast", first + len(part), count, recipe=self.recipe.name)
         said.log()
+
+    def steps(self, horizon: int | None) -> int:
+        """How many steps of a forecast are asked for: all unless given; raises ForetellError for more than there are."""
+        most = self.task.horizon
+        steps = most if horizon is None else whole_number("horizon", horizon, least=1)
+        if steps > most:
+            raise ForetellError(
+                f"the model forecasts {most} steps, {steps} were asked for. Ask for at most horizon={most}, or train a model with"
+                f" horizon={steps}."
+            )
+        return steps
 
     def forecast(self, panel: Panel, *, levels: Sequence[float] | None = None) -> Forecast:
         """Forecast every item of a panel of this model's schema from its origin on, checked and within bounds.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from foretell.data.findings import Finding
@@ -57,6 +58,7 @@ class Model:
         *,
         items: Items | None = None,
         levels: Sequence[float] | None = None,
+        horizon: int | None = None,
     ) -> Forecast:
         """Forecast what comes after the end of `data` (default: the training data).
 
@@ -67,11 +69,14 @@ class Model:
             data: the history to forecast from, a `foretell.Dataset`; a loaded model needs one.
             items: some of them: each an item_id, or a tuple of item_id and dimensions; an item_id alone means all that carry it.
             levels: of the quantiles, any between 0 and 1. Default: those of the training.
+            horizon: steps to forecast, fewer than the model's: its numbers are those of the first steps. Known columns must reach as far
+                as ever, for the first steps may depend on all of them.
 
         Raises:
-            ForetellError: for an item that is not there, data that lack what the model needs, or none after `foretell.load`.
+            ForetellError: for an item that is not there, data that lack what the model needs, none after `foretell.load`, or a
+                longer horizon than the model's.
         """
-        return self._fitted.predict(data, items=items, levels=levels)
+        return self._fitted.predict(data, items=items, levels=levels, horizon=horizon)
 
     def predict_to(
         self,
@@ -83,6 +88,7 @@ class Model:
         spreadsheet: bool = False,
         overwrite: bool = False,
         unit: float | None = None,
+        horizon: int | None = None,
     ) -> int:
         """Forecast as `predict` does, straight into a table; how many items were forecast.
 
@@ -97,12 +103,20 @@ class Model:
             spreadsheet: in a CSV file, texts that a spreadsheet would compute get an apostrophe in front.
             overwrite: replace a table of forecasts that is there; nothing else is ever replaced.
             unit: numbers are rounded to multiples of it, as `Forecast.rounded` does.
+            horizon: as in `predict`.
 
         Raises:
             ForetellError: as `predict` does, and where `path` holds something that is not to be replaced.
         """
         return self._fitted.predict_to(
-            path, data, items=items, levels=levels, spreadsheet=spreadsheet, overwrite=overwrite, unit=unit
+            path,
+            data,
+            items=items,
+            levels=levels,
+            spreadsheet=spreadsheet,
+            overwrite=overwrite,
+            unit=unit,
+            horizon=horizon,
         )
 
     def predict_in_pieces(
@@ -111,9 +125,10 @@ class Model:
         *,
         items: Items | None = None,
         levels: Sequence[float] | None = None,
+        horizon: int | None = None,
     ) -> Iterator[Forecast]:
         """The forecast that `predict` makes, of some items after the other: each piece of a size that memory holds."""
-        return self._fitted.predict_in_pieces(data, items=items, levels=levels)
+        return self._fitted.predict_in_pieces(data, items=items, levels=levels, horizon=horizon)
 
     def whatif(
         self,
@@ -152,7 +167,7 @@ class Model:
 
         Args:
             folder: where it goes.
-            scores: of a backtest, which are kept beside it.
+            scores: of a backtest, which are kept beside it in place of its own (`Model.scores`).
             overwrite: replace a result of foretell that is there: a crash leaves the old one or the new one.
 
         Raises:
@@ -201,8 +216,12 @@ class Model:
 
     @property
     def scores(self) -> Mapping[str, float]:
-        """Those of a backtest, where `save` was given them."""
-        return self._fitted.scores
+        """What its training scored on windows that it held out before the end, by the names of the leaderboard's columns.
+
+        Of `auto`, and of what is calibrated (before it is), wQL, coverage and intervals; of a network the wQL that chose its weights.
+        Empty where nothing was held out: a backtest scores any recipe. Those that `save` was given stand in their place.
+        """
+        return MappingProxyType(dict(self._fitted.scores))
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -147,6 +147,8 @@ class NetworkPredictor:
     static_scale: StaticScale
     task: Task
     run: Run
+    # wQL on the windows that its training held out, of the best weights; None where there were none, and after loading
+    validated: float | None = None
 
     def predict(self, panel: Panel, *, levels: Sequence[float]) -> Forecast:
         """Forecast each item from its origin on, a chunk of items at a time."""
@@ -273,7 +275,7 @@ def fit_predictor(
         raise too_large(panel) or error from error
     best = (progress.best_score, progress.best_step)
     logger.info("%s: %d steps, best validation wQL %.4f at %d", recipe.name, progress.step, *best)
-    return fitted
+    return replace(fitted, validated=progress.best_score if progress.scores else None)
 
 
 def prepare(
@@ -337,8 +339,8 @@ def _fit_on_several(
     from foretell.networks.distributed.launcher import fit_on_devices
 
     first = None if start is None else (start.recipe, start.state())
-    state, note = fit_on_devices(recipe, panel, task, run, first)
-    fitted = NetworkPredictor.load(recipe, task, state, run)
+    state, note, validated = fit_on_devices(recipe, panel, task, run, first)
+    fitted = replace(NetworkPredictor.load(recipe, task, state, run), validated=validated)
     if note:
         stop = Interrupted(note)
         stop.predictor = fitted

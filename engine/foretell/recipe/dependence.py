@@ -89,8 +89,9 @@ class NormalPaths:
         self.paths, self.horizon, self.seed = paths, horizon, seed
         self.shared = [part for part in dependence.shared if part.share > 0]
         left = 1 - sum(part.share for part in self.shared)
-        self._own = _root(dependence.own[:horizon]) * np.float32(np.sqrt(left))
-        self._common = _root(dependence.common[:horizon])
+        # of the model's whole horizon, so that a shorter forecast has the first steps of the very paths
+        self._own = _root(dependence.own)[:horizon, :horizon] * np.float32(np.sqrt(left))
+        self._common = _root(dependence.common)[:horizon, :horizon]
         self._drawn: dict[int, Array] = {}
 
     def draw(self, items: Sequence[str], groups: Mapping[str, Sequence[str]]) -> Array:

@@ -177,6 +177,17 @@ class Forecast(Tabular):
         before = None if self.before is None else self.before[..., at]
         return replace(self, levels=tuple(levels), quantiles=self.quantiles[..., at], before=before)
 
+    def first(self, steps: int) -> Forecast:
+        """The first `steps` of this forecast, 1 to its horizon; paths and totals are those of these steps too.
+
+        Raises ForetellError for a number of steps that it does not have.
+        """
+        cut = whole_number("steps", steps, least=1, most=self.horizon)
+        before = None if self.before is None else self.before[:, :cut]
+        margins = self.margins and Margins(self.margins.levels, self.margins.quantiles[:, :cut])
+        quantiles, mean = self.quantiles[:, :cut], self.mean[:, :cut]
+        return replace(self, quantiles=quantiles, mean=mean, before=before, margins=margins)
+
     def paths(self, n: int = PATHS, *, seed: int = 0) -> Array:
         """[N, S=n, H] sample paths, joint over steps and items, whose margins are this forecast's quantiles.
 

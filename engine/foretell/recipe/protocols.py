@@ -158,6 +158,17 @@ def findings_of(predictor: Predictor) -> tuple[Finding, ...]:
     return predictor.findings if isinstance(predictor, _Finds) else ()
 
 
+@runtime_checkable
+class _Validates(Protocol):
+    @property
+    def validated(self) -> float | None: ...
+
+
+def validated_by(predictor: Predictor) -> float | None:
+    """wQL on the windows that a training held out to find its end; None where it held out none, and after loading."""
+    return predictor.validated if isinstance(predictor, _Validates) else None
+
+
 class Resolves(Protocol):
     """A recipe of ability `resolved`. Its `fit` and `load` are then called on what `resolved` returns."""
 

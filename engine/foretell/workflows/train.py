@@ -22,6 +22,7 @@ from foretell.recipe.task import Run, RunArguments, Task, make_run
 from foretell.system.folder_lock import claiming_out
 from foretell.system.listener import interruptible
 from foretell.system.time_budget import parse_seconds
+from foretell.workflows.validation_scores import validation_scores
 
 if TYPE_CHECKING:
     from foretell.ingest.dataset import Dataset
@@ -51,6 +52,8 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
 
     Inside `foretell.listening(listener, cancel=token)` it tells the listener how far it is, and ends with `foretell.Interrupted` once
     `token` is cancelled. `foretell.backtest` says which recipe is worth it.
+
+    `Model.scores` has what the training scored on the windows that it held out.
 
     Args:
         data: the tables to learn from, a `foretell.Dataset`.
@@ -101,7 +104,8 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
         start=None if start is None else fitted_of(start).predictor,
     )
     dependence = learn_dependence(panel, task, held=model.held, seed=asked.seed)
-    return Model(replace(model, dependence=dependence, read=data.findings))
+    scores = validation_scores(model)
+    return Model(replace(model, dependence=dependence, scores=scores, read=data.findings))
 
 
 def _recipe_to_train(

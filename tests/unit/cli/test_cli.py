@@ -351,3 +351,46 @@ def test_of_two_files_of_options_the_later_one_wins(run: Run) -> None:
     refused = run("train", "--config", "data.toml", "--config", "worse.toml", "--out", "model")
     assert refused.exit_code == 2
     assert "worse.toml has the key 'colour'" in refused.output
+
+
+@pytest.mark.slow
+def test_train_ends_with_the_validation_scores(run: Run) -> None:
+    options = ("--horizon", 3, "--recipe", RECIPE, "--out", "model", "--overwrite")
+    plain = run("train", *TABLES, *options).stderr.splitlines()
+    assert plain[-2] == (f"no validation scores: {RECIPE} held out no window. foretell backtest scores it")
+    calibrated = run("train", *TABLES, *options, "--calibrate").stderr.splitlines()
+    assert calibrated[-2].startswith("validation: wQL 0")
+    assert ", coverage[0.9] " in calibrated[-2]
+
+
+@pytest.mark.slow
+def test_evaluate_says_how_many_rows_it_scored(run: Run) -> None:
+    run("backtest", *TABLES, "--horizon", 7, "--recipe", RECIPE, "--out", "runs")
+    frame = pd.read_parquet("runs/forecasts.parquet")
+    pd.concat([frame, frame[frame["item_id"] == "a"].assign(item_id="gone")]).to_csv(
+        "theirs.csv", index=False
+    )
+    said = run("evaluate", "theirs.csv", "sales.csv", "--freq", "D").stderr.splitlines()
+    assert "scored 14 of 21 rows; left out: 7 of items that the data lack" in said
+
+
+@pytest.mark.slow
+def test_a_shorter_horizon_forecasts_the_first_steps_of_the_same_forecast(run: Run) -> None:
+    run("train", *TABLES, "--horizon", 7, "--recipe", RECIPE, "--out", "model")
+    whole = run("predict", "model", *TABLES[:5]).stdout.splitlines()
+    assert run("predict", "model", *TABLES[:5], "--horizon", 3).stdout.splitlines() == [
+        whole[0],
+        *whole[1:4],
+        *whole[8:11],
+    ]
+    run("predict", "model", *TABLES[:5], "--horizon", 3, "--out", "short.csv")
+    assert Path("short.csv").read_text(encoding="utf-8").splitlines() == [whole[0], *whole[1:4], *whole[8:11]]
+    Path("shop.toml").write_text("horizon = 3\n", encoding="utf-8")  # which is what `train` is asked for
+    assert run("predict", "model", *TABLES[:5], "--config", "shop.toml").stdout.splitlines() == whole
+    longer = run("predict", "model", *TABLES[:5], "--horizon", 8)
+    assert longer.exit_code == 2
+    assert longer.stderr.splitlines()[-1] == (
+        "error: the model forecasts 7 steps, 8 were asked for. Ask for at most --horizon 7, or train a model with --horizon 8."
+    )
+    late = run("predict", "model", *TABLES[:5], "--horizon", 3, "--lead-time", 4)
+    assert "--lead-time is at most a horizon of 3 steps, got 4" in late.stderr

@@ -55,6 +55,24 @@ def test_paths_have_the_margins_of_the_forecast() -> None:
     np.testing.assert_allclose(read, made.quantiles, rtol=0.01, atol=1e-6)
 
 
+def test_a_shorter_forecast_has_the_first_steps_of_the_same_paths_and_totals() -> None:
+    uneven = replace(dependence(("", 0.2), ("store", 0.3)), own=(1.0, 0.9, -0.8, 0.7, 0.1, 0.6))
+    made = forecast(found=uneven)
+    short = made.first(4)
+    assert (short.horizon, short.quantiles.shape, short.mean.shape) == (4, (12, 4, 3), (12, 4))
+    np.testing.assert_array_equal(short.quantiles, made.quantiles[:, :4])
+    np.testing.assert_array_equal(short.paths(50), made.paths(50)[:, :, :4])
+    one, other = short.total(steps=3, by=["store"]), made.total(steps=3, by=["store"])
+    np.testing.assert_array_equal(one.quantiles, other.quantiles)
+    np.testing.assert_array_equal(one.mean, other.mean)
+
+
+@pytest.mark.parametrize("steps", [0, H + 1, 1.5])
+def test_steps_that_a_forecast_does_not_have_are_refused(steps: float) -> None:
+    with pytest.raises(ForetellError, match=f"steps must be a whole number from 1 to {H}, got"):
+        forecast().first(steps)  # type: ignore[arg-type]
+
+
 def test_closed_steps_are_0_in_every_path() -> None:
     assert not forecast().paths(50)[:, :, -1].any()
 

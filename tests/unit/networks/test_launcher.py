@@ -61,6 +61,7 @@ def test_two_processes_go_on_from_a_model_and_end_within_their_time() -> None:
     start, began = untrained(panel, Run(device="cpu")), time.monotonic()
     run = Run(device="cpu", devices=2, time_limit=6)
     after = make_recipe("mqrnn", still).fit_from(start, panel, TASK, run)  # type: ignore[attr-defined]
+    assert 0 < after.validated < 10  # the first of them told its validation wQL
     np.testing.assert_allclose(
         after.predict(panel, levels=TASK.levels).quantiles,
         start.predict(panel, levels=TASK.levels).quantiles,

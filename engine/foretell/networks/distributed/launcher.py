@@ -41,6 +41,7 @@ from foretell.system.scratch import scratch_folder
 
 # The names of what lies in a job's folder.
 JOB, PANEL, START, RESULT, EVENTS = "job.json", "panel", "start", "result", "events"
+VALIDATED: Final = "validated.json"
 REPORTED: Final = 3  # exit status of a worker that wrote what went wrong
 _PAUSE: Final = 0.05  # seconds between two looks at the processes
 _GRACE: Final = 60.0  # seconds that rank 0 has after Ctrl-C to write its best weights
@@ -58,10 +59,10 @@ def share_path(folder: Path, rank: int, what: str) -> Path:
 
 def fit_on_devices(
     recipe: Recipe, panel: Panel, task: Task, run: Run, start: tuple[Recipe, State] | None = None
-) -> tuple[State, str]:
-    """The state of a network of a resolved recipe that `run.devices` processes trained together, from `start` on if there is one, and a note.
+) -> tuple[State, str, float | None]:
+    """The state of a network of a resolved recipe that `run.devices` processes trained together, from `start` on if there is one.
 
-    The note is empty unless Ctrl-C ended the training: then it says how far that was.
+    Beside it a note, and the validation wQL if there is one. The note is empty unless Ctrl-C ended the training: then it says how far that was.
     """
     until = None if run.time_limit is None else time.time() + run.time_limit
     first = None if start is None else recipe_to_json(start[0])
@@ -73,7 +74,7 @@ def fit_on_devices(
         except KeyboardInterrupt:
             if not (folder / RESULT).exists():
                 raise
-        return read_state(folder / RESULT)
+        return (*read_state(folder / RESULT), read_json(folder / VALIDATED)["wQL"])
 
 
 def predict_on_devices(

@@ -38,6 +38,7 @@ from foretell.networks.distributed.launcher import (
     REPORTED,
     RESULT,
     START,
+    VALIDATED,
     device_of,
     report_path,
     share_path,
@@ -89,6 +90,7 @@ def _fit(folder: Path, job: dict[str, Any], ranks: Ranks, run: Run) -> None:
             raise
         fitted, note = stop.predictor, str(stop)
     if ranks.rank == 0:
+        write_json({"wQL": fitted.validated}, folder / VALIDATED)
         write_state(fitted.state(), folder / RESULT, note)
 
 
