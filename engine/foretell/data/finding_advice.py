@@ -123,7 +123,8 @@ ADVICE: Final[dict[str, Advice]] = {
         "their forecast is zero; they cannot be scored by wQL alone", "remove items that are not sold"
     ),
     "constant": Advice(
-        "there is nothing to learn; MASE leaves them out", "remove them, if they are placeholders"
+        "there is nothing to learn: a model of one item forecasts that value at every level (p10 = p90); MASE leaves them out",
+        "remove them, if they are placeholders",
     ),
     "negative": Advice(
         "forecasts may go below zero for every item; counts have no likelihood of their own",

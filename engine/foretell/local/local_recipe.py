@@ -24,7 +24,7 @@ from foretell.data.plausible_range import PlausibleRange
 from foretell.data.schema import Schema
 from foretell.local.cut_at_floor import with_mean_kept
 from foretell.local.item_effects import ItemEffects
-from foretell.local.least_width import with_least_width
+from foretell.local.least_width import with_least_width, with_rounding
 from foretell.local.pooled_regression import (
     LEAST_OBSERVED,
     Explained,
@@ -42,6 +42,7 @@ from foretell.recipe.levels import QUANTILE_LEVELS, check_levels
 from foretell.recipe.protocols import State
 from foretell.recipe.task import Run, Task
 from foretell.recipe.variants import Variants
+from foretell.system.identity import This
 from foretell.system.listener import heed, tell
 from foretell.system.processes import across_processes, cores
 from foretell.system.time_limit import TimeUp, time_limit
@@ -52,7 +53,9 @@ Covariates = Literal["pooled", "none"]  # a regression over all items first, or 
 logger = logging.getLogger(__name__)
 
 _FEW: Final = 24  # series that are done before a second process would have started
-_NO_WIDTH: Final = 1e-9  # part of the mean from p1 to p99 that is rounding
+_NO_WIDTH: Final = (
+    1e-6  # part of what was seen of a series that p1 and p99 differ by: the rounding of float32
+)
 _AT_ONCE: Final = 16  # series sent to a process together, at most
 
 
@@ -183,7 +186,7 @@ class LocalPredictor:
         """Forecast each variant: the series of each item is fitted once, the pooled regression says how a variant differs."""
         asked = check_levels((*levels, *QUANTILE_LEVELS))
         base, panel = variants.base, variants.panel
-        fitted = base.once(("fitted series", id(self), asked), lambda: list(self._fitted(base, asked)))
+        fitted = base.once(("fitted series", This(self), asked), lambda: list(self._fitted(base, asked)))
         if variants.plain:
             pieces = [self._piece(base, each, asked) for each in fitted]
         else:
@@ -215,7 +218,8 @@ class LocalPredictor:
         whole = Forecast.joined(panel, levels, self.task.horizon, pieces)
         if not self.recipe.textbook:
             whole = with_mean_kept(whole, floor=reached_floors(panel))
-        return with_least_width(whole, panel, floor=item_floors(panel, new=None))
+        floor = item_floors(panel, new=None)
+        return with_rounding(with_least_width(whole, panel, floor=floor), panel, floor=floor)
 
     def _variants(self, variants: Variants, fitted: _Fitted, levels: Sequence[float]) -> Piece:
         """The variants of some items."""
@@ -227,7 +231,7 @@ class LocalPredictor:
         if self._regresses and len(rows):
             base, items = variants.base, fitted.explained.items
             effects = base.once(
-                ("item effects", id(self), int(items[0])),
+                ("item effects", This(self), int(items[0])),
                 lambda: ItemEffects.of(self.pooled, base, items, self.task.horizon),
             )
             ahead = effects.ahead(variants.panel, rows, of, self.task.horizon)
@@ -310,24 +314,25 @@ def fit_each(
         for batch, part in zip(batches, parts, strict=True):
             done += len(batch)
             tell("fit series", done, len(rows))
-            _put(part, batch, naive)
+            _put(part, batch, naive, size=np.nanmax(np.abs(history[batch]), axis=1))
     return naive
 
 
 _Fit = tuple[Floats, Floats] | None
 
 
-def _put(fits: Sequence[_Fit], rows: NDArray[np.int64], forecast: LocalForecast) -> None:
+def _put(fits: Sequence[_Fit], rows: NDArray[np.int64], forecast: LocalForecast, *, size: Floats) -> None:
     """Put the fits into their `rows` [n] of seasonal naive's forecast, and mark those that failed.
 
-    A fit without any width, such as one that went through each of a few points, takes that of seasonal naive.
+    A fit without any width, such as one that went through each of a few points, takes that of seasonal naive; `size` [n] is
+    the largest value that was seen of each.
     """
-    for row, fit in zip(rows, fits, strict=True):
+    for row, fit, largest in zip(rows, fits, size, strict=True):
         forecast.failed[row] = fit is None
         if fit is not None:
             mean, quantiles = fit
             spread = forecast.quantiles[row] - forecast.mean[row][:, None]  # of seasonal naive
-            none = np.ptp(quantiles, axis=1, keepdims=True) <= _NO_WIDTH * np.abs(mean)[:, None]
+            none = np.ptp(quantiles, axis=1, keepdims=True) <= _NO_WIDTH * largest
             forecast.mean[row], forecast.quantiles[row] = mean, quantiles + np.where(none, spread, 0)
 
 

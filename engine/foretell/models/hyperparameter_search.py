@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import logging
 import math
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -14,7 +16,7 @@ import numpy as np
 
 from foretell.errors import ForetellError
 from foretell.recipe.search_space import Between, Range, Space
-from foretell.system.regular_files import open_regular
+from foretell.system.sqlite_files import InUse, connect_sqlite, of_sqlite, tables_of
 
 logger = logging.getLogger(__name__)
 _DEFAULTS = "score of the defaults"  # under which a study keeps it
@@ -75,9 +77,10 @@ class OptunaSearch:
         optuna.logging.set_verbosity(self._QUIET)
         self._optuna, self._space = optuna, space
         self._trial: Any = None
-        with _readable(file):
+        self._file = file
+        with _of_study(file):
             self._study = optuna.create_study(
-                storage=None if file is None else f"sqlite:///{file}",
+                storage=None if file is None else _storage(file),
                 study_name=name,
                 load_if_exists=True,
                 sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=5),
@@ -104,29 +107,33 @@ class OptunaSearch:
 
     def ask(self) -> dict[str, Any]:
         """As `Search`."""
-        self._trial = self._study.ask(
-            {name: self._distribution(space) for name, space in self._space.items()}
-        )
+        with _of_study(self._file):
+            self._trial = self._study.ask(
+                {name: self._distribution(space) for name, space in self._space.items()}
+            )
         return self._settings(self._trial.params)
 
     def tell(self, score: float | None) -> None:
         """As `Search`."""
         assert self._trial is not None
-        if score is None:
-            self._study.tell(self._trial, state=self._optuna.trial.TrialState.FAIL)
-        else:
-            self.scored.append((self._settings(self._trial.params), score))
-            self._study.tell(self._trial, score)
+        with _of_study(self._file):
+            if score is None:
+                self._study.tell(self._trial, state=self._optuna.trial.TrialState.FAIL)
+            else:
+                self.scored.append((self._settings(self._trial.params), score))
+                self._study.tell(self._trial, score)
 
     @property
     def defaults(self) -> float | None:
         """What the defaults scored, as an earlier run found."""
-        found: float | None = self._study.user_attrs.get(_DEFAULTS)
+        with _of_study(self._file):
+            found: float | None = self._study.user_attrs.get(_DEFAULTS)
         return found
 
     @defaults.setter
     def defaults(self, score: float) -> None:
-        self._study.set_user_attr(_DEFAULTS, score)
+        with _of_study(self._file):
+            self._study.set_user_attr(_DEFAULTS, score)
 
     def _settings(self, params: Mapping[str, Any]) -> dict[str, Any]:
         return {
@@ -143,19 +150,34 @@ class OptunaSearch:
         return kinds.FloatDistribution(space.low, space.high, log=space.log)
 
 
+def _storage(file: Path) -> Any:
+    """Optuna's, in this very file: as a part of an address its name would be read for marks such as `?`."""
+    import optuna
+    from sqlalchemy.pool import NullPool
+
+    if file.exists() or file.is_symlink():
+        tables_of(file)
+    connect = partial(connect_sqlite, file, create=True)
+    return optuna.storages.RDBStorage("sqlite://", engine_kwargs={"creator": connect, "poolclass": NullPool})
+
+
 @contextmanager
-def _readable(file: Path | None) -> Iterator[None]:
-    """What goes wrong with reading a study is the fault of its file, which is a regular one."""
+def _of_study(file: Path | None) -> Iterator[None]:
+    """What goes wrong with a study is the fault of its file, whatever is raised: SQLite, SQLAlchemy, Alembic and Optuna share it."""
     try:
-        if file is not None and (file.exists() or file.is_symlink()):
-            open_regular(file).close()
         yield
-    except Exception as error:  # SQLite, SQLAlchemy, Alembic and Optuna raise what they like
-        if file is None:
+    except Exception as error:
+        if file is None or isinstance(error, InUse):
             raise
-        why = (str(error).splitlines() or [type(error).__name__])[0].removesuffix(".")
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, sqlite3.Error):
+            cause = cause.__cause__
+        said = of_sqlite(file, cause) if isinstance(cause, sqlite3.Error) else error
+        if isinstance(said, InUse):
+            raise said from error
+        why = (str(cause or error).splitlines() or [type(error).__name__])[0].rstrip(". ")
         raise ForetellError(
-            f"the study {file} cannot be read: {why}. Remove it to begin a new one, or give another out=."
+            f"the study {file} cannot be used: {why}. Remove it to begin a new one, or give another out=."
         ) from error
 
 

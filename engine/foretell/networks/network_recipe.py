@@ -38,6 +38,7 @@ from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.protocols import Abilities, Predictor, State
 from foretell.recipe.task import Run, Task
 from foretell.recipe.variants import Variants
+from foretell.system.identity import This
 from foretell.windows.covariate_scale import CovariateScale
 from foretell.windows.prefetch import feed, panel_device
 from foretell.windows.sampling import drawing_device
@@ -174,7 +175,7 @@ class NetworkPredictor:
             whole, quick = self.arrays(base, wanted), self.arrays(base, wanted, quick=True)
             return [one - other for one, other in zip(whole, quick, strict=True)]
 
-        more = base.once(("left out", id(self), wanted), left_out)
+        more = base.once(("left out", This(self), wanted), left_out)
         made = self.arrays(variants.panel, wanted, quick=True)
         quantiles, mean = (one + rest[variants.of] for one, rest in zip(made, more, strict=True))
         return Forecast.build(variants.panel, wanted, np.sort(quantiles, axis=-1), mean)

@@ -17,6 +17,7 @@ from foretell.system.folder_lock import claimed
 from foretell.system.frame_writers import Destination
 from foretell.system.regular_files import open_regular, read_regular
 from foretell.system.sql_table import SqlTable
+from foretell.system.sqlite_files import InUse, connect_sqlite, tables_of
 from foretell.system.strict_json import MOST_BYTES, parse_json
 from foretell.system.temporary_names import is_temporary
 from foretell.system.typed import typed
@@ -74,8 +75,8 @@ def may_replace(folder: str | Path, kind: Kind, *, overwrite: bool = False) -> R
     others = _others(folder)
     if found is None and others:
         raise ForetellError(
-            f"{folder} holds other things than a {kind}, such as {others[0]!r}. Give a new folder, an empty one, or one"
-            " with a result of foretell to replace."
+            f"{folder} holds other things than a {kind}, such as {others[0]!r}{_damage(folder)}. Give a new folder, an"
+            " empty one, or one with a result of foretell to replace."
         )
     allowed = _allowed(found, overwrite=overwrite)
     ensure_writable(folder)
@@ -231,15 +232,32 @@ def _by_monitor(folder: Path) -> Result | None:
 
 
 def _by_study(folder: Path) -> Result | None:
+    """Raises InUse where another process holds the study."""
     path = folder / "study.db"
     if not path.is_file() or path.is_symlink():
         return None
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=1)) as database:
+        tables = tables_of(path)
+        if not tables:  # as it is for a moment before the first trial, and then for ever where it ended there
+            return Result("study", folder, "a search without a trial")
+        with closing(connect_sqlite(path)) as database:
             names = [str(name) for (name,) in database.execute("SELECT study_name FROM studies")]
-    except sqlite3.Error:
+    except InUse:
+        raise
+    except (sqlite3.Error, ForetellError):
         return None
     return Result("study", folder, "the result of another search", tuple(names))
+
+
+def _damage(folder: Path) -> str:
+    """What makes a study of `folder` none, to be said beside it."""
+    path = folder / "study.db"
+    try:
+        if path.is_file():
+            tables_of(path)
+    except ForetellError as error:
+        return f" ({str(error).rstrip('.')})"
+    return ""
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -152,7 +152,9 @@ def tune(  # noqa: PLR0913  (the library's front door spells out what it takes)
 def _prepared(folder: Path, name: str, *, overwrite: bool) -> Result | None:
     """What the search called `name` replaces in `folder`, which is there then; a search goes on in its own study."""
     found = result_in(folder)
-    if found is None or name not in found.names:
+    names = found.names if found is not None and found.kind == "study" else None
+    begun = names == () and not (folder / BEST).exists()
+    if not begun and name not in (names or ()):
         may_replace(folder, "study", overwrite=overwrite)
     folder.mkdir(parents=True, exist_ok=True)
     return found

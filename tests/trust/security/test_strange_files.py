@@ -17,6 +17,7 @@ import pytest
 
 import foretell
 from foretell.errors import Interrupted
+from foretell.models.hyperparameter_search import has_optuna
 from stress.test_tampered_folders import OPEN, ended_wrongly
 from stress.test_tampered_work import ACT, RECIPES, TINY, Stopping
 
@@ -72,6 +73,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     stop = Stopping("backtest", 3)
     with pytest.raises(Interrupted), foretell.listening(stop, cancel=stop.token):
         foretell.backtest(data, recipes=RECIPES, horizon=3, windows=2, processes=1, out=root / "unfinished")
+    if has_optuna():
+        stop = Stopping("tune", 1)
+        with pytest.raises(Interrupted), foretell.listening(stop, cancel=stop.token):
+            foretell.tune(data, recipe="ets", horizon=3, trials=2, processes=1, out=root / "study")
     return root
 
 
@@ -91,11 +96,13 @@ def made_strange(source: Path, work: Path) -> list[Path]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["panel", "seasonal_naive", "mqrnn", "training", "unfinished"])
+@pytest.mark.parametrize("kind", ["panel", "seasonal_naive", "mqrnn", "training", "unfinished", "study"])
 def test_a_file_that_is_none_is_refused_and_not_waited_for(kind: str, place: Path, tmp_path: Path) -> None:
+    if kind == "study" and not has_optuna():
+        pytest.skip("foretell[tune] is not installed")
     folders = made_strange(place / kind, tmp_path)
     act = ACT.replace("SETTINGS", repr(TINY)).replace("RECIPES", repr(RECIPES))
-    act = act if kind in ("training", "unfinished") else READS_ALL
+    act = act if kind in ("training", "unfinished", "study") else READS_ALL
     assert len(folders) >= 6
     wrong = ended_wrongly(place / "sales.parquet", folders, tmp_path, act=act)
     assert not wrong, "\n".join(wrong)

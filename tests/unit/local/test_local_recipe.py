@@ -13,8 +13,11 @@ from foretell.errors import ForetellError
 from foretell.local.local_recipe import fit_each
 from foretell.local.seasonal_naive import seasonal_naive
 from foretell.local.statsforecast_adapter import fill_gaps
-from foretell.recipe.task import Run
+from foretell.recipe.registry import make_recipe
+from foretell.recipe.task import Run, Task
+from foretell.recipe.variants import Variants
 from foretell.system.time_limit import TimeUp, time_limit
+from panels import daily
 
 LEVELS = (0.1, 0.5, 0.9)
 ALONE = Run(processes=1)
@@ -117,3 +120,14 @@ def test_a_limit_within_a_limit_has_no_more_time_than_the_outer_one() -> None:
     with pytest.raises(TimeUp):
         sleep_twice_within_limits()
     assert time.monotonic() - began < 30
+
+
+def test_what_one_predictor_fitted_is_never_taken_for_anothers_at_the_same_place_in_memory() -> None:
+    panel = daily([np.arange(40.0) % 7, np.arange(40.0)], covariates=False)
+    variants = Variants.none(panel)
+    recipes = [make_recipe(name, {"covariates": "none"}) for name in ("seasonal_naive", "theta")]
+    for turn in range(20):  # a predictor that is gone leaves its place to the next one
+        recipe = recipes[turn % 2]
+        made = recipe.fit(panel, Task(3), Run(processes=1)).predict_variants(variants, levels=(0.5,))
+        plain = recipe.fit(panel, Task(3), Run(processes=1)).predict(panel, levels=(0.5,))
+        np.testing.assert_array_equal(made.mean, plain.mean)

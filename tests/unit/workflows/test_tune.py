@@ -6,8 +6,12 @@ import importlib
 import importlib.util
 import os
 import sqlite3
+import struct
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -27,6 +31,7 @@ from foretell.recipe.protocols import Abilities, State, abilities_of
 from foretell.recipe.registry import make_recipe, search_space
 from foretell.recipe.search_space import Between, Space
 from foretell.recipe.task import Run, Task
+from foretell.system.sqlite_files import BESIDE
 
 needs_optuna = pytest.mark.skipif(
     importlib.util.find_spec("optuna") is None, reason="foretell[tune] is not installed"
@@ -223,8 +228,58 @@ def a_text(path: Path) -> None:
     path.write_text("no study")
 
 
+def another_programmes(path: Path) -> None:
+    path.unlink()
+    with sqlite3.connect(path) as file:
+        file.execute("CREATE TABLE studies (study_name TEXT)")
+
+
+def of_a_newer_optuna(path: Path) -> None:
+    with sqlite3.connect(path) as file:
+        file.execute("UPDATE alembic_version SET version_num = 'v99.0.0.a'")
+
+
+def with_a_trigger(path: Path) -> None:
+    with sqlite3.connect(path) as file:
+        file.execute("CREATE TRIGGER t AFTER INSERT ON trials BEGIN DELETE FROM studies; END")
+
+
+def with_an_endless_view(path: Path) -> None:
+    with sqlite3.connect(path) as file:
+        file.execute("ALTER TABLE trials RENAME TO those")
+        file.execute(
+            "CREATE VIEW trials AS WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k FROM n) SELECT * FROM those, n"
+        )
+
+
+def beside(end: str) -> Callable[[Path], None]:
+    def a_pipe_beside(path: Path) -> None:
+        os.mkfifo(f"{path}{end}")
+
+    return a_pipe_beside
+
+
+def a_journal_that_names_another_file(path: Path) -> None:
+    """SQLite removes the file that such a journal names, once its pages are back."""
+    magic, name = bytes.fromhex("d9d505f920a163d7"), str(path.with_name("precious")).encode()
+    path.with_name("precious").write_text("")
+    pages = path.stat().st_size // 4096
+    head = (magic + struct.pack(">IIIII", 0, 1, pages, 512, 4096)).ljust(512, b"\0")
+    end = struct.pack(">I", (1 << 30) // 4096 + 1) + name + struct.pack(">II", len(name), sum(name)) + magic
+    Path(f"{path}-journal").write_bytes(head + end)
+
+
+TAMPERED: list[Callable[[Path], None]] = [
+    *(corrupted, emptied, falsified, a_link, a_pipe, a_text, another_programmes, of_a_newer_optuna),
+    *(with_a_trigger, with_an_endless_view, a_journal_that_names_another_file),
+    *(beside(end) for end in BESIDE),
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("tamper", [corrupted, emptied, falsified, a_link, a_pipe, a_text])
+@needs_optuna
+@pytest.mark.skipif(os.name != "posix", reason="pipes and links of POSIX")
+@pytest.mark.parametrize("tamper", TAMPERED)
 def test_a_study_that_is_none_is_one_message(tmp_path: Path, tamper: Callable[[Path], None]) -> None:
     space = {"size": Between(1, 9)}
     search = OptunaSearch(space, seed=0, file=tmp_path / "study.db")
@@ -233,9 +288,52 @@ def test_a_study_that_is_none_is_one_message(tmp_path: Path, tamper: Callable[[P
     search._study._storage.remove_session()
     tamper(tmp_path / "study.db")
     with pytest.raises(
-        ForetellError, match=r"the study .*study\.db cannot be read: .*Remove it to begin a new one"
+        ForetellError, match=r"the study .*study\.db cannot be used: .*Remove it to begin a new one"
     ):
         OptunaSearch(space, seed=0, file=tmp_path / "study.db")
+    if tamper is a_journal_that_names_another_file:
+        assert (tmp_path / "precious").exists()
+
+
+@pytest.mark.slow
+@needs_optuna
+@pytest.mark.parametrize("folder", ["what?", "a%20b", "q?mode=memory", "x#y", "it's"])
+def test_a_study_lies_in_the_folder_that_was_named_whatever_marks_are_in_it(
+    tmp_path: Path, folder: str
+) -> None:
+    foretell.tune(data(), recipe="off", horizon=5, windows=1, trials=2, out=tmp_path / folder)
+    assert [path.name for path in tmp_path.iterdir()] == [folder]
+    assert (tmp_path / folder / "study.db").stat().st_size > 0
+
+
+@pytest.mark.slow
+@needs_optuna
+@pytest.mark.parametrize("held", ["BEGIN EXCLUSIVE", "BEGIN IMMEDIATE"])
+def test_a_study_that_another_process_writes_is_said_to_be_in_use(tmp_path: Path, held: str) -> None:
+    foretell.tune(data(), recipe="off", horizon=5, windows=1, trials=2, out=tmp_path)
+    with closing(sqlite3.connect(tmp_path / "study.db", isolation_level=None)) as other:
+        other.execute(held)
+        with pytest.raises(ForetellError, match=r"study\.db is in use by another process: wait for its end"):
+            foretell.tune(data(), recipe="off", horizon=5, windows=1, trials=4, out=tmp_path)
+
+
+@pytest.mark.slow
+@needs_optuna
+def test_a_search_that_ended_before_its_first_trial_or_within_a_write_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "study.db").touch()
+    foretell.tune(data(), recipe="off", horizon=5, windows=1, trials=2, out=tmp_path / "begun")
+    path = tmp_path / "begun" / "study.db"
+    code = (
+        "import os, sqlite3, sys; d = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        "d.execute('PRAGMA cache_size = 1'); d.execute('BEGIN');"
+        "[d.execute('INSERT INTO trials (number, study_id, state) VALUES (?, 1, 5)', (9000 + k,)) for k in range(20000)];"
+        "os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    assert Path(f"{path}-journal").stat().st_size > 0
+    found = foretell.tune(data(), recipe="off", horizon=5, windows=1, trials=3, out=tmp_path / "begun")
+    assert len(found.trials) == 3
 
 
 def test_without_optuna_tune_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
