@@ -15,7 +15,7 @@ from foretell.local.seasonal_naive import seasonal_naive
 from foretell.local.statsforecast_adapter import fill_gaps
 from foretell.recipe.registry import make_recipe
 from foretell.recipe.task import Run, Task
-from foretell.recipe.variants import Variants
+from foretell.recipe.variants import Variants, predict_variants
 from foretell.system.time_limit import TimeUp, time_limit
 from panels import daily
 
@@ -128,6 +128,8 @@ def test_what_one_predictor_fitted_is_never_taken_for_anothers_at_the_same_place
     recipes = [make_recipe(name, {"covariates": "none"}) for name in ("seasonal_naive", "theta")]
     for turn in range(20):  # a predictor that is gone leaves its place to the next one
         recipe = recipes[turn % 2]
-        made = recipe.fit(panel, Task(3), Run(processes=1)).predict_variants(variants, levels=(0.5,))
+        fitted = recipe.fit(panel, Task(3), Run(processes=1))
+        made = predict_variants(fitted, panel, variants, levels=(0.5,))
+        del fitted
         plain = recipe.fit(panel, Task(3), Run(processes=1)).predict(panel, levels=(0.5,))
         np.testing.assert_array_equal(made.mean, plain.mean)
