@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar, Final, Literal, NamedTuple
+from typing import Annotated, ClassVar, Final, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,6 +159,20 @@ class _Fitted(NamedTuple):
         return _Fitted(explained, LocalForecast(left.mean[which], left.quantiles[which], left.failed[which]))
 
 
+class Learnt(Protocol):
+    """What a recipe has learnt of all series at once, and forecasts each of them by."""
+
+    def forecast_all(
+        self, history: Floats, season: int, horizon: int, levels: Sequence[float], run: Run
+    ) -> LocalForecast:
+        """The forecast of each row of `history` [n, L]."""
+        ...
+
+    def state(self) -> State:
+        """JSON and arrays by names of its own, to be kept in the model."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class LocalPredictor:
     """A fitted recipe of local models: it forecasts what the pooled regression leaves of each series.
@@ -175,6 +189,7 @@ class LocalPredictor:
     pooled: Pooled
     task: Task
     run: Run
+    learnt: Learnt | None = None  # of a recipe that learns of all series at once
 
     def predict(self, panel: Panel, *, levels: Sequence[float]) -> Forecast:
         """Fit each series of the panel and forecast it from its origin on."""
@@ -194,8 +209,12 @@ class LocalPredictor:
         return self._finished(panel, asked, pieces).only(levels)
 
     def state(self) -> State:
-        """The pooled regression; nothing of the series is kept."""
-        return self.pooled.state()
+        """The pooled regression, and what else was learnt of all; nothing of a series is kept."""
+        plain, arrays = self.pooled.state()
+        if self.learnt is None:
+            return plain, arrays
+        more, further = self.learnt.state()
+        return {**plain, **more}, {**arrays, **further}
 
     @property
     def _regresses(self) -> bool:
@@ -204,15 +223,19 @@ class LocalPredictor:
     def _fitted(self, panel: Panel, levels: Sequence[float]) -> Iterator[_Fitted]:
         """All items, some at a time, with what the series models forecast of them."""
         horizon, season = self.task.horizon, self.recipe.season or panel.season
+        models = self.learnt or self.recipe
+        for explained in self.explained(panel):
+            left = models.forecast_all(explained.residual, season, horizon, levels, self.run)
+            yield _Fitted(explained, left)
+
+    def explained(self, panel: Panel) -> Iterator[Explained]:
+        """All items, some at a time, with what the regression leaves of them to the series models."""
+        horizon = self.task.horizon
         explain = self.pooled.explain if self._regresses else unexplained
         for items in chunks(panel, horizon, len(self.pooled.mean)):
             explained = explain(panel, items, horizon)
             moving = (explained.scale > 0)[:, None]  # of a constant all that is left counts for nothing
-            explained = replace(
-                explained, residual=np.where(moving, explained.residual, 0 * explained.residual)
-            )
-            left = self.recipe.forecast_all(explained.residual, season, horizon, levels, self.run)
-            yield _Fitted(explained, left)
+            yield replace(explained, residual=np.where(moving, explained.residual, 0 * explained.residual))
 
     def _finished(self, panel: Panel, levels: tuple[float, ...], pieces: Iterable[Piece]) -> Forecast:
         whole = Forecast.joined(panel, levels, self.task.horizon, pieces)

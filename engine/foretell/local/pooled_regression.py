@@ -77,7 +77,7 @@ class Pooled:
 
         Whether it helps, and whether the seasons of the year do, is tried on the last `horizon` steps before the origin.
         """
-        items = _sample(panel, seed)
+        items = learnt_items(panel, seed)
         if len(items) == 0:
             raise ForetellError("no item has a history before its origin: there is nothing to learn from")
         with threadpool_limits(1):  # many small matrices: threads only wait for each other
@@ -285,7 +285,7 @@ def _cold_residuals(panel: Panel, items: NDArray[np.int64], target: Floats, expl
     return rest if len(rest) else np.zeros(1)
 
 
-def _sample(panel: Panel, seed: int) -> NDArray[np.int64]:
+def learnt_items(panel: Panel, seed: int) -> NDArray[np.int64]:
     """Items with a history, in the order of their names, as many as can be learnt from at once."""
     names = np.array(panel.names, object)
     order = np.argsort(names, kind="stable")
