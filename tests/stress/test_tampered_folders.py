@@ -29,6 +29,7 @@ RECIPES: Final[dict[str, dict[str, Any]]] = {
     "ets": {},
     "arima": {},
     "npts": {},
+    "ridge": {},
     "boosting": {"max_steps": 3},
     "lightgbm": {"max_steps": 3},
     "xgboost": {"max_steps": 3},

@@ -157,6 +157,7 @@ def test_an_ensemble_takes_the_recipes_that_say_so_the_cheapest_first() -> None:
     first_party = (
         "seasonal_naive",
         "npts",
+        "ridge",
         "theta",
         "ets",
         "boosting",
