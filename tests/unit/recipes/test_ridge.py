@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -113,7 +115,7 @@ def test_gaps_are_filled_and_told_apart_from_values() -> None:
     np.testing.assert_allclose(forecast.mean[0], values[-HORIZON:], atol=2)
 
 
-def test_a_saved_model_forecasts_the_same(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_saved_model_forecasts_the_same(tmp_path: Path) -> None:
     panel = dataset([two_cycles(150, first=k, noise=1.0, seed=k) for k in range(5)]).panel
     model = fit_model(make_recipe("ridge"), panel, Task(HORIZON), Run())
     model.save(tmp_path / "model")
