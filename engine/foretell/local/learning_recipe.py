@@ -21,7 +21,34 @@ from foretell.recipe.task import Run, Task
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearningRecipe(LocalRecipe):
-    """A recipe whose series share what was learnt of all of them; a subclass writes `learn` and `learnt_of`."""
+    """A recipe whose series share what was learnt of all of them; a subclass writes `learn` and `learnt_of`.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> from foretell.local import LearningRecipe, LocalForecast
+        >>> @dataclass(frozen=True)
+        ... class Level:
+        ...     level: float
+        ...
+        ...     def forecast_all(self, history, season, horizon, levels, run):
+        ...         n = len(history)
+        ...         quantiles = np.full((n, horizon, len(levels)), self.level)
+        ...         return LocalForecast(quantiles[..., 0], quantiles, np.zeros(n, bool))
+        ...
+        ...     def state(self):
+        ...         return {"level": self.level}, {}
+        >>> @dataclass(frozen=True, kw_only=True)
+        ... class SameForAll(LearningRecipe):
+        ...     name = "same_for_all"
+        ...
+        ...     def learn(self, series, season, horizon, run):
+        ...         return Level(float(np.mean([np.nanmean(values) for values in series])))
+        ...
+        ...     def learnt_of(self, state, horizon):
+        ...         return Level(float(state[0]["level"]))
+        >>> SameForAll().learn([np.array([1.0, 3.0]), np.array([5.0, 5.0])], season=1, horizon=2, run=None).level
+        3.5
+    """
 
     def fit(self, panel: Panel, task: Task, run: Run) -> LocalPredictor:
         """Learn the pooled regression, and then of what it leaves."""
@@ -46,6 +73,12 @@ class LearningRecipe(LocalRecipe):
     @abstractmethod
     def learn(self, series: Sequence[Floats], season: int, horizon: int, run: Run) -> Learnt:
         """What is to be known of `series`, each [L] from its first observation to its origin, NaN where not observed.
+
+        Args:
+            series: what the pooled regression leaves of each item.
+            season: steps of the seasonal period.
+            horizon: H.
+            run: processes and seed.
 
         Raises ForetellError where they are too short.
         """

@@ -160,7 +160,13 @@ class _Fitted(NamedTuple):
 
 
 class Learnt(Protocol):
-    """What a recipe has learnt of all series at once, and forecasts each of them by."""
+    """What a recipe has learnt of all series at once, and forecasts each of them by.
+
+    Example:
+        >>> from foretell.local import Learnt
+        >>> [name for name in vars(Learnt) if name in ("forecast_all", "state")]  # what it must have
+        ['forecast_all', 'state']
+    """
 
     def forecast_all(
         self, history: Floats, season: int, horizon: int, levels: Sequence[float], run: Run
