@@ -13,7 +13,7 @@ import numpy as np
 from foretell.checks.panel_findings import Looked
 from foretell.data.findings import Finding, gravest_first
 from foretell.data.panel import Panel
-from foretell.ingest.dataset import Dataset, encoded, untold
+from foretell.ingest.dataset import Dataset, encoded, first_time, untold
 from foretell.system.listener import interruptible
 
 logger = logging.getLogger(__name__)
@@ -62,9 +62,17 @@ def _found(data: Dataset | None, panel: Panel, horizon: int | None, *, trained: 
     return found
 
 
-def warn_of_alarms(data: Dataset, *, horizon: int | None = None) -> None:
-    """Log the `alarms` of data that are to be trained on: each once, whoever trains on them how often."""
-    for finding in untold(data, alarms(data, horizon=horizon)):
+def new_alarms(data: Dataset, *, horizon: int | None = None, trained: bool = False) -> tuple[Finding, ...]:
+    """Those of the `alarms` that were not told before of these data, which are looked at once for a horizon."""
+    looked = (("looked at", horizon, trained), ("looked at", horizon, False))
+    if not first_time(data, looked):
+        return untold(data, data.findings)
+    return untold(data, alarms(data, horizon=horizon, trained=trained))
+
+
+def warn_of_alarms(data: Dataset, *, horizon: int | None = None, trained: bool = False) -> None:
+    """Log the `alarms` of data that a model is trained on or forecasts from: each once, whoever does it how often."""
+    for finding in new_alarms(data, horizon=horizon, trained=trained):
         if finding.severity != "note":
             logger.warning("%s", finding.message)
 

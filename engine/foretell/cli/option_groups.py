@@ -82,13 +82,22 @@ class DataOptions:
         str | None, Option(metavar="COLUMNS", help="Columns that make the key, besides the item.")
     ] = None
     id: Annotated[str | None, Option(metavar="COLUMN", help="The item's column, if not item_id.")] = None
+    related_id: Annotated[
+        list[str], Option(metavar="COLUMN", help="The same in --related, if another; repeat for each.")
+    ] = field(default_factory=list)
+    items_id: Annotated[str | None, Option(metavar="COLUMN", help="The same in --items, if another.")] = None
     timestamp: Annotated[
         str | None, Option(metavar="COLUMN", help="The time's column, if not timestamp.")
     ] = None
+    related_timestamp: Annotated[
+        list[str], Option(metavar="COLUMN", help="The same in --related, if another; repeat for each.")
+    ] = field(default_factory=list)
     date_format: Annotated[
         str | None, Option(metavar="FORMAT", help="Of dates that are not ISO, such as %d.%m.%Y.")
     ] = None
-    decimal: Annotated[str, Option(metavar="MARK", help="The decimal mark of numbers in text: . or ,")] = "."
+    decimal: Annotated[
+        str | None, Option(metavar="MARK", help="The decimal mark of numbers in text: . (the default) or ,")
+    ] = None
     thousands: Annotated[
         str | None, Option(metavar="MARK", help="The mark between thousands in text: , . ' or a blank.")
     ] = None

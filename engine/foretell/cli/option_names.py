@@ -71,9 +71,12 @@ _SAME: Final = (
     ),
 )
 OPTIONS: Final = {name: f"--{_RENAMED.get(name, name).replace('_', '-')}" for name in (*_RENAMED, *_SAME)}
-_NOT_HERE: Final = {  # what only the library can do -> what the command line has instead
+_NOT_HERE: Final = {  # what only the library can do, or spells in its own way -> what the command line has instead
     "scratch= (or the environment variable TMPDIR)": "the environment variable TMPDIR",
     "frequency must be one of": "--freq must be one of",
+    "timestamp={'related': ...}": "--related-timestamp",
+    "item_id={'related': ...}": "--related-id",
+    "item_id={'items': ...}": "--items-id",
 }
 _NAME: Final = "|".join(OPTIONS)
 _FILLING: Final = re.compile(r"filling=\{'([^']+)': (\{[^}]*\})\}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from foretell.cli.console import say, show_data
 from foretell.cli.option_groups import DataOptions
@@ -14,6 +15,7 @@ from foretell.ingest.fixed_options import check_fixed
 from foretell.ingest.sql_source import Sql
 
 if TYPE_CHECKING:
+    from foretell.data.reading import Reading
     from foretell.data.schema import Schema
     from foretell.ingest.dataset import Dataset
     from foretell.models.model import Model
@@ -50,8 +52,7 @@ def open_dataset(
     What was read is shown unless `quiet`, with what `check` would warn of over `horizon` steps. Raises ForetellError for
     what is missing or cannot be read.
     """
-    from foretell.checks.alarms import alarms
-    from foretell.ingest.dataset import untold
+    from foretell.checks.alarms import new_alarms
     from foretell.ingest.panel_folder import is_panel
 
     if any(is_panel(path) for path in sales):
@@ -59,7 +60,7 @@ def open_dataset(
     else:
         data = _read_tables(sales, options, schema, tolerant=tolerant, scratch=scratch)
     if not quiet:
-        show_data(data, untold(data, alarms(data, horizon=horizon, trained=schema is not None)))
+        show_data(data, new_alarms(data, horizon=horizon, trained=schema is not None))
     return data
 
 
@@ -73,19 +74,18 @@ def _read_tables(
         check_fixed("ends", options.ends, schema.ends)
     if schema is not None and options.partial is not None:
         check_fixed("partial", options.partial, schema.partial)
-    freq = options.freq or (schema.frequency.alias if schema else None)
     return Dataset(
         target,
         related=related,
         items=items,
-        freq=required("--freq", freq, _FREQ),
-        item_id=options.id,
-        timestamp=options.timestamp,
+        freq=options.freq if schema else required("--freq", options.freq, _FREQ),
+        item_id=_by_table(options.id, options.related_id, options.items_id),
+        timestamp=_by_table(options.timestamp, options.related_timestamp),
         date_format=options.date_format,
         decimal=options.decimal,
         thousands=options.thousands,
         target_column=options.target,
-        dimensions=names(options.dimensions) or (schema.key[1:] if schema else ()),
+        dimensions=names(options.dimensions),
         known=names(options.known),
         past=names(options.past),
         open=options.open,
@@ -106,6 +106,12 @@ def _read_tables(
         schema=schema,
         scratch=scratch,
     )
+
+
+def _by_table(target: str | None, related: list[str], items: str | None = None) -> Mapping[str, object]:
+    """The names of a column by table, as the library takes them."""
+    of_related = [name or None for name in related]  # an empty one is a usual name
+    return {"target": target, "related": of_related} | ({"items": items} if items else {})
 
 
 def _sources(sales: list[str], data: DataOptions) -> tuple[object, list[object], object]:
@@ -162,6 +168,7 @@ def as_in_training(schema: Schema, options: DataOptions) -> DataOptions:
     texts = ",".join(schema.vocabularies)
     return replace(
         options,
+        **_spelt_as(schema.reading, options),
         freq=options.freq or schema.frequency.alias,
         open=options.open or schema.open,
         dimensions=options.dimensions or ",".join(schema.key[1:]),
@@ -172,3 +179,21 @@ def as_in_training(schema: Schema, options: DataOptions) -> DataOptions:
         ends=options.ends or schema.ends,
         partial=options.partial or schema.partial,
     )
+
+
+def _spelt_as(reading: Reading, options: DataOptions) -> dict[str, Any]:
+    """The options that say how tables are spelt, with what they leave out as in a training."""
+    ids, times = reading.item_id, reading.timestamp
+    return {
+        "id": options.id or ids.target,
+        "related_id": options.related_id or [name or "" for name in ids.related],
+        "items_id": options.items_id or ids.items,
+        "timestamp": options.timestamp or times.target,
+        "related_timestamp": options.related_timestamp or [name or "" for name in times.related],
+        "target": options.target or reading.target,
+        "date_format": options.date_format or reading.date_format,
+        "decimal": options.decimal or reading.decimal,
+        "thousands": options.thousands or reading.thousands,
+        "aggregation": options.aggregation or [f"{name}={way}" for name, way in reading.aggregation.items()],
+        "partitions": options.partitions or reading.partitions,
+    }

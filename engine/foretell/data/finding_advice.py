@@ -71,6 +71,10 @@ ADVICE: Final[dict[str, Advice]] = {
     "stamps": Advice(
         "forecasts have the times of the steps: joined by time, these rows find none", "freq=, or strict=True"
     ),
+    "read_otherwise": Advice(
+        "the numbers may mean something else than those that the model learned from",
+        "nothing: a model remembers its own way; or train again",
+    ),
     "partial": Advice(
         "kept, it would be learned and scored as if it were whole", "partial='keep', or rows to its end"
     ),

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from foretell.data.columns import OTHER, Column, columns_of_names
 from foretell.data.frequency import Frequency
 from foretell.data.gap_filling import Role, parse_rule
+from foretell.data.reading import Reading
 from foretell.data.time_zone_names import check_timezone
 from foretell.errors import ForetellError
 from foretell.system.typed import typed
@@ -53,6 +54,8 @@ class Schema:
     holidays: tuple[str, ...] = ()  # country codes, or one `@column` of the metadata; they make known columns
     holiday_days: int = 1  # days before and after a holiday that have a column each
     timezone: str | None = None  # the zone in which times with an offset or a zone are read; None: their own
+    # how the tables were spelt: names of columns, the format of dates, marks. It says nothing of the arrays
+    reading: Reading = field(default_factory=Reading, compare=False)
 
     @property
     def cardinalities(self) -> tuple[int, ...]:
@@ -83,7 +86,7 @@ class Schema:
         return self.past.index(Column(column.source)) if column.indicator else None
 
     def extended(self, other: Schema) -> Schema:
-        """This schema with the values of its static categories added, at the end, that `other` alone has."""
+        """This schema with the values of its static categories added, at the end, that `other` alone has; read as that."""
         grown = {
             name: (
                 *self.vocabularies[name],
@@ -91,13 +94,13 @@ class Schema:
             )
             for name in self.static_cat
         }
-        return replace(self, vocabularies={**self.vocabularies, **grown})
+        return replace(self, vocabularies={**self.vocabularies, **grown}, reading=other.reading)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; `from_json` reads them back."""
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
         made = {name: [column.to_json() for column in plain[name]] for name in _COLUMNS}
-        return {**plain, **made, "frequency": asdict(self.frequency)}
+        return {**plain, **made, "frequency": asdict(self.frequency), "reading": asdict(self.reading)}
 
     @classmethod
     def from_json(cls, state: Any) -> Schema:

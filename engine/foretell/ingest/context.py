@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
 from foretell.data.findings import Findings
 from foretell.data.frequency import Frequency
+from foretell.data.reading import NamesByTable, Place
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
 from foretell.ingest.column_kinds import as_declared, as_trained, report_kinds
@@ -26,6 +27,18 @@ if TYPE_CHECKING:
 ID_NAMES: Final = ("item_id", "unique_id")
 TIME_NAMES: Final = ("timestamp", "ds")
 TARGET_NAMES: Final = ("target", "y", "demand", "target_value", "value")
+
+
+def argument_of(what: str, place: Place) -> str:
+    """The argument that names a column of one of the tables."""
+    if place == "target":
+        return f"{what}="
+    return f"{what}={{'{'items' if place == 'items' else 'related'}': ...}}"
+
+
+def _usual(remembered: str | None, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names that a column is looked for by: that of a training before the usual ones."""
+    return names if remembered is None else (remembered, *names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +59,7 @@ class IngestContext:
     findings: Findings
     frequency: Frequency
     shared: SharedTable | None = None  # the target table, where it is a related table too
+    related: int = 0  # how many related tables there are
 
     @property
     def schema(self) -> Schema | None:
@@ -61,7 +75,7 @@ class IngestContext:
             source,
             name=name,
             dates=dates,
-            decimal=o.decimal,
+            decimal=o.mark,
             thousands=o.thousands,
             partitions=o.partitions,
         )
@@ -71,33 +85,62 @@ class IngestContext:
     def _wanted(self, table: Table) -> set[str]:
         """The columns of a table that an option names, a model was trained on, or that are recognised."""
         o, usual = self.options, {*ID_NAMES, *TIME_NAMES, *TARGET_NAMES}
-        named = {o.item_id, o.timestamp, o.target, o.open, *o.dimensions, *o.known, *o.past}
+        named = {o.target, o.remembered.target, o.open, *o.dimensions, *o.known, *o.past}
+        for names in (o.item_id, o.timestamp, o.remembered.item_id, o.remembered.timestamp):
+            named |= names.said
         named |= {*o.categorical, *o.numeric, *(self.schema.roles if self.schema else ())}
         return {c for c in table.kinds if c in named or c.lower() in usual}
 
     def names(self, table: Table) -> Names:
         """The columns of the target table; raises ForetellError for one that is not there."""
-        o = self.options
-        key = {"item_id": table.require(o.item_id, ID_NAMES, "item_id=")}
+        o, had = self.options, self.options.remembered
+        key = {"item_id": table.require(o.item_id.target, _usual(had.item_id.target, ID_NAMES), "item_id=")}
         for dimension in o.dimensions:
             if dimension in ("item_id", key["item_id"]):
                 raise ForetellError(
                     f"dimensions are columns of the key besides the item, which {dimension!r} is. Leave it out of dimensions=."
                 )
             key[dimension] = table.require(dimension, (), "dimensions=")
-        timestamp = table.require(o.timestamp, TIME_NAMES, "timestamp=")
-        target = table.require(o.target, TARGET_NAMES, "target_column=")
+        timestamp = table.require(o.timestamp.target, _usual(had.timestamp.target, TIME_NAMES), "timestamp=")
+        target = table.require(o.target, _usual(had.target, TARGET_NAMES), "target_column=")
         if table.kinds[target] in ("time", "other"):
             raise ForetellError(
                 f"{target!r} of {table.label} must hold numbers. Name the right one with target_column=."
             )
         return Names(key, timestamp, target)
 
-    def key_in(self, table: Table, names: Names) -> dict[str, str]:
+    def time_in(self, table: Table, names: Names, place: Place) -> str:
+        """The column of the time in a related table; raises ForetellError where there is none."""
+        return self._named(table, "timestamp", names.timestamp, TIME_NAMES, place) or table.require(
+            None, TIME_NAMES, argument_of("timestamp", place)
+        )
+
+    def key_in(self, table: Table, names: Names, place: Place) -> dict[str, str]:
         """Which parts of the item's key another table has, and in which columns."""
-        found = table.find(names.key["item_id"], ()) or table.find(None, ID_NAMES)
-        key = {} if found is None else {"item_id": table.whole(found)}
+        found = self._named(table, "item_id", names.key["item_id"], ID_NAMES, place)
+        key = {} if found is None else {"item_id": found}
         return key | {d: table.whole(d) for d in self.options.dimensions if d in table.kinds}
+
+    def _named(
+        self,
+        table: Table,
+        what: Literal["item_id", "timestamp"],
+        targets: str,
+        usual: Sequence[str],
+        place: Place,
+    ) -> str | None:
+        """The column that was named for another table, that of the training, the target's, or a usual one; None where there is none.
+
+        Raises ForetellError where the named one is not there.
+        """
+        asked: NamesByTable = getattr(self.options, what)
+        had: NamesByTable = getattr(self.options.remembered, what)
+        given = asked.of(place)
+        if given is not None and (place == "items" or len(asked.related) == self.related):
+            return table.require(given, (), argument_of(what, place))
+        names = (name for name in (given, had.of(place), targets) if name in table.kinds)
+        found = next(names, None) or table.find(None, usual)
+        return None if found is None else table.whole(found)
 
     def report_thousands(self, table: Table, columns: Iterable[str]) -> None:
         """Warn of columns whose decimal marks may stand between thousands."""
@@ -105,12 +148,12 @@ class IngestContext:
         for column in columns:
             value = table.grouped.get(column)
             if value is not None and table.kinds[column] == "number":
-                whole = value.replace(o.decimal, "")
-                other = "," if o.decimal == "." else "."
+                whole = value.replace(o.mark, "")
+                other = "," if o.mark == "." else "."
                 self.findings.warn(
                     "thousands",
-                    f"{table.label}: the values of {column!r} have three digits behind each {o.decimal!r}, such as {value}, read"
-                    f" as {value.replace(',', '.')}; if it is {whole}, ask for thousands={o.decimal!r} and decimal={other!r}",
+                    f"{table.label}: the values of {column!r} have three digits behind each {o.mark!r}, such as {value}, read"
+                    f" as {value.replace(',', '.')}; if it is {whole}, ask for thousands={o.mark!r} and decimal={other!r}",
                     1,
                 )
 

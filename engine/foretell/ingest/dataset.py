@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,10 +18,11 @@ from foretell.data.findings import Finding
 from foretell.data.frequency import Frequency, names_anchor
 from foretell.data.future_plan import FuturePlan
 from foretell.data.panel import Panel
+from foretell.data.reading import names_by_table
 from foretell.data.schema import Ends, Partial, Schema
 from foretell.errors import ForetellError
 from foretell.ingest.context import Names
-from foretell.ingest.fixed_options import following
+from foretell.ingest.fixed_options import following, remembering
 from foretell.ingest.holidays import MOST_DAYS, holiday_columns, parse_holidays
 from foretell.ingest.ingest import Ingested, ingest
 from foretell.ingest.options import Options, column_names, filling_rules, season_lengths
@@ -31,7 +33,7 @@ from foretell.system.whole_numbers import whole_number
 logger = logging.getLogger(__name__)
 
 
-def check_dataset(data: Dataset) -> Dataset:
+def check_dataset(data: object) -> Dataset:
     """`data` itself; raises ForetellError when it is something else, such as a bare table."""
     if not isinstance(data, Dataset):
         raise ForetellError(
@@ -56,11 +58,12 @@ class Dataset:
         related: one row an item (or group) and time, any columns; a table or a list of tables with different keys.
         items: one row an item, any columns.
         freq: D, W-MON, MS, 15min, ...; "1" is integer time.
-        item_id: the column of the item, if it has no usual name.
-        timestamp: the column of the time, likewise.
+        item_id: the column of the item, if it has no usual name; by table where they differ: {"target": "sku", "related": "article",
+            "items": "code"}, a list for several related tables.
+        timestamp: the column of the time, likewise: {"target": "date", "related": "week"}.
         target_column: the column of the target, likewise.
         date_format: of dates that are not ISO, as strptime spells it: "%d.%m.%Y".
-        decimal: the decimal mark of numbers in text, "." or ",".
+        decimal: the decimal mark of numbers in text, "." or ",". Default: ".".
         thousands: the mark between thousands there: "," "." "'" or a blank. Default: there is none.
         dimensions: further columns of the key.
         known: related columns whose values through the horizon are there before the forecast is made.
@@ -80,7 +83,7 @@ class Dataset:
         tolerant: rows that cannot be read become findings of `check`; nothing trains on such data.
         timezone: the zone in which times with an offset or a zone are read. Default: their own.
         partitions: folders named column=value are columns of the files in them.
-        schema: a model's, whose columns and categories are reproduced.
+        schema: a model's, whose columns and categories are reproduced; what is left out is as its training had it.
         scratch: a folder for what does not fit into memory. Default: the temporary one.
 
     Raises:
@@ -105,13 +108,13 @@ class Dataset:
         related: object = None,
         items: object = None,
         *,
-        freq: str | Frequency,  # D, W-MON, MS, 15min, ...; 1 is integer time
+        freq: str | Frequency | None = None,  # D, W-MON, MS, 15min, ...; 1 is integer time
         # names of columns; default: the usual ones are recognised
-        item_id: str | None = None,
-        timestamp: str | None = None,
+        item_id: str | Mapping[str, Any] | None = None,
+        timestamp: str | Mapping[str, Any] | None = None,
         target_column: str | None = None,
         date_format: str | None = None,  # of dates that are not ISO, as strptime spells it: %d.%m.%Y
-        decimal: str = ".",  # the decimal mark of numbers in text: . or ,
+        decimal: str | None = None,  # the decimal mark of numbers in text: . (the default) or ,
         thousands: str
         | None = None,  # the mark between thousands there: , . ' or a blank; default: there is none
         dimensions: Sequence[str] = (),  # further columns of the key
@@ -155,17 +158,25 @@ class Dataset:
         self._saved: str | None = None  # the folder that the panel was opened from
         self._scratch = scratch
         self._told: set[Finding] = set()
+        self._done: set[Hashable] = set()
         self._numeric = None if schema is not None else frozenset(column_names("numeric", numeric))
         self._target, self._items = _rereadable(target), _rereadable(items)
         self._related = tuple(map(_rereadable, _tables(related)))
+        if freq is None:
+            if schema is None:
+                raise ForetellError(
+                    "freq is missing: the frequency of the data, such as D, W-FRI, MS, h or 15min."
+                )
+            freq = schema.frequency
         frequency = Frequency.parse(freq)
         holiday_days = whole_number("holiday_days", holiday_days, least=0, most=MOST_DAYS)
         countries = parse_holidays(holidays, holiday_days, frequency)
-        self.options: Final = Options(
+        count = len(self._related)
+        options = Options(
             frequency=frequency,
             anchored=names_anchor(freq),
-            item_id=item_id,
-            timestamp=timestamp,
+            item_id=names_by_table("item_id", item_id, related=count, items=True),
+            timestamp=names_by_table("timestamp", timestamp, related=count, items=False),
             target=target_column,
             dimensions=column_names("dimensions", dimensions),
             known=(*column_names("known", known), *holiday_columns(countries, holiday_days)),
@@ -189,6 +200,7 @@ class Dataset:
             thousands=thousands,
             partitions=partitions,
         )
+        self.options: Final = options if schema is None else remembering(options, schema)
         options = self.options if schema is None else following(self.options, schema)
         self._read = ingest(self._target, self._related, self._items, options, scratch=scratch)
 
@@ -199,7 +211,7 @@ class Dataset:
         Raises ForetellError when the folder is damaged, cut short, or from a newer foretell.
         """
         saved, data = read_panel(Path(folder)), cls.__new__(cls)
-        data._saved, data._numeric, data._told = os.fspath(folder), None, set()
+        data._saved, data._numeric, data._told, data._done = os.fspath(folder), None, set(), set()
         data._read = Ingested(saved.panel, saved.names, saved.findings, saved.rows, saved.fingerprint)
         return data
 
@@ -255,6 +267,12 @@ class Dataset:
         self._told.update(new)
         return new
 
+    def _first_time(self, what: Collection[Hashable]) -> bool:
+        """As `first_time`."""
+        new = self._done.isdisjoint(what)
+        self._done.update(islice(what, 1))
+        return new
+
     def _encode(self, schema: Schema, *, horizon: int = 0) -> Panel:
         """As `encoded`."""
         panel = self.panel
@@ -280,6 +298,7 @@ class Dataset:
         for finding in self.findings:
             if (finding.severity, finding.code) == ("warning", "unseen"):
                 logger.warning("%s", finding.message)
+                self._told.add(finding)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -312,6 +331,11 @@ def encoded(data: Dataset, schema: Schema, *, horizon: int = 0) -> Panel:
 def untold(data: Dataset, findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Those of `findings` that were not told before of these data; they count as told from here on."""
     return data._untold(findings)
+
+
+def first_time(data: Dataset, what: Collection[Hashable]) -> bool:
+    """Whether none of `what` was done with these data before; the first of it counts as done from here on."""
+    return data._first_time(what)
 
 
 def declared_numeric(data: Dataset) -> frozenset[str] | None:

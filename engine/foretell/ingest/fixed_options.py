@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from foretell.data.findings import Findings
 from foretell.data.gap_filling import Role, parse_rule
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
@@ -44,6 +45,45 @@ def following(options: Options, schema: Schema, *, ahead: int = 0) -> Options:
         holiday_days=schema.holiday_days,
         ahead=ahead,
     )
+
+
+def remembering(options: Options, schema: Schema) -> Options:
+    """The options with what they leave out as the tables of a model's training were spelt; what they say wins."""
+    reading = schema.reading
+    decimal = options.decimal or (None if reading.decimal == options.thousands else reading.decimal)
+    thousands = options.thousands or (None if reading.thousands == options.decimal else reading.thousands)
+    return replace(
+        options,
+        dimensions=options.dimensions or schema.key[1:],
+        date_format=options.date_format or reading.date_format,
+        decimal=decimal,
+        thousands=thousands,
+        aggregation=options.aggregation or reading.aggregation,
+        partitions=options.partitions or reading.partitions,
+        remembered=reading,
+    )
+
+
+def report_otherwise(options: Options, findings: Findings) -> None:
+    """Warn of options that are read by, though a model's training had others; to ask for them is allowed."""
+    schema = options.schema
+    if schema is None:
+        return
+    had, ways = schema.reading.aggregation, options.aggregation
+    other = [name for name, way in ways.items() if had.get(name, way) != way]
+    if other:
+        name = other[0]
+        findings.warn(
+            "read_otherwise",
+            f"repeated rows of {name!r} become one by {ways[name]}, in the model's training it was {had[name]}",
+            len(other),
+        )
+    if options.timezone != schema.timezone:
+        findings.warn(
+            "read_otherwise",
+            f"times are read in the zone {options.timezone}, in the model's training it was"
+            f" {schema.timezone or 'the own one of each'}",
+        )
 
 
 def check_fixed(name: str, asked: object, fixed: object) -> None:

@@ -35,7 +35,7 @@ def read_holidays(
     frame = holiday_table(asked, days, frequency=context.frequency, span=span, countries=countries)
     made = ", ".join(holiday_columns(asked, days))
     context.findings.note("holidays", f"holidays of {described} are known: {made}")
-    return read_related(context, frame, name="holidays", names=names, metadata=metadata)
+    return read_related(context, frame, name="holidays", names=names, metadata=metadata, place="holidays")
 
 
 def _holiday_span(context: IngestContext, spans: KeySpans, tables: Sequence[Related]) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
 from foretell.ingest.column_kinds import check_declared
-from foretell.ingest.context import ID_NAMES, IngestContext, Names
+from foretell.ingest.context import ID_NAMES, IngestContext, Names, argument_of
 from foretell.ingest.covariates import (
     Covariates,
     Plan,
@@ -29,13 +29,14 @@ from foretell.ingest.covariates import (
     read_covariates,
     report_gaps,
 )
+from foretell.ingest.fixed_options import report_otherwise
 from foretell.ingest.holidays_asked import read_holidays
 from foretell.ingest.item_metadata import Metadata, Statics, encode_statics, match, read_metadata
 from foretell.ingest.keyed_rows import KeyedRows, KeySpans, find_spans, spell_key
 from foretell.ingest.options import Options
 from foretell.ingest.partial_steps import without_partial_steps
 from foretell.ingest.placement import check_size, scatter_rows
-from foretell.ingest.related_tables import Related, check_columns, join, read_related
+from foretell.ingest.related_tables import Related, check_columns, check_names_found, join, read_related
 from foretell.ingest.shared_table import SharedTable, same_source
 from foretell.ingest.sources import files_of
 from foretell.ingest.stamps import report_stamps, settle
@@ -75,7 +76,8 @@ def ingest(
     try:
         files = files_of(target, *related, items)
         with Store(options.timezone, files=files, scratch=scratch) as store, interruptible():
-            return _ingest(IngestContext(store, options, findings, options.frequency), target, related, items)
+            context = IngestContext(store, options, findings, options.frequency, related=len(related))
+            return _ingest(context, target, related, items)
     except ForetellError as error:
         error.findings = findings.all() if options.tolerant else ()
         raise
@@ -83,6 +85,7 @@ def ingest(
 
 def _ingest(context: IngestContext, target: object, related: Sequence[object], items: object) -> Ingested:
     options = context.options
+    report_otherwise(options, context.findings)
     table = context.open(target, "target")
     names = context.names(table)
     context.report_thousands(table, [names.target])
@@ -91,9 +94,10 @@ def _ingest(context: IngestContext, target: object, related: Sequence[object], i
     context, rows, spans = _read_target(context, table, names, related=related, source=target)
     labels = [f"related[{i}]" for i in range(len(related))] if len(related) > 1 else ["related"]
     tables = [
-        read_related(context, source, name=label, names=names, metadata=metadata)
-        for label, source in zip(labels, related, strict=False)
+        read_related(context, source, name=label, names=names, metadata=metadata, place=place)
+        for place, (label, source) in enumerate(zip(labels, related, strict=False))
     ]
+    check_names_found(context, tables)
     if options.holidays:
         tables.append(read_holidays(context, spans, tables, names=names, metadata=metadata))
     _report_zones(context, [(rows, spans), *((each.rows, each.spans) for each in tables)])
@@ -135,9 +139,9 @@ def _report_zones(context: IngestContext, tables: Sequence[tuple[KeyedRows, KeyS
 
 def _read_metadata(context: IngestContext, items: object, names: Names) -> Metadata:
     table = context.open(items, "items")
-    key = context.key_in(table, names)
+    key = context.key_in(table, names, "items")
     if not key:
-        table.require(context.options.item_id, ID_NAMES, "item_id=")
+        table.require(None, (names.key["item_id"], *ID_NAMES), argument_of("item_id", "items"))
     context.report_lacking(table, table.kinds)
     context.report_kinds(table, [c for c in table.kinds if c not in key.values()])
     return read_metadata(context.store, table, key=key, schema=context.schema, findings=context.findings)
@@ -398,6 +402,7 @@ def _make_schema(
         filling={**rules, **{column: dict(rule) for column, rule in plan.rules.items()}},
         roles={**plan.roles, **statics.roles},
         timezone=options.timezone,
+        reading=options.reading(),
         holidays=options.holidays,
         holiday_days=options.holiday_days,
     )
@@ -412,6 +417,8 @@ def find_shared_table(
         context.schema is not None
         or options.ends != "last"
         or not any(same_source(other, source) for other in related)
+        or options.item_id.related  # which may be other columns than the target's
+        or options.timestamp.related
     ):
         return None
     store, kinds = context.store, table.kinds

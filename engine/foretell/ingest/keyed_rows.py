@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from foretell.data.findings import Findings
 from foretell.data.frequency import Frequency, spell
+from foretell.data.reading import Aggregation
 from foretell.errors import ForetellError
 from foretell.ingest.store import Store
 from foretell.ingest.table import Table
@@ -29,6 +30,7 @@ METHODS: Final[dict[str, str]] = {
     "first": "arg_min({0}, instant)",
     "last": "arg_max({0}, instant)",
 }
+assert set(METHODS) == set(get_args(Aggregation))
 
 # of integer time, and of dates: what float64 counts, what nanoseconds reach
 _LIMITS: Final = (f"{-(2**53)} AND {2**53}", "TIMESTAMP '1678-01-01' AND TIMESTAMP '2261-12-31'")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, get_args
+from typing import Any, Final, cast, get_args
 
 import numpy as np
 
 from foretell.data.frequency import Frequency
 from foretell.data.gap_filling import parse_rule
+from foretell.data.reading import Aggregation, NamesByTable, Reading, check_date_format, check_marks
 from foretell.data.schema import MOST_STEPS, Ends, Partial, Schema
 from foretell.data.time_zone_names import check_timezone
 from foretell.errors import ForetellError, nearest
@@ -27,8 +27,8 @@ class Options:
 
     frequency: Frequency
     anchored: bool = True  # the day or month that its steps begin at was asked for by name: W-FRI, not W
-    item_id: str | None = None
-    timestamp: str | None = None
+    item_id: NamesByTable = field(default_factory=NamesByTable)
+    timestamp: NamesByTable = field(default_factory=NamesByTable)
     target: str | None = None
     dimensions: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
@@ -49,10 +49,12 @@ class Options:
     ahead: int = 0  # steps past the end that known covariates must reach where they can
     timezone: str | None = None  # the zone in which times with an offset or a zone are read; None: their own
     date_format: str | None = None  # of dates in text that are not ISO
-    decimal: str = "."  # the decimal mark of numbers in text: . or ,
+    decimal: str | None = None  # the decimal mark of numbers in text: . (None) or ,
     thousands: str | None = None  # the mark between thousands there; None: there is none
     partitions: bool = False  # folders named column=value are columns
     schema: Schema | None = None  # a model's: its columns and vocabularies are reproduced
+    # how the tables of a training were spelt, whose names of columns come before the usual ones
+    remembered: Reading = field(default_factory=Reading)
 
     def __post_init__(self) -> None:
         """Raises ForetellError for options that contradict each other or are spelt wrongly."""
@@ -73,16 +75,28 @@ class Options:
         if self.text_values is not None:
             asked = whole_number("text_values", self.text_values, least=COMMONEST, most=_MOST_VALUES)
             object.__setattr__(self, "text_values", asked)
-        if self.decimal not in (".", ","):
-            raise ForetellError(f"decimal must be '.' or ',', got {self.decimal!r}")
-        if self.thousands not in (None, ".", ",", " ", "'") or self.thousands == self.decimal:
-            raise ForetellError(
-                "thousands must be another mark than decimal, one of '.', ',', ' ' and \"'\", got"
-                f" {self.thousands!r} with decimal {self.decimal!r}"
-            )
+        check_marks(self.decimal, self.thousands)
         check_timezone(self.timezone)
-        _check_date_format(self.date_format)
+        check_date_format(self.date_format)
         _check_aggregation(self.aggregation)
+
+    @property
+    def mark(self) -> str:
+        """The decimal mark of numbers in text."""
+        return self.decimal or "."
+
+    def reading(self) -> Reading:
+        """What a model remembers of them beside its schema."""
+        return Reading(
+            item_id=self.item_id,
+            timestamp=self.timestamp,
+            target=self.target,
+            date_format=self.date_format,
+            decimal=self.decimal,
+            thousands=self.thousands,
+            aggregation={column: cast("Aggregation", way) for column, way in self.aggregation.items()},
+            partitions=self.partitions,
+        )
 
 
 def _check_kinds(options: Options) -> None:
@@ -129,29 +143,6 @@ def filling_rules(
     if "target" in rules:
         rules["target"] = parse_rule("target", rules["target"], "target")
     return rules
-
-
-def _check_date_format(form: str | None) -> None:
-    if form is None:
-        return
-    if not isinstance(form, str) or "%" not in form:
-        raise ForetellError(f"date_format must be spelt as strptime does, such as '%d.%m.%Y', got {form!r}")
-    zoned = next((part for part in ("%z", "%Z") if part in form), None)
-    if zoned is not None:
-        raise ForetellError(
-            f"date_format={form!r} has {zoned}: an offset or a zone is read in ISO times only (2024-02-01T23:30+01:00). Write"
-            " the times so, or leave the offset out of the column."
-        )
-    parts = set(re.findall(r"%-?([A-Za-z])", form))
-    if ("G" in parts) != ("V" in parts) or ("V" in parts and parts & set("wmdj")):
-        raise ForetellError(
-            f"date_format={form!r}: the year %G, the week %V and the day %u of ISO weeks go together. Write '%G-W%V-%u'."
-        )
-    if parts & {"W", "U"} and "u" in parts:
-        raise ForetellError(
-            f"date_format={form!r}: the day of a week %W or %U is %w, from 0 for Sunday. Write '%Y-W%W-%w', or ISO weeks as"
-            " '%G-W%V-%u'."
-        )
 
 
 def _check_aggregation(asked: Mapping[str, str]) -> None:

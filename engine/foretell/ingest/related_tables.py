@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from foretell.data.reading import NamesByTable, Place
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError, nearest
-from foretell.ingest.context import TIME_NAMES, IngestContext, Names
+from foretell.ingest.context import IngestContext, Names, argument_of
 from foretell.ingest.item_metadata import Metadata, match
 from foretell.ingest.keyed_rows import KeyedRows, KeySpans, find_spans, spell_key
 from foretell.ingest.stamps import refuse_off_grid
@@ -52,13 +53,19 @@ MOST_COLUMNS: Final = 2000  # of one related table: the plans of the queries gro
 
 
 def read_related(
-    context: IngestContext, source: object, *, name: str, names: Names, metadata: Metadata | None
+    context: IngestContext,
+    source: object,
+    *,
+    name: str,
+    names: Names,
+    metadata: Metadata | None,
+    place: Place,
 ) -> Related:
     """Open a related table, find its key and columns, and group it. Raises ForetellError for what cannot be read."""
     options = context.options
     table = context.open(source, name)
-    timestamp = table.whole(table.find(names.timestamp, ()) or table.require(None, TIME_NAMES, "timestamp="))
-    key = _key_of(context, table, names, metadata)
+    timestamp = context.time_in(table, names, place)
+    key = _key_of(context, table, names, metadata, place)
     if not key and name != "holidays":
         context.findings.note(
             "by_time", f"{table.label} has no column of the item's key: its values count for every item"
@@ -86,9 +93,11 @@ def read_related(
     return Related(rows, spans, tuple(key) == tuple(names.key))
 
 
-def _key_of(context: IngestContext, table: Table, names: Names, metadata: Metadata | None) -> dict[str, str]:
+def _key_of(
+    context: IngestContext, table: Table, names: Names, metadata: Metadata | None, place: Place
+) -> dict[str, str]:
     """What the rows are keyed by: parts of the item's key, else columns of the metadata, else nothing."""
-    key, options = context.key_in(table, names), context.options
+    key, options = context.key_in(table, names, place), context.options
     if key or metadata is None:
         return key
     declared = {*options.known, *options.past, options.open}
@@ -181,6 +190,20 @@ def _check_schema(have: Collection[str], given: Sequence[str], schema: Schema) -
             raise ForetellError(
                 f"the model was trained with the {role} column {column!r}, which no related table has."
                 f"{nearest(column, given)} Give it as it was given in training."
+            )
+
+
+def check_names_found(context: IngestContext, tables: Sequence[Related]) -> None:
+    """Raises ForetellError for a column of the time or the item that was named for several related tables, and is in none."""
+    for what in ("timestamp", "item_id"):
+        asked: NamesByTable = getattr(context.options, what)
+        if len(asked.related) != 1 or not tables:
+            continue
+        name, have = asked.related[0], {c for each in tables for c in each.rows.table.kinds}
+        if name is not None and name not in have:
+            raise ForetellError(
+                f"no related table has a column {name!r}.{nearest(name, have)} Name the right one with"
+                f" {argument_of(what, 0)}."
             )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from foretell.checks.alarms import warn_of_alarms
 from foretell.data.findings import Finding
 from foretell.data.input_shares import InputShares
 from foretell.data.item_floors import item_floors
@@ -321,16 +322,19 @@ class FittedModel:
     def panel_of(self, data: Dataset | None) -> Panel:
         """The panel that a forecast of `data` is made from, in this model's columns; the training data where it is None.
 
+        What `check` warns of is logged, once for each data set.
+
         Raises ForetellError for what is no data set, lacks what the model needs, or is None after `load`.
         """
         if data is not None:
             panel = encoded(check_dataset(data), self.schema, horizon=self.task.horizon)
+            warn_of_alarms(data, horizon=self.task.horizon, trained=True)
             say_older(self.data, panel)
             return panel
         if self.panel is None:
             raise ForetellError(
-                "a loaded model holds no data: give it the history to forecast from, model.predict(data), with data ="
-                " foretell.Dataset(...)"
+                "a loaded model holds no data: give it the history to forecast from, model.predict(data), with data a"
+                " table of sales or a foretell.Dataset"
             )
         return self.panel
 

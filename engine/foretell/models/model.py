@@ -11,6 +11,7 @@ from foretell.data.findings import Finding
 from foretell.data.schema import Schema
 from foretell.models.calibration import Calibration
 from foretell.models.fitted_model import FittedModel
+from foretell.models.given_data import given_data, read_as_trained
 from foretell.recipe.dependence import Dependence
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.protocols import Recipe, Summary
@@ -37,6 +38,8 @@ class Model:
         >>> model.predict(items=["20676"], levels=[0.05, 0.95]).to_frame().shape
         (7, 5)
         >>> model.save("model")
+        >>> foretell.load("model").predict(sales).horizon  # read as the training's table was
+        7
     """
 
     __slots__ = ("_fitted",)
@@ -52,10 +55,39 @@ class Model:
 
         return model_html(self._fitted)
 
+    def read(
+        self, target: object, *, related: object = None, metadata: object = None, **options: Any
+    ) -> Dataset:
+        """Tables as a `foretell.Dataset`, read as those of the training: frequency, columns, formats, fillings, time zone.
+
+        What is known of the training is used where an argument is left out, and a usual name where a table lacks the column.
+
+        Args:
+            target: the target table: a frame, a path, a query.
+            related: the related table, or a list of them.
+            metadata: the item metadata.
+            options: arguments of `foretell.Dataset` in which these tables differ, such as `decimal="."`.
+
+        Raises:
+            ForetellError: for an option that the training has fixed otherwise, and for tables that cannot be read.
+
+        Example:
+            >>> sales = pd.read_csv("data/retail/sales.csv", nrows=2952)  # four items
+            >>> model = foretell.train(foretell.Dataset(sales, freq="D"), recipe="seasonal_naive", horizon=7)
+            >>> model.read(sales.rename(columns={"target": "sold"}), target_column="sold").schema.frequency.alias
+            'D'
+        """
+        return read_as_trained(self.schema, target, related=related, metadata=metadata, **options)
+
+    def _given(self, data: object, related: object, metadata: object) -> Dataset | None:
+        return given_data(self.schema, data, related=related, metadata=metadata)
+
     def predict(
         self,
-        data: Dataset | None = None,
+        data: object = None,
         *,
+        related: object = None,
+        metadata: object = None,
         items: Items | None = None,
         levels: Sequence[float] | None = None,
         horizon: int | None = None,
@@ -66,7 +98,10 @@ class Model:
         a `foretell.CancelToken`, is cancelled.
 
         Args:
-            data: the history to forecast from, a `foretell.Dataset`; a loaded model needs one.
+            data: the history to forecast from; a loaded model needs it. A `foretell.Dataset`, or the target table itself (a frame, a
+                path, a query), which is read as that of the training was: frequency, columns, formats. `read` takes other options.
+            related: where `data` is a table: the related table, or a list of them.
+            metadata: likewise, the item metadata.
             items: some of them: each an item_id, or a tuple of item_id and dimensions; an item_id alone means all that carry it.
             levels: of the quantiles, any between 0 and 1. Default: those of the training.
             horizon: steps to forecast, fewer than the model's: its numbers are those of the first steps. Known columns must reach as far
@@ -76,13 +111,17 @@ class Model:
             ForetellError: for an item that is not there, data that lack what the model needs, none after `foretell.load`, or a
                 longer horizon than the model's.
         """
-        return self._fitted.predict(data, items=items, levels=levels, horizon=horizon)
+        return self._fitted.predict(
+            self._given(data, related, metadata), items=items, levels=levels, horizon=horizon
+        )
 
-    def predict_to(
+    def predict_to(  # noqa: PLR0913  (each is a decision of its own)
         self,
         path: Destination,
-        data: Dataset | None = None,
+        data: object = None,
         *,
+        related: object = None,
+        metadata: object = None,
         items: Items | None = None,
         levels: Sequence[float] | None = None,
         spreadsheet: bool = False,
@@ -98,6 +137,8 @@ class Model:
         Args:
             path: a .csv, .parquet or .xlsx file, a .delta folder or a `foretell.SqlTable`.
             data: as in `predict`.
+            related: as in `predict`.
+            metadata: as in `predict`.
             items: as in `predict`.
             levels: as in `predict`.
             spreadsheet: in a CSV file, texts that a spreadsheet would compute get an apostrophe in front.
@@ -110,7 +151,7 @@ class Model:
         """
         return self._fitted.predict_to(
             path,
-            data,
+            self._given(data, related, metadata),
             items=items,
             levels=levels,
             spreadsheet=spreadsheet,
@@ -121,32 +162,42 @@ class Model:
 
     def predict_in_pieces(
         self,
-        data: Dataset | None = None,
+        data: object = None,
         *,
+        related: object = None,
+        metadata: object = None,
         items: Items | None = None,
         levels: Sequence[float] | None = None,
         horizon: int | None = None,
     ) -> Iterator[Forecast]:
         """The forecast that `predict` makes, of some items after the other: each piece of a size that memory holds."""
-        return self._fitted.predict_in_pieces(data, items=items, levels=levels, horizon=horizon)
+        return self._fitted.predict_in_pieces(
+            self._given(data, related, metadata), items=items, levels=levels, horizon=horizon
+        )
 
     def whatif(
         self,
-        data: Dataset | None,
+        data: object,
         scenarios: Mapping[str, Any],
         *,
+        related: object = None,
+        metadata: object = None,
         items: Items | None = None,
         levels: Sequence[float] | None = None,
     ) -> Any:
         """The forecast beside those of other plans, a `foretell.WhatIf`; `foretell.explain.whatif.whatif` says what it takes."""
         from foretell.explain.whatif import whatif
 
-        return whatif(self._fitted, data, scenarios, items=items, levels=levels)
+        return whatif(
+            self._fitted, self._given(data, related, metadata), scenarios, items=items, levels=levels
+        )
 
     def explain(
         self,
-        data: Dataset | None = None,
+        data: object = None,
         *,
+        related: object = None,
+        metadata: object = None,
         items: Items | None = None,
         by: Sequence[str] | None = None,
         level: float | None = None,
@@ -157,7 +208,13 @@ class Model:
         from foretell.explain.explain import explain
 
         return explain(
-            self._fitted, data, items=items, by=by, level=level, permutations=permutations, seed=seed
+            self._fitted,
+            self._given(data, related, metadata),
+            items=items,
+            by=by,
+            level=level,
+            permutations=permutations,
+            seed=seed,
         )
 
     def save(

@@ -17,6 +17,7 @@ from foretell.data.frequency import Frequency
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
 from foretell.ingest.dataset import check_dataset, encoded
+from foretell.models.given_data import given_data
 from foretell.monitoring import reasons as say
 from foretell.monitoring.blocks import QUANTITIES, Blocks, Profile, Quantity, blocks_of
 from foretell.monitoring.drift_tests import LEAST_REFERENCE, RUNS, DriftTest, Verdict, drift_test, gravest
@@ -48,7 +49,7 @@ _DAILY: Final = (
 @claiming_out
 def monitor(
     model: object,
-    actuals: Dataset,
+    actuals: object,
     forecasts: object = None,
     *,
     backtest: object = None,
@@ -64,7 +65,7 @@ def monitor(
 
     Args:
         model: a `foretell.Model`, the folder of one, or a folder of forecasts that anybody made.
-        actuals: what came, a `foretell.Dataset`.
+        actuals: what came, a `foretell.Dataset`; for a model trained on the target alone, that table itself (`Model.read` takes more).
         forecasts: files that `foretell predict` wrote, one a run: a folder, a glob, or a list (also of frames, or of `Forecast`s).
             Default: the folder `forecasts` in the model's.
         backtest: a `Report` or the folder of one. Default: the folder `backtest` in the model's, and without that the first runs count
@@ -89,10 +90,11 @@ def monitor(
         >>> foretell.monitor(model, data, runs).verdict in ("fine", "watch", "retrain")
         True
     """
-    data, found = check_dataset(actuals), Findings()
+    found = Findings()
     if out is not None:
         may_replace(out, "monitor", overwrite=overwrite)
     watched = Watched.of(model)
+    data = check_dataset(actuals if watched.schema is None else given_data(watched.schema, actuals))
     panel = data.panel if watched.schema is None else encoded(data, watched.schema)
     runs = _runs(watched, watched.forecasts(forecasts), data, panel, found)
     windows = _windows(watched.backtest(backtest), watched, data, panel, runs[0].begin, found)
