@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from foretell.system.results import Result
 
 FINDINGS_SHOWN = 8
-ROLES = ("known", "past")  # codes of findings that say what a column was taken as: always shown
+# codes of findings that say what a column, and the frequency, was taken as: always shown
+TAKEN = ("known", "past", "frequency_found")
 TEXTS = (
     "code",
     "default",
@@ -64,9 +65,9 @@ def show_data(data: Dataset, findings: Iterable[Finding]) -> None:
 
 
 def show_findings(findings: Iterable[Finding]) -> None:
-    """A line for each of the gravest, and for each guess of a column's role."""
+    """A line for each of the gravest, and for each guess of a column's role and of the frequency."""
     found = gravest_first(findings)
-    shown = [f for place, f in enumerate(found) if place < FINDINGS_SHOWN or f.code in ROLES]
+    shown = [f for place, f in enumerate(found) if place < FINDINGS_SHOWN or f.code in TAKEN]
     for finding in shown:
         say(f"{finding.severity}: {as_options(finding.message)}")
     if len(found) > len(shown):

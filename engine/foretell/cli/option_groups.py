@@ -61,7 +61,10 @@ class DataOptions:
     ] = None
     freq: Annotated[
         str | None,
-        Option(metavar="ALIAS", help="Frequency: D, W-FRI, MS, h, 15min, ...; 1 for integer time."),
+        Option(
+            metavar="ALIAS",
+            help="D, W-FRI, MS, h, 15min, ...; 1 for integer time. Default: what all items have.",
+        ),
     ] = None
     known: Annotated[str | None, Option(metavar="COLUMNS", help="Related columns known ahead.")] = None
     past: Annotated[str | None, Option(metavar="COLUMNS", help="Related columns not known ahead.")] = None

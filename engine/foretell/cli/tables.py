@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from foretell.cli.console import say, show_data
 from foretell.cli.option_groups import DataOptions
-from foretell.cli.values import names, pairs, parse_filling, required, whole_numbers
+from foretell.cli.values import names, pairs, parse_filling, whole_numbers
 from foretell.errors import ForetellError
 from foretell.ingest.fixed_options import check_fixed
 from foretell.ingest.sql_source import Sql
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from foretell.data.schema import Schema
     from foretell.ingest.dataset import Dataset
     from foretell.models.model import Model
-
-_FREQ = "the frequency of the data, such as D, W-FRI, MS, h or 15min"
 
 
 def open_model(
@@ -78,7 +76,7 @@ def _read_tables(
         target,
         related=related,
         items=items,
-        freq=options.freq if schema else required("--freq", options.freq, _FREQ),
+        freq=options.freq,
         item_id=_by_table(options.id, options.related_id, options.items_id),
         timestamp=_by_table(options.timestamp, options.related_timestamp),
         date_format=options.date_format,

@@ -19,6 +19,7 @@ ZERO_FILLING: Final = "filling={'target': {'middle': 'zero', 'back': 'zero'}}"
 
 ADVICE: Final[dict[str, Advice]] = {
     # The tables as they were read
+    "frequency_found": Advice("forecasts have its steps; a model keeps it", "freq="),
     "unused": Advice("no recipe sees these columns", "name them in the related table, with known= or past="),
     "lacking": Advice(
         "rows of that file count as missing there", "add the column to the file, or read it apart"

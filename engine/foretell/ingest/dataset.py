@@ -57,7 +57,7 @@ class Dataset:
         target: one row an item and time; also a list of paths. Columns `item_id, timestamp, target`, or other usual names.
         related: one row an item (or group) and time, any columns; a table or a list of tables with different keys.
         items: one row an item, any columns.
-        freq: D, W-MON, MS, 15min, ...; "1" is integer time.
+        freq: D, W-MON, MS, 15min, ...; "1" is integer time. Default: the one that all items of the target have.
         item_id: the column of the item, if it has no usual name; by table where they differ: {"target": "sku", "related": "article",
             "items": "code"}, a list for several related tables.
         timestamp: the column of the time, likewise: {"target": "date", "related": "week"}.
@@ -108,7 +108,8 @@ class Dataset:
         related: object = None,
         items: object = None,
         *,
-        freq: str | Frequency | None = None,  # D, W-MON, MS, 15min, ...; 1 is integer time
+        # D, W-MON, MS, 15min, ...; 1 is integer time; default: what all items have
+        freq: str | Frequency | None = None,
         # names of columns; default: the usual ones are recognised
         item_id: str | Mapping[str, Any] | None = None,
         timestamp: str | Mapping[str, Any] | None = None,
@@ -162,19 +163,18 @@ class Dataset:
         self._numeric = None if schema is not None else frozenset(column_names("numeric", numeric))
         self._target, self._items = _rereadable(target), _rereadable(items)
         self._related = tuple(map(_rereadable, _tables(related)))
-        if freq is None:
-            if schema is None:
-                raise ForetellError(
-                    "freq is missing: the frequency of the data, such as D, W-FRI, MS, h or 15min."
-                )
+        if freq is None and schema is not None:
             freq = schema.frequency
-        frequency = Frequency.parse(freq)
+        frequency = (
+            Frequency("D") if freq is None else Frequency.parse(freq)
+        )  # of the rows, if it is not given
         holiday_days = whole_number("holiday_days", holiday_days, least=0, most=MOST_DAYS)
         countries = parse_holidays(holidays, holiday_days, frequency)
         count = len(self._related)
         options = Options(
             frequency=frequency,
-            anchored=names_anchor(freq),
+            open_frequency=freq is None,
+            anchored=freq is None or names_anchor(freq),
             item_id=names_by_table("item_id", item_id, related=count, items=True),
             timestamp=names_by_table("timestamp", timestamp, related=count, items=False),
             target=target_column,
@@ -185,7 +185,7 @@ class Dataset:
             categorical=column_names("categorical", categorical),
             numeric=column_names("numeric", numeric),
             text_values=text_values,
-            seasons=season_lengths(season, frequency),
+            seasons=season_lengths(season, None if freq is None else frequency),
             ends=ends,
             partial=partial,
             date_format=date_format,
@@ -200,9 +200,11 @@ class Dataset:
             thousands=thousands,
             partitions=partitions,
         )
-        self.options: Final = options if schema is None else remembering(options, schema)
-        options = self.options if schema is None else following(self.options, schema)
-        self._read = ingest(self._target, self._related, self._items, options, scratch=scratch)
+        if schema is not None:
+            options = remembering(options, schema)
+        asked = options if schema is None else following(options, schema)
+        self._read = ingest(self._target, self._related, self._items, asked, scratch=scratch)
+        self.options: Final = options.at(self.panel.frequency) if freq is None else options
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> Dataset:

@@ -30,6 +30,7 @@ from foretell.ingest.covariates import (
     report_gaps,
 )
 from foretell.ingest.fixed_options import report_otherwise
+from foretell.ingest.found_frequency import with_found_frequency
 from foretell.ingest.holidays_asked import read_holidays
 from foretell.ingest.item_metadata import Metadata, Statics, encode_statics, match, read_metadata
 from foretell.ingest.keyed_rows import KeyedRows, KeySpans, find_spans, spell_key
@@ -84,10 +85,12 @@ def ingest(
 
 
 def _ingest(context: IngestContext, target: object, related: Sequence[object], items: object) -> Ingested:
-    options = context.options
-    report_otherwise(options, context.findings)
+    report_otherwise(context.options, context.findings)
     table = context.open(target, "target")
     names = context.names(table)
+    if context.options.open_frequency:
+        context = with_found_frequency(context, table, names)
+    options = context.options
     context.report_thousands(table, [names.target])
     context = context.aligned(table, names.timestamp)
     metadata = None if items is None else _read_metadata(context, items, names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast, get_args
 
 import numpy as np
@@ -25,7 +25,8 @@ _MOST_VALUES: Final = 10_000  # of a text column that an option may ask for
 class Options:
     """How the tables are to be read; see `Dataset` for what each means."""
 
-    frequency: Frequency
+    frequency: Frequency  # any where it is open
+    open_frequency: bool = False  # it is to be found in the target table
     anchored: bool = True  # the day or month that its steps begin at was asked for by name: W-FRI, not W
     item_id: NamesByTable = field(default_factory=NamesByTable)
     timestamp: NamesByTable = field(default_factory=NamesByTable)
@@ -37,7 +38,7 @@ class Options:
     categorical: tuple[str, ...] = ()  # columns whose numbers are codes
     numeric: tuple[str, ...] = ()  # columns of text that hold numbers
     text_values: int | None = None  # values of a text column that get a column; None: by the data
-    seasons: tuple[int, ...] = (1,)
+    seasons: tuple[int, ...] = (1,)  # none: the frequency's, where it is open
     ends: Ends = "last"
     partial: Partial = "drop"
     aggregation: Mapping[str, str] = field(default_factory=dict)
@@ -85,6 +86,11 @@ class Options:
         """The decimal mark of numbers in text."""
         return self.decimal or "."
 
+    def at(self, frequency: Frequency) -> Options:
+        """These options with the frequency that was found, where it was open."""
+        seasons = self.seasons or frequency.seasons
+        return replace(self, frequency=frequency, open_frequency=False, anchored=True, seasons=seasons)
+
     def reading(self) -> Reading:
         """What a model remembers of them beside its schema."""
         return Reading(
@@ -119,10 +125,10 @@ def column_names(argument: str, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def season_lengths(season: int | Sequence[int] | None, frequency: Frequency) -> tuple[int, ...]:
+def season_lengths(season: int | Sequence[int] | None, frequency: Frequency | None) -> tuple[int, ...]:
     """The seasonal periods in steps, by default the frequency's; raises ForetellError for what is no number of steps."""
     if season is None:
-        return frequency.seasons
+        return () if frequency is None else frequency.seasons
     given = list(season) if isinstance(season, (Sequence, np.ndarray)) else [season]
     seasons = [period for each in given if (period := as_whole(each)) is not None]
     if not seasons or len(seasons) < len(given) or not all(1 <= period <= MOST_STEPS for period in seasons):

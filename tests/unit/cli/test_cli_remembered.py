@@ -75,3 +75,35 @@ def test_a_column_that_is_not_there_is_refused_in_the_words_of_the_command_line(
         assert result.exit_code == 2
         assert f"column {name!r}" in words(result)
         assert option in words(result)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("check", "sales.csv"),
+        ("ingest", "sales.csv", "--out", "panel"),
+        ("train", "sales.csv", "--recipe", "seasonal_naive", "--horizon", 7, "--out", "out"),
+        ("backtest", "sales.csv", "--recipe", "seasonal_naive", "--horizon", 7),
+        ("tune", "sales.csv", "--recipe", "ets", "--horizon", 7, "--trials", 1, "--out", "study"),
+    ],
+)
+def test_a_frequency_that_is_left_out_is_found_and_printed(run: Run, command: tuple[Any, ...]) -> None:
+    result = run(*command)
+    assert result.exit_code == 0, result.stderr
+    said = " ".join((result.stderr + result.stdout).split())
+    assert "--freq D is what the rows of the target table (sales.csv) have" in said.replace(" │ ", " ") or (
+        command[0] == "check" and "frequency_found" in said
+    )
+
+
+def test_several_frequencies_are_refused_in_the_words_of_the_command_line(run: Run) -> None:
+    frame = pd.read_csv("sales.csv", parse_dates=["timestamp"])
+    weekly = frame[(frame["item_id"] == "a") & (frame["timestamp"].dt.dayofweek == 0)]
+    longer = pd.concat(
+        [weekly.assign(timestamp=weekly["timestamp"] + pd.Timedelta(weeks=6 * k)) for k in range(4)]
+    )
+    pd.concat([longer, frame[frame["item_id"] == "b"]]).to_csv("mixed.csv", index=False)
+    result = run("train", "mixed.csv", "--horizon", 7, "--out", "out")
+    assert result.exit_code == 2
+    assert "--freq is missing, and the items of the target table (mixed.csv) have several" in words(result)
+    assert "Give --freq, to put all into the same steps" in words(result)
