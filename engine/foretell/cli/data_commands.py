@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from foretell.cli.console import say, say_replaced, show_checkup, show_json
-from foretell.cli.option_groups import CommonOptions, DataOptions, Overwrite, Sales
+from foretell.cli.option_groups import CommonOptions, DataOptions, LikeModel, Overwrite, Sales
 from foretell.cli.tables import open_dataset
 from foretell.cli.values import required
 from foretell.errors import ForetellError
@@ -21,9 +21,7 @@ def ingest(
     sales: Sales,
     data: DataOptions,
     common: CommonOptions,
-    model: Annotated[
-        Path | None, Option(metavar="MODEL", help="Read the tables as those this model was trained on.")
-    ] = None,
+    model: LikeModel = None,
     out: Annotated[Path | None, Option(metavar="FOLDER", help="Where the panel goes.")] = None,
     overwrite: Overwrite = False,
 ) -> None:

@@ -34,6 +34,10 @@ Spreadsheet = Annotated[
 Overwrite = Annotated[
     bool, Option("--overwrite", help="Replace the result of foretell that --out holds, if it holds one.")
 ]
+LikeModel = Annotated[
+    Path | None,
+    Option("--model", metavar="MODEL", help="Read the tables as those this model was trained on."),
+]
 _SPELT = {"sales": "SALES", "sql": "--sql", "items": "--items", "items_sql": "--items-sql"}
 
 

@@ -8,15 +8,15 @@ from typing import Annotated
 from typer import Argument, Option
 
 from foretell.cli.console import say
-from foretell.cli.option_groups import CommonOptions, DataOptions, Overwrite, Sales
-from foretell.cli.tables import open_dataset
+from foretell.cli.option_groups import CommonOptions, DataOptions, LikeModel, Overwrite, Sales
+from foretell.cli.tables import like_model, open_dataset
 from foretell.cli.training_commands import check_page
 from foretell.cli.values import required, some_names
 
 KINDS = (".png", ".svg")
 
 
-def plot(
+def plot(  # noqa: PLR0913  (each is an option of its own)
     forecasts: Annotated[
         str,
         Argument(metavar="FORECASTS", help="What predict or backtest wrote, or anybody's: CSV or Parquet."),
@@ -24,6 +24,7 @@ def plot(
     sales: Sales,
     data: DataOptions,
     common: CommonOptions,
+    model: LikeModel = None,
     only: Annotated[
         str | None, Option(metavar="ITEMS", help="Draw these items; default: the six largest.")
     ] = None,
@@ -40,7 +41,8 @@ def plot(
     common.begin()
     place = required("--out", out, "the picture's file, such as forecast.png")
     check_page(place, overwrite=overwrite, kinds=KINDS, option="--out")
-    forecast = read_forecast(forecasts, open_dataset(sales, data), recipe=recipe)
+    tables = open_dataset(sales, like_model(model, sales, data))
+    forecast = read_forecast(forecasts, tables, recipe=recipe)
     items = [] if only is None else some_names("--only", [only])
     axes = forecast.plot(*(tuple(name.split(" / ")) if " / " in name else name for name in items))
     save_figure(axes.figure, place, overwrite=overwrite)

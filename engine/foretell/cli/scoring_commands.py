@@ -14,6 +14,7 @@ from foretell.cli.console import say, say_replaced, show_data, show_findings, sh
 from foretell.cli.option_groups import (
     CommonOptions,
     DataOptions,
+    LikeModel,
     Overwrite,
     RecipeOptions,
     RunOptions,
@@ -23,7 +24,7 @@ from foretell.cli.option_groups import (
     WindowOptions,
 )
 from foretell.cli.recipe_choice import chosen_recipes, horizon_of
-from foretell.cli.tables import open_dataset
+from foretell.cli.tables import like_model, open_dataset
 from foretell.cli.values import level_list, names
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def evaluate(
     sales: Sales,
     data: DataOptions,
     common: CommonOptions,
+    model: LikeModel = None,
     out: ReportFolder = None,
     spreadsheet: Spreadsheet = False,
     overwrite: Overwrite = False,
@@ -115,9 +117,8 @@ def evaluate(
 
     common.begin()
     old = None if out is None else may_replace(out, "report", overwrite=overwrite)
-    report = run_evaluate(
-        forecasts, open_dataset(sales, data), out=out, overwrite=overwrite, spreadsheet=spreadsheet
-    )
+    tables = open_dataset(sales, like_model(model, sales, data))
+    report = run_evaluate(forecasts, tables, out=out, overwrite=overwrite, spreadsheet=spreadsheet)
     say_replaced(old)
     show_findings(report.remarks)
     say(str(RowCounts(**report.settings["rows"])))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from foretell.cli.console import say, show_data
 from foretell.cli.option_groups import DataOptions
-from foretell.cli.values import names, pairs, parse_filling, whole_numbers
+from foretell.cli.values import names, pairs, parse_filling, spelt_filling, whole_numbers
 from foretell.errors import ForetellError
 from foretell.ingest.fixed_options import check_fixed
 from foretell.ingest.sql_source import Sql
@@ -158,17 +158,22 @@ def _open_panel(sales: list[str], options: DataOptions) -> Dataset:
 
 
 def as_in_training(schema: Schema, options: DataOptions) -> DataOptions:
-    """The options with what they leave out taken from a model's schema; categories are read anew, for new ones may have come."""
+    """The options with what they leave out taken from a model's schema; categories are read anew, for new ones may have come.
+
+    Columns of tables that are not given are left out: forecasts are scored on the target alone.
+    """
+    given = {"static": bool(options.items or options.items_sql)}
+    given |= dict.fromkeys(("known", "past"), bool(options.related or options.related_sql))
     columns = {
-        role: ",".join(name for name, its in schema.roles.items() if its == role)
+        role: ",".join(name for name, its in schema.roles.items() if its == role and given[role])
         for role in ("known", "past")
     }
-    texts = ",".join(schema.vocabularies)
+    texts = ",".join(name for name in schema.vocabularies if given.get(schema.roles.get(name, ""), False))
     return replace(
         options,
         **_spelt_as(schema.reading, options),
         freq=options.freq or schema.frequency.alias,
-        open=options.open or schema.open,
+        open=options.open or (schema.open if given["known"] else None),
         dimensions=options.dimensions or ",".join(schema.key[1:]),
         known=options.known or columns["known"],
         past=options.past or columns["past"],
@@ -176,18 +181,35 @@ def as_in_training(schema: Schema, options: DataOptions) -> DataOptions:
         season=options.season or ",".join(map(str, schema.seasons)),
         ends=options.ends or schema.ends,
         partial=options.partial or schema.partial,
+        timezone=options.timezone or schema.timezone,
+        filling=options.filling or spelt_filling({"target": schema.filling.get("target", {})}),
     )
+
+
+def like_model(model: Path | None, sales: list[str], options: DataOptions) -> DataOptions:
+    """The options for tables that are read as those of a model's training, without its columns; a saved panel needs none."""
+    from foretell.ingest.panel_folder import is_panel
+    from foretell.workflows.train import load
+
+    if model is None or any(map(is_panel, sales)):
+        return options
+    return as_in_training(load(model, device="cpu").schema, options)
 
 
 def _spelt_as(reading: Reading, options: DataOptions) -> dict[str, Any]:
     """The options that say how tables are spelt, with what they leave out as in a training."""
     ids, times = reading.item_id, reading.timestamp
+    tables = len(options.related) + len(options.related_sql)
+    of_related = {
+        name: [each or "" for each in names.related] if len(names.related) in (1, tables) else []
+        for name, names in (("related_id", ids), ("related_timestamp", times))
+    }
     return {
         "id": options.id or ids.target,
-        "related_id": options.related_id or [name or "" for name in ids.related],
+        "related_id": options.related_id or of_related["related_id"],
         "items_id": options.items_id or ids.items,
         "timestamp": options.timestamp or times.target,
-        "related_timestamp": options.related_timestamp or [name or "" for name in times.related],
+        "related_timestamp": options.related_timestamp or of_related["related_timestamp"],
         "target": options.target or reading.target,
         "date_format": options.date_format or reading.date_format,
         "decimal": options.decimal or reading.decimal,

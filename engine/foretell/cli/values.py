@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from foretell.errors import ForetellError
@@ -104,6 +104,17 @@ def parse_filling(texts: Iterable[str]) -> dict[str, dict[str, Any]]:
         value = _number(method)
         rules.setdefault(column, {})[place] = {"value": value} if name.endswith(".value") else value
     return rules
+
+
+def spelt_filling(rules: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The texts of `--filling` that `parse_filling` reads back to these rules."""
+    spelt = []
+    for column, rule in rules.items():
+        for place, method in rule.items():
+            value = method["value"] if isinstance(method, Mapping) else method
+            text = isinstance(method, Mapping) and isinstance(value, str)
+            spelt.append(f"{column}.{place}{'.value' if text else ''}={value}")
+    return spelt
 
 
 def _number(text: str) -> float | str:

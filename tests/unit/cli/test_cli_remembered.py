@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from foretell.cli.values import parse_filling, spelt_filling
+
 Run = Callable[..., Any]
 SPELT = (
     *("--related", "promo.csv", "--items", "items.csv", "--known", "promo", "--freq", "D"),
@@ -45,6 +47,24 @@ def test_every_command_with_a_model_reads_the_tables_as_its_training_did(trained
         assert result.exit_code == 0, result.stderr
     assert trained("ingest", *tables, "--model", "model", "--out", "panel").exit_code == 0
     assert trained("predict", "model", "panel").stdout == whole.stdout
+
+
+def test_forecasts_are_scored_and_drawn_by_the_target_alone_read_as_the_model_s(trained: Run) -> None:
+    tables = ("sales.csv", "--related", "promo.csv", "--items", "items.csv")
+    assert trained("predict", "model", *tables, "--out", "forecast.csv").exit_code == 0
+    later = pd.date_range("2024-02-10", periods=7).strftime("%d.%m.%Y")
+    known = pd.read_csv("sales.csv")
+    come = pd.concat([known, *(known.head(7).assign(datum=later, sku=i) for i in "ab")])
+    come.to_csv("come.csv", index=False)
+    result = trained("evaluate", "forecast.csv", "come.csv", "--model", "model")
+    assert result.exit_code == 0, result.stderr
+    result = trained("plot", "forecast.csv", "come.csv", "--model", "model", "--out", "fan.png")
+    assert result.exit_code == 0, result.stderr
+
+
+def test_a_filling_is_spelt_as_it_is_read() -> None:
+    texts = ["target.middle=zero", "price.future=3.5", "tag.future.value=none"]
+    assert spelt_filling(parse_filling(texts)) == texts
 
 
 def test_a_training_from_a_model_reads_them_so_too(trained: Run) -> None:
