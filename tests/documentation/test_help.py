@@ -30,6 +30,7 @@ PUBLIC: dict[Any, set[str]] = {
         *(
             "predict_in_pieces",
             "predict_to",
+            "read",
             "recipe",
             "save",
             "schema",

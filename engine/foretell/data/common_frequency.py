@@ -146,7 +146,7 @@ def find_frequency(times: Times) -> Found:
     grid = _common(times)
     if grid.step == 0 or len(times.moment) == len(times.begin):
         return Found(None, "few")
-    several = _several(times, grid)
+    several = _several(times, grid) if times.dated else None  # numbered steps are 1 for all
     if several is not None:
         return several
     distances = times.distances(grid)

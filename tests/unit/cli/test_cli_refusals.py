@@ -108,7 +108,6 @@ def backtest_with(**options: object) -> list[object]:
     ("options", "said"),
     [
         ({"horizon": None}, "--horizon is missing"),
-        ({"freq": None}, "--freq is missing"),
         ({"freq": "fortnightly"}, "--freq must be one of min, h, D"),
         ({"related": None, "items": None}, "No related column was given: give its table with --related."),
         ({"horizon": 0}, "horizon must be a whole number of steps, at least 1, got 0"),
