@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from foretell.data.panel import Panel
+from foretell.data.panel_sums import total_by_step
 from foretell.recipe.fan import Fan
 from foretell.recipe.fan_chart import (
     INK,
@@ -99,17 +100,7 @@ def _past(panel: Panel, length: int) -> tuple[NDArray[np.int64], NDArray[np.floa
     origin = int(panel.origin.max())
     if (panel.origin != origin).any():
         return np.zeros(0, np.int64), np.zeros(0)
-    total, seen = np.zeros(length), np.zeros(length, bool)
-    for item in range(len(panel)):
-        last = panel.history(item)[-length:]
-        there = ~np.isnan(last)
-        where = (
-            length - len(last) - (origin - int(panel.start[item] + panel.stop[item])) + np.flatnonzero(there)
-        )
-        inside = where >= 0
-        total[where[inside]] += last[there][inside]
-        seen[where[inside]] = True
-    return np.arange(origin - length, origin), np.where(seen, total, np.nan)
+    return np.arange(origin - length, origin), total_by_step(panel, length)
 
 
 def _draw_interval(axes: Axes, fan: Fan) -> None:

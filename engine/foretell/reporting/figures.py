@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from foretell.data.panel_sums import total_by_step
 from foretell.errors import ForetellError, nearest
 from foretell.recipe.fan_chart import (
     INK,
@@ -183,17 +184,6 @@ def figure_total_of(report: Results) -> Figure:
     best = report.outcome()
     means = {recipe: each.forecast.mean for recipe, each in report.beside(best).items()}
     return figure_total(best.window.panel, means, actual=best.window.actual, order=report.recipes)
-
-
-def total_by_step(panel: Panel, past: int) -> NDArray[np.float64]:
-    """[L] the sums over items of the last `past` steps before their origins; NaN where nothing was observed."""
-    total, seen = np.zeros(past), np.zeros(past, np.int64)
-    for items in pieces(len(panel), max(_CELLS // past, 1)):
-        some = np.arange(items.start, items.stop)
-        context = panel.target_at(some, panel.origin[some, None] + np.arange(-past, 0)).astype(np.float64)
-        total += np.nansum(context, axis=0)
-        seen += (~np.isnan(context)).sum(axis=0)
-    return np.where(seen > 0, total, np.nan)
 
 
 def _total(values: NDArray[Any]) -> NDArray[np.float64]:

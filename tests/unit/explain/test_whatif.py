@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import foretell
+from foretell.data.panel import Panel
 from foretell.errors import ForetellError
 from foretell.ingest.dataset import Dataset, make_future_frame
 from foretell.models.model import Model
@@ -181,3 +182,17 @@ def test_the_future_frame_holds_the_plan_and_is_empty_where_nothing_is_planned()
     assert frame[planned]["event"].eq("none").all()
     assert frame[planned]["price"].eq(1).all()
     assert frame[~planned][["promo", "price", "event"]].isna().all(axis=None)
+
+
+def test_the_history_of_all_items_is_summed_without_a_loop_over_them(model, data, monkeypatch):
+    result = model.whatif(data, {"always": "promo = 1"})
+    sales = shop()[0]
+    expected = sales.groupby("timestamp")["target"].sum().to_numpy()
+
+    def called(self, item):
+        raise AssertionError("the history of one item was asked for")
+
+    monkeypatch.setattr(Panel, "history", called)
+    (line,) = [each for each in result.plot().get_lines() if each.get_label() == "history"]
+    drawn = np.asarray(line.get_ydata(), float)
+    np.testing.assert_allclose(drawn, expected[-len(drawn) :])
