@@ -59,6 +59,7 @@ PUBLIC: dict[Any, set[str]] = {
         # what is made of it
         *(
             "at",
+            "first",
             "hierarchy",
             "only",
             "paths",
