@@ -145,6 +145,7 @@ class _Judging:
             if isinstance(result, MemberReport) and result.needed_seconds is not None:
                 result = replace(result, needed_seconds=_limit(before, result.needed_seconds, waiting))
             _sort_in(result, done, failed)
+        tell("judge", len(members), len(members))
         return done, failed
 
     def _share(self, waiting: Sequence[Member]) -> float:

@@ -41,7 +41,7 @@ from foretell.recipe.hyperparameters import Count, LearningRate, Size, Steps
 from foretell.recipe.levels import interpolate
 from foretell.recipe.protocols import Abilities, State
 from foretell.recipe.task import Run, Task
-from foretell.system.listener import tell
+from foretell.system.listener import heard, tell
 from foretell.system.quiet import unwarned
 from foretell.windows.covariate_scale import CovariateScale
 from foretell.windows.target_scale import item_scale
@@ -265,8 +265,9 @@ class _Steps(lightning.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
+        loss = float(outputs["loss"].detach()) if heard() else None
         with past_lightning():
-            tell("train", trainer.global_step, self._total)
+            tell("train", trainer.global_step, self._total, loss=loss)
 
 
 def _train(recipe: GluonTS, facts: Mapping[str, Any], entries: Entries, run: Run) -> Any:

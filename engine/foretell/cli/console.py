@@ -6,17 +6,19 @@ All of it goes through `say` and `standard_output`, which show texts as they are
 from __future__ import annotations
 
 import math
+import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from foretell.system.results import Result
 
 FINDINGS_SHOWN = 8
+_AROUND: Final = ("backtest", "tune", "judge")  # stages that consist of others, outermost first
+_LINE_SECONDS: Final = 60.0  # between two lines on progress
 # codes of findings that say what a column, and the frequency, was taken as: always shown
 TAKEN = ("known", "past", "frequency_found")
 TEXTS = (
@@ -120,56 +124,103 @@ def show_summary(summary: Summary, prefix: str = "") -> None:
 
 @contextmanager
 def shown_progress() -> Iterator[None]:
-    """Inside, what the library tells is shown: steps and trials as lines, all else as bars where a person looks on."""
-    shown = _Shown(bars=interactive())
+    """Inside, what the library tells is shown: in one bar where a person looks on, else as a line a minute at most."""
+    _SHOWN.append(ShownProgress(bars=interactive()))
     try:
-        with listening(shown):
+        with listening(_SHOWN[-1]):
             yield
     finally:
-        shown.end()
+        _SHOWN.pop().end()
 
 
-class _Shown:
-    """A listener that writes to standard error."""
+class ShownProgress:
+    """A listener that writes to standard error: how far the action at hand is, within those around it.
 
-    def __init__(self, *, bars: bool) -> None:
-        self._bars, self._task = bars, TaskID(0)
+    Trials of `tune` are lines, for each is a result.
+    """
+
+    def __init__(self, *, bars: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self._bars, self._clock = bars, clock
+        self._around: dict[str, str] = {}  # how far the actions are that the one at hand is part of
+        self._what, self._began, self._first = (
+            "",
+            clock(),
+            0,
+        )  # the one at hand, since when, how far it was then
+        self._said = clock()  # when the last line was written
         self._bar: Progress | None = None
-        self._what = ""  # that the bar is of
+        self._task = TaskID(0)
 
     def __call__(self, event: Event) -> None:
-        if event.stage == "backtest":
-            self.end()
-            say(f"[{event.done}/{event.total}] {event.message}")
-        elif event.stage == "tune":
+        if event.stage == "tune":
             self.end()
             say(_trial(event))
-        elif self._bars:
+        if event.stage in _AROUND:
+            self._go_on(event)
+        what = event.message if event.stage in _AROUND else f"{event.recipe} {event.stage}".strip()
+        if (
+            what != self._what or not self._first
+        ):  # the pace is that from the first step on, which takes longer
+            self._what, self._began, self._first = what, self._clock(), event.done
+        if self._bars:
             self._draw(event)
+        elif self._clock() - self._said >= _LINE_SECONDS:
+            self._said = self._clock()
+            say(", ".join(filter(None, (self._text(event, count=True), self._left(event)))))
 
     def end(self) -> None:
-        """Take the bar away."""
+        """Take the bar away; the next event brings it back."""
         if self._bar is not None:
             self._bar.stop()
-        self._bar, self._what = None, ""
+        self._bar = None
+
+    def _go_on(self, event: Event) -> None:
+        """Note how far an action around others is; those inside it have ended."""
+        for inner in _AROUND[_AROUND.index(event.stage) :]:
+            self._around.pop(inner, None)
+        if event.done != event.total:
+            self._around[event.stage] = f"[{event.done}/{event.total}] "
+
+    def _text(self, event: Event, *, count: bool) -> str:
+        """What is done, and how good it is."""
+        numbers = f": {event.done:,}" + ("" if event.total is None else f" of {event.total:,}")
+        counted = numbers if count and event.stage not in _AROUND and event.done else ""
+        return "".join(self._around.values()) + self._what + counted + _figures(event)
+
+    def _left(self, event: Event) -> str:
+        """The time that is left at the pace so far; empty where that is not known yet."""
+        took, done = self._clock() - self._began, event.done - self._first
+        if event.stage in _AROUND or event.total is None or took < 1 or done <= 0:
+            return ""
+        seconds = took / done * max(event.total - event.done, 0)
+        return f"{_spelt(seconds)} left" if seconds >= 1 else ""
 
     def _draw(self, event: Event) -> None:
-        what = f"{event.recipe} {event.stage}".strip()
-        if self._bar is None or what != self._what:
-            self.end()
-            self._bar, self._what = _progress(), what
-            self._task = self._bar.add_task(printable(what), total=event.total)
+        inside, text = event.stage not in _AROUND, printable(self._text(event, count=False))
+        if self._bar is None:
+            self._bar = _progress()
+            self._task = self._bar.add_task(text, total=None, left="")
             self._bar.start()
-        self._bar.update(
-            self._task, completed=event.done, total=event.total, description=printable(what + _figures(event))
-        )
-        if event.done == event.total:
-            self.end()
+        done = event.done if inside else 0
+        self._bar.update(self._task, completed=done, description=text, left=self._left(event))
+        self._bar.tasks[0].total = (
+            event.total if inside else None
+        )  # `update` leaves it alone where it is None
+
+
+_SHOWN: Final[list[ShownProgress]] = []  # of the command that runs
+
+
+def _spelt(seconds: float) -> str:
+    """A time for people: 40 s, 12 min, 2.5 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _figures(event: Event) -> str:
-    """Loss and score of a training, where there are such."""
-    figures = {"loss": event.loss, "wQL": event.score}
+    """Loss and validation score of a training, where there are such."""
+    figures = {"loss": event.loss, "validation wQL": None if event.stage == "tune" else event.score}
     return "".join(f", {name} {value:.4f}" for name, value in figures.items() if value is not None)
 
 
@@ -195,6 +246,7 @@ def show_json(value: Mapping[str, Any]) -> None:
     """For programs: control characters are escapes in it."""
     import orjson
 
+    bare_output()
     typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
 
 
@@ -327,17 +379,29 @@ class _PlainConsole(Console):
         return super().render_str(printable(text), **{**options, **plainly})
 
 
+def bare_output() -> None:
+    """Take the bar away before something is written to standard output, which may be the same terminal."""
+    for shown in _SHOWN:
+        shown.end()
+
+
 def standard_output() -> Console:
     """Standard output; 100 columns where it is no terminal, more for a table that needs them."""
+    bare_output()
     return _PlainConsole() if sys.stdout.isatty() else _PlainConsole(width=100)
 
 
 def _progress() -> Progress:
-    """A bar on standard error, with rich's own columns, of which the description is taken as it is."""
-    shown = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
-    return Progress(*shown, TimeRemainingColumn(), console=_PlainConsole(stderr=True), transient=True)
+    """A bar on standard error of which the description is taken as it is; what goes to standard output is let alone."""
+    # the bar gives way to the text where both do not fit
+    text = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="fold"))
+    bar = BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=8, max_width=40))
+    shown = (text, bar, TaskProgressColumn(), TextColumn("{task.fields[left]}", markup=False))
+    return Progress(
+        *shown, console=_PlainConsole(stderr=True), transient=True, redirect_stdout=False, expand=True
+    )
 
 
 def interactive() -> bool:
     """Whether a person watches standard error."""
-    return sys.stderr.isatty()
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from foretell.cli.console import say, say_replaced, show_findings, show_summary, show_validation
+from foretell.cli.console import bare_output, say, say_replaced, show_findings, show_summary, show_validation
 from foretell.cli.option_groups import (
     CommonOptions,
     DataOptions,
@@ -341,6 +341,7 @@ class Printed:
     def show(self, made: Forecast | Hierarchy, *, header: bool) -> None:
         """CSV to standard output."""
         frame = self._rounded(made).to_frame()
+        bare_output()
         write_csv(frame, sys.stdout, header=header, spreadsheet=self.asked.spreadsheet)
 
     def _rounded(self, made: Forecast | Hierarchy) -> Forecast | Hierarchy:
