@@ -57,8 +57,8 @@ def test_what_ends_within_a_minute_says_nothing(capsys: pytest.CaptureFixture[st
 
 
 def test_a_line_names_the_windows_and_members_around_a_training(capsys: pytest.CaptureFixture[str]) -> None:
-    window = {"stage": "backtest", "total": 4, "recipe": "auto"}
-    judge = {"stage": "judge", "total": 3, "recipe": "auto"}
+    window: dict[str, Any] = {"stage": "backtest", "total": 4, "recipe": "auto"}
+    judge: dict[str, Any] = {"stage": "judge", "total": 3, "recipe": "auto"}
     lines = told(
         (0, Event(done=1, **window, message="auto: training, window 2 of 4")),
         (0, Event(done=2, **judge, message="npts")),
@@ -112,10 +112,9 @@ def test_a_forecast_that_is_piped_from_a_terminal_is_whole(run: Run) -> None:
 
 @pytest.mark.slow
 def test_a_backtest_is_one_bar_at_a_terminal(run: Run) -> None:
-    settings = ("--recipe", "mqrnn", "--set", "mqrnn.max_steps=20", "--set", "mqrnn.hidden_size=4")
+    settings = ("--recipe", "mqrnn", "--set", "mqrnn.max_steps=60", "--set", "mqrnn.hidden_size=4")
     shown = watched("backtest", *TABLES, "--horizon", 7, *settings, "--windows", 2, out=Path("board.txt"))
     assert "[0/2] mqrnn train, loss " in shown
     assert ", validation wQL " in shown
-    assert "[1/2] mqrnn forecast" in shown
     assert "Epoch" not in shown
     assert "mqrnn" in Path("board.txt").read_text()
