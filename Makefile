@@ -40,7 +40,7 @@ stress: $(INSTALLED)
 
 newest:
 	$(PYTHON) -m venv --clear .venv-newest
-	.venv-newest/bin/python -m pip install --quiet --editable ".[dev]"
+	.venv-newest/bin/python -m pip install --quiet --editable ".[dev,docs]"
 	-.venv-newest/bin/python -m pip list --format freeze | diff constraints.txt - | grep '^>'
 	.venv-newest/bin/pytest $(SPREAD)
 
