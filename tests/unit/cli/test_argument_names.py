@@ -19,6 +19,7 @@ RUN = set(RunArguments.__annotations__)
 OTHERWISE = {
     "items": "only",  # --items is the table of metadata
     "steps": "lead_time",  # of a total; steps are what a horizon counts
+    "metadata": "items",  # as for `Dataset`: `items` of a forecast are those to forecast
     "scenarios": "change",  # one a time
     "recipes": "recipe",  # repeats
     "path": "out",
@@ -30,6 +31,7 @@ LIBRARY = {"data", "actuals", "model", "forecasts", "self", "run", "axes", "sche
 LIBRARY |= {"paths"}  # that totals are drawn of
 # what the prompt has besides: other ways to name tables, where results go, and what other calls take (a total, loading)
 PROMPT = {"config", "verbose", "help", "sql", "related_sql", "items_sql", "database", "model"}
+PROMPT |= {"related_id", "items_id", "related_timestamp"}  # item_id= and timestamp= by table
 PROMPT |= {
     "out",
     "overwrite",
