@@ -43,5 +43,6 @@ class Interrupted(KeyboardInterrupt):
 
 def nearest(name: str, choices: Iterable[str]) -> str:
     """A sentence offering the closest of `choices` to `name`, with a leading space, or '' when none is close."""
-    close = get_close_matches(name, list(choices), n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    spelt = {choice.casefold(): choice for choice in reversed(list(choices))}
+    close = get_close_matches(name.casefold(), list(spelt), n=1)
+    return f" Did you mean {spelt[close[0]]!r}?" if close else ""

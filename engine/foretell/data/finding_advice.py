@@ -192,6 +192,7 @@ ADVICE: Final[dict[str, Advice]] = {
         "nothing was learned about it", "a recipe that uses known columns, or a history in which it varies"
     ),
     "still_missing": Advice("recipes are told that it is missing", "set it without naming itself"),
+    "finds_nothing": Advice("the rest of the condition decides", "spell it as the data do"),
     "unchanged": Advice("the scenario is the baseline there", "another value, or another condition"),
     "missing_metadata": Advice("recipes are told that it is missing", "fill it in"),
     # Explanations

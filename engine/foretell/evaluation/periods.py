@@ -15,7 +15,7 @@ from foretell.data.wall_times import wall_times
 from foretell.evaluation.metrics import ratio
 from foretell.evaluation.outcome import Outcome
 from foretell.recipe.forecast import Forecast
-from foretell.recipe.item_groups import Texts, parse_columns, values_of_items
+from foretell.recipe.item_groups import Texts, columns_of_items, parse_columns, values_of_items
 from foretell.system.big_arrays import pieces
 
 ALL: Final = "all items"
@@ -44,7 +44,8 @@ def periods(outcomes: Sequence[Outcome], by: Sequence[str] = ()) -> pd.DataFrame
     `timestamp` is the first step of the period, `bias` the difference over the actual (NaN where that is 0). Raises ForetellError
     for a column that items do not have.
     """
-    columns = list(parse_columns(by))
+    known = [columns_of_items(each.forecast.keys, each.forecast.history) for each in outcomes[:1]]
+    columns = list(parse_columns(by, *known))
     frames = [_of_window(outcome, columns) for outcome in outcomes]
     frame = pd.concat(frames, ignore_index=True)
     frame["difference"] = frame["forecast"] - frame["actual"]

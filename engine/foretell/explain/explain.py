@@ -28,8 +28,10 @@ from foretell.models.ensemble import Ensemble
 from foretell.models.item_lookup import find_items
 from foretell.recipe.item_groups import ItemGroups
 from foretell.recipe.levels import check_levels
+from foretell.recipe.task import MOST_SEED
 from foretell.recipe.variants import Variants
 from foretell.system.listener import tell
+from foretell.system.whole_numbers import whole_number
 
 if TYPE_CHECKING:
     from foretell.ingest.dataset import Dataset
@@ -65,6 +67,7 @@ def explain(
     """
     levels = _checked_level(level, by)
     draws = _permutations(permutations, model)
+    seed = whole_number("seed", seed, least=0, most=MOST_SEED)
     whole = model.panel_of(data)
     chosen = np.arange(len(whole)) if items is None else find_items(whole.keys, items)
     horizon = model.task.horizon

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +20,7 @@ from foretell.ingest.store import Store
 from foretell.system.big_arrays import pieces
 
 SECONDS: Final = 10.0  # that the query of a change may take
+LOOKED_AT: Final = 10_000  # names that the nearest one is looked for among
 CELLS: Final = 1 << 22  # of the plan that are looked at in one go
 
 
@@ -33,8 +34,8 @@ def assign(state: ChangedPlan, change: Assignment, columns: Mapping[str, PlanCol
     if not len(cells):
         raise ForetellError(f"{by} matches nothing: {_why(state, change, columns)}.")
     after = state.set(change.column, cells, values, by=by)
-    early = _reaching_back(state, change, by)
-    return ChangedPlan(after.plan, after.touched, (*after.findings, *early))
+    said = (*_reaching_back(state, change, by), *_lacking(state, change, columns, by))
+    return ChangedPlan(after.plan, after.touched, (*after.findings, *said))
 
 
 def _query(state: ChangedPlan, change: Assignment, by: str) -> tuple[NDArray[np.int64], NDArray[Any]]:
@@ -76,6 +77,21 @@ def _why(state: ChangedPlan, change: Assignment, columns: Mapping[str, PlanColum
         if lacking:
             return f"{name!r} has no {lacking[0]!r}.{nearest(lacking[0], words)} It has: {_some(words)}; {state.span}"
     return state.span
+
+
+def _lacking(
+    state: ChangedPlan, change: Assignment, columns: Mapping[str, PlanColumn], by: str
+) -> Iterator[Finding]:
+    """Says which texts of a condition nothing in the plan has, where others of it have found something."""
+    for name, texts in change.texts.items():
+        words = _words(state, columns[name])
+        there = set(words)
+        lacking = [text for text in dict.fromkeys(texts) if text not in there]
+        if lacking:
+            shown = ", ".join(map(repr, lacking[:5]))
+            near = nearest(lacking[0], words) if len(words) <= LOOKED_AT else ""
+            message = f"{by}: {name!r} has no {shown}: that part of the condition finds nothing.{near}"
+            yield Finding("warning", "finds_nothing", message, len(lacking))
 
 
 def _words(state: ChangedPlan, column: PlanColumn) -> list[str]:

@@ -12,7 +12,7 @@ from foretell.errors import ForetellError, nearest
 from foretell.hierarchy.groups import BY, ITEMS, levels_of, spelt_level
 from foretell.hierarchy.totals import total
 from foretell.recipe.forecast import Forecast
-from foretell.recipe.item_groups import ALL
+from foretell.recipe.item_groups import ALL, columns_of_items
 from foretell.recipe.levels import check_levels, interpolate
 from foretell.system.tabular_result import Tabular
 
@@ -146,7 +146,7 @@ def hierarchy(
 ) -> Hierarchy:
     """The forecasts of all levels of `by`, made of the same paths. Raises ForetellError as `total` does."""
     parts = {}
-    for columns in levels_of(by):
+    for columns in levels_of(by, columns_of_items(forecast.keys, forecast.history)):
         parts[spelt_level(columns)] = total(
             forecast, steps=steps, by=list(columns), levels=levels, paths=paths, seed=seed
         )

@@ -7,26 +7,26 @@ from typing import Final
 
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
-from foretell.recipe.item_groups import ALL, ItemGroups, parse_columns
+from foretell.recipe.item_groups import ALL, ItemGroups, is_texts, parse_columns
 
 ITEMS: Final = "items"  # of the level at which each item stands alone
 BY: Final = "by"  # the column of a table of all levels that names them
-TAKEN: Final = (BY, ITEMS, "steps", "mean")  # columns that have these names cannot be levels
+TAKEN: Final = (BY, ITEMS, ALL, "steps", "mean")  # columns that have these names cannot be levels
 
 Columns = tuple[str, ...]
 
 
-def levels_of(by: Sequence[str]) -> tuple[Columns, ...]:
+def levels_of(by: Sequence[str], known: Sequence[str] = ()) -> tuple[Columns, ...]:
     """The levels of a hierarchy: each path of columns with all that lead to it, from the total on; the items are not among them.
 
     `["region/store", "category"]` has four: all items, region, region/store and category. A level that two paths share stands there
-    once. Raises ForetellError for anything but a list of texts, for a path that names a column twice, and for a name that is taken.
+    once. `known` are the columns that there are. Raises ForetellError for anything but a list of texts, for a path that names a column twice, and for a name that is taken.
     """
-    if isinstance(by, str) or not all(isinstance(each, str) for each in by):
+    if not is_texts(by):
         raise ForetellError(
             f"by must be a list of paths of columns, such as ['region/store', 'category'], got {by!r}"
         )
-    paths = [parse_columns([path]) for path in by]
+    paths = [parse_columns([path], known) for path in by]
     if taken := [column for path in paths for column in path if column in TAKEN]:
         raise ForetellError(
             f"by names the column {taken[0]!r}, which a table of all levels has for something else. Rename it."

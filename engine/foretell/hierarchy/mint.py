@@ -21,7 +21,7 @@ from foretell.hierarchy.groups import groups_of, levels_of
 from foretell.models.fitting import fit_model
 from foretell.recipe.extras import missing_library
 from foretell.recipe.forecast import Forecast
-from foretell.recipe.item_groups import ItemGroups
+from foretell.recipe.item_groups import ItemGroups, columns_of_items
 from foretell.recipe.protocols import Recipe
 from foretell.recipe.task import Run, Task
 
@@ -48,7 +48,7 @@ def with_reconciled_means(
     ForetellError without hierarchicalforecast, where histories are too short for windows of the past, and for too many series.
     """
     items = groups_of(panel, None)
-    levels = [groups_of(panel, columns) for columns in levels_of(by)]
+    levels = [groups_of(panel, columns) for columns in levels_of(by, columns_of_items(panel.keys, panel))]
     _check(panel, task, sum(map(len, levels)) + len(items))
     parts = [_level(panel, groups, recipe, task, run) for groups in levels]
     parts.append(Level(items, forecast.mean.astype(np.float64), _errors(panel, recipe, task, run)))

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from foretell.data.arrays import Array, Floats
 from foretell.errors import ForetellError
+from foretell.recipe.task import MOST_SEED
 from foretell.system.typed import typed
+from foretell.system.whole_numbers import whole_number
 
 EVERYONE: Final = ""  # the group of all items
 MOST_SHARED: Final = 0.98  # of the variance that items share, at most: each has something of its own
@@ -86,7 +88,8 @@ class NormalPaths:
             raise ForetellError(
                 f"the model learnt how errors hang together over {len(dependence.own)} steps, {horizon} were asked for"
             )
-        self.paths, self.horizon, self.seed = paths, horizon, seed
+        self.paths, self.horizon = paths, horizon
+        self.seed = whole_number("seed", seed, least=0, most=MOST_SEED)
         self.shared = [part for part in dependence.shared if part.share > 0]
         left = 1 - sum(part.share for part in self.shared)
         # of the model's whole horizon, so that a shorter forecast has the first steps of the very paths

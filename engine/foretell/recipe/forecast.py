@@ -256,6 +256,12 @@ class Forecast(Tabular):
     def to_frame(self) -> pd.DataFrame:
         """One row an item and step: the key, timestamp, mean, p10, p50, ...; none of an hour that the clock skips in spring."""
         steps = self.origin[:, None] + np.arange(self.horizon)
+        own = [self.schema.timestamp, "steps", "mean", *map(level_name, self.levels)]
+        if taken := [str(column) for column in self.keys.columns if column in own]:
+            raise ForetellError(
+                f"a table of forecasts has the column {taken[0]!r} for something else than what items are. Rename that of the"
+                " data."
+            )
         frame = self.keys.loc[self.keys.index.repeat(self.horizon)].reset_index(drop=True)
         stamps, there = wall_times(self.schema.frequency, self.schema.timezone, steps.ravel())
         frame[self.schema.timestamp] = stamps

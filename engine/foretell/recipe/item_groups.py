@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,18 +60,28 @@ def _numbers(panel: Panel) -> dict[str, int]:
     return {column.source: k for k, column in enumerate(panel.schema.static_real) if not column.indicator}
 
 
-def parse_columns(by: Sequence[str]) -> tuple[str, ...]:
+def parse_columns(by: Sequence[str], known: Sequence[str] = ()) -> tuple[str, ...]:
     """The columns of a grouping: `["region/store", "family"]` and `["region", "store", "family"]` are one.
 
-    Raises ForetellError for anything but texts, and for a column that stands there twice: its groups would be its own parts.
+    A text that is one of the columns that are `known` is that column, whatever marks are in its name. Raises ForetellError for
+    anything but texts, and for a column that stands there twice: its groups would be its own parts.
     """
-    if isinstance(by, str) or not all(isinstance(each, str) for each in by):
+    if not is_texts(by):
         raise ForetellError(f"by must be a list of columns, such as ['region', 'store'], got {by!r}")
-    columns = [part.strip() for each in by for part in each.split("/")]
+    columns = [
+        part for each in by for part in ((each,) if each in known else map(str.strip, each.split("/")))
+    ]
+    if "" in columns:
+        raise ForetellError(f"by names a column without a name: {list(by)!r}. It has: {', '.join(known)}.")
     twice = first_repeated(columns)
     if twice is not None:
         raise ForetellError(f"by names the column {twice!r} twice: groups must not overlap. Name it once.")
     return tuple(columns)
+
+
+def is_texts(by: object) -> bool:
+    """Whether it is a list of texts, and no text itself."""
+    return isinstance(by, Iterable) and not isinstance(by, str) and all(isinstance(each, str) for each in by)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +109,10 @@ class ItemGroups:
         n = len(keys)
         if by is None:
             return cls(keys, np.arange(n), np.arange(n))
-        values = {column: values_of_items(keys, panel, column) for column in parse_columns(by)}
+        values = {
+            column: values_of_items(keys, panel, column)
+            for column in parse_columns(by, columns_of_items(keys, panel))
+        }
         table = pd.DataFrame(values or {"item_id": np.full(n, ALL, object)})
         code = table.groupby(list(table.columns), sort=True, observed=True).ngroup().to_numpy()
         order = np.argsort(code, kind="stable")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from foretell.data.arrays import Array
 from foretell.errors import ForetellError
 
+DECIMALS = 6  # of a level, by which it is known
 DEFAULT_LEVELS = (0.1, 0.5, 0.9)
 # Levels that quantile networks are trained on and calibration is learnt at; those between them are interpolated.
 QUANTILE_LEVELS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99)
@@ -27,7 +28,11 @@ def check_levels(levels: Sequence[float]) -> tuple[float, ...]:
             raise ForetellError(
                 f"levels must lie strictly between 0 and 1, got {level!r}. The median is 0.5, not 50."
             )
-    return tuple(sorted({round(float(level), 6) for level in levels}))
+        if not 0 < round(float(level), DECIMALS) < 1:
+            raise ForetellError(
+                f"levels must lie strictly between 0 and 1 in their {DECIMALS} decimals, from 0.000001 to 0.999999, got {level!r}."
+            )
+    return tuple(sorted({round(float(level), DECIMALS) for level in levels}))
 
 
 def level_column(metric: str, level: float) -> str:

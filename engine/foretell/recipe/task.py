@@ -41,7 +41,7 @@ class Task:
         object.__setattr__(self, "levels", check_levels(self.levels))
 
 
-_MOST_SEED: Final = 2**32 - 1  # that all libraries take
+MOST_SEED: Final = 2**32 - 1  # that all libraries take
 _MOST_THREADS: Final = 4096
 _DEVICE: Final = re.compile(r"auto|cpu|mps(:0)?|cuda(:\d{1,4})?")
 
@@ -85,7 +85,7 @@ class Run:
         if self.time_limit is not None and not self.time_limit > 0:
             raise ForetellError(f"time_limit must be more than 0 seconds, got {self.time_limit!r}")
         for name, least, most in (
-            ("seed", 0, _MOST_SEED),
+            ("seed", 0, MOST_SEED),
             ("threads", 1, _MOST_THREADS),
             ("processes", 1, _MOST_THREADS),
         ):

@@ -20,7 +20,7 @@ from foretell.explain.explanation import Explanation
 from foretell.hierarchy.groups import levels_of, spelt_level
 from foretell.recipe.fan_chart import UNITS
 from foretell.recipe.forecast import Forecast
-from foretell.recipe.item_groups import Texts, values_of_items
+from foretell.recipe.item_groups import Texts, columns_of_items, values_of_items
 from foretell.reporting import figures
 from foretell.reporting.html_blocks import cell_table, note, picture, section, text_of
 from foretell.reporting.numbers import ABSENT, count, percent, signed_percent, units
@@ -55,7 +55,12 @@ class Facts:
         """
         panel = forecast.history
         assert panel is not None, "a page begins with what came before the forecast"
-        levels = [(name,) for name in grouping_columns(forecast.keys, panel)] if by is None else levels_of(by)
+        known = columns_of_items(forecast.keys, panel)
+        levels = (
+            [(name,) for name in grouping_columns(forecast.keys, panel)]
+            if by is None
+            else levels_of(by, known)
+        )
         grouped = {spelt_level(level): groups_in_words(forecast, level) for level in levels if level}
         return cls(
             forecast,

@@ -29,6 +29,8 @@ class Address:
 
 def parse(database: str) -> Address:
     """The database that an address names; raises ForetellError for what is none."""
+    if not isinstance(database, str) or "\0" in database:
+        raise ForetellError(f"a database is named by a text without the character NUL: {SPELLINGS}.")
     scheme, mark, rest = database.strip().partition("://")
     if not mark or scheme not in ("sqlite", "postgresql", "postgres"):
         known = nearest(scheme, ("sqlite", "postgresql")) if mark else ""
@@ -40,6 +42,10 @@ def _parse_sqlite(rest: str) -> Address:
     path = unquote(rest.removeprefix("/"))
     if not rest.startswith("/") or not path:
         raise ForetellError(f"'sqlite://{rest}' names no file. Write it as sqlite:///shop.db.")
+    if path.startswith(":memory:"):
+        raise ForetellError(f"'sqlite://{rest}' is no file, and gone at once. Write it as sqlite:///shop.db.")
+    if "\0" in path:
+        raise ForetellError("the name of a database holds the character NUL. Take it out.")
     return Address("sqlite", f"file:{quote(path)}?mode=ro", path)
 
 
@@ -81,8 +87,12 @@ def explained(address: Address, *, exists: bool) -> Iterator[None]:
     """What the driver raises inside becomes a ForetellError that names the database and no password."""
     from adbc_driver_manager import Error
 
-    if exists and address.driver == "sqlite" and not Path(address.shown).is_file():
+    file = Path(address.shown)
+    if exists and address.driver == "sqlite" and not file.is_file():
         raise ForetellError(f"no such database: {address.shown!r}. A relative path starts in {Path.cwd()}.")
+    if address.driver == "sqlite" and (file.is_dir() or not file.parent.is_dir()):
+        why = "is a folder" if file.is_dir() else f"has no folder {str(file.parent)!r} to lie in"
+        raise ForetellError(f"the database {address.shown!r} {why}. A relative path starts in {Path.cwd()}.")
     try:
         yield
     except (Error, OSError) as error:  # a stream that breaks off raises an OSError

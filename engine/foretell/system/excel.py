@@ -22,6 +22,16 @@ _UNWRITABLE: Final = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
 )  # XML has no way to hold them
 _MOST_TEXT: Final = 1 << 29  # bytes, unpacked, of the texts of a workbook, which are read whole
+# a cell with a formula and no value; one with a type has been computed, perhaps to an empty text
+_FORMULA: Final = re.compile(
+    rb"<c ([^>]*)>\s*<f(?:\s[^>]*)?(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>"
+)
+_PLACE: Final = re.compile(rb'\br="([A-Z]+[0-9]+)"')
+_LONGEST_CELL: Final = 1 << 16  # bytes: a formula has 8,192 characters
+_MOST_SMALLER: Final = (
+    400  # times that the packed form of a large part may be smaller: sheets of cells reach some 50
+)
+_LARGE: Final = 1 << 28  # bytes
 _MOST_CELLS: Final = 1 << 33  # bytes, unpacked, of one of its other parts, which are read row by row
 
 
@@ -84,7 +94,8 @@ def read_sheet(path: str, sheet: str | None, *, rows: int | None = None) -> pd.D
     openpyxl = openpyxl_module("read")
     try:
         with closing(openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)) as book:
-            header, there = _read_rows(path, book, sheet, rows)
+            name, header, there = _read_rows(path, book, sheet, rows)
+            _check_formulas(path, book[name]._worksheet_path, name)
     except (ForetellError, MemoryError):
         raise
     except Exception as error:  # zip, XML and openpyxl's own, of any kind, wherever the file is damaged
@@ -96,15 +107,30 @@ def read_sheet(path: str, sheet: str | None, *, rows: int | None = None) -> pd.D
 
 def _read_rows(
     path: str, book: Any, sheet: str | None, rows: int | None
-) -> tuple[list[tuple[int, str]], list[tuple[Any, ...]]]:
-    """The header of a sheet and its rows that are not empty."""
+) -> tuple[str, list[tuple[int, str]], list[tuple[Any, ...]]]:
+    """The name of a sheet, its header and its rows; those without any value are left out."""
     name = sheet if sheet is not None else _only_sheet(path, book)
     if name not in book.sheetnames:
         raise ForetellError(f"{path} has no sheet {name!r}. It has {', '.join(map(repr, book.sheetnames))}.")
     book[name].reset_dimensions()  # what a sheet says of its size may be wrong
     lines = book[name].iter_rows(values_only=True)
     header = _header(path, name, next(lines, ()))
-    return header, [row for row in islice(lines, rows) if any(value is not None for value in row)]
+    return name, header, [row for row in islice(lines, rows) if any(value is not None for value in row)]
+
+
+def _check_formulas(path: str, part: str, sheet: str) -> None:
+    """Raises ForetellError for a cell whose formula has no value yet: read as empty, it would be a gap that nobody made."""
+    rest = b""
+    with ZipFile(path) as archive, archive.open(part) as cells:
+        while block := cells.read(1 << 20):
+            rest += block
+            for found in _FORMULA.finditer(rest):
+                if b' t="' not in found[1] and (at := _PLACE.search(found[1])):
+                    raise ForetellError(
+                        f"{path}: cell {at[1].decode()} of sheet {sheet!r} has a formula without a value. Open the workbook in"
+                        " Excel and save it there, or put the value in the formula's place."
+                    )
+            rest = rest[max(rest.rfind(b"<c "), len(rest) - _LONGEST_CELL) :]
 
 
 def openpyxl_module(what: str) -> Any:
@@ -122,13 +148,17 @@ def _check_sizes(path: str) -> None:
     """Raises ForetellError for a file that is no archive, or one that unpacks to more than a workbook of full sheets does."""
     try:
         with ZipFile(path) as archive:
-            parts = [(part.filename, part.file_size) for part in archive.infolist()]
+            parts = [(part.filename, part.file_size, part.compress_size) for part in archive.infolist()]
     except (BadZipFile, OSError, NotImplementedError, ValueError) as error:
         raise ForetellError(f"{path} is no workbook of Excel (.xlsx), or not a whole one: {error}") from error
-    for name, size in parts:
+    for name, size, packed in parts:
         most = _MOST_TEXT if name.lower().endswith("sharedstrings.xml") else _MOST_CELLS
         if size > most:
             raise ForetellError(f"{path} unpacks to {size:,} bytes ({name!r}), at most {most:,} are read.")
+        if size > _LARGE and size > _MOST_SMALLER * packed:
+            raise ForetellError(
+                f"{path} unpacks {packed:,} bytes to {size:,} ({name!r}): no sheet of values is so uniform."
+            )
 
 
 def _only_sheet(path: str, book: Any) -> str:

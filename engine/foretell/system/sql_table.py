@@ -50,9 +50,13 @@ class SqlTable:
 
     def __post_init__(self) -> None:
         for part in self._parts:
-            if not part or len(part.encode(errors="replace")) > _LONGEST_NAME:
+            if (
+                not part.strip()
+                or not part.isprintable()
+                or len(part.encode(errors="replace")) > _LONGEST_NAME
+            ):
                 raise ForetellError(
-                    f"a table is named by 1 to {_LONGEST_NAME} bytes, as in forecasts or planning.forecasts, got"
+                    f"a table is named by 1 to {_LONGEST_NAME} bytes of printable characters, as in forecasts or planning.forecasts, got"
                     f" {self.name!r}"
                 )
             quoted(part)

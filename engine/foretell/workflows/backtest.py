@@ -26,6 +26,7 @@ from foretell.models.fitting import fit_model
 from foretell.models.unfinished import FinishedWindow, UnfinishedBacktest
 from foretell.recipe.author_code import RecipeFailed, failed
 from foretell.recipe.hyperparameters import settings_of
+from foretell.recipe.item_groups import columns_of_items
 from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
 from foretell.recipe.protocols import Recipe
 from foretell.recipe.registry import checked_recipe, make_recipe
@@ -131,7 +132,7 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     steps = window_steps(panel, task.horizon, windows=windows, stride=stride, cutoffs=cutoffs)
     origins = make_windows(panel, steps, task.horizon)
     warn_of_alarms(data)
-    columns = levels_of(by) if by else ()
+    columns = levels_of(by, columns_of_items(panel.keys, panel)) if by else ()
     check_hierarchy(origins[-1], columns)
     asked = {
         "horizon": task.horizon,

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args
 from foretell.errors import ForetellError, nearest
 from foretell.hierarchy.coherent import Hierarchy, hierarchy
 from foretell.hierarchy.groups import groups_of, levels_of
+from foretell.ingest.dataset import check_dataset
 from foretell.models.model import fitted_of
+from foretell.recipe.item_groups import columns_of_items
 from foretell.recipe.levels import DEFAULT_LEVELS
 from foretell.recipe.protocols import Recipe
 from foretell.recipe.registry import checked_recipe, make_recipe
@@ -82,7 +84,8 @@ def reconcile(  # noqa: PLR0913  (the library's front door spells out what it ta
         chosen = checked_recipe(recipe)
     asked = make_run(run, reconcile, time_limit=seconds_of(time_limit, [chosen]))
     task = Task(horizon, tuple(levels))
-    paths = levels_of(by)
+    whole = check_dataset(data).panel
+    paths = levels_of(by, columns_of_items(whole.keys, whole))
     model = train(
         data,
         recipe=chosen,
