@@ -66,8 +66,10 @@ def _cover(panel: Panel, role: str, values: Array, future: int, horizon: int) ->
             at = np.flatnonzero(present)
             if len(at):
                 item, step = _owners(grid, first, stop, at)
-                tally.add(panel, horizon, span=(first, stop), item=item, ordinal=panel.start[item] + step)
-                tally.widen(part, at)
+                ordinal = panel.start[item] + step
+                tally.add(panel, horizon, span=(first, stop), item=item, ordinal=ordinal)
+                # what lies behind the horizon is no forecast's business
+                tally.widen(part, at if not horizon else at[ordinal < panel.origin[item] + horizon])
     return [tally.result(role, int(panel.stop.sum()), horizon) for tally in tallies]
 
 
@@ -101,6 +103,8 @@ class _Tally:
 
     def widen(self, part: Array, at: NDArray[np.int64]) -> None:
         """Take these values into the range."""
+        if not len(at):
+            return
         for position in self.positions:
             column = part[at, position]
             self._low = min(self._low, float(column.min()))

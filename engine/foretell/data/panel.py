@@ -323,9 +323,19 @@ class Panel:
             return {"future": "previous"}
         if anywhere(values, lambda part: part == 0):
             return {"future": "zero"}
-        if Column.missing(source) not in self.schema.known:  # 1 throughout
+        if not self._has_holes(values):  # 1 throughout
             return {"future": "previous"}
         return dict.fromkeys(("front", "middle", "back", "future"), "zero")
+
+    def _has_holes(self, values: Array) -> bool:
+        """Whether a known column lacks a value within the history; a model's schema does not tell of newer tables."""
+        grid = Layout(self.start, self.offsets).reaching(self.future)
+        for first, last in grid.chunks():
+            missing = np.isnan(values[grid.offsets[first] : grid.offsets[last]])
+            item, step = grid.expand(first, last)
+            if (missing & (step < self.lengths[item])).any():
+                return True
+        return False
 
 
 def _cells_of(begin: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:

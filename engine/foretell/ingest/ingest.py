@@ -35,6 +35,7 @@ from foretell.ingest.holidays_asked import read_holidays
 from foretell.ingest.item_metadata import Metadata, Statics, encode_statics, match, read_metadata
 from foretell.ingest.keyed_rows import KeyedRows, KeySpans, find_spans, spell_key
 from foretell.ingest.options import Options
+from foretell.ingest.partial_covariates import without_partial_ends
 from foretell.ingest.partial_steps import without_partial_steps
 from foretell.ingest.placement import check_size, scatter_rows
 from foretell.ingest.related_tables import Related, check_columns, check_names_found, join, read_related
@@ -101,6 +102,7 @@ def _ingest(context: IngestContext, target: object, related: Sequence[object], i
         for place, (label, source) in enumerate(zip(labels, related, strict=False))
     ]
     check_names_found(context, tables)
+    tables = [_whole(context, each, spans) for each in tables]
     if options.holidays:
         tables.append(read_holidays(context, spans, tables, names=names, metadata=metadata))
     _report_zones(context, [(rows, spans), *((each.rows, each.spans) for each in tables)])
@@ -115,6 +117,12 @@ def _ingest(context: IngestContext, target: object, related: Sequence[object], i
     if metadata is not None:
         counts[metadata.label] = len(metadata.keys)
     return Ingested(panel, names, context.findings.all(), counts)
+
+
+def _whole(context: IngestContext, table: Related, target: KeySpans) -> Related:
+    """A related table without the values of partial last steps."""
+    rows, spans = without_partial_ends(context, table.rows, table.spans, target=target)
+    return replace(table, rows=rows, spans=spans)
 
 
 def _value_columns(tables: Sequence[Related], metadata: Metadata | None) -> list[str]:

@@ -1,7 +1,8 @@
 """Steps at the ends of the data that are not whole: daily rows to the 3rd of July make July a month of three days.
 
 Whether a step is whole is decided by the calendar: by the days of the week, hours of the day or minutes of the hour that have rows
-as a rule. It is decided for the whole table, or where each item ends on its own, for each item; never by an item's number of rows.
+as a rule. It is decided for the whole table, or where each item ends on its own, for each item; never by an item's number of rows. Related tables
+are judged by the same calendar (`partial_covariates`).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from foretell.system.sql_text import integer
 _FINER: Final = 1.5  # times a step, on average, from which the rows are finer than the steps
 _CYCLES: Final = 2  # weeks, days or hours that the rows must span to show which of their parts are used
 _LONG_GAP: Final = 0.95  # quantile of the gaps between rows: a longer one at the end is no usual gap
-_NEVER: Final = np.iinfo(np.int64).min // 2
+NEVER: Final = np.iinfo(np.int64).min // 2  # a step that no row is in
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def without_partial_steps(context: IngestContext, rows: KeyedRows, spans: KeySpa
     if frequency.unit == "step" or spans.off == 0 or not spans.seen[:, 0].any():
         return spans
     own = context.options.ends == "own"
-    first, last = _partial(context, rows, spans.keys if own else spans.keys.iloc[:1], own=own)
+    first, last = partial_ends(context, rows, spans.keys if own else spans.keys.iloc[:1], own=own)
     have = spans.seen[:, 0] > 0
     low, high = spans.first[:, 0].copy(), spans.last[:, 0].copy()
     if not own:
@@ -75,17 +76,26 @@ def without_partial_steps(context: IngestContext, rows: KeyedRows, spans: KeySpa
     _report(context, rows, spans, low=low, high=high, first=first, last=last)
     if context.options.partial == "keep":
         return spans
-    return _blanked(context, rows, spans, np.where(first, low, _NEVER), np.where(last, high, _NEVER))
+    return _blanked(context, rows, spans, np.where(first, low, NEVER), np.where(last, high, NEVER))
 
 
-def _partial(
-    context: IngestContext, rows: KeyedRows, keys: pd.DataFrame, *, own: bool
+def partial_ends(
+    context: IngestContext,
+    rows: KeyedRows,
+    keys: pd.DataFrame,
+    *,
+    own: bool,
+    counted: str = "v0 IS NOT NULL",
+    by_gaps: bool = True,
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Whether the first and the last step are partial, [G] by item, or [1] for the whole table."""
+    """Whether the first and the last step are partial, [G] by item, or [1] for the whole table.
+
+    `counted` is SQL of the rows that count; `by_gaps`, whether gaps decide where no weekday has rows as a rule.
+    """
     first = last = np.zeros(len(keys), bool)
-    coarser = _count_steps(context, rows, keys, own=own)
+    coarser = _count_steps(context, rows, keys, own=own, counted=counted)
     for level in _levels(context.frequency):
-        ends = _ends(context, rows, keys, level, own=own)
+        ends = _ends(context, rows, keys, level, own=own, counted=counted, by_gaps=by_gaps)
         finer = ends.times >= _FINER * np.maximum(coarser, 1)
         first, last = first | (finer & ends.first), last | (finer & ends.last)
         coarser = ends.times if level is _DAYS else coarser
@@ -102,13 +112,13 @@ def _levels(frequency: Frequency) -> tuple[_Level, ...]:
 
 
 def _count_steps(
-    context: IngestContext, rows: KeyedRows, keys: pd.DataFrame, *, own: bool
+    context: IngestContext, rows: KeyedRows, keys: pd.DataFrame, *, own: bool, counted: str
 ) -> NDArray[np.int64]:
-    """[G] how many steps have a value."""
+    """[G] how many steps have a row that counts."""
     parts = rows.keys if own else []
     frame = context.store.frame(
         f"SELECT {', '.join([*parts, 'count(DISTINCT step) AS n'])} FROM {rows.view}"
-        f" WHERE v0 IS NOT NULL AND step IS NOT NULL{_by(parts)}"
+        f" WHERE {counted} AND step IS NOT NULL{_by(parts)}"
     )
     steps = np.zeros(len(keys), np.int64)
     where = _where(frame, rows, keys, own=own)
@@ -116,11 +126,20 @@ def _count_steps(
     return steps
 
 
-def _ends(context: IngestContext, rows: KeyedRows, keys: pd.DataFrame, level: _Level, *, own: bool) -> _Ends:
+def _ends(
+    context: IngestContext,
+    rows: KeyedRows,
+    keys: pd.DataFrame,
+    level: _Level,
+    *,
+    own: bool,
+    counted: str,
+    by_gaps: bool,
+) -> _Ends:
     """The first and last times, and whether times that have rows as a rule are missing in the steps before and behind them."""
     parts, cycle = rows.keys if own else [], integer(level.cycle)
     time = f"CAST({level.sql} AS BIGINT) AS t"
-    times = f"SELECT DISTINCT {', '.join([*parts, time])} FROM {rows.view} WHERE v0 IS NOT NULL AND step IS NOT NULL"
+    times = f"SELECT DISTINCT {', '.join([*parts, time])} FROM {rows.view} WHERE {counted} AND step IS NOT NULL"
     slot = f"((t % {cycle}) + {cycle}) % {cycle}"
     found = context.store.frame(
         f"SELECT {', '.join([*parts, f'{slot} AS slot', 'count(*) AS n', 'min(t) AS low', 'max(t) AS high'])}"
@@ -129,7 +148,7 @@ def _ends(context: IngestContext, rows: KeyedRows, keys: pd.DataFrame, level: _L
     where = _where(found, rows, keys, own=own)
     found, where = found[where >= 0], where[where >= 0]
     count = np.zeros((len(keys), level.cycle), np.int64)
-    low, high = np.full(len(keys), np.iinfo(np.int64).max), np.full(len(keys), _NEVER)
+    low, high = np.full(len(keys), np.iinfo(np.int64).max), np.full(len(keys), NEVER)
     count[where, found["slot"].to_numpy(np.int64)] = found["n"].to_numpy(np.int64)
     np.minimum.at(low, where, found["low"].to_numpy(np.int64))
     np.maximum.at(high, where, found["high"].to_numpy(np.int64))
@@ -138,7 +157,7 @@ def _ends(context: IngestContext, rows: KeyedRows, keys: pd.DataFrame, level: _L
     usual = _usual(count, low, high, level) & (high - low + 1 >= _CYCLES * level.cycle)[:, None]
     first = _same_step(context.frequency, low, _next(low, usual, -1), level)
     last = _same_step(context.frequency, high, _next(high, usual, 1), level)
-    if not own and level is _DAYS and not usual.any():
+    if by_gaps and not own and level is _DAYS and not usual.any():
         first, last = _beyond_usual_gaps(context, times, low, high)
     return _Ends(count.sum(1), first & some, last & some)
 
@@ -158,14 +177,14 @@ def _next(time: NDArray[np.int64], usual: NDArray[np.bool_], direction: int) -> 
     ahead = time[:, None] + direction * np.arange(1, cycle + 1)
     there = np.take_along_axis(usual, ahead % cycle, axis=1)
     nearest = np.take_along_axis(ahead, there.argmax(1)[:, None], axis=1)[:, 0]
-    return np.where(there.any(1), nearest, _NEVER)
+    return np.where(there.any(1), nearest, NEVER)
 
 
 def _same_step(
     frequency: Frequency, time: NDArray[np.int64], other: NDArray[np.int64], level: _Level
 ) -> NDArray[np.bool_]:
     """[G] whether there is another time, and it lies in the same step. Which days have rows is no question of hours."""
-    there = other != _NEVER
+    there = other != NEVER
     step, beside = (frequency.ordinals(level.moments(each)) for each in (time, np.where(there, other, time)))
     same = there & (step == beside)
     if level is _HOURS and not frequency.minutes:
@@ -227,9 +246,9 @@ def _blanked(
     at = match(spans.keys, found.keys)
     final = found.final[at]
     if context.options.ends == "last":
-        cut = high[high != _NEVER]
+        cut = high[high != NEVER]
         final = np.minimum(final, cut.max() - 1) if len(cut) else final
-    ends = np.where(high == _NEVER, spans.final, high) + 1
+    ends = np.where(high == NEVER, spans.final, high) + 1
     return replace(
         spans, final=final, first=found.first[at], last=found.last[at], seen=found.seen[at], ends=ends
     )
@@ -248,15 +267,15 @@ def _report(
     """One finding an end: which step is partial, and where forecasts begin."""
     kept = context.options.partial == "keep"
     report = context.findings.note if kept else context.findings.warn
-    for where, partial, step, edge in (("last", last, high, "max"), ("first", first, low, "min")):
+    for where, partial, step, end in (("last", last, high, "max"), ("first", first, low, "min")):
         if not partial.any():
             continue
-        item = _foremost(spans.keys, partial)
+        item = foremost(spans.keys, partial)
         name = context.frequency.spell(int(step[item]))
         own = context.options.ends == "own"
         whose = spell_key(list(spans.keys.columns), list(spans.keys.iloc[item])) if own else rows.table.label
         count = int(partial.sum()) if own else 1
-        message = f"the {where} step of {whose}, {name}, is partial: {_edge(context, rows, edge, spans if own else None, item)}."
+        message = f"the {where} step of {whose}, {name}, is partial: {edge(context, rows, end, spans if own else None, item)}."
         if own and count > 1:
             message = f"{count:,} items {'begin' if where == 'first' else 'end'} within a step; {message}"
         if where == "last":
@@ -267,14 +286,23 @@ def _report(
         report("partial", message + ("" if kept else " partial='keep' keeps it."), count)
 
 
-def _foremost(keys: pd.DataFrame, chosen: NDArray[np.bool_]) -> int:
+def foremost(keys: pd.DataFrame, chosen: NDArray[np.bool_]) -> int:
     """The position of the first key in order among those chosen [G]: pass one finds keys in any order."""
     places = np.flatnonzero(chosen)
     return int(places[keys.iloc[places].reset_index(drop=True).sort_values(list(keys.columns)).index[0]])
 
 
-def _edge(context: IngestContext, rows: KeyedRows, edge: str, spans: KeySpans | None, item: int) -> str:
-    """Where the rows of the table, or of one item, begin or end."""
+def edge(
+    context: IngestContext,
+    rows: KeyedRows,
+    end: str,
+    spans: KeySpans | None,
+    item: int,
+    *,
+    what: str = "its rows",
+    counted: str = "v0 IS NOT NULL",
+) -> str:
+    """Where the rows of the table, or of one item of `spans`, that count begin ("min") or end ("max")."""
     only = ""
     if spans is not None:
         store = context.store
@@ -284,12 +312,10 @@ def _edge(context: IngestContext, rows: KeyedRows, edge: str, spans: KeySpans | 
         )
         on = " AND ".join(f"r.{part} = s.{part}" for part in rows.keys)
         only = f" JOIN single s ON {on}"
-    way = "max" if edge == "max" else "min"
-    moment = context.store.rows(f"SELECT {way}(r.moment) FROM {rows.view} r{only} WHERE r.v0 IS NOT NULL")[0][
-        0
-    ]
+    way = "max" if end == "max" else "min"
+    ((moment,),) = context.store.rows(f"SELECT {way}(r.moment) FROM {rows.view} r{only} WHERE {counted}")
     clock = f" {moment:%H:%M}" if spell(moment) == f"{moment:%Y-%m-%d}" and _has_hours(context, rows) else ""
-    return f"its rows {'end' if edge == 'max' else 'begin'} {spell(moment)}{clock}"
+    return f"{what} {'end' if end == 'max' else 'begin'} {spell(moment)}{clock}"
 
 
 def _has_hours(context: IngestContext, rows: KeyedRows) -> bool:

@@ -172,3 +172,105 @@ def test_a_schema_of_an_earlier_release_keeps_partial_steps():
     assert Schema.from_json(state).partial == "drop"
     del state["partial"]
     assert Schema.from_json(state).partial == "keep"
+
+
+def promoted(last, *, items=("a", "b"), first="2023-01-02", **ends):
+    """A plan of promotions on Mondays, a row a day to `last`, or to the day of each item."""
+    frames = []
+    for item in items:
+        days = pd.date_range(first, ends.get(item, last))
+        frames.append(
+            pd.DataFrame({"item_id": item, "timestamp": days, "promo": (days.weekday == 0).astype(float)})
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+SALES = daily("2023-01-02", "2024-06-30", items=("a", "b"))  # ends on a Sunday
+
+
+def known_ahead(data, item=0):
+    panel = data.panel
+    reach = panel.origin[item] + np.arange(panel.future)
+    return panel.known_at(np.array([item]), reach[None])[0, :, 0].tolist()
+
+
+def test_a_plan_that_ends_within_a_week_gives_that_week_no_value():
+    whole = Dataset(SALES, promoted("2024-07-28"), freq="W-MON", known=["promo"])
+    cut = Dataset(SALES, promoted("2024-07-22"), freq="W-MON", known=["promo"])
+    assert known_ahead(whole) == pytest.approx([1 / 7] * 4)
+    assert known_ahead(cut) == pytest.approx([1 / 7] * 3)  # not a week of promotions
+    (warning,) = partial(cut)
+    assert warning.severity == "warning"
+    assert "the last step, 2024-07-22, is partial: its rows end 2024-07-22" in warning.message
+    assert "keys" not in warning.message  # all items end there
+    assert [finding.code for finding in foretell.check(cut, horizon=4).errors] == ["known_ends"]
+    assert not foretell.check(cut, horizon=3).errors
+    assert not partial(whole)
+
+
+def test_a_plan_of_a_part_of_a_week_is_kept_as_asked():
+    data = Dataset(SALES, promoted("2024-07-22"), freq="W-MON", known=["promo"], partial="keep")
+    assert known_ahead(data) == pytest.approx([1 / 7] * 3 + [1])
+    (note,) = partial(data)
+    assert note.severity == "note"
+
+
+def test_items_whose_plans_end_apart_are_judged_apart():
+    data = Dataset(
+        SALES, promoted("2024-07-28", b="2024-07-16"), freq="W-MON", known=["promo"], filling={"promo": {"future": "zero"}}
+    )
+    assert known_ahead(data, 0)[:4] == pytest.approx([1 / 7] * 4)
+    assert known_ahead(data, 1)[:4] == pytest.approx([1 / 7] * 2 + [0, 0])
+    (warning,) = partial(data)
+    assert warning.count == 1
+    assert "1 of its 2 keys end within a step; first item 'b': the last step, 2024-07-15" in warning.message
+
+
+def test_a_column_that_ends_before_its_table_does_is_judged_by_its_own_end():
+    plan = promoted("2024-07-28").assign(price=2.0, shelf="low")
+    plan.loc[plan["timestamp"] > "2024-06-25", "price"] = np.nan  # a Tuesday
+    data = Dataset(SALES, plan, freq="W-MON", known=["promo", "shelf"], past=["price"])
+    last = [data.panel.past[data.panel.offsets[item + 1] - 1, 0] for item in range(2)]
+    assert np.isnan(last).all()
+    assert len(known_ahead(data)) == 4
+    (warning,) = partial(data)
+    assert "the last step, 2024-06-24, is partial: its values of 'price' end 2024-06-25" in warning.message
+
+
+def test_a_list_of_promotion_days_has_no_partial_steps():
+    plan = promoted("2024-07-22")
+    data = Dataset(
+        SALES, plan[plan["promo"] == 1], freq="W-MON", known=["promo"], filling={"promo": {"future": "zero"}}
+    )
+    assert not partial(data)
+
+
+def test_tables_keyed_by_a_region_or_by_time_alone_are_judged_too():
+    items = pd.DataFrame({"item_id": ["a", "b"], "region": ["north", "south"]})
+    days = pd.date_range("2023-01-02", "2024-07-23")
+    world = pd.DataFrame({"timestamp": days, "campaign": 1.0})
+    region = pd.concat(
+        pd.DataFrame({"region": name, "timestamp": days[: len(days) - cut], "fair": 1.0})
+        for name, cut in (("north", 2), ("south", 0))
+    )
+    data = Dataset(SALES, [world, region], items, freq="W-MON", known=["campaign", "fair"])
+    assert len(partial(data)) == 2
+    assert known_ahead(data, 1) == pytest.approx([1] * 3)
+
+
+def test_a_plan_in_the_table_of_the_target_is_cut_with_it():
+    rows = SALES.assign(promo=(SALES["timestamp"].dt.weekday == 0).astype(float))
+    rows = rows[rows["timestamp"] < "2024-06-26"]
+    data = Dataset(rows, rows, freq="W-MON", known=["promo"])
+    assert data.panel.future == 0
+    assert len(partial(data)) == 2
+    assert len(partial(Dataset(rows, rows, freq="W-MON", past=["promo"]))) == 1  # the target's end is told once
+
+
+def test_the_hours_of_a_weather_table_make_a_day_whole():
+    sales = daily("2024-01-01", "2024-03-10")
+    hours = pd.date_range("2024-01-01", "2024-03-12 05:00", freq="h")
+    weather = pd.DataFrame({"timestamp": hours, "sun": hours.hour.to_numpy(float)})
+    data = Dataset(sales, weather, freq="D", known=["sun"])
+    assert known_ahead(data) == pytest.approx([11.5])
+    assert "is partial: its rows end 2024-03-12 05:00" in partial(data)[0].message
