@@ -107,6 +107,16 @@ def test_a_forecast_in_pieces_says_once_what_is_beyond_with_the_items_of_all(
     assert [record.getMessage() for record in caplog.records] == [whole.findings[0].message]
 
 
+def test_nothing_is_said_of_values_behind_the_horizon() -> None:
+    panel = shops(1e4)
+    assert [each.items for each in SeenRange.of(panel).apply(panel, horizon=1)[1]] == [4]
+    panel.known.reshape(4, -1, 2)[:, STEPS : STEPS + 3, 0] = 10.0
+    changed, found = SeenRange.of(panel).apply(panel, horizon=3)
+    assert not found
+    assert changed.known.max() < 1e4
+    assert SeenRange.of(panel).apply(panel, horizon=4)[1]
+
+
 def test_what_was_seen_goes_through_json() -> None:
     seen = SeenRange.of(shops(history=False))
     assert seen.to_json()["known"][0] is None

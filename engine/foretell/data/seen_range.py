@@ -68,14 +68,15 @@ class SeenRange:
             _ranges(panel.known, reach, stop), _ranges(panel.past, Layout(panel.start, panel.offsets), stop)
         )
 
-    def apply(self, panel: Panel) -> tuple[Panel, tuple[Beyond, ...]]:
+    def apply(self, panel: Panel, *, horizon: int | None = None) -> tuple[Panel, tuple[Beyond, ...]]:
         """`panel` with covariates within what was seen, and each column that was not; arrays are copied then alone.
 
+        What lies behind the `horizon` is no forecast's business: nothing is said of it.
         A column of which nothing was seen is missing. The open column says what is, and stays as it is.
         """
         fixed = panel.schema.open_position
-        known, first = _within(panel, "known", self.known, panel.schema.known, fixed)
-        past, second = _within(panel, "past", self.past, panel.schema.past, None)
+        known, first = _within(panel, "known", self.known, panel.schema.known, fixed, horizon)
+        past, second = _within(panel, "past", self.past, panel.schema.past, None, horizon)
         if known is panel.known and past is panel.past:
             return panel, ()
         return replace(panel, known=known, past=past), (*first, *second)
@@ -111,7 +112,12 @@ def _ranges(columns: Array, layout: Layout, stop: NDArray[np.int64]) -> Floats:
 
 
 def _within(
-    panel: Panel, name: str, ranges: Floats, columns: tuple[Column, ...], fixed: int | None
+    panel: Panel,
+    name: str,
+    ranges: Floats,
+    columns: tuple[Column, ...],
+    fixed: int | None,
+    horizon: int | None,
 ) -> tuple[Array, list[Beyond]]:
     """The array of that name within `ranges`, the very array where it lies there, and what was found."""
     array: Array = getattr(panel, name)
@@ -130,6 +136,11 @@ def _within(
         if copied is array:
             copied = array.copy()
         copied[beyond, index] = np.clip(values[beyond], low, high) if low <= high else np.nan
+        if horizon is not None:
+            read = panel.start[item] + beyond - reach[item] < panel.origin[item] + horizon
+            beyond, item = beyond[read], item[read]
+            if not len(beyond):
+                continue
         farthest = float(np.abs(values[beyond]).max())
         found.append(Beyond(columns[index].name, low, high, farthest, len(np.unique(item))))
     return copied, found

@@ -241,9 +241,9 @@ def _within_seen(
     """The panel as the model reads it, and what is to be said of that for the chosen items."""
     if model.seen is None:
         return panel, ()
-    shown, found = model.seen.apply(panel)
+    shown, found = model.seen.apply(panel, horizon=model.task.horizon)
     if found and len(chosen) < len(panel):
-        found = model.seen.apply(panel.take(chosen))[1]
+        found = model.seen.apply(panel.take(chosen), horizon=model.task.horizon)[1]
     return shown, tuple(each.finding for each in found)
 
 

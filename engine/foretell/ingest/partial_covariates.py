@@ -111,11 +111,14 @@ def _ends_of(
     context: IngestContext, rows: KeyedRows, columns: Sequence[str | None]
 ) -> list[tuple[int, bool]]:
     """Of each column (None: of the rows) a number that is equal for equal last times of all keys, and whether these differ."""
-    values = ["moment" if c is None else f"CASE WHEN {rows.value(c)} IS NOT NULL THEN moment END" for c in columns]
+    values = [
+        "moment" if c is None else f"CASE WHEN {rows.value(c)} IS NOT NULL THEN moment END" for c in columns
+    ]
     inner = ", ".join([*rows.keys, *(f"max({value}) AS m{i}" for i, value in enumerate(values))])
     by = f" GROUP BY {', '.join(rows.keys)}" if rows.key else ""
     outer = ", ".join(
-        f"sum(hash(concat_ws('/', {', '.join([*rows.keys, f'm{i}'])})) % 4294967296), count(DISTINCT m{i}) > 1" for i in range(len(columns))
+        f"sum(hash(concat_ws('/', {', '.join([*rows.keys, f'm{i}'])})) % 4294967296), count(DISTINCT m{i}) > 1"
+        for i in range(len(columns))
     )
     found = context.store.rows(f"SELECT {outer} FROM (SELECT {inner} FROM {rows.view}{by})")[0]
     return [(int(ends or 0), bool(apart)) for ends, apart in zip(found[::2], found[1::2], strict=True)]
@@ -141,11 +144,15 @@ def _report(context: IngestContext, rows: KeyedRows, spans: KeySpans, cut: _Cut)
     own = bool(rows.key) and group.own
     what = "its rows" if group.whole else f"its values of {', '.join(map(repr, group.columns))}"
     whose = rows.table.label if not own else spell_key(rows.key, list(spans.keys.iloc[item]))
-    named = rows.table.label + (f": {count:,} of its {len(partial):,} keys end within a step; first {whose}" if own else "")
+    named = rows.table.label + (
+        f": {count:,} of its {len(partial):,} keys end within a step; first {whose}" if own else ""
+    )
     ends = edge(context, rows, "max", spans if own else None, item, what=what, counted=group.counted)
     message = f"{named}: the last step, {context.frequency.spell(int(cut.steps[item]))}, is partial: {ends}."
     if kept:
-        context.findings.note("partial", f"{message} It is kept: the values there are those of a part of it.", count)
+        context.findings.note(
+            "partial", f"{message} It is kept: the values there are those of a part of it.", count
+        )
         return
     context.findings.warn(
         "partial",

@@ -139,7 +139,9 @@ def _ends(
     """The first and last times, and whether times that have rows as a rule are missing in the steps before and behind them."""
     parts, cycle = rows.keys if own else [], integer(level.cycle)
     time = f"CAST({level.sql} AS BIGINT) AS t"
-    times = f"SELECT DISTINCT {', '.join([*parts, time])} FROM {rows.view} WHERE {counted} AND step IS NOT NULL"
+    times = (
+        f"SELECT DISTINCT {', '.join([*parts, time])} FROM {rows.view} WHERE {counted} AND step IS NOT NULL"
+    )
     slot = f"((t % {cycle}) + {cycle}) % {cycle}"
     found = context.store.frame(
         f"SELECT {', '.join([*parts, f'{slot} AS slot', 'count(*) AS n', 'min(t) AS low', 'max(t) AS high'])}"

@@ -19,7 +19,7 @@ from foretell.data.input_shares import InputShares
 from foretell.data.item_floors import item_floors
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
-from foretell.data.seen_range import SeenRange
+from foretell.data.seen_range import Beyond, SeenRange
 from foretell.errors import ForetellError
 from foretell.ingest.dataset import check_dataset, encoded
 from foretell.models.calibration import Calibration
@@ -223,7 +223,7 @@ class FittedModel:
             states_fit(self.folder),
         ):
             tell("forecast", 0, len(panel))
-            shown, found = (panel, ()) if self.seen is None or variants else self.seen.apply(panel)
+            shown, found = self._within_seen(panel) if variants is None else (panel, ())
             made = predict_variants(self.predictor, shown, variants, levels=asked)
             forecast = expect_forecast(self.recipe, made)
         said.add(forecast.findings, found)
@@ -242,6 +242,10 @@ class FittedModel:
         if self.adjustments:
             forecast = replace(within(forecast, panel, floor=floor), before=before)
         return with_possible_mean(forecast, floor=floor, levels=QUANTILE_LEVELS).only(wanted)
+
+    def _within_seen(self, panel: Panel) -> tuple[Panel, tuple[Beyond, ...]]:
+        """The panel within what training saw, and what was not; older models do not know."""
+        return (panel, ()) if self.seen is None else self.seen.apply(panel, horizon=self.task.horizon)
 
     def _joint(self, panel: Panel, levels: Sequence[float] | None, said: ForecastFindings) -> Forecast:
         """`_forecast` with what `Forecast.paths` needs besides: finer margins, and how errors hang together."""

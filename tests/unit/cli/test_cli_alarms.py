@@ -12,6 +12,8 @@ import pytest
 
 from foretell.checks import alarms as alarms_module
 from foretell.checks.alarms import alarms
+from foretell.checks.check import check
+from foretell.errors import ForetellError
 from foretell.ingest.dataset import Dataset
 
 Run = Callable[..., Any]
@@ -147,3 +149,29 @@ def test_the_filling_that_sales_without_zeros_need_is_spelt_alike_everywhere() -
     (found,) = [finding for finding in data.findings if finding.code == "transactions"]
     for text in (found.message, found.option):
         assert "filling={'target': {'middle': 'zero', 'back': 'zero'}}" in text
+
+
+def test_a_plan_of_promotion_days_alone_is_told_the_same_by_predict_of_a_model_that_knew_whole_plans() -> (
+    None
+):
+    days = pd.date_range("2024-01-01", periods=40)
+    sales = pd.DataFrame({"item_id": "a", "timestamp": days, "target": np.arange(40.0)})
+    plan = pd.DataFrame({"timestamp": days, "promo": np.arange(40) % 6 == 5}).astype({"promo": int})
+    trained = Dataset(sales, plan, freq="D", known=["promo"]).schema
+    newer = Dataset(sales, plan[plan["promo"] == 1], freq="D", schema=trained)
+    with pytest.raises(
+        ForetellError, match="'front': 'zero', 'middle': 'zero', 'back': 'zero', 'future': 'zero'"
+    ):
+        newer.panel.check_horizon(7, trained=True)
+
+
+def test_values_behind_the_horizon_are_no_finding_of_check() -> None:
+    days = pd.date_range("2024-01-01", periods=60)
+    sales = pd.DataFrame({"item_id": "a", "timestamp": days[:40], "target": np.arange(40.0)})
+    plan = pd.DataFrame({"timestamp": days, "price": np.where(np.arange(60) < 50, 2.0, 9e9)})
+    data = Dataset(sales, plan, freq="D", known=["price"])
+    assert {"never_changes"} == {f.code for f in check(data, horizon=7).warnings} & {
+        "never_changes",
+        "float32",
+    }
+    assert {"float32"} == {f.code for f in check(data, horizon=14).warnings} & {"never_changes", "float32"}

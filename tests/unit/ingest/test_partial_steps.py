@@ -217,7 +217,11 @@ def test_a_plan_of_a_part_of_a_week_is_kept_as_asked():
 
 def test_items_whose_plans_end_apart_are_judged_apart():
     data = Dataset(
-        SALES, promoted("2024-07-28", b="2024-07-16"), freq="W-MON", known=["promo"], filling={"promo": {"future": "zero"}}
+        SALES,
+        promoted("2024-07-28", b="2024-07-16"),
+        freq="W-MON",
+        known=["promo"],
+        filling={"promo": {"future": "zero"}},
     )
     assert known_ahead(data, 0)[:4] == pytest.approx([1 / 7] * 4)
     assert known_ahead(data, 1)[:4] == pytest.approx([1 / 7] * 2 + [0, 0])
@@ -264,7 +268,9 @@ def test_a_plan_in_the_table_of_the_target_is_cut_with_it():
     data = Dataset(rows, rows, freq="W-MON", known=["promo"])
     assert data.panel.future == 0
     assert len(partial(data)) == 2
-    assert len(partial(Dataset(rows, rows, freq="W-MON", past=["promo"]))) == 1  # the target's end is told once
+    assert (
+        len(partial(Dataset(rows, rows, freq="W-MON", past=["promo"]))) == 1
+    )  # the target's end is told once
 
 
 def test_the_hours_of_a_weather_table_make_a_day_whole():
