@@ -351,6 +351,7 @@ def _part(table: Table, block: Sequence[int], least: Sequence[int]) -> Table:
     columns = [table.columns[position] for position in block]
     part = flush_table(*(str(column.header) for column in columns))
     for position, column in zip(block, part.columns, strict=True):
+        column.no_wrap = table.columns[position].no_wrap
         if column.no_wrap:
             column.width = least[position]
         else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from typer import Argument
 
-from foretell.cli.console import flush_table, say, show_heading, show_table
+from foretell.cli.console import flush_table, say, show_heading, show_table, standard_output
 
 if TYPE_CHECKING:
     from foretell.recipe.protocols import Recipe
@@ -33,6 +33,9 @@ def recipes(
         return
     installed = installed_recipes()
     table = flush_table("recipe", "family", "what it is")
+    if not standard_output().is_terminal:
+        for column in table.columns:
+            column.no_wrap = True  # a line each for grep
     for each, kind in installed.recipes.items():
         table.add_row(each, _family(kind), _shortened(_first_line(kind)))
     show_table(table)
