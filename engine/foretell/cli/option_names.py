@@ -84,11 +84,20 @@ _PAIR: Final = re.compile(r"'([^']+)': '([^']+)'")
 _AGGREGATION: Final = re.compile(r"aggregation=(\{[^}]*\})")
 _LIST: Final = re.compile(rf"(?<![.\w'-])({_NAME})=\[('[^\]]*')\]")
 _ARGUMENT: Final = re.compile(rf"(?<![.\w'-])({_NAME})=(True\b|'[^']*'|\d+(?:\.\d+)?)?")
+_OWN: Final = re.compile(r"""("[^"]*"|\bchange '[^']*')""")
 _SUBJECT: Final = re.compile(rf"^({_NAME})(?= must | is missing\b)")
 
 
 def as_options(message: str) -> str:
-    """A message that names arguments of the library, with the options of the command line in their place."""
+    """A message that names arguments of the library, with the options of the command line in their place.
+
+    What a user wrote stands in double quotes, or after the word change, and stays as it is.
+    """
+    return "".join(part if own % 2 else _in_options(part) for own, part in enumerate(_OWN.split(message)))
+
+
+def _in_options(message: str) -> str:
+    """A part of a message that is the library's own."""
     for text, instead in _NOT_HERE.items():
         message = message.replace(text, instead)
     message = _FILLING.sub(lambda filling: _repeated(f"--filling {filling[1]}.", filling[2]), message)

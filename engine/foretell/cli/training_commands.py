@@ -62,9 +62,10 @@ class ResultOptions:
             help="A database in place of --out: postgresql://user@host/shop, sqlite:///shop.db.",
         ),
     ] = None
-    table: Annotated[str, Option(metavar="NAME", help="Of the table there, made where there is none.")] = (
-        "forecasts"
-    )
+    table: Annotated[
+        str | None,
+        Option(metavar="NAME", help="Of the table there, made where there is none; default: forecasts."),
+    ] = None
     run: Annotated[
         str | None,
         Option(
@@ -88,12 +89,13 @@ class ResultOptions:
         from foretell.system.sql_table import SqlTable
 
         if self.to is None:
-            if self.run is not None:
-                raise ForetellError("--run names the rows of a database's table: give --to as well.")
+            for option, value, what in (("--run", self.run, "the rows of a"), ("--table", self.table, "a")):
+                if value is not None:
+                    raise ForetellError(f"{option} names {what} database's table: give --to as well.")
             return self.out
         if self.out is not None:
             raise ForetellError("--out and --to are two places. Give one.")
-        return SqlTable(self.table, self.to, run=self.run)
+        return SqlTable("forecasts" if self.table is None else self.table, self.to, run=self.run)
 
 
 def train(  # noqa: PLR0913  (each is an option of its own)

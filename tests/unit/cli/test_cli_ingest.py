@@ -187,6 +187,7 @@ def test_a_forecast_goes_to_a_database_run_by_run(run: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (("--table", "plan"), "--table names a database's table: give --to as well"),
         (("--run", "W01"), "--run names the rows of a database's table: give --to as well"),
         (("--to", "sqlite:///x.db", "--out", "x.csv"), "--out and --to are two places"),
         (("--to", "mysql://x"), "no database can be opened by that address"),

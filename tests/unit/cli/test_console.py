@@ -50,6 +50,11 @@ from foretell.recipe.task import Run
         ),
         ("'target' must be a number, got 'freq=2'", "'target' must be a number, got 'freq=2'"),
         ("raise mqrnn.horizon=3, or hidden_size=7", "raise mqrnn.horizon=3, or hidden_size=7"),
+        (
+            """change "promo = 1 where item_id='zz'" matches nothing: item_id=3 is none""",
+            """change "promo = 1 where item_id='zz'" matches nothing: --id 3 is none""",
+        ),
+        ("change 'season=2 where horizon=1': no", "change 'season=2 where horizon=1': no"),
     ],
 )
 def test_arguments_of_the_library_become_options(advice: str, spelt: str) -> None:
