@@ -15,6 +15,7 @@ from foretell.checks.column_coverage import Coverage, coverages, static_coverage
 from foretell.checks.observed_frequency import Spacing, spacings
 from foretell.checks.table_end import check_end
 from foretell.checks.target_profile import EXACT, FAR, Profile
+from foretell.checks.total_item import check_total
 from foretell.data.findings import Finding, Findings
 from foretell.data.panel import Panel
 from foretell.ingest.dataset import Dataset, declared_numeric
@@ -43,6 +44,7 @@ class Looked:
             _check_finer(data, panel, profile, findings)
         check_end(panel, profile, findings)
         _check_target(panel, profile, findings)
+        check_total(panel, profile, findings)
         told = () if data is None else data.findings
         if not any(finding.code == "transactions" for finding in told):  # which says more
             _check_gaps(panel, profile, findings)

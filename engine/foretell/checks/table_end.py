@@ -13,8 +13,12 @@ from foretell.data.panel import Panel
 
 _FEW: Final = 1000  # a wrong date is in at most one of so many rows, or in one
 _THIN: Final = 20  # times fewer rows than before, from which they are hardly any
-_LONG_AGO: Final = 8  # seasons without a row, or a year, after which an item is perhaps no longer sold
+_LONG_AGO: Final = (
+    8  # weeks without a row after which an item is perhaps no longer sold; of integer time, seasons
+)
 _USUAL: Final = 10  # times its usual distance between rows, likewise
+_EVERY_STEP: Final = 1.25  # usual distance of an item that has a row at nearly every step
+_STEPS: Final = 3  # without a row, after which such an item is
 
 
 def check_end(panel: Panel, profile: Profile, findings: Findings) -> None:
@@ -57,20 +61,29 @@ def _check_lone_end(panel: Panel, profile: Profile, findings: Findings) -> bool:
 
 
 def _check_dead(panel: Panel, profile: Profile, findings: Findings) -> None:
-    """Items whose last row lies long before the table's end, by the season and by how far their rows usually lie apart."""
+    """Items whose last row lies long before the table's end, in time and by how far their rows usually lie apart."""
     if fills(panel.schema.filling.get("target"), "back"):
         return  # then the steps since are no gaps
-    seasons = _LONG_AGO * panel.season
-    long = min(seasons, panel.frequency.year or seasons)
     end = panel.start + panel.lengths - 1
+    long, told = _long_ago(panel, int(end.max()))
     usual = (profile.last - profile.first + 1) / np.maximum(profile.seen, 1)
-    dead = np.flatnonzero((profile.seen > 0) & (end - profile.last >= np.maximum(long, _USUAL * usual)))
+    rare = np.where(usual <= _EVERY_STEP, _STEPS, _USUAL * usual)
+    dead = np.flatnonzero((profile.seen > 0) & (end - profile.last >= np.maximum(long, rare)))
     if not len(dead):
         return
     item = int(dead[0])
     findings.warn(
         "ended",
-        f"{len(dead):,} of {len(panel):,} items have no value in the last {long:,} steps of the table or more, first"
+        f"{len(dead):,} of {len(panel):,} items have no value in the last {told} of the table or more, first"
         f" {' / '.join(map(str, panel.keys.iloc[item]))!r}, whose last is of {panel.frequency.spell(int(profile.last[item]))}",
         len(dead),
     )
+
+
+def _long_ago(panel: Panel, end: int) -> tuple[int, str]:
+    """How many steps of the panel are long, and that in words: weeks are as long whatever the frequency."""
+    if panel.frequency.unit == "step":
+        long = _LONG_AGO * panel.season
+        return long, f"{long:,} steps"
+    moment = panel.frequency.timestamps(np.array([end])) - np.timedelta64(7 * _LONG_AGO, "D")
+    return end - int(panel.frequency.ordinals(moment)[0]), f"{_LONG_AGO} weeks"

@@ -79,6 +79,11 @@ ADVICE: Final[dict[str, Advice]] = {
     "partial": Advice(
         "kept, it would be learned and scored as if it were whole", "partial='keep', or rows to its end"
     ),
+    "partial_items": Advice(
+        "they are learned as whole, and the last ones draw the forecast down",
+        "the missing rows, or ends='own', which leaves such steps out item by item",
+    ),
+    "total_item": Advice("every total counts its sales twice", "remove that item"),
     "transactions": Advice(
         "recipes never see the steps without sales, and forecast too much; Amazon Forecast's default was zero",
         f"{ZERO_FILLING}, or nothing if the values are not known",
@@ -201,6 +206,9 @@ ADVICE: Final[dict[str, Advice]] = {
     "runs": Advice("what a model has seen says nothing of how well it forecasts", ""),
     "windows": Advice("runs are not judged by themselves", "a back-test that ends before the first run"),
     # Models
+    "missing_items": Advice(
+        "they are in no forecast and no total", "their rows, or their old names where they were renamed"
+    ),
     "late_members": Advice("the other members decide alone", "time_limit="),
     "implausible": Advice(
         "the other members decide; where none is plausible, the average stays within reach of what was observed",

@@ -11,7 +11,7 @@ from foretell.data.schema import Schema
 from foretell.errors import ForetellError, nearest
 from foretell.ingest.options import Options
 from foretell.ingest.store import Store
-from foretell.ingest.table import Kind, Table
+from foretell.ingest.table import Kind, Table, missing_words
 from foretell.system.sql_text import integer, quoted
 
 _MOSTLY: Final = 0.8  # share of a text's values that are numbers, from which the others look like mistakes
@@ -60,6 +60,8 @@ def report_kinds(
         )
     for column in spelt:
         if table.kinds[column] == "text":
+            if table.decimal == ",":
+                _refuse_points(store, table, column, findings)
             _report_mixture(store, table, column, findings)
 
 
@@ -95,6 +97,21 @@ def _report_mixture(store: Store, table: Table, column: str, findings: Findings)
             " not",
             words,
         )
+
+
+def _refuse_points(store: Store, table: Table, column: str, findings: Findings) -> None:
+    """A text of which all values are numbers with a decimal point is a fault where the mark is a comma: they are no categories."""
+    text = f"trim({quoted(column)})"
+    total, numbers, points, first = store.rows(
+        f"SELECT count(*), count(TRY_CAST({text} AS DOUBLE)), count(*) FILTER (WHERE contains({text}, '.')),"
+        f" min({text}) FILTER (WHERE contains({text}, '.')) FROM {table.view} WHERE {text} NOT IN {missing_words()}"
+    )[0]
+    if points and numbers == total:
+        error = ForetellError(
+            f"{table.label}: {column!r} must hold numbers with a decimal comma, as decimal=',' says, got {first!r} ({points:,} such"
+            f" rows). Write all tables with one mark, or declare the column, if these are no numbers: categorical=[{column!r}]."
+        )
+        findings.fault("bad_number", error, points)
 
 
 def check_declared(have: Sequence[str], options: Options) -> None:

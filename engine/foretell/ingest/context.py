@@ -148,12 +148,18 @@ class IngestContext:
         for column in columns:
             value = table.grouped.get(column)
             if value is not None and table.kinds[column] == "number":
-                whole = value.replace(o.mark, "")
-                other = "," if o.mark == "." else "."
+                mark = o.thousands or o.mark
+                whole, part = value.replace(mark, ""), value.replace(",", ".")
+                other = "," if mark == "." else "."
+                marks = f"thousands={mark!r} and decimal={other!r}"
+                readings = (
+                    f"read as {part}; if it is {whole}, ask for {marks}"
+                    if o.thousands is None
+                    else f"read as {whole}; if it is {part}, write all tables with one mark, or leave out {marks}"
+                )
                 self.findings.warn(
                     "thousands",
-                    f"{table.label}: the values of {column!r} have three digits behind each {o.mark!r}, such as {value}, read"
-                    f" as {value.replace(',', '.')}; if it is {whole}, ask for thousands={o.mark!r} and decimal={other!r}",
+                    f"{table.label}: the values of {column!r} have three digits behind each {mark!r}, such as {value}, {readings}",
                     1,
                 )
 

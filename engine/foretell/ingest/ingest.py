@@ -36,6 +36,7 @@ from foretell.ingest.item_metadata import Metadata, Statics, encode_statics, mat
 from foretell.ingest.keyed_rows import KeyedRows, KeySpans, find_spans, spell_key
 from foretell.ingest.options import Options
 from foretell.ingest.partial_covariates import without_partial_ends
+from foretell.ingest.partial_items import report_partial_items
 from foretell.ingest.partial_steps import without_partial_steps
 from foretell.ingest.placement import check_size, scatter_rows
 from foretell.ingest.related_tables import Related, check_columns, check_names_found, join, read_related
@@ -103,6 +104,7 @@ def _ingest(context: IngestContext, target: object, related: Sequence[object], i
     ]
     check_names_found(context, tables)
     tables = [_whole(context, each, spans) for each in tables]
+    report_partial_items(context, rows, spans)
     if options.holidays:
         tables.append(read_holidays(context, spans, tables, names=names, metadata=metadata))
     _report_zones(context, [(rows, spans), *((each.rows, each.spans) for each in tables)])

@@ -17,7 +17,7 @@ from foretell.data.frequency import Frequency, spell
 from foretell.data.reading import Aggregation
 from foretell.errors import ForetellError
 from foretell.ingest.store import Store
-from foretell.ingest.table import Table
+from foretell.ingest.table import FROM_1970, Table
 from foretell.system.sql_text import file_pattern, literal, quoted
 
 # how the rows within one step become one, as SQL
@@ -379,6 +379,8 @@ def _as_number(written: Any) -> str:
         return f" It looks like Excel's day number, of {day}: give the column the format of a date, and save again."
     if re.fullmatch(r"(19|20)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])", text):
         return " It looks like a date without marks: date_format='%Y%m%d'."
+    if re.fullmatch(r"[1-4]\d{9}(\d{3}){0,3}(\.\d+)?", text):
+        return f" It looks like a count since 1970: {FROM_1970}"
     return ""
 
 

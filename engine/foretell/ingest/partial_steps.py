@@ -24,13 +24,13 @@ from foretell.ingest.keyed_rows import KeyedRows, KeySpans, find_spans, spell_ke
 from foretell.system.sql_text import integer
 
 _FINER: Final = 1.5  # times a step, on average, from which the rows are finer than the steps
-_CYCLES: Final = 2  # weeks, days or hours that the rows must span to show which of their parts are used
+CYCLES: Final = 2  # weeks, days or hours that the rows must span to show which of their parts are used
 _LONG_GAP: Final = 0.95  # quantile of the gaps between rows: a longer one at the end is no usual gap
 NEVER: Final = np.iinfo(np.int64).min // 2  # a step that no row is in
 
 
 @dataclass(frozen=True, slots=True)
-class _Level:
+class Level:
     """A finer grid, and the cycle in which its times come again."""
 
     sql: str  # of the time of a row, counted from 1970
@@ -43,10 +43,10 @@ class _Level:
         return times.astype(f"datetime64[{self.unit}]")
 
 
-_MONTHS: Final = _Level("(year(moment) - 1970) * 12 + month(moment) - 1", "M", 1, 0.8)
-_DAYS: Final = _Level("floor(epoch_us(moment) / 86400000000.0)", "D", 7, 0.8)  # a weekday has holidays
-_HOURS: Final = _Level("floor(epoch_us(moment) / 3600000000.0)", "h", 24, 0.95)
-_MINUTES: Final = _Level("floor(epoch_us(moment) / 60000000.0)", "m", 60, 0.95)
+_MONTHS: Final = Level("(year(moment) - 1970) * 12 + month(moment) - 1", "M", 1, 0.8)
+_DAYS: Final = Level("floor(epoch_us(moment) / 86400000000.0)", "D", 7, 0.8)  # a weekday has holidays
+_HOURS: Final = Level("floor(epoch_us(moment) / 3600000000.0)", "h", 24, 0.95)
+_MINUTES: Final = Level("floor(epoch_us(moment) / 60000000.0)", "m", 60, 0.95)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +102,19 @@ def partial_ends(
     return first, last
 
 
-def _levels(frequency: Frequency) -> tuple[_Level, ...]:
+def _levels(frequency: Frequency) -> tuple[Level, ...]:
     if frequency.minutes:
         return (_MINUTES,) if frequency.minutes <= 60 else (_HOURS,)
     if frequency.unit in ("Q", "Y") or (frequency.unit == "M" and frequency.multiple > 1):
         return (_MONTHS, _DAYS, _HOURS)
     whole_days = frequency.unit == "B" or (frequency.unit == "D" and frequency.multiple == 1)
     return (_HOURS,) if whole_days else (_DAYS, _HOURS)
+
+
+def finest_level(frequency: Frequency) -> Level:
+    """The level at which the rows of an item are looked at: the days of long steps, the hours of days, the minutes of hours."""
+    levels = _levels(frequency)
+    return _DAYS if _DAYS in levels else levels[0]
 
 
 def _count_steps(
@@ -130,7 +136,7 @@ def _ends(
     context: IngestContext,
     rows: KeyedRows,
     keys: pd.DataFrame,
-    level: _Level,
+    level: Level,
     *,
     own: bool,
     counted: str,
@@ -156,7 +162,7 @@ def _ends(
     np.maximum.at(high, where, found["high"].to_numpy(np.int64))
     some = count.sum(1) > 0
     low, high = np.where(some, low, 0), np.where(some, high, 0)
-    usual = _usual(count, low, high, level) & (high - low + 1 >= _CYCLES * level.cycle)[:, None]
+    usual = _usual(count, low, high, level) & (high - low + 1 >= CYCLES * level.cycle)[:, None]
     first = _same_step(context.frequency, low, _next(low, usual, -1), level)
     last = _same_step(context.frequency, high, _next(high, usual, 1), level)
     if by_gaps and not own and level is _DAYS and not usual.any():
@@ -165,7 +171,7 @@ def _ends(
 
 
 def _usual(
-    count: NDArray[np.int64], low: NDArray[np.int64], high: NDArray[np.int64], level: _Level
+    count: NDArray[np.int64], low: NDArray[np.int64], high: NDArray[np.int64], level: Level
 ) -> NDArray[np.bool_]:
     """[G, cycle] which times of the cycle have rows as a rule."""
     slot = np.arange(level.cycle)
@@ -183,7 +189,7 @@ def _next(time: NDArray[np.int64], usual: NDArray[np.bool_], direction: int) -> 
 
 
 def _same_step(
-    frequency: Frequency, time: NDArray[np.int64], other: NDArray[np.int64], level: _Level
+    frequency: Frequency, time: NDArray[np.int64], other: NDArray[np.int64], level: Level
 ) -> NDArray[np.bool_]:
     """[G] whether there is another time, and it lies in the same step. Which days have rows is no question of hours."""
     there = other != NEVER
@@ -199,7 +205,7 @@ def _beyond_usual_gaps(
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """[1] each: whether more days are missing than lie between one row of the table and the next; where no weekday is a rule."""
     days = context.store.frame(f"SELECT t FROM ({times}) ORDER BY t")["t"].to_numpy(np.int64)
-    if len(days) <= 2 * _CYCLES:
+    if len(days) <= 2 * CYCLES:
         return np.zeros(1, bool), np.zeros(1, bool)
     usual = float(np.quantile(np.diff(days), _LONG_GAP, method="higher"))
     frequency = context.frequency

@@ -16,6 +16,7 @@ from foretell.data.frequency import spell
 from foretell.data.layout import Layout
 from foretell.errors import ForetellError
 from foretell.ingest.keyed_rows import METHODS, KeyedRows, spell_key, within
+from foretell.ingest.repeated_rows import advice_on_repeated
 from foretell.ingest.spilled_rows import RowBuckets
 from foretell.ingest.store import Store
 from foretell.ingest.uneven_steps import report_other_calendar
@@ -169,18 +170,18 @@ def _aggregated(
         f"SELECT count(*) FILTER (WHERE n > 1), count(*) FILTER (WHERE m < n), max(n),"
         f" count(DISTINCT segment) FILTER (WHERE n > 1), count(*) FROM ({moments})"
     )[0]
-    if twice:
-        _report_twice(store, rows, source=source, steps=twice, findings=findings)
+    stopped = bool(twice) and _report_twice(store, rows, source=source, steps=twice, findings=findings)
     if crowded * 3 <= steps:
         report_other_calendar(store, rows, source, findings)
     methods = [rows.aggregation.get(column, "last" if column in rows.texts else "mean") for column in columns]
-    findings.note(
-        "aggregated",
-        f"{crowded:,} steps hold several rows of {rows.table.label} (up to {most:,}, in {segments:,} series): made one by "
-        + ", ".join(f"{way} ({column})" for column, way in zip(columns, methods, strict=True)),
-        crowded,
-        table=rows.table.label,
-    )
+    if not stopped:
+        findings.note(
+            "aggregated",
+            f"{crowded:,} steps hold several rows of {rows.table.label} (up to {most:,}, in {segments:,} series): made one by "
+            + ", ".join(f"{way} ({column})" for column, way in zip(columns, methods, strict=True)),
+            crowded,
+            table=rows.table.label,
+        )
     inner = ", ".join(f"r.{rows.value(c)} AS c{i}" for i, c in enumerate(columns))
     return _aggregate_query(source, inner, values, methods)
 
@@ -197,15 +198,16 @@ def _aggregate_query(source: str, inner: str, values: Sequence[str], methods: Se
     )
 
 
-def _report_twice(store: Store, rows: KeyedRows, *, source: str, steps: int, findings: Findings) -> None:
-    """Rows of one key and time are an error: raised, or where the reading is tolerant, found; unless they are allowed."""
+def _report_twice(store: Store, rows: KeyedRows, *, source: str, steps: int, findings: Findings) -> bool:
+    """Rows of one key and time are an error: raised, or where the reading is tolerant, found (True); unless they are allowed."""
     if rows.allowed:
         findings.note("repeated", f"{steps:,} steps hold rows of one time in {rows.table.label}", steps)
-        return
+        return False
     error = _twice(store, rows, source)
     if not rows.tolerant:
         raise error
     findings.error("duplicates", f"{error} ({steps:,} such steps)", steps)
+    return True
 
 
 def _twice(store: Store, rows: KeyedRows, source: str) -> ForetellError:
@@ -223,7 +225,7 @@ def _twice(store: Store, rows: KeyedRows, source: str) -> ForetellError:
     )
     return ForetellError(
         f"{where + ': ' if where else ''}{found[-1]} rows at {spell(found[-4])} in {rows.table.label}, expected one{files}."
-        f" Remove the extra ones, or say how to join them: aggregation={{{rows.columns[0]!r}: 'sum'}}.{unkeyed}"
+        f"{advice_on_repeated(store, rows)}{unkeyed}"
     )
 
 

@@ -20,7 +20,7 @@ from foretell.ingest.csv_files import Header, lacking, read_headers, sampled_col
 from foretell.ingest.declared_types import Declared, declared_by, declared_in_file
 from foretell.ingest.sql_source import Sql, spool
 from foretell.ingest.store import Store
-from foretell.ingest.table import MISSING, Kind, Table, _with_point, _words
+from foretell.ingest.table import MISSING, Kind, Table, _with_point, missing_words
 from foretell.system.delta import is_delta, open_delta
 from foretell.system.excel import read_sheet
 from foretell.system.sql_text import file_pattern, file_patterns, literal, quoted
@@ -189,7 +189,7 @@ def _open_parquet(store: Store, files: Sequence[str], view: str, label: str, *, 
 def _grouped(headers: Sequence[Header], form: _Form) -> dict[str, str]:
     """Columns whose marks may stand between thousands: three digits behind each, none elsewhere; the first such value."""
     if form.thousands is not None:
-        return {}
+        return _perhaps_fractions(headers, form.thousands)
     marked = re.compile(rf"\s*[-+]?[1-9]\d{{0,2}}{re.escape(form.decimal)}\d{{3}}\s*")
     small = re.compile(r"\s*[-+]?\d{1,3}\s*")
     found = {}
@@ -198,6 +198,18 @@ def _grouped(headers: Sequence[Header], form: _Form) -> dict[str, str]:
         with_mark = [value for value in there if marked.fullmatch(value)]
         if len(with_mark) >= _GROUPED and all(marked.fullmatch(v) or small.fullmatch(v) for v in there):
             found[name] = with_mark[0].strip()
+    return found
+
+
+def _perhaps_fractions(headers: Sequence[Header], mark: str) -> dict[str, str]:
+    """Columns of which each value is a digit, the mark between thousands and three digits: perhaps 2.274 is no 2274."""
+    if mark not in ".,":
+        return {}
+    marked, found = re.compile(rf"\s*[-+]?[1-9]{re.escape(mark)}\d{{3}}\s*"), {}
+    for name, values in sampled_columns(headers).items():
+        there = [value for value in values if value is not None and value.strip() not in MISSING]
+        if len(there) >= _GROUPED and all(map(marked.fullmatch, there)):
+            found[name] = there[0].strip()
     return found
 
 
@@ -213,7 +225,7 @@ def _spelt_kinds(store: Store, headers: Sequence[Header], form: _Form) -> dict[s
         total, numbers, booleans, times = store.rows(
             f"SELECT count(c), count(TRY_CAST({_with_point('c', form.decimal, form.thousands)} AS DOUBLE)), count(*) FILTER (lower(c) IN ('true', 'false')),"
             f" count(coalesce(TRY_CAST(c AS TIMESTAMP), {dated}))"
-            f" FROM (SELECT trim(c) AS c FROM sample WHERE trim(c) NOT IN {_words()})"
+            f" FROM (SELECT trim(c) AS c FROM sample WHERE trim(c) NOT IN {missing_words()})"
         )[0]
         likely: list[tuple[int, Kind]] = [(numbers, "number"), (booleans, "boolean"), (times, "time")]
         kinds[name] = next((kind for count, kind in likely if count == total), "text")

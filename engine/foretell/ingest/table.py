@@ -16,6 +16,8 @@ Kind = Literal["number", "boolean", "text", "time", "other"]
 # read as "no value" in a column of numbers
 MISSING: Final = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 
+FROM_1970: Final = "make dates of them first: datetime(t, 'unixepoch') in SQLite, to_timestamp(t) in PostgreSQL, pd.to_datetime(t, unit='s')."
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -71,7 +73,27 @@ class Table:
     def _hint(self) -> str:
         """What to do where the first row stands in for the header, or where an index was left out; '' else."""
         index = f"The index {min(self.left_out)!r} is not read: give it a name." if self.left_out else ""
-        return _without_header(self.kinds) or index
+        return _without_header(self.kinds) or self._title() or index or self._wide()
+
+    def _title(self) -> str:
+        """What to do where most columns have no name: the first line is a title."""
+        if not self.unnamed or 2 * len(self.unnamed) < len(self.kinds):
+            return ""
+        titles = ", ".join(repr(name) for name in self.kinds if name not in self.unnamed)
+        return (
+            f"The first line, {titles}, looks like a title: remove it, so that the columns' names come first."
+        )
+
+    def _wide(self) -> str:
+        """What to do where each column may be an item."""
+        times = [name for name, kind in self.kinds.items() if kind == "time"]
+        numbers = [name for name, kind in self.kinds.items() if kind == "number"]
+        if len(times) != 1 or len(numbers) < 3 or len(numbers) + 1 < len(self.kinds):
+            return ""
+        return (
+            f"If each column is an item, make them rows: pandas' table.melt({times[0]!r}, var_name='item_id',"
+            " value_name='target')."
+        )
 
     def whole(self, column: str) -> str:
         """`column`; raises ForetellError when one of several files lacks it."""
@@ -94,7 +116,7 @@ class Table:
         name = quoted(column)
         if column in self.textual and column in self.categorical and self.kinds.get(column) == "number":
             code = f"trim({name})"  # 7.0 is how pandas writes a 7 beside a gap
-            return f"CASE WHEN {code} NOT IN {_words()} THEN regexp_replace({code}, '\\.0+$', '') END"
+            return f"CASE WHEN {code} NOT IN {missing_words()} THEN regexp_replace({code}, '\\.0+$', '') END"
         if column not in self.fractional:
             return f"nullif(CAST({name} AS VARCHAR), '')"
         real = f"nullif(CAST({name} AS DOUBLE), 'NaN'::DOUBLE)"
@@ -124,7 +146,7 @@ class Table:
         wanted = (
             f"{name} AS BOOLEAN" if self.kinds[column] == "boolean" else f"{self.spelt(column)} AS DOUBLE"
         )
-        return f"({name} IS NOT NULL AND TRY_CAST({wanted}) IS NULL AND trim(CAST({name} AS VARCHAR)) NOT IN {_words()})"
+        return f"({name} IS NOT NULL AND TRY_CAST({wanted}) IS NULL AND trim(CAST({name} AS VARCHAR)) NOT IN {missing_words()})"
 
     def moment(self, column: str, frequency: Frequency) -> str:
         """SQL of the TIMESTAMP (BIGINT for integer time) that a column holds; NULL where it does not parse.
@@ -178,14 +200,15 @@ class Table:
             year = f"CASE WHEN {name} BETWEEN 1678 AND 2261 AND {name} = floor({name}) THEN CAST({name} AS BIGINT) END"
             return f"make_timestamp({year}, 1, 1, 0, 0, 0.0)"
         raise ForetellError(
-            f"{column!r} of {self.label} holds {_in_words(kind)}, expected dates. For integer time give freq='1'."
+            f"{column!r} of {self.label} holds {_in_words(kind)}, expected dates. For integer time give freq='1'. Where they count"
+            f" from 1970, {FROM_1970}"
         )
 
 
 def _with_point(text: str, decimal: str, thousands: str | None = None) -> str:
     """SQL of the text of a number as SQL spells it; one with a foreign mark, or marks between other than thousands, is none."""
     if thousands is not None:
-        whole = f"^\\s*[-+]?\\d{{1,3}}({re.escape(thousands)}\\d{{3}})+({re.escape(decimal)}\\d*)?\\s*$"
+        whole = f"^\\s*[-+]?[1-9]\\d{{0,2}}({re.escape(thousands)}\\d{{3}})+({re.escape(decimal)}\\d*)?\\s*$"
         bare = f"replace({text}, {literal(thousands)}, '')"
         grouped = f"regexp_matches({text}, {literal(whole)})"
         text = (
@@ -202,7 +225,8 @@ def _without_header(columns: Iterable[str]) -> str:
     return f"{values[0]!r} looks like a value: put a line with the columns' names first." if values else ""
 
 
-def _words() -> str:
+def missing_words() -> str:
+    """SQL of the texts that stand for no value."""
     return "(" + ", ".join(map(literal, MISSING)) + ")"
 
 

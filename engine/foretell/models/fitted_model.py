@@ -21,7 +21,7 @@ from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.data.seen_range import Beyond, SeenRange
 from foretell.errors import ForetellError
-from foretell.ingest.dataset import check_dataset, encoded
+from foretell.ingest.dataset import check_dataset, encoded, untold
 from foretell.models.calibration import Calibration
 from foretell.models.forecast_findings import ForecastFindings
 from foretell.models.item_lookup import find_items
@@ -42,7 +42,14 @@ from foretell.models.model_folder import (
     predictor_of,
     read_manifest,
 )
-from foretell.models.returned_forecast import arrays_of, check_returned, say_crossing, say_older, states_fit
+from foretell.models.returned_forecast import (
+    arrays_of,
+    check_returned,
+    missing_items,
+    say_crossing,
+    say_older,
+    states_fit,
+)
 from foretell.models.saved_model import FORMAT, SavedData
 from foretell.recipe.adjustments import Adjustment, UnknownAdjustment, adjustment_to_json
 from foretell.recipe.author_code import author_code, expect_forecast
@@ -321,7 +328,7 @@ class FittedModel:
 
     def read_as(self, data: Dataset | None) -> tuple[Finding, ...]:
         """What reading `data` (None: the training data) found and decided."""
-        return self.read if data is None else data.findings
+        return self.read if data is None else (*data.findings, *missing_items(self.data, data.panel))
 
     def panel_of(self, data: Dataset | None) -> Panel:
         """The panel that a forecast of `data` is made from, in this model's columns; the training data where it is None.
@@ -334,6 +341,8 @@ class FittedModel:
             panel = encoded(check_dataset(data), self.schema, horizon=self.task.horizon)
             warn_of_alarms(data, horizon=self.task.horizon, trained=True)
             say_older(self.data, panel)
+            for finding in untold(data, missing_items(self.data, panel)):
+                logger.warning("%s", finding.message)
             return panel
         if self.panel is None:
             raise ForetellError(

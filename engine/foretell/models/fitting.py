@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import replace
-from typing import cast
+from typing import Final, cast
 
 import numpy as np
 
@@ -39,6 +39,8 @@ logger = logging.getLogger(__name__)
 
 HELD_OUT_SHARE = 0.4  # of a time limit, for the training without the windows that calibrate
 BEST = "best"  # the folder, in that of the checkpoints, of the model that Ctrl-C leaves
+
+_MOST_NAMES: Final = 10_000  # items that a model keeps the names of
 
 
 def fit_model(
@@ -106,7 +108,8 @@ def fit_model(
 def _seen(panel: Panel) -> SavedData:
     """What is trained on: the items, and the last step before their origins."""
     last = panel.frequency.spell(int(panel.origin.max()) - 1) if len(panel) else ""
-    return SavedData(items=len(panel), last=last)
+    names = tuple(map(str, panel.names)) if len(panel) <= _MOST_NAMES else None
+    return SavedData(items=len(panel), last=last, names=names)
 
 
 def _check_trainable(panel: Panel, task: Task) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foretell.data.findings import Finding
 from foretell.data.large_values import too_large
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
@@ -63,6 +64,23 @@ def say_older(data: SavedData | None, panel: Panel) -> None:
             " the newest data, or back-test to see how good it is.",
             *(panel.frequency.spell(last), data.last),
         )
+
+
+def missing_items(data: SavedData | None, panel: Panel) -> tuple[Finding, ...]:
+    """A warning of items of the training that newer data lack: they fall out of forecasts and totals. None where it is not known."""
+    if data is None or data.names is None:
+        return ()
+    here = set(map(str, panel.names))
+    missing = [name for name in data.names if name not in here]
+    if not missing:
+        return ()
+    new = sorted(here.difference(data.names))
+    beside = f"; {len(new):,} are new, first {new[0]!r}" if new else ""
+    message = (
+        f"{len(missing):,} of the {data.items:,} items that the model was trained on are not in these data, first"
+        f" {missing[0]!r}{beside}"
+    )
+    return (Finding("warning", "missing_items", message, len(missing)),)
 
 
 def say_crossing(recipe: str, forecast: Forecast, said: set[str]) -> None:

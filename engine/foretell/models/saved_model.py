@@ -31,6 +31,7 @@ class SavedData:
 
     items: Annotated[int, Within(0, 1 << 50)]  # how many
     last: str  # step before their origins
+    names: tuple[str, ...] | None = None  # of the items, where they are not too many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,7 +126,7 @@ class SqlTableWriter:
 
     def write(self, frame: pd.DataFrame) -> None:
         """Append the rows of `frame`; all frames have the same columns."""
-        rows = _arrow(frame, self._table.run)
+        rows = _arrow(_as_text(frame) if self._address.driver == "sqlite" else frame, self._table.run)
         schema, name = self._table.place
         new = False
         with self._connection.cursor() as cursor:
@@ -212,6 +212,20 @@ def _is_plain(kind: Any) -> bool:
     import pyarrow as pa
 
     return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_timestamp(kind))
+
+
+def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with times as SQLite holds them, and as a CSV file has them: dates alone where all are midnight, else ISO with a blank."""
+    texts = {}
+    for name in frame.columns:
+        if frame[name].dtype.kind == "M":
+            form = (
+                "%Y-%m-%d"
+                if (frame[name].dropna() == frame[name].dropna().dt.normalize()).all()
+                else "%Y-%m-%d %H:%M:%S"
+            )
+            texts[name] = frame[name].dt.strftime(form)
+    return frame.assign(**texts)
 
 
 def _arrow(frame: pd.DataFrame, run: str | None) -> Any:

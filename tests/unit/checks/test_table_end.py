@@ -40,7 +40,7 @@ def test_an_end_that_all_items_reach_or_that_is_sparse_as_ever_is_not():
 
 def test_items_that_ended_seasons_ago_are_counted_with_the_first():
     (message,) = found(sales(a=200, b=100, c=190), "ended")
-    assert "1 of 3 items have no value in the last 56 steps of the table or more, first 'b'" in message
+    assert "1 of 3 items have no value in the last 8 weeks of the table or more, first 'b'" in message
     assert "whose last is of 2024-04-09" in message
     assert found(sales(a=200, b=100), "ended", filling={"target": {"back": "zero"}}) == []
     assert found(sales(a=200, b=100), "ended", ends="own") == []

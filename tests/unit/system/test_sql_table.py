@@ -142,3 +142,21 @@ def test_times_in_sqlite_sort_as_they_follow(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "x.db")) as database:
         found = database.execute("SELECT datetime(timestamp) FROM forecasts ORDER BY timestamp").fetchall()
     assert found == [("2024-01-01 00:00:00",), ("2024-01-02 05:30:00",)]
+
+
+@pytest.mark.parametrize(
+    ("stamps", "stored"),
+    [
+        (["2024-01-01", "2024-01-02"], ["2024-01-01", "2024-01-02"]),
+        (["2024-01-01", "2024-01-02 05:30"], ["2024-01-01 00:00:00", "2024-01-02 05:30:00"]),
+    ],
+)
+def test_times_in_sqlite_are_spelt_as_in_a_csv_file_so_that_tables_join(
+    tmp_path: Path, stamps: list[str], stored: list[str]
+) -> None:
+    pytest.importorskip("adbc_driver_sqlite")
+    frame = FRAME.assign(timestamp=pd.to_datetime(stamps, format="mixed"))
+    write(SqlTable("forecasts", f"sqlite:///{tmp_path}/x.db"), frame)
+    with closing(sqlite3.connect(tmp_path / "x.db")) as database:
+        found = database.execute("SELECT timestamp FROM forecasts ORDER BY timestamp").fetchall()
+    assert [moment for (moment,) in found] == stored
