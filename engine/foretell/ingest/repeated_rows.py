@@ -10,6 +10,7 @@ from foretell.ingest.store import Store
 from foretell.system.sql_text import quoted
 
 _NEARLY_ALL: Final = 0.999  # share of the rows that columns must tell apart
+_TWICE: Final = 0.5  # share of the times with copies from which a file is there twice
 _MOST: Final = 12  # columns that are looked at
 _MOST_NAMED: Final = 3
 _VALUES: Final = 1000  # of a whole number that may name a store
@@ -25,9 +26,13 @@ def advice_on_repeated(store: Store, rows: KeyedRows) -> str:
             f" dimensions={telling!r}. Otherwise remove the extra rows, or say how to join them:"
             f" aggregation={{{rows.columns[0]!r}: 'sum'}}."
         )
-    if _all_copies(store, rows):
+    join = f"aggregation={{{rows.columns[0]!r}: 'sum'}}"
+    copies = _share_of_copies(store, rows)
+    if copies >= _TWICE:
         return " All such rows are copies of each other, as of a file that is there twice: remove the copies, a sum would count them twice."
-    return f" Remove the extra ones, or say how to join them: aggregation={{{rows.columns[0]!r}: 'sum'}}."
+    if copies:
+        return f" All such rows are copies of each other: remove the copies, or where each is a sale of its own, say so: {join}."
+    return f" Remove the extra ones, or say how to join them: {join}."
 
 
 def _telling_columns(store: Store, rows: KeyedRows) -> list[str]:
@@ -64,11 +69,13 @@ def _fewest(store: Store, rows: KeyedRows, candidates: Sequence[str]) -> list[st
     return []
 
 
-def _all_copies(store: Store, rows: KeyedRows) -> bool:
-    """Whether all rows of one key and time are alike in every column of the table."""
+def _share_of_copies(store: Store, rows: KeyedRows) -> float:
+    """Of which share of the times there are copies, alike in every column of the table; 0 where any repeated rows differ."""
     table = rows.table
     columns = ", ".join(quoted(c) for c in table.kinds)
     base = ", ".join([*(table.text(column) for column in rows.key.values()), quoted(rows.timestamp)])
-    groups = f"SELECT count(*) AS n, count(DISTINCT hash({columns})) AS d FROM {table.view} GROUP BY {base} HAVING count(*) > 1"
-    several, copies = store.rows(f"SELECT count(*), count(*) FILTER (WHERE d = 1) FROM ({groups})")[0]
-    return bool(several) and several == copies
+    groups = f"SELECT count(*) AS n, count(DISTINCT hash({columns})) AS d FROM {table.view} GROUP BY {base}"
+    several, copies, total = store.rows(
+        f"SELECT count(*) FILTER (WHERE n > 1), count(*) FILTER (WHERE n > 1 AND d = 1), count(*) FROM ({groups})"
+    )[0]
+    return float(copies / total) if several and several == copies else 0.0

@@ -117,6 +117,10 @@ def test_a_file_that_is_there_twice_is_told_to_lose_its_copies() -> None:
     found = Dataset(twice, freq="D", tolerant=True).findings
     assert "duplicates" in [f.code for f in found]
     assert "aggregated" not in [f.code for f in found]
+    with pytest.raises(
+        ForetellError, match=r"remove the copies, or where each is a sale of its own, say so: aggregation="
+    ):
+        Dataset(pd.concat([sales("a", "b"), sales("a").tail(5)]), freq="D")
     differ = pd.concat([sales("a", "b"), sales("a", value=3.0)])
     with pytest.raises(ForetellError, match=r"say how to join them: aggregation=\{'target': 'sum'\}"):
         Dataset(differ, freq="D")
