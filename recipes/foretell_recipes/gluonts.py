@@ -76,7 +76,7 @@ class GluonTS:
         """Train on what lies before each item's origin."""
         estimator_class(self.estimator)
         recipe = self.resolved(panel, task)
-        moments, scale = CovariateScale.of(panel), StaticScale.fit(panel)
+        moments, scale = CovariateScale.of(panel, horizon=task.horizon), StaticScale.fit(panel)
         fitted = GluonTSPredictor(recipe, None, {}, moments, scale, task, run)
         entries = fitted.entries(panel, ahead=0)
         if not len(entries):

@@ -290,7 +290,9 @@ def prepare(
 ) -> tuple[NetworkPredictor, Source[Any]]:
     """A predictor whose network is still to be trained (further than that of `start`), and what to train it on."""
     device = pick_device(run.device)
-    covariate_scale = CovariateScale.of(panel) if start is None else start.covariate_scale
+    covariate_scale = (
+        CovariateScale.of(panel, horizon=task.horizon) if start is None else start.covariate_scale
+    )
     static_scale = StaticScale.fit(panel)
     with short_of_memory("the panel", "Train with device='cpu', or on fewer items or a shorter history."):
         windows = windows_of(recipe, panel, covariate_scale, task, device)

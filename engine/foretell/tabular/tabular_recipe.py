@@ -122,7 +122,7 @@ class TabularRecipe(ABC):
         note_the_cpu(self, run)
         budget = Budget(run.time_limit or math.inf)
         recipe = self.resolved(panel, task)
-        covariates, scale = CovariateScale.of(panel), StaticScale.fit(panel)
+        covariates, scale = CovariateScale.of(panel, horizon=task.horizon), StaticScale.fit(panel)
         rows = recipe.rows(panel, task, covariates, scale)
         learned = rows.training(most=self.max_rows, cold_share=self.cold_share, seed=run.seed, budget=budget)
         ranks = category_ranks(learned.features, panel.static_cat.shape[1])

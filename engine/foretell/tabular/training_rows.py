@@ -144,7 +144,7 @@ class PanelRows:
         self, panel: Panel, *, horizon: int, context: int, covariates: CovariateScale, scale: StaticScale
     ) -> None:
         self.panel, self.horizon, self.context = panel, horizon, context
-        self._windows = Windows(panel, covariates, horizon=horizon + max(NEIGHBOURS), context=context)
+        self._windows = Windows(panel, covariates, horizon=horizon, context=context)
         self._scale = torch.from_numpy(scale.predict(panel))
         self._seasons, season = panel.schema.seasons, panel.season
         self._pairs = torch.tensor(seasonal_lags(panel.schema, repeats=REPEATS))  # [L, 2]
@@ -200,7 +200,7 @@ class PanelRows:
             view.errors,
             (view.lags - view.base[:, None]) / view.unit[:, None],
             self._recent(view),
-            self._known(items, origins + steps, view.back),
+            self._known(items, origins, steps, view.back),
             torch.where(
                 (seen > 0)[:, None], self._windows.past(items, origins[:, None] - 1)[:, 0], torch.nan
             ),
@@ -295,9 +295,14 @@ class PanelRows:
             columns += [(mean - view.base) / view.unit, ((last - mean[:, None]) ** 2).nanmean(1).sqrt()]
         return torch.stack(columns, 1)
 
-    def _known(self, items: Tensor, when: Tensor, back: Tensor) -> Tensor:
-        """[B, F] known covariates of the step, of its neighbours, and against the lags'; calendar and phases."""
-        here = self._windows.covariates(items, when[:, None] + torch.tensor([0, *NEIGHBOURS]))
+    def _known(self, items: Tensor, origins: Tensor, steps: Tensor, back: Tensor) -> Tensor:
+        """[B, F] known covariates of the step, of its neighbours, and against the lags'; calendar and phases.
+
+        Neighbours beyond the horizon are missing: a forecast from this origin knows nothing of them.
+        """
+        around, when = torch.tensor([0, *NEIGHBOURS]), origins + steps
+        here = self._windows.covariates(items, when[:, None] + around)
+        here = here * (steps[:, None] + around < self.horizon)[..., None]
         width = here.shape[-1] - self._calendar
         then = self._windows.covariates(items, when[:, None] - back[:, :REPEATS])[..., :width].mean(1)
         phases = torch.stack([when % season for season in self._seasons], 1).float()

@@ -121,6 +121,7 @@ _PROMISES = (
     forecast.the_order_of_items_is_irrelevant,
     forecast.an_item_is_forecast_alike_alone,
     forecast.a_forecast_sees_nothing_beyond_the_origin,
+    forecast.what_is_known_beyond_the_horizon_changes_nothing,
     forecast.equal_seeds_give_equal_forecasts,
     forecast.a_fit_sees_nothing_beyond_the_origin,
     forecast.a_bare_panel_is_forecast,

@@ -7,7 +7,17 @@ from typing import Final
 
 import numpy as np
 
-from foretell.testing.panels import HORIZON, ORDINARY, Case, bare, negative, odd, shop, without_secret
+from foretell.testing.panels import (
+    HORIZON,
+    ORDINARY,
+    Case,
+    bare,
+    negative,
+    odd,
+    shop,
+    with_another_plan_beyond,
+    without_secret,
+)
 from foretell.testing.recipe_check import Broken, RecipeCheck, at, overheard, require, require_equal
 
 MANY_LEVELS: Final = (0.003, 0.2, 0.5, 0.77, 0.996)
@@ -157,6 +167,21 @@ def a_fit_sees_nothing_beyond_the_origin(check: RecipeCheck) -> None:
         did=f"fitted it on {case}",
         expected="a model that forecasts as before",
     )
+
+
+def what_is_known_beyond_the_horizon_changes_nothing(check: RecipeCheck) -> None:
+    """Neither a fit nor a forecast depends on what is known of steps at or beyond the end of the horizon."""
+    case = with_another_plan_beyond(check.shop)
+    changes = ((f"forecast {case}", check.predict(case)),)
+    changes += ((f"fitted it on {case}", check.predict(check.shop, model=check.fit(case))),)
+    for did, changed in changes:
+        require_equal(
+            check.forecast,
+            changed.quantiles,
+            changed.mean,
+            did=did,
+            expected="the forecast that it made before",
+        )
 
 
 def the_order_of_items_is_irrelevant(check: RecipeCheck) -> None:

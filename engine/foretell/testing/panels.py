@@ -139,6 +139,19 @@ def without_secret(case: Case) -> Case:
     )
 
 
+def with_another_plan_beyond(case: Case) -> Case:
+    """`case` with every known covariate at or beyond the end of the horizon overwritten."""
+    panel = case.panel
+    beyond = np.concatenate(
+        [
+            np.arange(length + panel.future) >= origin + HORIZON - start
+            for length, origin, start in zip(panel.lengths, panel.origin, panel.start, strict=True)
+        ]
+    )
+    known = np.where(beyond[:, None], 1 - panel.known, panel.known)
+    return case.changed("with another plan beyond the horizon", replace(panel, known=known))
+
+
 def _closed_as_zero(panel: Panel) -> Panel:
     """Nothing sells on the panel's closed days."""
     days = np.concatenate([np.arange(first, END) for first in panel.start])

@@ -34,11 +34,17 @@ class CovariateScale:
     static: Array  # [2, R]
 
     @classmethod
-    def of(cls, panel: Panel) -> CovariateScale:
-        """Mean and deviation of a panel's covariates; of past ones from before each item's origin only."""
+    def of(cls, panel: Panel, *, horizon: int | None = None) -> CovariateScale:
+        """Mean and deviation of a panel's covariates: known ones up to `horizon` steps beyond each item's origin, past ones to it.
+
+        Args:
+            panel: N series on one grid.
+            horizon: steps ahead that are forecast; None for all that is known.
+        """
         whole = Layout.of(panel.start, panel.lengths + panel.future)
+        ahead = panel.origin + (horizon or 0) - panel.start
         return cls(
-            _scale(panel.known, whole),
+            _scale(panel.known, whole, None if horizon is None else np.clip(ahead, 0, whole.lengths)),
             _scale(panel.past, Layout(panel.start, panel.offsets), panel.stop),
             _scale(panel.static_real, Layout.of(panel.start, np.ones(len(panel), np.int64))),
         )

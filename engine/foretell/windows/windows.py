@@ -28,7 +28,8 @@ CLIP = 5.0
 class Windows:
     """A panel as tensors on a device, read at (item, ordinal) pairs.
 
-    The target and the past covariates read as not observed at and beyond each item's origin, and where it is closed.
+    The target and the past covariates read as not observed at and beyond each item's origin, and where it is closed; the
+    known covariates at and beyond the end of its horizon.
 
     Args:
         panel: N series on one grid.
@@ -67,9 +68,11 @@ class Windows:
             "past": self._placed(_numbers(scale.past)),
         }
         self._scale = {"known": self._placed(scale.known), "past": self._placed(scale.past)}
+        self._horizon = horizon
         reach = panel.offsets + np.arange(len(panel) + 1) * panel.future
+        seen = np.clip(panel.origin + horizon - panel.start, 0, panel.lengths + panel.future)
         self._item_scale = {
-            "known": self._placed(_item_scale(panel.known, reach)),
+            "known": self._placed(_item_scale(panel.known, reach, seen)),
             "past": self._placed(_item_scale(panel.past, panel.offsets, panel.stop)),
         }
         self.static_real = _standard(self._placed(panel.static_real), self._placed(scale.static))  # [N, R]
@@ -217,6 +220,7 @@ class Windows:
     def _known_index(self, items: Tensor, ordinals: Tensor) -> tuple[Tensor, Tensor]:
         step = ordinals - self.start[items]
         inside = (step >= 0) & (step < self._lengths[items] + self.panel.future)
+        inside &= ordinals < self.origin[items] + self._horizon
         return torch.where(inside, self._first[items] + items * self.panel.future + step, 0), inside
 
     def _calendar_table(self, context: int, horizon: int) -> tuple[int, Tensor]:
