@@ -48,7 +48,7 @@ def covariate_effects(rows: Learned, *, seed: int) -> Floats:
         said[half] = x[half] @ _slopes(x[~half], y[~half])
     power = float(said @ said)
     confirmed = float(said @ y) / power if power > 0 else 0.0
-    return _slopes(x, y) * np.clip(confirmed, 0.0, 1.0)
+    return np.asarray(_slopes(x, y) * np.clip(confirmed, 0.0, 1.0))
 
 
 def _slopes(x: Floats, y: Floats) -> Floats:

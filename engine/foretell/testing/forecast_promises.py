@@ -172,8 +172,10 @@ def a_fit_sees_nothing_beyond_the_origin(check: RecipeCheck) -> None:
 def what_is_known_beyond_the_horizon_changes_nothing(check: RecipeCheck) -> None:
     """Neither a fit nor a forecast depends on what is known of steps at or beyond the end of the horizon."""
     case = with_another_plan_beyond(check.shop)
-    changes = ((f"forecast {case}", check.predict(case)),)
-    changes += ((f"fitted it on {case}", check.predict(check.shop, model=check.fit(case))),)
+    changes = [
+        (f"forecast {case}", check.predict(case)),
+        (f"fitted it on {case}", check.predict(check.shop, model=check.fit(case))),
+    ]
     for did, changed in changes:
         require_equal(
             check.forecast,

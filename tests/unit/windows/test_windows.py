@@ -118,3 +118,15 @@ def test_a_gap_across_the_origin_of_a_validation_window_is_not_known_to_close() 
     assert values.tolist() == [[17, 18, 0, 0]]
     assert observed.tolist() == [[True, True, False, False]]
     assert windows.panel.history(0)[-4:-2].tolist() == [17, 18]
+
+
+def test_what_is_known_beyond_the_horizon_moves_neither_the_scale_of_an_item_nor_a_step_before() -> None:
+    panel = daily(weekly_sales(0))
+    reach = np.concatenate([np.arange(length + panel.future) for length in panel.lengths])
+    beyond = reach >= np.repeat(panel.lengths + 3, panel.lengths + panel.future)
+    other = replace(panel, known=np.where(beyond[:, None], panel.known + 50, panel.known))
+    items, when = torch.arange(len(panel)), torch.arange(END - 9, END + 6).repeat(len(panel), 1)
+    seen = [
+        Windows(p, CovariateScale.of(p, horizon=3), horizon=3).covariates(items, when) for p in (panel, other)
+    ]
+    torch.testing.assert_close(*seen, rtol=0, atol=0)
