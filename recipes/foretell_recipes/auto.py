@@ -29,7 +29,7 @@ from foretell.models.hyperparameter_search import Search, make_search
 from foretell.models.validation import ValidationWindows
 from foretell.recipe.hyperparameters import Count
 from foretell.recipe.protocols import Abilities, HeldOut, Recipe, State, abilities_of
-from foretell.recipe.registry import installed_recipes, search_space
+from foretell.recipe.registry import installed_recipes, make_recipe, search_space
 from foretell.recipe.task import Run, Task
 from foretell.system.listener import tell
 from foretell.system.time_budget import Budget, parse_seconds
@@ -77,6 +77,9 @@ class Auto:
         4  # settings tried of the two best members that declare ranges, in the time that is left
     )
     windows: Count | None = None  # held out to choose weights; default: by the length of histories, at most 8
+    # local folder of pretrained weights, with which `chronos` is a member too; default: it is none
+    chronos_folder: str = ""
+    chronos_trained_on: str = ""  # what these weights were trained on, as far as you know; reports show it
 
     def __post_init__(self) -> None:
         parse_seconds(self.time_limit, where="auto.time_limit")
@@ -86,7 +89,7 @@ class Auto:
         if run.resume:
             raise ForetellError("auto keeps no checkpoints: train without resume=")
         budget = Budget(run.time_limit or parse_seconds(self.time_limit))
-        members = parse_members(self.members or default_members())
+        members = self._members()
         members.sort(key=lambda member: _keeps_time(member.recipe))  # the quick ones first
         fit = _Fit(panel, task, run, budget)
         validation = ValidationWindows.of(panel, task, windows=self.windows, seed=run.seed)
@@ -99,6 +102,18 @@ class Auto:
             return fit.equally(members, why, failed)
         further, vain = judging.search(results, self.trials, len(panel))
         return fit.chosen(results + further, failed + vain, validation)
+
+    def _members(self) -> list[Member]:
+        """Those asked for or the default ones, and `chronos` where its weights are given; ForetellError where these cannot be read."""
+        members = parse_members(self.members or default_members())
+        if self.chronos_folder:
+            from foretell_recipes.chronos_weights import Weights
+
+            # what was asked for is not left out for a mistyped path
+            Weights.of(self.chronos_folder, where="auto.chronos_folder")
+            given = {"folder": self.chronos_folder, "trained_on": self.chronos_trained_on}
+            members.append(Member("chronos", make_recipe("chronos", given)))
+        return members
 
     def load(self, schema: Schema, task: Task, state: State, run: Run) -> Ensemble:
         """The predictor whose `state` this is."""

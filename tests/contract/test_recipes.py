@@ -13,6 +13,7 @@ from foretell.recipe.registry import make_recipe, recipe_class, recipe_names
 from foretell.testing import Promise, promises
 from foretell.testing.fresh_process import forecast_afresh
 from foretell.testing.recipe_check import RecipeCheck
+from tiny_chronos import settings_of
 
 SMALL = {  # for recipes that have such hyperparameters; foretell.testing makes those of networks small itself
     "members": ("seasonal_naive", "ets:covariates=none", "mqrnn:max_steps=12:hidden_size=8:batch_size=16"),
@@ -27,6 +28,7 @@ def check_of(name: str) -> RecipeCheck:
     """The recipe under check: what one test fits serves the others."""
     known = {parameter.name for parameter in hyperparameters(recipe_class(name))}
     settings = {key: value for key, value in SMALL.items() if key in known}
+    settings |= settings_of(name)
     if issubclass(recipe_class(name), SeriesRecipe):
         settings["time_limit"] = 600.0  # a busy machine must not turn a slow series into a fallback
     return RecipeCheck(make_recipe(name, settings))

@@ -17,6 +17,7 @@ from foretell.recipe.levels import QUANTILE_LEVELS, least_mean
 from foretell.recipe.registry import make_recipe, recipe_class, recipe_names
 from foretell.testing.panels import Case, panel_of
 from foretell.testing.recipe_check import RecipeCheck
+from tiny_chronos import settings_of
 
 SEASON = 7
 LENGTHS = range(2, 2 * SEASON + 1)
@@ -52,6 +53,7 @@ def market() -> Panel:
 def model_of(name: str) -> FittedModel:
     known = {parameter.name for parameter in hyperparameters(recipe_class(name))}
     settings = {key: value for key, value in SMALL.items() if key in known}
+    settings |= settings_of(name)
     if issubclass(recipe_class(name), SeriesRecipe):
         settings["time_limit"] = 600.0  # a busy machine must not turn a slow series into a fallback
     return RecipeCheck(make_recipe(name, settings)).fit(Case("a market", market()))

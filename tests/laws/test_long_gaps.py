@@ -21,6 +21,7 @@ from foretell.windows.last_seen import LastSeen, ends_of_stretches
 from foretell.windows.target_scale import item_scale
 from foretell.windows.windows import Windows
 from panels import END, daily, weekly_sales
+from tiny_chronos import settings_of
 
 STEPS, GAP = 160, 60  # the first item's last GAP steps are not observed
 TASK = Task(6, (0.1, 0.5, 0.9))
@@ -53,7 +54,8 @@ def shops(level: float = 1.0, *, closed: bool = False) -> Panel:
 @cache
 def fitted(name: str) -> Predictor:
     known = {parameter.name for parameter in hyperparameters(recipe_class(name))}
-    recipe = make_recipe(name, {key: value for key, value in SMALL.items() if key in known})
+    settings = {key: value for key, value in SMALL.items() if key in known}
+    recipe = make_recipe(name, settings | settings_of(name))
     return resolved_of(recipe, shops(), TASK).fit(shops(), TASK, Run(device="cpu"))
 
 

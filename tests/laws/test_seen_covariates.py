@@ -18,6 +18,7 @@ from foretell.recipe.registry import make_recipe, recipe_class, recipe_names
 from foretell.recipe.task import Run, Task
 from foretell.windows.covariate_scale import CovariateScale
 from panels import FUTURE, daily, weekly_sales
+from tiny_chronos import settings_of
 
 STEPS = 80
 TASK = Task(FUTURE, (0.1, 0.5, 0.9))
@@ -47,7 +48,8 @@ def shops(ahead: float | None = None, *, history: bool = True) -> Panel:
 @cache
 def fitted(name: str, *, history: bool = True) -> FittedModel:
     known = {parameter.name for parameter in hyperparameters(recipe_class(name))}
-    recipe = make_recipe(name, {key: value for key, value in SMALL.items() if key in known})
+    settings = {key: value for key, value in SMALL.items() if key in known}
+    recipe = make_recipe(name, settings | settings_of(name))
     return fit_model(recipe, shops(history=history), TASK, Run(device="cpu"))
 
 

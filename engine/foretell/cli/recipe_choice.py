@@ -18,15 +18,21 @@ def settings_asked(recipes: RecipeOptions) -> dict[str, dict[str, str]]:
 
 
 def chosen_recipes(recipes: RecipeOptions) -> dict[str, Recipe]:
-    """The recipes asked for with their settings, by name; all installed ones unless some are named.
+    """The recipes asked for with their settings, by name; unless some are named all installed ones that can do with these.
 
     Raises ForetellError for a recipe that is not there and for a setting that it does not have.
     """
+    from foretell.recipe.protocols import abilities_of
     from foretell.recipe.registry import installed_recipes
     from foretell.workflows.backtest import name_recipes
 
-    asked = some_names("--recipe", recipes.recipe) or tuple(installed_recipes().recipes)
-    return name_recipes(asked, settings_asked(recipes))
+    settings = settings_asked(recipes)
+    asked = some_names("--recipe", recipes.recipe) or tuple(
+        name
+        for name, kind in installed_recipes().recipes.items()
+        if set(abilities_of(kind).needs) <= set(settings.get(name, {}))
+    )
+    return name_recipes(asked, settings)
 
 
 def one_recipe(recipes: RecipeOptions, command: str) -> Recipe:

@@ -183,6 +183,10 @@ class Ensemble:
                 | dict(zip(self.labels, weights, strict=True))
                 for code, weights in groups.items()
             ]
+        for label, member in zip(self.labels, self.members, strict=True):
+            tables |= {
+                f"{title} ({label})": [dict(row) for row in rows] for title, rows in member.summary().items()
+            }
         return tables
 
 

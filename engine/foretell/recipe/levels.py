@@ -70,29 +70,36 @@ def least_mean(
 
 
 def with_tails(
-    quantiles: NDArray[Any], levels: Sequence[float], *, floor: float | NDArray[np.float64] = -np.inf
+    quantiles: NDArray[Any],
+    levels: Sequence[float],
+    *,
+    floor: float | NDArray[np.float64] = -np.inf,
+    ends: tuple[float, float] = (QUANTILE_LEVELS[0], QUANTILE_LEVELS[-1]),
 ) -> Array:
-    """Quantiles [..., Q], rising, with those beyond the outermost of `QUANTILE_LEVELS` moved out where they are flat.
+    """Quantiles [..., Q], rising, with those beyond the `ends`, the outermost levels that are forecast, moved out where flat.
 
     A tail falls off exponentially, as fast as between the outermost level and the next one that differs from it. Where
     all levels from the median on are one value, and where a recipe knows its tail itself, nothing changes. No level is
     moved below `floor`.
     """
-    upper = _upper_tail(np.asarray(quantiles, np.float64), np.asarray(levels, float))
-    mirrored = _upper_tail(-upper[..., ::-1], np.round(1 - np.asarray(levels, float)[::-1], 6))
+    upper = _upper_tail(np.asarray(quantiles, np.float64), np.asarray(levels, float), ends[1])
+    from_below = np.round(1 - np.asarray(levels, float)[::-1], DECIMALS)
+    mirrored = _upper_tail(-upper[..., ::-1], from_below, round(1 - ends[0], DECIMALS))
     moved = -mirrored[..., ::-1]
     return np.asarray(np.where(moved == quantiles, quantiles, np.maximum(moved, floor)), np.float32)
 
 
-def _upper_tail(quantiles: NDArray[np.float64], levels: NDArray[np.float64]) -> NDArray[np.float64]:
-    last, beyond = np.flatnonzero(levels == QUANTILE_LEVELS[-1]), np.flatnonzero(levels > QUANTILE_LEVELS[-1])
+def _upper_tail(
+    quantiles: NDArray[np.float64], levels: NDArray[np.float64], outermost: float
+) -> NDArray[np.float64]:
+    last, beyond = np.flatnonzero(levels == outermost), np.flatnonzero(levels > outermost)
     if not len(last) or not len(beyond):
         return quantiles
     end, slope = quantiles[..., last[0]], np.zeros(quantiles.shape[:-1])
-    for inner in np.flatnonzero((levels >= 0.5) & (levels < QUANTILE_LEVELS[-1]))[::-1]:
-        steps = np.log((1 - levels[inner]) / (1 - QUANTILE_LEVELS[-1]))
+    for inner in np.flatnonzero((levels >= 0.5) & (levels < outermost))[::-1]:
+        steps = np.log((1 - levels[inner]) / (1 - outermost))
         slope = np.where(slope > 0, slope, (end - quantiles[..., inner]) / steps)
-    tail = end[..., None] + slope[..., None] * np.log((1 - QUANTILE_LEVELS[-1]) / (1 - levels[beyond]))
+    tail = end[..., None] + slope[..., None] * np.log((1 - outermost) / (1 - levels[beyond]))
     out = quantiles.copy()
     out[..., beyond] = np.where(quantiles[..., beyond] > end[..., None], quantiles[..., beyond], tail)
     return out

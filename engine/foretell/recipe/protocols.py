@@ -87,6 +87,8 @@ class Abilities:
     resolved: bool = False
     summary: bool = False  # it has tables on how it was fitted, for the report: Predictor.summary()
     ensemble: bool = False  # `auto` takes it by default
+    # hyperparameters without which it cannot be fitted; a backtest of all recipes leaves it out where they are not given
+    needs: tuple[str, ...] = ()
     family: str = ""  # a word for the table of recipes; default: by the base that it is built on
     cost: float = 100.0  # of a training, beside others': `auto` tries the cheapest first
     search: Space = field(default_factory=dict)  # hyperparameter -> range that `tune` and `auto` search

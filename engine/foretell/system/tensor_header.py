@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BytesIO
 from math import prod
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, BinaryIO, Final, Literal
 
 from foretell.errors import ForetellError
 from foretell.system.strict_json import MOST_BYTES, parse_json
@@ -31,10 +32,22 @@ def checked_header(data: bytes) -> dict[str, str]:
 
     Raises ForetellError unless every array has a known type and the size that its shape says, and all lie end to end.
     """
-    length = int.from_bytes(data[:_LENGTH], "little")
-    if len(data) < _LENGTH or length > min(len(data) - _LENGTH, MOST_BYTES):
-        raise ForetellError(f"its header would be {length:,} bytes long, of {len(data):,}")
-    header: Any = parse_json(data[_LENGTH : _LENGTH + length])
+    return _checked(BytesIO(data), len(data))[0]
+
+
+def checked_file(file: BinaryIO, size: int) -> dict[str, tuple[int, ...]]:
+    """The shape of each array of an open safetensors file of `size` bytes, of which the header alone is read.
+
+    Raises ForetellError as `checked_header`.
+    """
+    return {name: tensor.shape for name, tensor in _checked(file, size)[1].items()}
+
+
+def _checked(file: BinaryIO, size: int) -> tuple[dict[str, str], dict[str, _Tensor]]:
+    length = int.from_bytes(file.read(_LENGTH), "little")
+    if size < _LENGTH or length > min(size - _LENGTH, MOST_BYTES):
+        raise ForetellError(f"its header would be {length:,} bytes long, of {size:,}")
+    header: Any = parse_json(file.read(length))
     if not isinstance(header, dict):
         raise ForetellError("its header is no object")
     metadata = typed(dict[str, str], header.pop("__metadata__", {}), "metadata")
@@ -45,6 +58,6 @@ def checked_header(data: bytes) -> dict[str, str]:
         if first != end or last - first != prod(tensor.shape) * _WIDTHS[tensor.dtype]:
             raise ForetellError(f"array {name!r} does not have the size that its shape says")
         end = last
-    if end != len(data) - _LENGTH - length:
-        raise ForetellError(f"its arrays take {end:,} bytes, of {len(data) - _LENGTH - length:,}")
-    return metadata
+    if end != size - _LENGTH - length:
+        raise ForetellError(f"its arrays take {end:,} bytes, of {size - _LENGTH - length:,}")
+    return metadata, tensors

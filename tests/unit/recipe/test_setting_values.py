@@ -19,6 +19,7 @@ from foretell.recipe.hyperparameters import hyperparameters
 from foretell.recipe.registry import checked_recipe, make_recipe, recipe_class, recipe_names
 from foretell.testing import check_recipe
 from foretell.testing.panels import panel_of, weekly
+from tiny_chronos import settings_of
 
 ABSURD: tuple[Any, ...] = (0, -1, 2, 1e9, math.nan, ())
 # what makes a training quick, where a recipe has it
@@ -104,7 +105,7 @@ def test_an_absurd_value_is_refused_by_its_name_or_trains(name: str, field: str)
 def _with(name: str, field: str, value: Any) -> Recipe:
     has = {parameter.name for parameter in hyperparameters(recipe_class(name))}
     quick = {key: usual for key, usual in QUICK.items() if key in has}
-    return make_recipe(name, {**quick, field: value})
+    return make_recipe(name, {**settings_of(name), **quick, field: value})
 
 
 def _refusal(name: str, field: str, value: Any) -> str | None:
