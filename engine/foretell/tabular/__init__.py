@@ -27,13 +27,11 @@ from foretell.recipe.task import Task as Task
 from foretell.system.typed import Within as Within
 from foretell.tabular.category_ranks import category_ranks as category_ranks
 from foretell.tabular.category_ranks import with_ranks as with_ranks
-from foretell.tabular.covariate_effects import covariate_effects as covariate_effects
 from foretell.tabular.tabular_recipe import LEVELS as LEVELS
 from foretell.tabular.tabular_recipe import TabularPredictor as TabularPredictor
 from foretell.tabular.tabular_recipe import TabularRecipe as TabularRecipe
 from foretell.tabular.tabular_recipe import TrainingTable as TrainingTable
 from foretell.tabular.tabular_recipe import between_normal as between_normal
-from foretell.tabular.training_rows import Learned as Learned
 from foretell.tabular.training_rows import PanelRows as PanelRows
 from foretell.tabular.training_rows import Rows as Rows
 from foretell.tabular.tree_arrays import MOST_CODES as MOST_CODES

@@ -9,7 +9,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Annotated, Any, ClassVar, Final, NamedTuple, Self
 
 import numpy as np
@@ -29,8 +28,7 @@ from foretell.system.processes import CPU_THREADS
 from foretell.system.time_budget import Budget
 from foretell.system.typed import Within, typed
 from foretell.tabular.category_ranks import category_ranks, with_ranks
-from foretell.tabular.covariate_effects import covariate_effects
-from foretell.tabular.training_rows import Learned, PanelRows, Rows
+from foretell.tabular.training_rows import PanelRows
 from foretell.tabular.tree_arrays import MOST_LEAVES, GrownModel, Trees
 from foretell.windows.covariate_scale import CovariateScale
 
@@ -76,10 +74,6 @@ class TrainingTable(NamedTuple):
         """The same with targets no farther than `farthest` from 0."""
         return self._replace(target=self.target.clip(-farthest, farthest))
 
-    def apart_from(self, means: Floats) -> TrainingTable:
-        """The same with targets counted from `means` [B or more]."""
-        return self._replace(target=self.target - means[: len(self.target)])
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TabularRecipe(ABC):
@@ -124,18 +118,20 @@ class TabularRecipe(ABC):
         recipe = self.resolved(panel, task)
         covariates, scale = CovariateScale.of(panel, horizon=task.horizon), StaticScale.fit(panel)
         rows = recipe.rows(panel, task, covariates, scale)
-        learned = rows.training(most=self.max_rows, cold_share=self.cold_share, seed=run.seed, budget=budget)
-        ranks = category_ranks(learned.features, panel.static_cat.shape[1])
-        effects = covariate_effects(learned, seed=run.seed)
-        table = TrainingTable(with_ranks(learned.features, ranks), learned.target, len(ranks))
+        features, target = rows.training(
+            most=self.max_rows, cold_share=self.cold_share, seed=run.seed, budget=budget
+        )
+        ranks = category_ranks(features, panel.static_cat.shape[1])
+        table = TrainingTable(with_ranks(features, ranks), target, len(ranks))
         threads = run.threads or CPU_THREADS
         # on a machine that does other work too, threads that wait for one another take a hundred times as long
         with threadpool_limits(threads):
             table = table.head(affordable_rows(recipe, table, threads, budget))
-            grow = partial(recipe.grow, seed=run.seed, threads=threads)
-            mean = grow(table.within(MEAN_FARTHEST), (None,))
-            models = [*mean, *grow(table.apart_from(said_of(learned, effects)), LEVELS)]
-        return TabularPredictor(recipe, Trees.of(models), LEVELS, ranks, covariates, scale, task, effects)
+            models = [
+                *recipe.grow(table.within(MEAN_FARTHEST), (None,), seed=run.seed, threads=threads),
+                *recipe.grow(table, LEVELS, seed=run.seed, threads=threads),
+            ]
+        return TabularPredictor(recipe, Trees.of(models), LEVELS, ranks, covariates, scale, task)
 
     def load(self, schema: Schema, task: Task, state: State, run: Run) -> TabularPredictor:
         """The predictor whose `state` this is."""
@@ -148,7 +144,6 @@ class TabularRecipe(ABC):
             CovariateScale.of_arrays(arrays),
             StaticScale.of_arrays(arrays),
             task,
-            arrays.get("effects"),
         )
 
     def rows(self, panel: Panel, task: Task, covariates: CovariateScale, scale: StaticScale) -> PanelRows:
@@ -184,7 +179,6 @@ class TabularPredictor:
     covariates: CovariateScale
     scale: StaticScale
     task: Task
-    effects: Floats | None  # [C] that the trees of levels are counted from; None of a model older than these
 
     def predict(self, panel: Panel, *, levels: Sequence[float]) -> Forecast:
         """Forecast each item from its origin on, some items at a time."""
@@ -194,28 +188,17 @@ class TabularPredictor:
         """The levels as JSON; trees, ranks, and scales as arrays."""
         facts: dict[str, Any] = {"levels": list(self.levels)}
         arrays = {**self.trees.arrays(), **self.covariates.arrays(), **self.scale.arrays()}
-        return facts, {
-            **arrays,
-            "ranks": self.ranks,
-            **({} if self.effects is None else {"effects": self.effects}),
-        }
+        return facts, {**arrays, "ranks": self.ranks}
 
     def _pieces(self, panel: Panel, levels: Sequence[float]) -> Iterator[Piece]:
         shape = (-1, self.task.horizon, 1 + len(self.levels))
         floor = item_floors(panel, new=None)
         for items, rows in self.recipe.rows(panel, self.task, self.covariates, self.scale).forecast():
             said = self.trees.predict(with_ranks(rows.features, self.ranks))
-            if self.effects is not None:
-                said[:, 1:] += said_of(rows, self.effects)[:, None]
             values = (rows.location[:, None] + rows.scale[:, None] * said).reshape(shape)
             rising = np.sort(values[..., 1:], axis=-1)  # each level has trees of its own: they may cross
             mean = likely_mean(values[..., 0], rising, self.levels, floor=floor[items])
             yield Piece(items, mean, between_normal(rising, self.levels, levels))
-
-
-def said_of(rows: Rows | Learned, effects: Floats) -> Floats:
-    """[B] what `effects` [C] say of `rows`, in their units."""
-    return np.asarray(rows.changes @ effects / rows.unit)
 
 
 def between_normal(quantiles: Floats, have: Sequence[float], want: Sequence[float]) -> Floats:

@@ -12,7 +12,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from foretell.data.arrays import Array, Floats
@@ -47,13 +46,9 @@ _EVER: Final = torch.iinfo(torch.int64).max // 2  # longer than any history
 class Rows(NamedTuple):
     """B rows; a forecast is location + scale * what the model says of the features.
 
-    `scale / unit` is the deviation of the item's window.
-
     Example:
         >>> from foretell.tabular import Rows
-        >>> level, scale = np.array([10.0, 0.0]), np.array([2.0, 1.0])
-        >>> features, changes = np.zeros((2, 5), np.float32), np.zeros((2, 0), np.float32)
-        >>> rows = Rows(features, location=level, scale=scale, changes=changes, unit=np.ones(2))
+        >>> rows = Rows(np.zeros((2, 5), np.float32), location=np.array([10.0, 0.0]), scale=np.array([2.0, 1.0]))
         >>> rows.location + rows.scale * np.array([0.5, 0.5])  # what a model said of each row
         array([11. ,  0.5])
     """
@@ -61,26 +56,6 @@ class Rows(NamedTuple):
     features: Array  # [B, F], NaN where missing; the codes of the static categories first
     location: Floats  # [B]
     scale: Floats  # [B]
-    changes: Array  # [B, C] of the known covariates since the steps that `location` is taken from
-    unit: Floats  # [B] of `scale`, in deviations of the item
-
-
-class Learned(NamedTuple):
-    """What is learned from: B rows whose step was observed.
-
-    Example:
-        >>> from foretell.tabular import Learned
-        >>> features, changes = np.zeros((2, 5), np.float32), np.zeros((2, 0), np.float32)
-        >>> rows = Learned(features, np.array([0.5, -1.0]), changes, unit=np.ones(2), cells=np.array([7, 7]))
-        >>> len(set(rows.cells.tolist()))  # two rows, from two origins, of one observed step
-        1
-    """
-
-    features: Array  # [B, F], NaN where missing; the codes of the static categories first
-    target: Floats  # [B]
-    changes: Array  # [B, C], as those of `Rows`
-    unit: Floats  # [B], likewise
-    cells: NDArray[np.int64]  # [B] place in the panel's target: rows of one observed step share it
 
 
 class _Places(NamedTuple):
@@ -107,8 +82,7 @@ class _View(NamedTuple):
     back: Tensor  # [B, L] steps from the one forecast back to each lag
     lags: Tensor  # [B, L] NaN where not seen
     errors: Tensor  # [B, S] mean change from one season to the next, NaN where none is seen
-    based: Tensor  # [B, REPEATS] lags that the base is made from
-    base: Tensor  # [B] their mean, 0 where none of them is seen
+    base: Tensor  # [B] mean of the lags of the season that errs least, 0 where none is seen
     unit: Tensor  # [B] its error
 
 
@@ -160,20 +134,21 @@ class PanelRows:
             steps = torch.arange(self.horizon).repeat(chosen.stop - begin)
             yield chosen, self.make(items, self._windows.origin[items], steps)
 
-    def training(self, *, most: int, cold_share: float, seed: int, budget: Budget | None = None) -> Learned:
-        """At most `most` random rows before the origins, observed ones only.
+    def training(
+        self, *, most: int, cold_share: float, seed: int, budget: Budget | None = None
+    ) -> tuple[Array, Floats]:
+        """Features [B, F] and target [B] of at most `most` random rows before the origins, observed ones only.
 
         Of a `cold_share` of them the history is hidden or cut short, as a new item's is. They are fewer where histories are
         short, or a `budget` ends. Raises ForetellError where there is nothing to learn from.
         """
         places = self._sampled(most, cold_share, seed)
-        parts: list[Learned] = []
+        parts: list[tuple[Array, Floats]] = []
         for begin in range(0, len(places.items), self._size()):
             if parts and budget is not None and budget.left(MAKING) == 0:
                 break
             parts.append(self._observed(places.part(slice(begin, begin + self._size()))))
-        learned = Learned(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-        features, target = learned.features, learned.target
+        features, target = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         if len(target) == 0:
             raise ForetellError("there is no observed step with a step before it to learn from")
         if not np.isfinite(target).all():
@@ -181,7 +156,7 @@ class PanelRows:
             assert why is not None, "there is an item"
             raise why
         features[:, np.isnan(features).all(0)] = 0  # scikit-learn cannot bin a column of nothing
-        return learned
+        return features, target
 
     def make(self, items: Tensor, origins: Tensor, steps: Tensor, seen: Tensor | None = None) -> Rows:
         """The rows of `items`, `origins` and `steps` [B]; only the last `seen` [B] steps before an origin are looked at."""
@@ -210,8 +185,6 @@ class PanelRows:
             features=torch.cat(features, dim=1).numpy().astype(np.float32),
             location=(view.mean.double() + view.deviation.double() * view.base).numpy(),
             scale=(view.deviation.double() * view.unit).numpy(),
-            changes=self._changes(items, origins + steps, view).numpy(),
-            unit=view.unit.double().numpy(),
         )
 
     def _size(self) -> int:
@@ -234,17 +207,13 @@ class PanelRows:
             items, origins, (draws[0] * ahead).long(), seen, (draws[1] < cold_share * SHUT) & (seen == 0)
         )
 
-    def _observed(self, places: _Places) -> Learned:
-        """Those rows whose step was observed."""
+    def _observed(self, places: _Places) -> tuple[Array, Floats]:
+        """Features and target of those rows whose step was observed."""
         truth, there = self._windows.target(places.items, places.origins + places.steps)
         chosen = torch.nonzero(there)[:, 0]
-        places = places.part(chosen)
-        rows = self._made(places)
+        rows = self._made(places.part(chosen))
         target = (truth[chosen].double().numpy() - rows.location) / rows.scale
-        items = places.items.numpy()
-        steps = (places.origins + places.steps).numpy() - self.panel.start[items]
-        target = target.clip(-FARTHEST, FARTHEST)
-        return Learned(rows.features, target, rows.changes, rows.unit, self.panel.offsets[items] + steps)
+        return rows.features, target.clip(-FARTHEST, FARTHEST)
 
     def _view(self, places: _Places) -> _View:
         items, origins, steps, seen, shut = places
@@ -264,27 +233,14 @@ class PanelRows:
         base = self._base(errors, lags)
         return _View(mean[:, 0], deviation[:, 0], scale.own, context, back, lags, errors, *base)
 
-    def _base(self, errors: Tensor, lags: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """[B, REPEATS] lags, [B] base and [B] unit of each row: of the season that errs least among those with a value."""
+    def _base(self, errors: Tensor, lags: Tensor) -> tuple[Tensor, Tensor]:
+        """[B] base and [B] unit of each row: those of the season that errs least among those with a value."""
         seasons = len(self._seasons)
         phases = lags[:, : seasons * REPEATS].unflatten(1, (seasons, REPEATS)).nanmean(2)
         rank = torch.where(torch.isnan(phases), torch.inf, torch.nan_to_num(errors, nan=1e6))
         best = rank.argmin(1, keepdim=True)
         base, unit = phases.gather(1, best)[:, 0], errors.gather(1, best)[:, 0]
-        based = best * REPEATS + torch.arange(REPEATS)
-        return based, torch.nan_to_num(base, nan=0.0), torch.nan_to_num(unit, nan=1.0).clamp(0.01, 3)
-
-    def _changes(self, items: Tensor, when: Tensor, view: _View) -> Tensor:
-        """[B, C] known covariates of the step less their mean at the lags of its base; 0 where none of these is seen."""
-        here = self._windows.covariates(items, when[:, None])[:, 0]
-        known = here[:, : here.shape[-1] - self._calendar]
-        if known.shape[1] == 0:
-            return known
-        used = ~torch.isnan(view.lags.gather(1, view.based))
-        then = self._windows.covariates(items, when[:, None] - view.back.gather(1, view.based))
-        count = used.sum(1, keepdim=True)
-        mean = (then[..., : known.shape[1]] * used[..., None]).sum(1) / count.clamp(min=1)
-        return torch.where(count > 0, known - mean, 0.0)
+        return torch.nan_to_num(base, nan=0.0), torch.nan_to_num(unit, nan=1.0).clamp(0.01, 3)
 
     def _recent(self, view: _View) -> Tensor:
         """[B, F] mean of the last steps of the context, from the base in its units, and their deviation."""
