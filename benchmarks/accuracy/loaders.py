@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.accuracy.data_files import NoData, find, read
+from benchmarks.accuracy.periods import grid, long, since_first_sale, usual_weekdays, whole_periods
 from benchmarks.accuracy.suites import BenchmarkTask
 
 ROSSMANN_KNOWN = ["Open", "Promo", "StateHoliday", "SchoolHoliday"]
@@ -57,30 +58,47 @@ def m4_hourly(folder: Path) -> dict[str, Any]:
     return {"target": both[["item_id", "timestamp", "target"]]}
 
 
-def ett(folder: Path) -> dict[str, Any]:
-    """Every column of both transformers as a series of its own."""
+def ett(folder: Path, period: str = "") -> dict[str, Any]:
+    """Every column of both transformers as a series of its own; with `period`, the means of the whole ones."""
     both = read(folder, "ett/target.parquet").merge(read(folder, "ett/related.parquet"))
     wide = both.rename(columns={"target": "OT"})
-    return {"target": wide.melt(["item_id", "timestamp"], var_name="column", value_name="target")}
+    target = wide.melt(["item_id", "timestamp"], var_name="column", value_name="target")
+    if period:
+        hours = grid(target, key=["item_id", "column"])
+        target = long({"target": whole_periods(hours, period, "mean", step="h")})
+    return {"target": target}
 
 
-def favorita(folder: Path) -> dict[str, Any]:
-    """Receipts a store and day, with each store's city, state, type and cluster, and the holidays it keeps."""
+def favorita(folder: Path, period: str = "") -> dict[str, Any]:
+    """Receipts a store and day, with each store's city, state, type and cluster, and the holidays it keeps.
+
+    With `period`, the sums of the whole ones, and the mean price of oil in place of the holidays.
+    """
     receipts = read(folder, "favorita_transactions/target.parquet")
     stores = read(folder, "favorita_transactions/metadata.parquet")
-    holidays = read(folder, "favorita_transactions/holidays.parquet")
-    receipts = receipts[~receipts["item_id"].isin(FAVORITA_LEFT_OUT)]
-    receipts = receipts.assign(timestamp=pd.to_datetime(receipts["timestamp"]))
-    days = pd.date_range("2013-01-01", receipts["timestamp"].max())
-    grid = receipts.pivot(index="item_id", columns="timestamp", values="target").reindex(columns=days)
-    kept = stores[stores["item_id"].isin(grid.index)].drop(columns="store_nbr")
+    sold = grid(receipts[~receipts["item_id"].isin(FAVORITA_LEFT_OUT)])
+    days = pd.date_range("2013-01-01", sold.index.max(), name="timestamp")
+    sold = sold.reindex(days).fillna(0)
+    kept = stores[stores["item_id"].isin(sold.columns)].drop(columns="store_nbr")
+    related = (
+        _oil(folder, days, period)
+        if period
+        else _holidays_kept(read(folder, "favorita_transactions/holidays.parquet"), kept, days)
+    )
     return {
-        "target": grid.fillna(0)
-        .melt(ignore_index=False, var_name="timestamp", value_name="target")
-        .reset_index(),
-        "related": [_holidays_kept(holidays, kept, days)],
+        "target": long({"target": whole_periods(sold, period, "sum") if period else sold}),
+        "related": [related],
         "items": kept.astype({"cluster": str}),
     }
+
+
+def _oil(folder: Path, days: pd.DatetimeIndex, period: str) -> pd.DataFrame:
+    """The mean price of oil in each whole period of `days`."""
+    oil = read(folder, "favorita_transactions/related_oil.parquet").rename(
+        columns={"dcoilwtico": "oil_price"}
+    )
+    daily = oil.assign(timestamp=pd.to_datetime(oil["timestamp"])).set_index("timestamp").reindex(days)
+    return whole_periods(daily[["oil_price"]], period, "mean").rename_axis("timestamp").reset_index()
 
 
 def _holidays_kept(holidays: pd.DataFrame, stores: pd.DataFrame, days: pd.DatetimeIndex) -> pd.DataFrame:
@@ -106,6 +124,73 @@ def _places(stores: pd.DataFrame) -> list[pd.DataFrame]:
     return [
         stores[["item_id", place]].set_axis(["item_id", "locale_name"], axis=1) for place in ("city", "state")
     ]
+
+
+def rossmann_weekly(folder: Path) -> dict[str, Any]:
+    """Sales a store and whole week, with its days of opening, promotion and holidays; a day without a row is 0 in all.
+
+    The half year without rows of 180 stores is 0 too, and known ahead as closed: so are the published data.
+    """
+    daily = grid(read(folder, "rossmann/target_daily.parquet"))
+    known = read(folder, "rossmann/known_daily.parquet")
+    known["StateHoliday"] = (known["StateHoliday"].astype(str) != "0").astype(int)
+    days = {name: grid(known, name).reindex_like(daily).where(daily.notna(), 0) for name in ROSSMANN_KNOWN}
+    return {
+        "target": long({"target": whole_periods(daily.fillna(0), "W-MON", "sum")}),
+        "related": [long({name: whole_periods(each, "W-MON", "sum") for name, each in days.items()})],
+        "items": find(folder, "rossmann/metadata.parquet"),
+    }
+
+
+def nn5_weekly(folder: Path) -> dict[str, Any]:
+    """The daily withdrawals by week."""
+    daily = usual_weekdays(grid(read(folder, "nn5/target.parquet")))
+    return {"target": long({"target": whole_periods(daily, "W-MON", "sum")})}
+
+
+def m5_monthly(folder: Path, horizon: int, least: int) -> dict[str, Any]:
+    """Units an item, shop and month since the first sale, with its price, events and SNAP days.
+
+    Without items that have less than `least` months before the last `horizon`. The first month, of three days, is left
+    out; the last lacks its last six days, which are nowhere in the folder.
+    """
+    sold = read(folder, "m5_monthly/target.parquet")
+    months = since_first_sale(grid(sold).iloc[1:])
+    months = months.loc[:, months.iloc[:-horizon].notna().sum() >= least]
+    items = read(folder, "m5_monthly/metadata.parquet")
+    calendar = read(folder, "m5_monthly/calendar.parquet")
+    calendar["timestamp"] = pd.to_datetime(calendar["date"]).dt.to_period("M").dt.to_timestamp()
+    prices = _monthly_prices(read(folder, "m5_monthly/weekly_sell_prices.parquet"), calendar)
+    return {
+        "target": long({"target": months}).dropna(),
+        "related": [prices[prices["item_id"].isin(months.columns)], _events(calendar)],
+        "items": items[items["item_id"].isin(months.columns)],
+    }
+
+
+def _monthly_prices(weekly: pd.DataFrame, calendar: pd.DataFrame) -> pd.DataFrame:
+    """The mean price of each item's days in a month: prices are set for weeks, and known ahead."""
+    days = calendar.groupby(["wm_yr_wk", "timestamp"]).size().rename("days").reset_index()
+    both = weekly.merge(days, on="wm_yr_wk")
+    both["paid"] = both["sell_price"] * both["days"]
+    sums = both.groupby(["item_id", "timestamp"], observed=True)[["paid", "days"]].sum()
+    return (sums["paid"] / sums["days"]).rename("sell_price").reset_index()
+
+
+def _events(calendar: pd.DataFrame) -> pd.DataFrame:
+    """For each state and month: the days with an event of each type, and those with SNAP."""
+    types = pd.concat([calendar["event_type_1"], calendar["event_type_2"]])
+    counts = pd.get_dummies(types, prefix="event").groupby(level=0).sum()
+    by_day = pd.concat([calendar[["timestamp"]], counts], axis=1)
+    states = {state: by_day.assign(snap=calendar[f"snap_{state}"]) for state in ("CA", "TX", "WI")}
+    both = pd.concat(states, names=["state_id"]).reset_index(level=0)
+    return both.groupby(["state_id", "timestamp"], as_index=False).sum()
+
+
+def until(folder: Path, path: str, last: str) -> dict[str, Any]:
+    """The table `path` up to the time stamp `last`, without series that have a gap or begin late."""
+    times = grid(read(folder, path)).loc[:last].dropna(axis=1)
+    return {"target": long({"target": times})}
 
 
 def amazon(folder: Path) -> dict[str, Any]:
@@ -155,7 +240,19 @@ def historical_quantiles(tables: dict[str, Any], levels: tuple[float, ...]) -> p
 
 
 LOADERS: dict[str, Callable[..., dict[str, Any]]] = {
-    each.__name__: each for each in (amazon, competition, ett, favorita, m4_hourly, rossmann_cold)
+    each.__name__: each
+    for each in (
+        amazon,
+        competition,
+        ett,
+        favorita,
+        m4_hourly,
+        m5_monthly,
+        nn5_weekly,
+        rossmann_cold,
+        rossmann_weekly,
+        until,
+    )
 }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from benchmarks.accuracy.naive import TOLERANCE, agrees
-from benchmarks.accuracy.suites import NAIVE, BenchmarkTask
+from benchmarks.accuracy.suites import NAIVE, SUITES, BenchmarkTask
 from benchmarks.accuracy.task_results import TaskResults, geometric_mean, task_results
 
 INTRODUCTION = f"""# Accuracy on public data
@@ -19,7 +19,8 @@ the median over seeds. Seconds are sums over the windows. p10 and p90 are the sh
 share inside their interval.
 
 A published row counts where Seasonal Naive, made and scored here the published way (not cut off at 0), comes within
-{100 * TOLERANCE:g} % of the published figure; otherwise it is *provisional*: never bold, and no win over it is counted. A recipe that
+{100 * TOLERANCE:g} % of the published figure; otherwise it is *provisional*: never bold, and no win over it is counted. A system
+with ° is pretrained on far more data than a task has, one with † has also seen the task's data and need not be beaten. A recipe that
 failed with any seed of a task has no score for it and is counted as failed."""
 
 _COVERAGE = {"coverage[0.1]": "p10", "coverage[0.9]": "p90", "interval[0.8]": "80 %"}
@@ -33,7 +34,7 @@ def render(rows: pd.DataFrame, tasks: Mapping[str, BenchmarkTask], about: Mappin
     for suite, sentence in about.items():
         mine = [each for each in boards if each.task.suite == suite and (each.recipes or each.check)]
         if mine:
-            parts += [f"## {suite}", sentence, *(_compared(mine) if suite != "more" else [])]
+            parts += [f"## {suite}", sentence, *(_compared(mine) if suite in SUITES else [])]
             parts += [_details(each) for each in mine]
     versions = sorted(set(rows["version"].dropna())), sorted(set(rows["machine"].dropna()))
     parts.append(f"foretell {', '.join(versions[0])}; {'; '.join(versions[1])}.")
@@ -103,10 +104,10 @@ def _recipe_line(name: str, boards: Sequence[TaskResults]) -> list[str]:
         if math.isnan(value):
             continue
         relative.append(each.relative(value))
-        published = each.task.published.get("wQL", {})
-        if published and each.counts("wQL"):
+        rivals = each.task.rivals("wQL")
+        if rivals and each.counts("wQL"):
             contests += 1
-            wins += value < min(published.values())
+            wins += value < min(rivals.values())
     known = [ratio for ratio in relative if not math.isnan(ratio)]
     return [*cells, _number(geometric_mean(known)), str(len(known)), str(failed), f"{wins} of {contests}"]
 
@@ -154,7 +155,7 @@ def _published_lines(task: BenchmarkTask, scores: Sequence[str], *, blank: int) 
     """A line a system that others published scores of, with `blank` empty cells at its end."""
     systems = dict.fromkeys(name for score in scores for name in task.published.get(score, {}))
     return [
-        [f"*{name}*" + ("" if name != NAIVE else " (published)"), ""]
+        [f"*{task.marked(name)}*" + " (published)" * (name == NAIVE), ""]
         + [_number(task.published.get(score, {}).get(name, math.nan)) for score in scores]
         + [""] * blank
         for name in systems
@@ -176,6 +177,8 @@ def _facts(each: TaskResults) -> str:
     ]
     if task.published:
         said.append(_verdict(each))
+    if task.left_out:
+        said.append(f"Left out: {task.left_out}.")
     return " ".join(said)
 
 

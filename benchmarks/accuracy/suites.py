@@ -11,7 +11,35 @@ from typing import Any, Literal
 from foretell.errors import ForetellError, nearest
 
 FOLDER = Path(__file__).parent / "suites"
-SUITES = ("retail", "classic", "amazon")  # more.toml holds tasks of no suite
+SUITES = ("retail", "classic", "amazon")
+# more.toml holds tasks of no suite; left_out.toml those whose Seasonal Naive here is not the published one
+FILES = (*SUITES, "more", "left_out")
+# published systems whose weights were trained on far more data than a task has
+PRETRAINED = frozenset(
+    {
+        "Bolt-small",
+        "Bolt-base",
+        "Chronos-Bolt",
+        "Chronos-large",
+        "Chronos-2",
+        "Chronos-2-synth",
+        "FlowState",
+        "Moirai-base",
+        "Moirai-large",
+        "PatchTST-FM",
+        "TabPFN-TS",
+        "TabPFN-TS-3",
+        "TempoPFN",
+        "TimeCopilot",
+        "TimesFM-2.0",
+        "TimesFM-2.5",
+        "TiRex",
+        "TiRex-2",
+        "Toto-2.0",
+        "Toto-2.0-2.5B",
+        "TS-ICL",
+    }
+)
 LEVELS = {"nine": tuple(round(0.1 * k, 1) for k in range(1, 10))}
 # the published system that says whether a task's data and scores are the published ones
 NAIVE = "Seasonal Naive"
@@ -44,11 +72,25 @@ class BenchmarkTask:
     # how the published Seasonal Naive was made: see naive.py
     naive: Mapping[str, Any] = field(default_factory=dict)
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # score -> system -> figure
+    trained_on: tuple[
+        str, ...
+    ] = ()  # pretrained systems that have seen the task's data: shown, never to be beaten
+    left_out: str = ""  # why Seasonal Naive here is not the published one; no result of such a task counts
+
+    def rivals(self, score: str) -> dict[str, float]:
+        """The published figures of `score` to be beaten, the best first: without Seasonal Naive and `trained_on`."""
+        systems = self.published.get(score, {})
+        kept = {k: v for k, v in systems.items() if k != NAIVE and k not in self.trained_on}
+        return dict(sorted(kept.items(), key=lambda pair: pair[1]))
+
+    def marked(self, system: str) -> str:
+        """A published system's name with its marks: ° is pretrained, † has also seen this task's data."""
+        return system + "°" * (system in PRETRAINED) + "†" * (system in self.trained_on)
 
 
 def read_suites(folder: Path = FOLDER) -> dict[str, BenchmarkTask]:
     """All tasks by name, in the order of the suites and of their files."""
-    paths = [folder / f"{name}.toml" for name in (*SUITES, "more")]
+    paths = [folder / f"{name}.toml" for name in FILES]
     tasks: dict[str, BenchmarkTask] = {}
     for path in (path for path in paths if path.exists()):
         for task in _read(path):
@@ -62,7 +104,7 @@ def read_suites(folder: Path = FOLDER) -> dict[str, BenchmarkTask]:
 
 def read_about(folder: Path = FOLDER) -> dict[str, str]:
     """What each suite is, in a sentence."""
-    paths = [folder / f"{name}.toml" for name in (*SUITES, "more")]
+    paths = [folder / f"{name}.toml" for name in FILES]
     return {path.stem: tomllib.loads(path.read_text())["suite"]["about"] for path in paths if path.exists()}
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from benchmarks.accuracy.naive import TOLERANCE
 from benchmarks.accuracy.results_page import markdown
+from benchmarks.accuracy.spread import LEVEL_WITHIN, is_level
 from benchmarks.accuracy.suites import NAIVE
 from benchmarks.accuracy.task_results import TaskResults, geometric_mean
 
@@ -28,25 +29,34 @@ Boards = Mapping[str, TaskResults]
 Verdict = Literal["ahead", "level", "behind"]
 
 
-def of_auto(boards: Boards, rows: pd.DataFrame) -> dict[str, str]:
+def of_auto(boards: Boards, spreads: Mapping[str, float]) -> dict[str, str]:
     """`auto` beside the published systems: a table over all tasks, and how it goes on the sets of Chronos Benchmark II."""
-    lines, verdicts, runs = [], {}, []
+    lines, verdicts, ratios, runs, waiting = [], {}, [], [], []
     for name, each in boards.items():
-        published = {k: v for k, v in each.task.published.get("wQL", {}).items() if k != NAIVE}
-        recipe = _auto(each)
-        if recipe is None or not published or not each.counts("wQL") or each.task.suite == "amazon":
+        rivals, recipe = each.task.rivals("wQL"), _auto(each)
+        if not rivals or not each.counts("wQL") or each.task.suite == "amazon":
             continue
-        least = min(published.values())
-        verdicts[name] = _verdict(rows, name, recipe, least)
+        if recipe is None:
+            waiting.append(name)
+            continue
+        ours = each.recipes[recipe].scores["wQL"]
+        ratio = ours / min(rivals.values())
+        verdicts[name] = _standing(ratio, spreads.get(name))
+        ratios.append(ratio)
         runs.append((each.recipes[recipe].seeds, float(_minutes(recipe).split()[0])))
-        scores = each.recipes[recipe].scores
-        best = sorted(published, key=lambda system: published[system])[:2]
-        cells = [f"{number(published[system])} ({system})" for system in best]
-        lines.append([name, _minutes(recipe), number(scores["wQL"]), *cells, verdicts[name]])
+        cells = [_rival(each, place) for place in (0, 1)]
+        lines.append([name, _minutes(recipe), number(ours), *cells, f"{ratio:.3f}", verdicts[name]])
     classic = [name for name in verdicts if CHRONOS in boards[name].task.source]
-    head = ["task", "`auto`", "its wQL", "best published", "next", "`auto` is"]
+    head = ["task", "`auto`", "its wQL", "best published", "next", "ratio", "`auto` is"]
     return {
         "auto_table": markdown(head, lines),
+        "auto_count": str(len(lines)),
+        "auto_wins": str(list(verdicts.values()).count("ahead")),
+        "auto_ties": str(list(verdicts.values()).count("level")),
+        "auto_ratio": f"{geometric_mean(ratios):.3f}",
+        "auto_spreads": str(sum(name in spreads for name in verdicts)),
+        "auto_waiting": ", ".join(waiting) or "none",
+        "level_within": f"{100 * LEVEL_WITHIN:g} %",
         "auto_seeds": str(min(seeds for seeds, _ in runs)),
         "auto_minutes": f"{max(minutes for _, minutes in runs):g}",
         "naive_tolerance": f"{100 * TOLERANCE:g} %",
@@ -55,18 +65,35 @@ def of_auto(boards: Boards, rows: pd.DataFrame) -> dict[str, str]:
     }
 
 
+def of_left_out(boards: Boards) -> dict[str, str]:
+    """The tasks whose published figures do not count, with Seasonal Naive here and there, and why."""
+    lines = [
+        [
+            name,
+            number(each.check.scores["wQL"] if each.check else math.nan),
+            number(each.task.published["wQL"][NAIVE]),
+            each.task.left_out,
+        ]
+        for name, each in boards.items()
+        if each.task.left_out
+    ]
+    return {"left_out_table": markdown(["task", "Seasonal Naive here", "published", "why"], lines)}
+
+
 def _classic(boards: Boards, names: Sequence[str], verdicts: Mapping[str, Verdict]) -> dict[str, str]:
     """The sets of one table of published figures together: geometric means, and where `auto` is not ahead."""
-    systems = [s for s in boards[names[0]].task.published["wQL"] if s != NAIVE]
+    systems = boards[names[0]].task.rivals("wQL")
     theirs = {s: geometric_mean(boards[name].task.published["wQL"][s] for name in names) for s in systems}
     ours = geometric_mean(_auto_wql(boards[name]) for name in names)
     order = sorted(theirs, key=lambda system: theirs[system])
     return {
         "classic_count": str(len(names)),
         "classic_auto": number(ours),
-        "classic_best": f"{number(theirs[order[0]])} ({order[0]})",
-        "classic_next": f"{number(theirs[order[1]])} ({order[1]})",
-        "classic_means": ", ".join(f"{system} {number(theirs[system])}" for system in order),
+        "classic_best": f"{number(theirs[order[0]])} ({boards[names[0]].task.marked(order[0])})",
+        "classic_next": f"{number(theirs[order[1]])} ({boards[names[0]].task.marked(order[1])})",
+        "classic_means": ", ".join(
+            f"{boards[names[0]].task.marked(system)} {number(theirs[system])}" for system in order
+        ),
         **{
             f"classic_{verdict}": ", ".join(name for name in names if verdicts[name] == verdict) or "none"
             for verdict in ("ahead", "level", "behind")
@@ -79,14 +106,25 @@ def _rows(boards: Boards) -> dict[str, str]:
     """For each task with `auto`: its wQL, and the best and the second of the published figures."""
     found = {}
     for name, each in boards.items():
-        published = {k: v for k, v in each.task.published.get("wQL", {}).items() if k != NAIVE}
-        if _auto(each) is None or not published:
+        if _auto(each) is None or not each.task.rivals("wQL"):
             continue
-        order = sorted(published, key=lambda system: published[system])
         found[f"{name}_auto"] = number(_auto_wql(each))
-        found[f"{name}_best"] = f"{number(published[order[0]])} ({order[0]})"
-        found[f"{name}_next"] = f"{number(published[order[1]])} ({order[1]})"
+        found[f"{name}_best"] = _rival(each, 0)
+        found[f"{name}_next"] = _rival(each, 1)
     return found
+
+
+def _rival(each: TaskResults, place: int) -> str:
+    """The published figure at a place, 0 being the best, and whose it is."""
+    system, figure = list(each.task.rivals("wQL").items())[place]
+    return f"{number(figure)} ({each.task.marked(system)})"
+
+
+def _standing(ratio: float, spread: float | None) -> Verdict:
+    """How `auto` stands to the best published figure, whose losses by item nobody has."""
+    if is_level(ratio, spread):
+        return "level"
+    return "ahead" if ratio < 1 else "behind"
 
 
 def of_recipes(boards: Boards) -> dict[str, str]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from benchmarks.accuracy import volume
 from benchmarks.accuracy.results import read_results
+from benchmarks.accuracy.spread import read_spreads
 from benchmarks.accuracy.suites import BenchmarkTask, read_suites
 from benchmarks.accuracy.task_results import TaskResults, task_results
 from benchmarks.speed import ingest
@@ -22,6 +23,7 @@ class Tables:
 
     rows: pd.DataFrame  # of accuracy: one a task, recipe and seed
     tasks: Mapping[str, BenchmarkTask]
+    spreads: Mapping[str, float]  # of the ratio of `auto` to `ets`, by task
     volume: pd.DataFrame
     speed: pd.DataFrame
     ingest: Sequence[Mapping[str, str]]
@@ -32,6 +34,7 @@ def read_tables() -> Tables:
     return Tables(
         rows=read_results(),
         tasks=read_suites(),
+        spreads=read_spreads(),
         volume=volume.joined(volume.read(volume.RESULTS)),
         speed=speed.read(),
         ingest=ingest.read(ingest.HOME / "ingest.csv"),
@@ -44,7 +47,8 @@ def values_of(tables: Tables) -> dict[str, str]:
         name: task_results(tables.rows, task) for name, task in tables.tasks.items()
     }
     return {
-        **accuracy_values.of_auto(boards, tables.rows),
+        **accuracy_values.of_auto(boards, tables.spreads),
+        **accuracy_values.of_left_out(boards),
         **accuracy_values.of_recipes(boards),
         **accuracy_values.of_deepar(boards, tables.rows),
         **accuracy_values.of_volume(tables.volume),
