@@ -30,6 +30,11 @@ class SeasonalNaive(LocalRecipe):
     # pooled: repeat what a regression on covariates, calendar and statics leaves
     covariates: Covariates = "none"
 
+    @property
+    def points(self) -> bool:
+        """Whether its levels are all alike because they were asked to be."""
+        return self.intervals == "none"
+
     def forecast_all(
         self, history: Floats, season: int, horizon: int, levels: Sequence[float], run: Run
     ) -> LocalForecast:

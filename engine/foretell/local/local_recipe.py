@@ -98,6 +98,11 @@ class LocalRecipe(ABC):
         """The predictor whose `state` this is."""
         return LocalPredictor(self, Pooled.of_state(*state), task, run)
 
+    @property
+    def points(self) -> bool:
+        """Whether its levels are all alike because they were asked to be."""
+        return False
+
     @abstractmethod
     def forecast_all(
         self, history: Floats, season: int, horizon: int, levels: Sequence[float], run: Run
@@ -248,7 +253,8 @@ class LocalPredictor:
         if not self.recipe.textbook:
             whole = with_mean_kept(whole, floor=reached_floors(panel))
         floor = item_floors(panel, new=None)
-        return with_rounding(with_least_width(whole, panel, floor=floor), panel, floor=floor)
+        whole = with_least_width(whole, panel, floor=floor)
+        return whole if self.recipe.points else with_rounding(whole, panel, floor=floor)
 
     def _variants(self, variants: Variants, fitted: _Fitted, levels: Sequence[float]) -> Piece:
         """The variants of some items."""
