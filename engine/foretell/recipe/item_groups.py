@@ -43,6 +43,8 @@ def values_of_items(
         values = panel.static_real[items, numbers[column]]
         return np.array([UNKNOWN if np.isnan(value) else f"{value:.7g}" for value in values], object)
     known = columns_of_items(keys, panel)
+    if panel is not None and column == panel.schema.reading.item_id.target:
+        raise ForetellError(f"the items of the column {column!r} are item_id here: group by 'item_id'.")
     raise ForetellError(
         f"items have no column {column!r} to be grouped by.{nearest(column, known)} They have: {', '.join(known)}."
     )

@@ -252,3 +252,14 @@ def test_the_page_of_a_hierarchy_groups_by_its_levels_with_the_quantiles_of_thei
     with pytest.raises(ForetellError, match="'citi'"):
         forecast.save_report(tmp_path / "other.html", by=["citi"])
     assert not (tmp_path / "other.html").exists()
+
+
+def test_the_column_of_the_items_under_its_own_name_says_what_it_is_called_here() -> None:
+    days = pd.date_range("2024-01-01", periods=40)
+    sold = pd.concat(pd.DataFrame({"shop": s, "day": days, "units": range(40)}) for s in ("a", "b"))
+    data = foretell.Dataset(sold, item_id="shop", timestamp="day", target_column="units", freq="D")
+    forecast = foretell.train(data, recipe="seasonal_naive", horizon=7).predict()
+    with pytest.raises(ForetellError, match="column 'shop' are item_id here: group by 'item_id'"):
+        forecast.total(by=["shop"])
+    with pytest.raises(ForetellError, match="column 'shop' are item_id here: group by 'item_id'"):
+        forecast.hierarchy(by=["shop"])
