@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from foretell.data.findings import Findings
 from foretell.data.frequency import Frequency, spell
 from foretell.data.panel import Panel
+from foretell.data.reading import Reading
 from foretell.data.wall_times import skipped, wall_times
 from foretell.errors import ForetellError
 from foretell.ingest.context import ID_NAMES, TIME_NAMES
 from foretell.ingest.sources import files_of, open_table
 from foretell.ingest.store import Store
 from foretell.ingest.table import Table
-from foretell.system.sql_text import quoted
+from foretell.system.sql_text import literal, quoted
 
 if TYPE_CHECKING:
     from foretell.ingest.dataset import Dataset
@@ -102,9 +103,11 @@ class _Columns:
     def rows_sql(self, table: Table, frequency: Frequency) -> str:
         """SQL of the columns key0, .., recipe, window, value0, .., ordinal, origin (an ordinal), off (a time that is not its step's)."""
         parts = {f"key{k}": table.text(column) for k, column in enumerate(self.key.values())}
-        parts["moment"] = table.moment(self.moment, frequency)
+        parts["moment"] = _possible(table.moment(self.moment, frequency), frequency)
         parts["recipe"] = table.text(self.recipe) if self.recipe else "'forecast'"
-        parts["origin"] = table.moment(self.origin, frequency) if self.origin else "NULL"
+        parts["origin"] = (
+            _possible(table.moment(self.origin, frequency), frequency) if self.origin else "NULL"
+        )
         parts["window"] = table.text(self.window) if self.window else "''"
         parts |= {f"value{k}": table.number(column) for k, column in enumerate(self.values)}
         listed = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in parts.items())
@@ -143,10 +146,13 @@ def read_forecast_rows(
     Raises ForetellError for what cannot be read.
     """
     with Store(data.schema.timezone, files=files_of(forecasts)) as store:
-        table = open_table(store, forecasts, name="forecast")
+        reading = data.schema.reading
+        table = open_table(store, forecasts, name="forecast", dates=reading.date_format)
         if store.rows(f"SELECT count(*) FROM {table.view}")[0][0] == 0:
             raise ForetellError(f"{table.label} has no rows")
         columns = _Columns.of(table, data, item_id, timestamp)
+        if _has_marks(store, table, columns.values, reading):
+            table = replace(table, decimal=reading.decimal or ".", thousands=reading.thousands)
         frame = store.frame(columns.rows_sql(table, data.panel.frequency))
     if columns.ignored:
         found.warn(
@@ -160,13 +166,45 @@ def read_forecast_rows(
     return columns.rows(frame)
 
 
+def _possible(moment: str, frequency: Frequency) -> str:
+    """SQL of a moment, NULL where timestamps do not reach: 31/12/24 is read as a day of the year 31."""
+    if frequency.unit == "step":
+        return moment
+    return f"(SELECT CASE WHEN year(m) BETWEEN 1678 AND 2261 THEN m END FROM (SELECT {moment} AS m))"
+
+
+def _has_marks(store: Store, table: Table, columns: Sequence[str], reading: Reading) -> bool:
+    """Whether the numbers of a forecast table are spelt as those of the data: its own forecasts foretell writes with a point.
+
+    They are where one has a decimal comma, or where all that have a mark have it between thousands.
+    """
+    texts = [column for column in columns if column in table.textual]
+    if not texts or (reading.decimal or ".", reading.thousands) == (".", None):
+        return False
+    values = " UNION ALL ".join(f"SELECT trim({quoted(column)}) AS v FROM {table.view}" for column in texts)
+    mark, between = (re.escape(each or "") for each in (reading.decimal or ".", reading.thousands))
+    grouped = f"^[-+]?[0-9]{{1,3}}({between}[0-9]{{3}})+$" if between else "^$"
+    whole = f"^[-+]?[0-9]{{1,3}}({between}[0-9]{{3}})+{mark}[0-9]+$" if between else "^$"
+    found = store.rows(
+        f"SELECT count(*) FILTER (regexp_matches(v, {literal(whole)})),"
+        f" count(*) FILTER (regexp_matches(v, {literal('^[-+]?[0-9]+' + mark + '[0-9]+$')})),"
+        f" count(*) FILTER (regexp_matches(v, {literal(grouped)})),"
+        f" count(*) FILTER (regexp_matches(v, '[.,]')) FROM ({values})"
+    )[0]
+    both, one, thousands, marked = (int(count) for count in found)
+    if both:
+        return True
+    return (one > 0 and reading.decimal not in (None, ".")) or (0 < thousands == marked)
+
+
 def _check_read(frame: pd.DataFrame, table: Table, moment: str, origin: str | None) -> None:
     for name, column in (("ordinal", moment), *((("origin", origin),) if origin else ())):
         missing = np.flatnonzero(frame[name].isna())
         if len(missing):
             item = frame["key0"].iloc[missing[0]]
             raise ForetellError(
-                f"{table.label}: {column!r} is no date in {len(missing)} rows, first for item {item!r}"
+                f"{table.label}: {column!r} is no date in {len(missing)} rows, first for item {item!r}. Write dates as 2024-12-31,"
+                " or as date_format= says, which counts for the data and the forecasts."
             )
 
 

@@ -275,3 +275,38 @@ def test_with_ends_of_their_own_each_item_has_its_own_origin() -> None:
 def test_an_evaluation_saves_a_report(tmp_path: Path) -> None:
     evaluate(table(), dataset(**DATA), out=tmp_path / "e")
     assert "<h1>Evaluation</h1>" in (tmp_path / "e" / "report.html").read_text()
+
+
+def german(frame: pd.DataFrame, marks: dict[str, str | int | None]) -> str:
+    """A CSV file's text with `;`, days first, and numbers spelt by `marks`."""
+    spelt = frame.assign(timestamp=frame["timestamp"].dt.strftime("%d.%m.%Y"))
+    for column in frame.columns.drop(["item_id", "timestamp"]):
+        spelt[column] = [f"{v:,.2f}".translate(str.maketrans(marks)) for v in frame[column]]
+    return spelt.to_csv(index=False, sep=";")
+
+
+@pytest.mark.parametrize("way", ["as the sales are", "with a point", "as foretell writes them"])
+def test_forecasts_are_read_in_the_dates_and_marks_of_the_data(tmp_path: Path, way: str) -> None:
+    days = pd.date_range("2024-01-01", periods=40)
+    sold = pd.DataFrame({"item_id": "a", "timestamp": days, "target": 1000.5 + np.arange(40)})
+    made = sold.tail(7).rename(columns={"target": "mean"}).assign(p50=lambda f: f["mean"] + 1)
+    (tmp_path / "sales.csv").write_text(german(sold, {",": ".", ".": ","}))
+    text = german(made, {",": ".", ".": ","} if way == "as the sales are" else {",": "", ".": "."})
+    if way == "as foretell writes them":
+        text = made.to_csv(index=False)
+    (tmp_path / "chef.csv").write_text(text)
+    data = Dataset(tmp_path / "sales.csv", freq="D", date_format="%d.%m.%Y", decimal=",", thousands=".")
+    report = evaluate(tmp_path / "chef.csv", data)
+    assert report.leaderboard["RMSE"].item() == pytest.approx(0, abs=1e-3)
+    assert report.leaderboard["wQL[0.5]"].item() == pytest.approx(7 / sold["target"].tail(7).sum(), rel=1e-3)
+
+
+@pytest.mark.parametrize("spelt", ["31.12.2024", "31/12/24"])
+def test_a_date_that_is_none_says_how_dates_are_written(spelt: str) -> None:
+    days = pd.date_range("2024-01-01", periods=40)
+    sold = pd.DataFrame({"item_id": "a", "timestamp": days, "target": 1.0 + np.arange(40)})
+    made = sold.tail(7).rename(columns={"target": "mean"}).assign(timestamp=spelt)
+    with pytest.raises(
+        ForetellError, match=r"no date in 7 rows.*Write dates as 2024-12-31, or as date_format= says"
+    ):
+        evaluate(made, Dataset(sold, freq="D"))
