@@ -27,6 +27,7 @@ from foretell.data.static_scale import StaticScale, history_scale
 from foretell.errors import ForetellError
 from foretell.networks.device import computing
 from foretell.networks.out_of_memory import in_pieces
+from foretell.networks.own_draws import alone
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.hyperparameters import Count, Size
 from foretell.recipe.levels import interpolate, with_tails
@@ -94,7 +95,8 @@ class ChronosPredictor:
         floors = item_floors(panel, new=None)
         size = max(1, self.recipe.batch_size // (rows_of(panel) if self.weights.covariates else 1))
         quiet = quieted("chronos", "transformers"), unwarned({"chronos": Warning, "transformers": Warning})
-        with quiet[0], quiet[1], computing(self.run), torch.no_grad():
+        # the package's loader draws from torch's global generator, though nothing hangs on what it draws
+        with quiet[0], quiet[1], computing(self.run), torch.no_grad(), alone(self.run.seed):
             pipeline = self.weights.pipeline(self.run.device)
 
             def made(items: Tensor) -> tuple[Tensor, Tensor]:
