@@ -152,6 +152,14 @@ class LooksAhead(Sound):
         return raised(forecast, np.where(panel.stop < panel.lengths, last, 0))
 
 
+class PlansTooFar(Sound):
+    def spoil(self, forecast: Forecast, panel: Panel) -> Forecast:
+        behind = panel.origin[:, None] + forecast.quantiles.shape[1]
+        return raised(
+            forecast, np.nan_to_num(panel.known_at(np.arange(len(panel)), behind)[:, 0]).sum(axis=1)
+        )
+
+
 class Random(Sound):
     def learn(self, panel: Panel, run: Run) -> Array:
         return np.random.default_rng().uniform(size=self.steps).astype(np.float32)

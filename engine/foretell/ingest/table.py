@@ -90,10 +90,7 @@ class Table:
         numbers = [name for name, kind in self.kinds.items() if kind == "number"]
         if len(times) != 1 or len(numbers) < 3 or len(numbers) + 1 < len(self.kinds):
             return ""
-        return (
-            f"If each column is an item, make them rows: pandas' table.melt({times[0]!r}, var_name='item_id',"
-            " value_name='target')."
-        )
+        return f"If each column is an item, make them rows of {times[0]!r}, item and value: pandas' melt does it."
 
     def whole(self, column: str) -> str:
         """`column`; raises ForetellError when one of several files lacks it."""

@@ -44,7 +44,7 @@ MAKERS = {
         "_number_of",
         "_column",
     ),
-    "_by",
+    *("_by", "missing_words"),
     *("carries_zone", "_marked", "spelt_wall", "spelt_instant", "_part", "stored_wall", "_identifier"),
     *(
         "rows_sql",
@@ -67,7 +67,19 @@ GIVEN = {
     "ingest/store.py": {"setting"},
     "ingest/uneven_steps.py": {"source"},
     "ingest/stamps.py": {"place"},
-    "ingest/partial_steps.py": {"parts", "times", "on", "only", "way", "part"},
+    "ingest/partial_steps.py": {"parts", "times", "on", "only", "way", "part", "counted"},
+    "ingest/partial_covariates.py": {
+        "outer",
+        "inner",
+        "by",
+        "value",
+        "source",
+        "where",
+        "replace_values",
+        "view",
+    },
+    "ingest/partial_items.py": {"keys", "time", "times", "on", "within", "cycle"},
+    "ingest/repeated_rows.py": {"counts", "columns", "value"},
     "ingest/keyed_rows.py": {
         "view",
         "i",
@@ -95,16 +107,21 @@ GIVEN = {
         "listed",
         "value",
     },
-    "ingest/sources.py": {"view", "selects", "form"},  # views are called raw_ and our own name of the table
+    "ingest/sources.py": {
+        "view",
+        "selects",
+        "form",
+        "dated",
+    },  # views are called raw_ and our own name of the table
     "ingest/covariates.py": {"value", "beyond"},
-    "ingest/column_kinds.py": {"value"},
+    "ingest/column_kinds.py": {"value", "text"},
     "ingest/column_roles.py": {"value", "at", "inner", "outer"},
     # terms that the checked tree made: looked-up columns and checked literals
     "explain/text_changes.py": {"value", "condition", "select"},
     "explain/sql_tree.py": {"text"},  # is parsed into that tree, and never runs
     # the user's own query of the user's database, which never comes from a folder
     "ingest/sql_source.py": {"columns", "real", "name", "query", "tail", "mark", "kind", "examples", "casts"},
-    "evaluation/forecast_table.py": {"listed", "sql"},
+    "evaluation/forecast_table.py": {"listed", "sql", "moment", "values"},
 }
 SQL = re.compile(
     r"\b(SELECT|FROM|WHERE|CAST|TRY_CAST|CASE|WHEN|CREATE|COPY|GROUP BY|ORDER BY|BETWEEN|FILTER|SET|TIMESTAMP|DESCRIBE)\b"

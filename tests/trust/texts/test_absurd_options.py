@@ -20,7 +20,7 @@ ABSURD = {
         "999999999999D": "from 1 to 1000000, got 999999999999",
         "-3D": "--freq must be one of",
         "0h": "--freq must be one of",
-        "": "--freq is missing",
+        "": "--freq must be one of",
         "1e3D": "--freq must be one of",
         "٣D": "--freq must be one of",
         "D\x00": "--freq must be one of",

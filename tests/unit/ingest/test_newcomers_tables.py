@@ -169,6 +169,6 @@ def test_a_column_for_each_item_is_told_to_be_made_rows(tmp_path: Path) -> None:
     wide.to_csv(tmp_path / "wide.csv", index=False)
     for source in (wide, str(tmp_path / "wide.csv")):
         with pytest.raises(
-            ForetellError, match=r"If each column is an item.*table.melt\('timestamp', var_name='item_id'"
+            ForetellError, match="make them rows of 'timestamp', item and value: pandas' melt does it"
         ):
             Dataset(source, freq="D")

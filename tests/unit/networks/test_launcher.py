@@ -43,16 +43,19 @@ def losses(out: Path) -> NDArray[np.float64]:
 def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
     # dropout draws other numbers in each process, so that it is left out; what remains is the order of float32 sums
     panel, recipe = daily(weekly_sales(0)), make_recipe("mqrnn", {**SMALL, "max_steps": 30, "dropout": 0.0})
-    curves, forecasts = [], []
+    curves, forecasts, scores = [], [], []
     for count in (1, 2):
         out = tmp_path / str(count)
         fitted = recipe.fit(panel, TASK, Run(device="cpu", devices=count, out=out))
         curves.append(losses(out))
         forecasts.append(fitted.predict(panel, levels=TASK.levels).quantiles)
+        scores.append(fitted.validated)  # type: ignore[attr-defined]
         assert [path.name for path in out.iterdir()] == ["checkpoint"]  # one writer, and nothing left over
     assert len(curves[0]) > 10
     np.testing.assert_allclose(curves[1], curves[0], rtol=2e-3)
     np.testing.assert_allclose(forecasts[1], forecasts[0], rtol=2e-2)
+    assert 0 < scores[0] < 10  # the first of two tells its validation wQL too
+    np.testing.assert_allclose(scores[1], scores[0], rtol=2e-2)
 
 
 @pytest.mark.slow
@@ -61,7 +64,6 @@ def test_two_processes_go_on_from_a_model_and_end_within_their_time() -> None:
     start, began = untrained(panel, Run(device="cpu")), time.monotonic()
     run = Run(device="cpu", devices=2, time_limit=6)
     after = make_recipe("mqrnn", still).fit_from(start, panel, TASK, run)  # type: ignore[attr-defined]
-    assert 0 < after.validated < 10  # the first of them told its validation wQL
     np.testing.assert_allclose(
         after.predict(panel, levels=TASK.levels).quantiles,
         start.predict(panel, levels=TASK.levels).quantiles,

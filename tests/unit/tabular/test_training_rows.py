@@ -82,8 +82,7 @@ def test_training_rows_are_observed_open_and_within_bounds() -> None:
     series = weekly_sales(1)
     series[0][10:30] = np.nan
     series[1][50] = 1e5  # a slip
-    rows = training(daily(series))
-    features, target = rows.features, rows.target
+    features, target = training(daily(series))
     assert len(features) == len(target) > 500
     assert np.isfinite(target).all()
     assert np.abs(target).max() <= FARTHEST
@@ -106,7 +105,7 @@ def test_rows_are_made_no_longer_than_there_is_time(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(training_rows, "_NUMBERS", 1)  # parts of 256 rows
     clock = iter([0.0, *[9.0] * 9])
     panel = daily(weekly_sales(0), covariates=False)
-    hurried = training(panel, Budget(1.0, clock=lambda: next(clock))).features
-    unhurried = training(panel).features
+    hurried, _ = training(panel, Budget(1.0, clock=lambda: next(clock)))
+    unhurried, _ = training(panel)
     assert len(hurried) <= 256 < len(unhurried)
     np.testing.assert_array_equal(hurried, unhurried[: len(hurried)])
