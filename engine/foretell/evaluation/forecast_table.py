@@ -18,6 +18,7 @@ from foretell.data.reading import Reading
 from foretell.data.wall_times import skipped, wall_times
 from foretell.errors import ForetellError
 from foretell.ingest.context import ID_NAMES, TIME_NAMES
+from foretell.ingest.keyed_rows import LIMITS
 from foretell.ingest.sources import files_of, open_table
 from foretell.ingest.store import Store
 from foretell.ingest.table import Table
@@ -168,9 +169,8 @@ def read_forecast_rows(
 
 def _possible(moment: str, frequency: Frequency) -> str:
     """SQL of a moment, NULL where timestamps do not reach: 31/12/24 is read as a day of the year 31."""
-    if frequency.unit == "step":
-        return moment
-    return f"(SELECT CASE WHEN year(m) BETWEEN 1678 AND 2261 THEN m END FROM (SELECT {moment} AS m))"
+    limits = LIMITS[frequency.unit != "step"]
+    return f"(SELECT CASE WHEN m BETWEEN {limits} THEN m END FROM (SELECT {moment} AS m))"
 
 
 def _has_marks(store: Store, table: Table, columns: Sequence[str], reading: Reading) -> bool:

@@ -33,7 +33,8 @@ METHODS: Final[dict[str, str]] = {
 assert set(METHODS) == set(get_args(Aggregation))
 
 # of integer time, and of dates: what float64 counts, what nanoseconds reach
-_LIMITS: Final = (f"{-(2**53)} AND {2**53}", "TIMESTAMP '1678-01-01' AND TIMESTAMP '2261-12-31'")
+# between which integer times and timestamps lie: what float64 counts, and what nanoseconds reach
+LIMITS: Final = (f"{-(2**53)} AND {2**53}", "TIMESTAMP '1678-01-01' AND TIMESTAMP '2261-12-31'")
 _AT_ONCE: Final = 256  # columns that one query of pass one looks at
 
 
@@ -121,7 +122,7 @@ def _time_parts(table: Table, timestamp: str, frequency: Frequency) -> list[str]
     """SQL of moment, instant, zoned, and of the time as it is written, for messages."""
     moment = table.moment(timestamp, frequency)
     instant, zoned = table.instant(timestamp, frequency, moment)
-    limits = _LIMITS[frequency.unit != "step"]
+    limits = LIMITS[frequency.unit != "step"]
     return [
         f"CASE WHEN {moment} BETWEEN {limits} THEN {moment} END AS moment",
         f"{instant} AS instant",

@@ -65,6 +65,7 @@ from foretell.recipe.variants import Variants, predict_variants
 from foretell.system.big_arrays import allocate
 from foretell.system.frame_writers import Destination, frame_writer
 from foretell.system.host_state import host_state_kept
+from foretell.system.identity import This
 from foretell.system.listener import interruptible, tell, working_on
 from foretell.system.results import free_for_forecasts, may_replace, new_result
 from foretell.system.whole_numbers import whole_number
@@ -328,7 +329,13 @@ class FittedModel:
 
     def read_as(self, data: Dataset | None) -> tuple[Finding, ...]:
         """What reading `data` (None: the training data) found and decided."""
-        return self.read if data is None else (*data.findings, *missing_items(self.data, data.panel))
+        return self.read if data is None else (*data.findings, *self._missing_items(data))
+
+    def _missing_items(self, data: Dataset) -> tuple[Finding, ...]:
+        """A warning of items that the training had and `data` lack; looked for once."""
+        return data.panel.once(
+            ("missing items", This(self.data)), lambda: missing_items(self.data, data.panel)
+        )
 
     def panel_of(self, data: Dataset | None) -> Panel:
         """The panel that a forecast of `data` is made from, in this model's columns; the training data where it is None.
@@ -341,7 +348,7 @@ class FittedModel:
             panel = encoded(check_dataset(data), self.schema, horizon=self.task.horizon)
             warn_of_alarms(data, horizon=self.task.horizon, trained=True)
             say_older(self.data, panel)
-            for finding in untold(data, missing_items(self.data, panel)):
+            for finding in untold(data, self._missing_items(data)):
                 logger.warning("%s", finding.message)
             return panel
         if self.panel is None:

@@ -22,13 +22,12 @@ from foretell.recipe.fan_chart import UNITS
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.item_groups import Texts, columns_of_items, values_of_items
 from foretell.reporting import figures
-from foretell.reporting.html_blocks import cell_table, note, picture, section, text_of
+from foretell.reporting.html_blocks import GROUPS, cell_table, group_table, note, picture, section, text_of
 from foretell.reporting.numbers import ABSENT, count, percent, signed_percent, units
 from foretell.reporting.planner_sections import grouping_columns
 from foretell.reporting.spread import Spread
 
 NAME: Final = "forecast"
-_GROUPS: Final = 40  # of a column that are shown
 _WEEKS: Final = 12  # columns of weeks beside a group
 
 
@@ -206,7 +205,7 @@ def _group(found: Facts, name: str) -> str:
     begins = frame.drop_duplicates("period").head(_WEEKS)
     apart = not before.both.all()
     rows = []
-    for row in sums.head(_GROUPS).reset_index().to_dict("records"):
+    for row in sums.head(GROUPS).reset_index().to_dict("records"):
         old, compared = float(row["before"]), float(row["compared"])
         change = (compared - old) / abs(old) if old else np.nan
         rest = float(row["forecast"]) - compared
@@ -223,9 +222,8 @@ def _group(found: Facts, name: str) -> str:
             ]
         )
     heads = ["Forecast", "Before", "Change", *(["Ended or new"] if apart else []), *found.spread.heads]
-    heads = [name, "Items", *heads, *map(spell, begins["timestamp"])]
-    more = note(f"The {_GROUPS} largest of {len(sums):,} groups.") if len(sums) > _GROUPS else ""
-    return f"<h3>By <b>{text_of(name)}</b></h3>\n{cell_table(heads, rows)}{more}"
+    heads = ["Items", *heads, *map(spell, begins["timestamp"])]
+    return group_table(name, heads, rows, count=len(sums))
 
 
 def _compared(found: Facts, name: str) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -150,6 +150,22 @@ def cell_table(
         for first, *others in rows
     )
     return f'<div class="scroll"><table>\n<thead>{over}<tr>{top}</tr></thead>\n<tbody>\n{lines}</tbody>\n</table></div>\n'
+
+
+GROUPS: Final = 40  # of one column that a table shows
+
+
+def group_table(
+    name: str,
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str | Cell]],
+    *,
+    count: int,
+    over: Sequence[tuple[str, int]] = (),
+) -> str:
+    """The groups of the column `name`: a row each, of the `GROUPS` largest of `count`."""
+    more = note(f"The {GROUPS} largest of {count:,} groups.") if count > GROUPS else ""
+    return f"<h3>By <b>{text_of(name)}</b></h3>\n{cell_table([name, *heads], rows, groups=over)}{more}"
 
 
 def _text_in(cell: str | Cell) -> str:

@@ -13,8 +13,10 @@ from foretell.evaluation.periods import period_of
 from foretell.recipe.item_groups import columns_of_items, values_of_items
 from foretell.reporting import figures
 from foretell.reporting.html_blocks import (
+    GROUPS,
     Cell,
     cell_table,
+    group_table,
     legend,
     note,
     picture,
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 
 _ROWS: Final = 60  # of a table of weeks; of more, each window is a row
 _GROUPINGS: Final = 3  # columns by which items are grouped
-_GROUPS: Final = 40  # groups of one that are shown
 _MOST_GROUPS: Final = 1_000  # of a column that is one of groups at all
 _WEEKS: Final = 8  # columns of weeks beside a group
 BIAS_TONES: Final = (0.05, 0.15)  # a bias up to these is near, and off
@@ -147,7 +148,7 @@ def _group_table(results: Results, name: str) -> str:
     sums = frame.groupby(name).agg(
         items=("items", "max"), actual=("actual", "sum"), forecast=("forecast", "sum")
     )
-    shown = sums.sort_values("actual", ascending=False, kind="stable").head(_GROUPS)
+    shown = sums.sort_values("actual", ascending=False, kind="stable").head(GROUPS)
     rows: list[Sequence[str | Cell]] = [
         [
             str(row[name]),
@@ -157,9 +158,8 @@ def _group_table(results: Results, name: str) -> str:
         ]
         for row in shown.reset_index().to_dict("records")
     ]
-    heads = [name, "Items", "Actual", "Forecast", "Difference", "Bias", *map(spell, begins["timestamp"])]
-    more = note(f"The {_GROUPS} largest of {len(sums):,} groups.") if len(sums) > _GROUPS else ""
-    return f"<h3>By <b>{text_of(name)}</b></h3>\n{cell_table(heads, rows)}{more}"
+    heads = ["Items", "Actual", "Forecast", "Difference", "Bias", *map(spell, begins["timestamp"])]
+    return group_table(name, heads, rows, count=len(sums))
 
 
 def items(results: Results) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -22,10 +22,12 @@ from foretell.recipe.item_groups import values_of_items
 from foretell.reporting.forecast_totals import begins_apart, period_word, span_in_words
 from foretell.reporting.html import stroke_style
 from foretell.reporting.html_blocks import (
+    GROUPS,
     cell_table,
     contents,
     facts,
     findings_list,
+    group_table,
     header,
     legend,
     note,
@@ -43,7 +45,6 @@ from foretell.reporting.page_file import write_page
 from foretell.reporting.planner_sections import grouping_columns
 from foretell.reporting.spread import Spread
 
-_GROUPS: Final = 40  # of a column that are shown
 _COLUMNS: Final = 4  # scenarios that have a column beside each item
 _TITLE: Final = 24  # characters of a scenario's name above a column
 # a scenario is what the page is about: its lines are as strong as the baseline's
@@ -161,7 +162,8 @@ def _weeks(found: _Facts) -> str:
         news = [float(frame["forecast"].iloc[k]) for frame in frames.values()]
         rows.append([spell(row["timestamp"]), units(old), *_pairs(old, news)])
     word = period_word(made[BASELINE].schema.frequency, made[BASELINE].horizon)
-    return section(f"By {word}", _compared(f"{word.capitalize()} from", ["Baseline"], frames, rows))
+    heads, over = _compared(f"{word.capitalize()} from", ["Baseline"], frames)
+    return section(f"By {word}", cell_table(heads, rows, groups=over))
 
 
 def _means(forecast: Forecast) -> Callable[[slice], dict[str, NDArray[Any]]]:
@@ -177,10 +179,12 @@ def _pairs(old: float, news: Sequence[float]) -> list[str]:
     ]
 
 
-def _compared(first: str, more: Sequence[str], scenarios: Any, rows: Sequence[Sequence[str]]) -> str:
-    """A table with two columns a scenario below its name."""
+def _compared(
+    first: str, more: Sequence[str], scenarios: Collection[str]
+) -> tuple[list[str], list[tuple[str, int]]]:
+    """The heads of a table with two columns a scenario, and the names above them."""
     heads = [first, *more, *(["Difference", "Change"] * len(scenarios))]
-    return cell_table(heads, rows, groups=[("", 1 + len(more)), *((name, 2) for name in scenarios)])
+    return heads, [("", 1 + len(more)), *((name, 2) for name in scenarios)]
 
 
 def _groups(found: _Facts) -> str:
@@ -194,12 +198,11 @@ def _group(found: _Facts, column: str) -> str:
     sums = table.groupby(values_of_items(baseline.keys, baseline.history, column)).sum()
     sums = sums.sort_values("0", ascending=False, kind="stable")
     rows = []
-    for group, row in sums.head(_GROUPS).iterrows():
+    for group, row in sums.head(GROUPS).iterrows():
         old, *news = (float(row[str(k)]) for k in range(len(found.names)))
         rows.append([str(group), f"{int(row['items']):,}", units(old), *_pairs(old, news)])
-    more = note(f"The {_GROUPS} largest of {len(sums):,} groups.") if len(sums) > _GROUPS else ""
-    body = _compared(column, ["Items", "Baseline"], found.names[1:], rows)
-    return f"<h3>By <b>{text_of(column)}</b></h3>\n{body}{more}"
+    heads, over = _compared(column, ["Items", "Baseline"], found.names[1:])
+    return group_table(column, heads[1:], rows, count=len(sums), over=over)
 
 
 def item_frame(found: _Facts) -> pd.DataFrame:

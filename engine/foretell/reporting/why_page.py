@@ -20,11 +20,13 @@ from foretell.explain.explanation_chart import driver_colours
 from foretell.recipe.item_groups import values_of_items
 from foretell.reporting.forecast_totals import period_word, span_in_words
 from foretell.reporting.html_blocks import (
+    GROUPS,
     Cell,
     cell_table,
     contents,
     facts,
     findings_list,
+    group_table,
     header,
     note,
     page,
@@ -39,7 +41,6 @@ from foretell.reporting.page_file import write_page
 from foretell.reporting.planner_sections import grouping_columns
 from foretell.reporting.stack_svg import stack_svg
 
-_GROUPS: Final = 40  # of a column that are shown
 _DRIVERS: Final = 6  # columns beside an item or a week; the others are summed up
 _DRAWN: Final = 300  # items that have a picture
 _SVG_TEXT: Final = 3_000_000  # characters that these may take
@@ -192,13 +193,11 @@ def _group(why: Why, name: str) -> str:
     sums = table.groupby(values_of_items(result.keys, result.panel, name)).sum()
     sums = sums.sort_values("forecast", ascending=False, kind="stable")
     rows: list[list[str | Cell]] = []
-    for group, row in sums.head(_GROUPS).iterrows():
+    for group, row in sums.head(GROUPS).iterrows():
         own = row[[str(k) for k in range(len(why.order))]].to_numpy(np.float64)
         cells = [units(row["baseline"]), *map(signed_units, why.columns(own)), units(row["forecast"])]
         rows.append([str(group), f"{int(row['items']):,}", *cells])
-    more = note(f"The {_GROUPS} largest of {len(sums):,} groups.") if len(sums) > _GROUPS else ""
-    heads = [name, "Items", "Baseline", *why.heads, "Forecast"]
-    return f"<h3>By <b>{text_of(name)}</b></h3>\n{cell_table(heads, rows)}{more}"
+    return group_table(name, ["Items", "Baseline", *why.heads, "Forecast"], rows, count=len(sums))
 
 
 def items_table(why: Why) -> str:

@@ -121,7 +121,7 @@ GIVEN = {
     "explain/sql_tree.py": {"text"},  # is parsed into that tree, and never runs
     # the user's own query of the user's database, which never comes from a folder
     "ingest/sql_source.py": {"columns", "real", "name", "query", "tail", "mark", "kind", "examples", "casts"},
-    "evaluation/forecast_table.py": {"listed", "sql", "moment", "values"},
+    "evaluation/forecast_table.py": {"listed", "sql", "moment", "values", "limits"},
 }
 SQL = re.compile(
     r"\b(SELECT|FROM|WHERE|CAST|TRY_CAST|CASE|WHEN|CREATE|COPY|GROUP BY|ORDER BY|BETWEEN|FILTER|SET|TIMESTAMP|DESCRIBE)\b"
