@@ -186,6 +186,12 @@ def test_a_field_of_a_manifest_without_a_comment_ends_the_build() -> None:
         format_pages.fields_table(SavedThing)
 
 
+def test_every_part_of_the_reference_can_be_written_so_that_no_site_is_broken_unseen() -> None:
+    """The site itself is built with `make docs`; what is not explained ended that build and no test."""
+    for module in (api_pages, command_pages, format_pages, message_pages, recipe_pages):
+        assert all(text.strip() for _, text in module.pages()), module.__name__
+
+
 def test_types_of_manifests_are_spelt_as_json_has_them() -> None:
     assert format_pages.spelt(tuple[Annotated[int, Within(1, 9)], ...]) == "list of whole number, 1 to 9"
     assert format_pages.spelt(Mapping[str, float | None]) == "object of number or null"

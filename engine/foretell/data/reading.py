@@ -19,9 +19,9 @@ _MARKS: Final = (None, ".", ",", " ", "'")
 class NamesByTable:
     """What one column is called in each of the three tables, as far as it was said; None: a usual name."""
 
-    target: str | None = None
+    target: str | None = None  # its name in the target table
     related: tuple[str | None, ...] = ()  # one for those related tables that have it, or one for each
-    items: str | None = None
+    items: str | None = None  # its name in the table of items
 
     def of(self, place: Place) -> str | None:
         """The name in one of the tables."""
