@@ -21,6 +21,7 @@ from benchmarks.accuracy.measure import CHECK, Loaded, Row, identity, measure
 from benchmarks.accuracy.results import RESULTS, is_kept, keep, read_results
 from benchmarks.accuracy.results_page import render
 from benchmarks.accuracy.suites import SUITES, BenchmarkTask, choose, read_about, read_suites
+from benchmarks.machine import table_path
 from foretell.errors import ForetellError
 from foretell.system.atomic_files import write_text
 
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tasks = read_suites()
         chosen = choose(tasks, asked.suite or [], asked.task or [])
         if asked.table:
-            write_text(TABLE, render(read_results(), tasks, read_about()))
+            write_text(TABLE, render(read_results(asked.results), tasks, read_about()))
             print(f"written to {TABLE}")
             return 0
         if not chosen:
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run_tasks(chosen: Sequence[BenchmarkTask], asked: argparse.Namespace) -> int:
     """Run them one by one; 2 where the data of one are not there, named at the end."""
-    results = None if asked.dry or asked.back else RESULTS
+    results = None if asked.dry or asked.back else asked.results
     absent = [
         task.name
         for task in chosen
@@ -122,6 +123,12 @@ def _parser() -> argparse.ArgumentParser:
         help="end the data so many steps earlier, to choose defaults by; keeps nothing",
     )
     add("--dry", action="store_true", help="print the scores without keeping them")
+    add(
+        "--results",
+        type=table_path,
+        default=RESULTS,
+        help=f"the table that rows are kept in; default: {RESULTS.name} beside the program",
+    )
     add("--table", action="store_true", help=f"only write the results kept to {TABLE.name}")
     return parser
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import time
 import traceback
@@ -22,6 +21,7 @@ from benchmarks.accuracy.data_files import NoData, data_folder
 from benchmarks.accuracy.loaders import historical_quantiles, read_tables
 from benchmarks.accuracy.naive import naive_outcomes
 from benchmarks.accuracy.suites import BenchmarkTask
+from benchmarks.machine import cores
 from foretell.errors import ForetellError
 from foretell.evaluation.metrics import quantile_loss, weighted_quantile_loss
 from foretell.evaluation.outcome import Outcome
@@ -87,7 +87,7 @@ def identity(loaded: Loaded, spoken: str, seed: int) -> Row:
 def measure(loaded: Loaded, spoken: str, seed: int) -> Row:
     """The scores, times and fallbacks; or, where anything failed, the error and no score."""
     row = identity(loaded, spoken, seed)
-    machine = {"machine": f"{os.cpu_count()} cores, {platform.machine()}"}
+    machine = {"machine": f"{cores()}, {platform.machine()}"}
     try:
         return row | _measured(loaded, spoken, seed) | machine
     except Exception as error:  # a row that says so, and the next recipe; where it was goes to standard error

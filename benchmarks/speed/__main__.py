@@ -19,7 +19,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.speed.settings import Row, Settings
+from benchmarks.machine import table_path
+from benchmarks.speed.settings import RESULTS, Row, Settings
 
 PARTS = {
     "feed": "networks",
@@ -48,18 +49,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         device=asked.device,
         clock=asked.clock,
         environments=asked.environments,
-        peers=("gluonts", "neuralforecast", *asked.peer),
+        peers=("gluonts", *(() if asked.offline else ("neuralforecast", *asked.peer))),
     )
     os.environ["OMP_NUM_THREADS"] = str(settings.threads)  # before anything loads torch or a BLAS
     if not asked.table:
         for part in asked.part or [name for name in PARTS if name not in LONG]:
-            _run(part, settings, dry=asked.dry)
-    if not asked.dry:
+            _run(part, settings, None if asked.dry else asked.results)
+    if asked.results == RESULTS and not asked.dry:
         _write_table()
     return 0
 
 
-def _run(part: str, settings: Settings, *, dry: bool) -> None:
+def _run(part: str, settings: Settings, results: Path | None) -> None:
+    """Print the rows of a part, and keep them in the table `results` if there is one."""
     import torch
 
     from benchmarks.speed.results import keep
@@ -72,8 +74,8 @@ def _run(part: str, settings: Settings, *, dry: bool) -> None:
             f"{row['part']}, {row['case']}, {row['system']}: {rate:,.1f} {row['unit']}/s {row['note']}",
             flush=True,
         )
-    if not dry:
-        keep(rows, settings)
+    if results is not None:
+        keep(rows, settings, results)
 
 
 def _part(name: str) -> Callable[[Settings], list[Row]]:
@@ -87,11 +89,11 @@ def _part(name: str) -> Callable[[Settings], list[Row]]:
 
 
 def _write_table() -> None:
-    from benchmarks.speed.results import RESULTS, read
+    from benchmarks.speed.results import read
     from benchmarks.speed.results_page import render
     from foretell.system.atomic_files import write_text
 
-    write_text(Path(RESULTS).with_name("SPEED.md"), render(read()))
+    write_text(RESULTS.with_name("SPEED.md"), render(read()))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -117,8 +119,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--peer", action="append", choices=["autogluon"], default=[], help="a further peer: autogluon"
     )
+    parser.add_argument("--offline", action="store_true", help="without the peers that pip would fetch")
     parser.add_argument(
         "--environments", type=Path, default=Path("build/speed"), help="where peers are installed"
+    )
+    parser.add_argument(
+        "--results", type=table_path, default=RESULTS, help="the table that rows are kept in (speed.csv)"
     )
     parser.add_argument("--dry", action="store_true", help="print only; keep nothing")
     parser.add_argument("--table", action="store_true", help="only write SPEED.md from speed.csv")

@@ -25,9 +25,11 @@ from benchmarks.speed.settings import (
     Unavailable,
 )
 from benchmarks.speed.timing import Case, Contestant, Sample, compete, row_of, timed
-from foretell.networks.device import computing
+from foretell.networks.device import computing, pick_device
+from foretell.networks.trainer import precision_of
 
 ITEMS, LENGTH = 1000, 1000  # hourly series
+WARM_UP = 3  # training steps that are not counted: kernels are loaded in the first ones
 WORKER = {"horizon": HORIZON, "context": CONTEXT, "batch": BATCH, "layers": LAYERS, "levels": list(LEVELS)}
 
 
@@ -203,14 +205,16 @@ def _profile(name: str, ours: Untrained, settings: Settings) -> list[Row]:
     """A row a phase; `other` is what foretell's loop takes beyond them."""
     steps = settings.amount(60, least=5)
     network = ours.fitted.network.train()
-    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, fused=True)
     phases: dict[str, Sample] = {}
     spend = partial(_spend, phases, settings.device)
     with computing(ours.run):
-        for number in range(steps):
+        for number in range(-WARM_UP, steps):
+            if number == 0:
+                phases.clear()
             optimiser.zero_grad()
-            batch = spend("feed", partial(ours.batch, number))
-            loss = spend("forward", partial(ours.loss, batch))
+            batch = spend("feed", partial(ours.batch, number + WARM_UP))
+            loss = spend("forward", partial(_forward, ours, batch))
             spend("backward", loss.backward)
             spend("optimiser", optimiser.step)
     whole = timed(steps, lambda: ours.train(steps), settings.device)
@@ -220,6 +224,13 @@ def _profile(name: str, ours: Untrained, settings: Settings) -> list[Row]:
         row_of(Case("a training step", name, "steps"), f"foretell {name}: {phase}", sample)
         for phase, sample in phases.items()
     ]
+
+
+def _forward(ours: Untrained, batch: Any) -> torch.Tensor:
+    """The loss in the precision that the training loop takes on the device."""
+    device = pick_device(ours.run.device)
+    with torch.autocast(device.type, torch.bfloat16, enabled=precision_of(ours.run, device) == "bf16-mixed"):
+        return ours.loss(batch)
 
 
 def _spend(phases: dict[str, Sample], device: str, phase: str, run: Callable[[], Any]) -> Any:

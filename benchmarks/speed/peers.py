@@ -84,7 +84,8 @@ def peer(name: str, series: Series, settings: Settings, **options: Any) -> Itera
 def environment(name: str, settings: Settings) -> Path:
     """The Python of a peer's environment, which is made where there is none; raises Unavailable with the reason."""
     if name not in settings.peers:
-        raise Unavailable(f"not asked for: --peer {name}")
+        asked = f"--peer {name}" if name == "autogluon" else "it was --offline"
+        raise Unavailable(f"not asked for: {asked}")
     folder = settings.environments.resolve() / name
     python = folder / "bin" / "python"
     if not (folder / "made").exists():

@@ -12,11 +12,11 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.committed_table import check_rows
+from benchmarks.machine import cores
 from benchmarks.speed import peers
-from benchmarks.speed.settings import Row, Settings
+from benchmarks.speed.settings import RESULTS, Row, Settings
 from foretell.system.frame_writers import write_frame
 
-RESULTS = Path(__file__).parent / "speed.csv"
 COLUMNS = [
     "part",
     "case",
@@ -85,7 +85,7 @@ def versions(settings: Settings) -> str:
 def machine() -> str:
     """Processor, cores, memory."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{_processor()}, {os.cpu_count()} cores, {memory:.0f} GB"
+    return f"{_processor()}, {cores()}, {memory:.0f} GB"
 
 
 def device_name(device: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 Row = dict[str, Any]
 Clock = Literal["wall", "cpu"]
 
+RESULTS = Path(__file__).parent / "speed.csv"
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 CONTEXT, HORIZON, BATCH = 48, 24, 128
 WEEK = 168  # context of the quantile networks: what mqrnn takes by itself for hourly series

@@ -49,9 +49,12 @@ def interrupted_lightning() -> Iterator[None]:
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Lightning's hints about loaders, loggers and devices kept away from a host program's log and warnings."""
+    """Lightning's hints about loaders, loggers and devices kept away from a host program's log and warnings.
+
+    So is cuDNN's on the weights of LSTM layers that are run one by one (`own_draws`), which torch lays to our account.
+    """
     with (
         quieted("lightning.pytorch", "lightning.fabric"),
-        unwarned({"lightning": Warning, "torch": UserWarning}),
+        unwarned({"lightning": Warning, "torch": UserWarning, "foretell.networks": UserWarning}),
     ):
         yield

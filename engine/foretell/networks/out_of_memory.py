@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -19,11 +20,12 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out, of the device or of the machine."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
-    # torch's allocator of main memory raises a plain RuntimeError, as does that of Apple's devices
-    text = str(error)
-    return isinstance(error, RuntimeError) and (
-        "can't allocate memory" in text or "out of memory" in text.lower()
-    )
+    # torch's allocator of main memory raises a plain RuntimeError, as do that of Apple's devices and NVIDIA's libraries
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(sign in text for sign in _SIGNS)
+
+
+_SIGNS: Final = ("can't allocate memory", "out of memory", "alloc_failed", "allocation_failed")
 
 
 @contextmanager

@@ -82,7 +82,7 @@ def _trainer(
     device = pick_device(run.device)
     return lightning.Trainer(
         **_placed(device, ranks),
-        precision=_precision(run, device),
+        precision=precision_of(run, device),
         max_steps=schedule.max_steps,
         max_epochs=-1,
         gradient_clip_val=schedule.clip,
@@ -219,7 +219,8 @@ def _resumed(checkpoint: Path | None, callback: ScheduleCallback) -> Iterator[No
         raise damaged(checkpoint, error) from error
 
 
-def _precision(run: Run, device: torch.device) -> Any:
+def precision_of(run: Run, device: torch.device) -> Any:
+    """Lightning's word for the precision that `run` asks for: bf16 by itself where the card has it."""
     half = run.precision == "bf16" or (
         run.precision == "auto"
         and device.type == "cuda"

@@ -118,8 +118,10 @@ class ScheduleCallback(lightning.Callback):
         if not self.average:
             self.average = {name: value.clone() for name, value in weights.items()}
         decay = min(self.schedule.averaging, step / (step + 10))
-        for name, value in weights.items():
-            self.average[name].lerp_(value, 1 - decay)
+        averages = [self.average[name] for name in weights]
+        torch._foreach_lerp_(
+            averages, list(weights.values()), 1 - decay
+        )  # on a GPU one launch, not one a tensor
 
     def _validate(self, step: int) -> None:
         if self.job.validate is None:

@@ -84,3 +84,17 @@ def test_a_prediction_that_runs_out_of_memory_goes_on_in_smaller_chunks(
     np.testing.assert_allclose(
         fitted.predict(panel, levels=fitted.task.levels).quantiles, expected, rtol=1e-5, atol=1e-4
     )
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+        "CUDA out of memory. Tried to allocate 20.00 MiB",
+    ],
+)
+def test_a_library_of_the_card_that_gets_no_memory_is_recognised(said: str) -> None:
+    assert is_out_of_memory(RuntimeError(said))
+    assert not is_out_of_memory(RuntimeError("cuDNN error: CUDNN_STATUS_BAD_PARAM"))
