@@ -33,6 +33,7 @@ from foretell.networks import (
     Panel,
     PathLSTM,
     Schema,
+    Seeds,
     Share,
     Size,
     Sizes,
@@ -52,6 +53,7 @@ from foretell.networks import (
 Likelihood = Literal["student_t", "negative_binomial"]
 LARGEST_COUNT = 50.0  # counts of more than this a step are as good as continuous
 QUICK_SAMPLES = 32  # paths for each item when training validates
+APART = 1_000_003  # between the seeds of the paths of two networks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +95,7 @@ class DeepAR(NetworkRecipe):
     num_samples: Size = 100  # paths drawn for each item
     # share of training windows whose history is hidden or cut short, as a new item's is
     cold_share: Share = 0.1
+    seeds: Seeds = 1  # networks trained from different first weights, whose paths are pooled
 
     def resolved(self, panel: Panel, task: Task) -> Self:
         """This recipe with every default that depends on the data worked out."""
@@ -166,15 +169,35 @@ class DeepAR(NetworkRecipe):
         seed: int | None,
     ) -> tuple[Tensor, Tensor]:
         """Quantiles [B, H, Q] and mean [B, H] of `items` [B] from their origins on, over sampled paths."""
+        return self.forecast_together([network], source, items, levels, seed)
+
+    def forecast_together(
+        self,
+        networks: Sequence[DeepARModel],
+        source: Source[DeepARSizes],
+        items: Tensor,
+        levels: tuple[float, ...],
+        seed: int | None,
+    ) -> tuple[Tensor, Tensor]:
+        """The same over the paths of the networks of all seeds, which share their number."""
+        network = networks[0]
         device = network.rnn.weight_hh_l0.device
         wanted = torch.tensor(levels, device=device)
         paths_count = self.num_samples if seed is not None else min(self.num_samples, QUICK_SAMPLES)
+        each_count = -(-paths_count // len(networks))
         parts = []
         rows = rows_at_once(network.rnn, network.prediction_length, device)
         for chunk in items.split(max(1, rows // paths_count)):
             batch = sent(self._gather(source, source.ends(chunk)), device)
-            noise = Noise(seed or 0, source.windows.codes[chunk].to(device), paths_count)
-            paths = _unroll(network, batch, source.sizes.lags, noise)
+            codes = source.windows.codes[chunk].to(device)
+            noises = [
+                Noise((seed or 0) + number * APART, codes, each_count) for number in range(len(networks))
+            ]
+            drawn = [
+                _unroll(each, batch, source.sizes.lags, noise)
+                for each, noise in zip(networks, noises, strict=True)
+            ]
+            paths = torch.cat(drawn, dim=1)
             parts.append((torch.quantile(paths, wanted, dim=1).movedim(0, -1), paths.mean(1)))
         quantiles, means = zip(*parts, strict=True)
         return torch.cat(quantiles), torch.cat(means)

@@ -23,6 +23,7 @@ from foretell.networks.patches import Patches as Patches
 from foretell.networks.random_draws import Noise as Noise
 from foretell.networks.sample_paths import PathLSTM as PathLSTM
 from foretell.networks.sample_paths import rows_at_once as rows_at_once
+from foretell.networks.seeds import Seeds as Seeds
 from foretell.networks.sizes import Sizes as Sizes
 from foretell.networks.source import Origins as Origins
 from foretell.networks.source import Source as Source

@@ -21,6 +21,7 @@ from foretell.data.panel import Panel
 from foretell.networks.building_blocks import between_levels, default_steps, quantile_and_mean_loss
 from foretell.networks.forking_network import RECENT, ForkingBatch, ForkingNetwork, ForkingSizes
 from foretell.networks.network_recipe import NetworkRecipe
+from foretell.networks.seeds import Seeds
 from foretell.networks.sizes import Sizes
 from foretell.networks.source import Origins, Source
 from foretell.recipe.hyperparameters import Count, LearningRate, Share, Size, Steps
@@ -75,6 +76,7 @@ class ForkingRecipe(NetworkRecipe):
     patience: Count = 8  # validations without a better score before the learning rate is annealed
     # share of training windows whose history is hidden or cut short, as a new item's is
     cold_share: Share = 0.1
+    seeds: Seeds = 1  # networks trained from different first weights, whose quantiles are averaged
 
     @abstractmethod
     def encoder(self, inputs: int) -> nn.Module:

@@ -28,6 +28,7 @@ from foretell.networks.device import computing, pick_device
 from foretell.networks.distributed.ranks import SINGLE, Ranks
 from foretell.networks.out_of_memory import in_pieces, short_of_memory
 from foretell.networks.own_draws import FirstWeights, alone
+from foretell.networks.seeds import averaged, networks_of, summed_loss, untrained
 from foretell.networks.sizes import Sizes
 from foretell.networks.source import Source
 from foretell.networks.training_job import Batch, Diverged, Schedule, TrainingJob
@@ -127,6 +128,17 @@ class NetworkRecipe(ABC):
     ) -> tuple[Tensor, Tensor]:
         """Quantiles [B, H, Q] and mean [B, H] of `items` [B] from their origins on; no seed: a quick look, to validate."""
 
+    def forecast_together(
+        self,
+        networks: Sequence[Any],
+        source: Source[Any],
+        items: Tensor,
+        levels: tuple[float, ...],
+        seed: int | None,
+    ) -> tuple[Tensor, Tensor]:
+        """The same of the networks of all seeds: their average, level by level."""
+        return averaged([self.forecast(each, source, items, levels, seed) for each in networks])
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkPredictor:
@@ -189,7 +201,8 @@ class NetworkPredictor:
         mean = np.empty((len(panel), self.task.horizon), np.float32)
 
         def forecast(items: Tensor) -> tuple[Tensor, Tensor]:
-            chunk = self.recipe.forecast(network, source, items, levels, None if quick else self.run.seed)
+            seed = None if quick else self.run.seed
+            chunk = self.recipe.forecast_together(networks_of(network), source, items, levels, seed)
             return chunk[0].cpu(), chunk[1].cpu()
 
         draws = alone(self.run.seed) if self.recipe.draws_globally else nullcontext()
@@ -229,7 +242,7 @@ class NetworkPredictor:
             if name.startswith("network.")
         }
         with FirstWeights(run.seed):  # all of which are replaced
-            network = network_of_shapes(lambda: recipe.network(sizes), weights)
+            network = network_of_shapes(lambda: untrained(recipe, sizes), weights)
         try:
             network.load_state_dict(weights)
         except RuntimeError as error:
@@ -300,7 +313,7 @@ def prepare(
     sizes = recipe.sizes(windows, task)
     sizes = sizes if start is None else grown_sizes(start.sizes, sizes)
     with FirstWeights(run.seed):
-        network = recipe.network(sizes).to(device)
+        network = untrained(recipe, sizes).to(device)
     if start is not None:
         carry_weights(start.network, network, recipe.name)
     fitted = NetworkPredictor(recipe, network, sizes, covariate_scale, static_scale, task, run)
@@ -324,7 +337,7 @@ def _training_job(fitted: NetworkPredictor, source: Source[Any]) -> Iterator[tup
         job = TrainingJob(
             network=fitted.network,
             batch=batches,
-            loss=lambda batch: recipe.loss(fitted.network, batch),
+            loss=lambda batch: summed_loss(fitted.network, lambda each: recipe.loss(each, batch)),
             validate=_validation(fitted, source, count) if count else None,
             names=panel.names,
             tag=_tag(recipe, fitted.sizes, panel, run),
@@ -376,7 +389,8 @@ def _validation(fitted: NetworkPredictor, source: Source[Any], count: int) -> Ca
 
     def forecast(earlier: Source[Any], items: Tensor) -> Tensor:
         def piece(some: Tensor) -> tuple[Tensor, Tensor]:
-            return fitted.recipe.forecast(fitted.network, earlier, some, VALIDATION_LEVELS, None)
+            networks = networks_of(fitted.network)
+            return fitted.recipe.forecast_together(networks, earlier, some, VALIDATION_LEVELS, None)
 
         pieces = in_pieces(items, PREDICTION_BATCH, piece, hint=hint)
         nothing = torch.empty((0, fitted.task.horizon, len(VALIDATION_LEVELS)), device=device)

@@ -18,7 +18,7 @@ import lightning.pytorch as lightning
 import torch
 from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning.pytorch.strategies import DDPStrategy
-from torch import Tensor, nn
+from torch import Tensor
 
 from foretell.errors import ForetellError, Interrupted
 from foretell.networks.checkpoint import SafetensorsIO, checkpoint_to_resume, damaged
@@ -28,6 +28,7 @@ from foretell.networks.distributed.ranks import SINGLE, Ranks
 from foretell.networks.lightning_calls import interrupted_lightning, quiet_lightning
 from foretell.networks.out_of_memory import short_of_memory
 from foretell.networks.own_draws import training_draws
+from foretell.networks.seeds import clip_gradients
 from foretell.networks.step_timer import StepTimer
 from foretell.networks.training_job import Batch, Diverged, Progress, Schedule, TrainingJob
 from foretell.networks.training_schedule import ScheduleCallback
@@ -195,7 +196,7 @@ class _Module(lightning.LightningModule):
         gradient_clip_algorithm: str | None = None,
     ) -> None:
         """Clip, and stop where the loss is finite but its gradient is not: one more step would spoil the weights."""
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.schedule.clip)
+        norm = clip_gradients(self.network, self.schedule.clip)
         if not bool(torch.isfinite(norm)):
             raise self._diverged("gradient")
 

@@ -18,6 +18,7 @@ from foretell.networks.checkpoint import checkpoint_path
 from foretell.networks.checkpoint_limits import check_optimizer, check_progress
 from foretell.networks.distributed.ranks import Ranks
 from foretell.networks.lightning_calls import past_lightning
+from foretell.networks.seeds import networks_of
 from foretell.networks.step_timer import StepTimer
 from foretell.networks.training_job import Progress, Schedule, TrainingJob
 from foretell.recipe.task import Run
@@ -73,7 +74,8 @@ class ScheduleCallback(lightning.Callback):
     ) -> None:
         step = self.progress.step = trainer.global_step
         self._average(step)
-        self._losses.append(outputs["loss"].detach())
+        loss = outputs["loss"].detach() / len(networks_of(self.job.network))
+        self._losses.append(loss)
         if self.timer is not None:
             self.timer.step_ends()
         if self.progress.anneal_from is None:
@@ -86,11 +88,11 @@ class ScheduleCallback(lightning.Callback):
                 trainer.save_checkpoint(checkpoint_path(self.run.out))
         if self.progress.end is not None and step >= self.progress.end:
             trainer.should_stop = True
-        self._tell(step, outputs["loss"])
+        self._tell(step, loss)
 
     def _tell(self, step: int, loss: Tensor) -> None:
         """Say how far training is, and end it when it is cancelled."""
-        figure = float(loss.detach()) if heard() else None
+        figure = float(loss) if heard() else None
         score = self.progress.best_score if self.progress.scores else None
         with past_lightning():
             tell("train", step, self.progress.end or self.schedule.max_steps, loss=figure, score=score)
