@@ -104,7 +104,7 @@ def test_an_interrupted_training_of_two_networks_goes_on_where_it_was(
     name: str, tmp_path: Path, monkeypatch: Any
 ) -> None:
     straight = weights(trained(name, seeds=2, max_steps=20))
-    kind = type(make_recipe(name))
+    kind: Any = type(make_recipe(name))
     gather = kind.batch
     steps: list[int] = []
 
