@@ -16,10 +16,12 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from benchmarks.accuracy.cell_losses import FOLDER
 from benchmarks.accuracy.data_files import NoData
 from benchmarks.accuracy.measure import CHECK, Loaded, Row, identity, measure
 from benchmarks.accuracy.results import RESULTS, is_kept, keep, read_results
 from benchmarks.accuracy.results_page import render
+from benchmarks.accuracy.spread import SPREADS, write_spreads
 from benchmarks.accuracy.suites import SUITES, BenchmarkTask, choose, read_about, read_suites
 from benchmarks.machine import table_path
 from foretell.errors import ForetellError
@@ -38,6 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             write_text(TABLE, render(read_results(asked.results), tasks, read_about()))
             print(f"written to {TABLE}")
             return 0
+        if asked.spreads:
+            write_spreads(read_results(asked.results))
+            print(f"written to {SPREADS}")
+            return 0
         if not chosen:
             raise ForetellError(
                 f"say what to run: --suite {', '.join(SUITES)} or all, or --task {', '.join(tasks)}"
@@ -55,7 +61,11 @@ def _run_tasks(chosen: Sequence[BenchmarkTask], asked: argparse.Namespace) -> in
         task.name
         for task in chosen
         if not run_task(
-            Loaded(task, asked.back), asked.recipe, asked.seed or [0], results=results, again=asked.again
+            Loaded(task, asked.back, losses=FOLDER if results else None),
+            asked.recipe,
+            asked.seed or [0],
+            results=results,
+            again=asked.again,
         )
     ]
     if absent:
@@ -128,6 +138,11 @@ def _parser() -> argparse.ArgumentParser:
         type=table_path,
         default=RESULTS,
         help=f"the table that rows are kept in; default: {RESULTS.name} beside the program",
+    )
+    add(
+        "--spreads",
+        action="store_true",
+        help=f"only write how sure the ratios are to {SPREADS.name}, from the losses kept in {FOLDER}",
     )
     add("--table", action="store_true", help=f"only write the results kept to {TABLE.name}")
     return parser

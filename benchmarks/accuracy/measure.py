@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 import foretell
+from benchmarks.accuracy.cell_losses import CellLosses, losses_path
 from benchmarks.accuracy.data_files import NoData, data_folder
 from benchmarks.accuracy.loaders import historical_quantiles, read_tables
 from benchmarks.accuracy.naive import naive_outcomes
@@ -55,6 +56,7 @@ class Loaded:
     task: BenchmarkTask
     back: int = 0  # end the data so many steps earlier, to choose defaults by
     folder: Path | None = None  # default: `data_folder`
+    losses: Path | None = None  # keep the losses of each item and window below it
 
     @cached_property
     def tables(self) -> dict[str, Any]:
@@ -130,6 +132,10 @@ def _backtested(loaded: Loaded, spoken: str, recipe: Recipe, seed: int) -> Row:
         calibrate=spoken.endswith(CALIBRATED),
     )
     line = report.leaderboard.iloc[0]
+    if loaded.losses:
+        CellLosses.of(_counted(task, report.outcomes)).save(
+            losses_path(task.name, spoken, seed, loaded.losses)
+        )
     return _scores(task, report.outcomes) | {
         "fit_seconds": line["fit_seconds"],
         "predict_seconds": line["predict_seconds"],
@@ -139,9 +145,13 @@ def _backtested(loaded: Loaded, spoken: str, recipe: Recipe, seed: int) -> Row:
 
 def _scores(task: BenchmarkTask, outcomes: Sequence[Outcome]) -> Row:
     """The mean over the windows of the scores of each."""
-    counted = outcomes[:-1] if task.skip_last else outcomes
+    counted = _counted(task, outcomes)
     table = pd.DataFrame([outcome.scores.pooled | _by_group(task, outcome) for outcome in counted])
     return {score: float(table[score].mean()) for score in SCORES if score in table}
+
+
+def _counted(task: BenchmarkTask, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    return outcomes[:-1] if task.skip_last else outcomes
 
 
 def _by_group(task: BenchmarkTask, outcome: Outcome) -> dict[str, float]:
