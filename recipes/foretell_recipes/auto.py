@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
@@ -14,52 +14,24 @@ from foretell.data.panel import Panel
 from foretell.data.plausible_range import Extent
 from foretell.data.schema import Schema
 from foretell.errors import ForetellError
-from foretell.models.candidates import CandidateResult, OverTime, fit_within, reason, refit, try_candidate
+from foretell.models.candidates import CandidateResult, fit_within, refit
 from foretell.models.ensemble import Ensemble, Member, MemberReport, parse_members
-from foretell.models.ensemble_weights import (
-    EnsembleWeights,
-    Grouping,
-    ScoredCells,
-    choose_shares,
-    choose_weights,
-    trusted,
-)
+from foretell.models.ensemble_weights import EnsembleWeights, Grouping, ScoredCells, choose_weights, trusted
 from foretell.models.fitted_model import FittedModel
-from foretell.models.hyperparameter_search import Search, make_search
 from foretell.models.validation import ValidationWindows
 from foretell.recipe.hyperparameters import Count
-from foretell.recipe.protocols import Abilities, HeldOut, Recipe, State, abilities_of
-from foretell.recipe.registry import installed_recipes, make_recipe, search_space
+from foretell.recipe.protocols import Abilities, HeldOut, State, abilities_of
+from foretell.recipe.registry import installed_recipes, make_recipe
 from foretell.recipe.task import Run, Task
-from foretell.system.listener import tell
 from foretell.system.time_budget import Budget, parse_seconds
 from foretell.system.typed import Within
+from foretell_recipes.auto_judging import SHARES, Judging, cells_of, keeps_time, left_out, reserve_of
 
 logger = logging.getLogger(__name__)
 
 BASELINES = ("seasonal_naive", "npts")
 MANY_ITEMS = 50  # from which members that learn from all of them are trained where none can be judged
 ENOUGH_POOLED = 2  # of these: boosted trees and a network
-NO_TIME = "not tried: no time left"
-SEARCHED = 2  # members whose settings are searched, the best ones
-
-
-@dataclass(frozen=True, slots=True)
-class _TimeShares:
-    """How `auto` spends its time: shares of its limit, unless said otherwise."""
-
-    judging: float = 0.65  # in which members are judged; the rest trains those chosen on everything
-    quick: float = 0.45  # of the judging, which is left to the recipes that keep no time limit
-    # a quick recipe may take this part of what the quick ones have left: few take so much, and the costly come last
-    generous: int = 2
-    least: float = 0.08  # below which a network is not worth beginning
-    forecasting: float = 0.2  # that one member's forecast of all items may take
-    reserve: float = 0.3  # kept for forecasting, at most
-    margin: float = 1.3  # times what training took when a member was judged that it may take again
-    end: float = 0.97  # at which training should be over
-
-
-SHARES = _TimeShares()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +62,12 @@ class Auto:
             raise ForetellError("auto keeps no checkpoints: train without resume=")
         budget = Budget(run.time_limit or parse_seconds(self.time_limit))
         members = self._members()
-        members.sort(key=lambda member: _keeps_time(member.recipe))  # the quick ones first
+        members.sort(key=lambda member: keeps_time(member.recipe))  # the quick ones first
         fit = _Fit(panel, task, run, budget)
         validation = ValidationWindows.of(panel, task, windows=self.windows, seed=run.seed)
         if validation is None:
             return fit.equally(members, "equal weights: histories are too short for a validation window")
-        judging = _Judging(validation, task, run, budget)
+        judging = Judging(validation, task, run, budget)
         results, failed = judging.judge(members)
         if not results:
             why = "equal weights: no member forecast the validation windows in time"
@@ -130,103 +102,6 @@ def default_members() -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Judging:
-    """Tries members on the validation windows, within the budget."""
-
-    validation: ValidationWindows
-    task: Task
-    run: Run
-    budget: Budget
-
-    def judge(self, members: Sequence[Member]) -> tuple[list[CandidateResult], list[MemberReport]]:
-        """The members that forecast the validation windows in time, and why the others did not."""
-        done: list[CandidateResult] = []
-        failed: list[MemberReport] = []
-        quick = 0.0  # seconds that the quick ones before should have had, those cut off too
-        for number, member in enumerate(members):
-            waiting = members[number:]
-            share = self._share(waiting)
-            if share <= (SHARES.least / 2 * self.budget.limit if _keeps_time(member.recipe) else 0):
-                failed.append(
-                    MemberReport(
-                        member.label, note=NO_TIME, needed_seconds=2 * self.budget.limit, at_least=True
-                    )
-                )
-                continue
-            tell("judge", number, len(members), message=member.label)
-            result, before = self._try(member, share), quick
-            if not _keeps_time(member.recipe):
-                quick += _cost(result)
-            if isinstance(result, MemberReport) and result.needed_seconds is not None:
-                result = replace(result, needed_seconds=_limit(before, result.needed_seconds, waiting))
-            _sort_in(result, done, failed)
-        tell("judge", len(members), len(members))
-        return done, failed
-
-    def _share(self, waiting: Sequence[Member]) -> float:
-        """Seconds that the first of the `waiting` members may take; the quick ones come first."""
-        networks = sum(_keeps_time(member.recipe) for member in waiting)
-        if not _keeps_time(waiting[0].recipe):
-            pool = self.budget.left(SHARES.judging * (SHARES.quick if networks else 1))
-            return pool / min(len(waiting) - networks, SHARES.generous)
-        pool = self.budget.left(SHARES.judging)
-        return max(pool / len(waiting), min(SHARES.least * self.budget.limit, pool))
-
-    def search(
-        self, results: Sequence[CandidateResult], trials: int, items: int
-    ) -> tuple[list[CandidateResult], list[MemberReport]]:
-        """Up to `trials` further members: the best ones with other settings.
-
-        It ends early enough that those that count, of `items` items, can be trained again.
-        """
-        done: list[CandidateResult] = []
-        failed: list[MemberReport] = []
-        proposals = self._proposals(results) if trials else []
-        labels, again = {each.member.label for each in results}, self._seconds_again(results, items)
-        for number in range(trials if proposals else 0):
-            base, search = proposals[number % len(proposals)]
-            seconds = SHARES.margin * (base.fit_seconds + base.predict_seconds) + 1
-            if self.budget.left(SHARES.end) < again + 2 * seconds:
-                failed.append(MemberReport(f"{trials - number} more trials", note=NO_TIME))
-                break
-            member = _with(base.member, search.ask())
-            if member.label in labels:
-                search.tell(None)
-                continue
-            labels.add(member.label)
-            result = self._try(member, seconds)
-            search.tell(None if isinstance(result, MemberReport) else self._score(result))
-            _sort_in(result, done, failed)
-        return done, failed
-
-    def _proposals(self, results: Sequence[CandidateResult]) -> list[tuple[CandidateResult, Search]]:
-        """The best members that declare ranges, each with a search of these."""
-        order = np.argsort([self._score(result) for result in results], kind="stable")
-        bases = [results[m] for m in order if abilities_of(results[m].member.recipe).search][:SEARCHED]
-        spaces = [search_space(type(base.member.recipe)) for base in bases]
-        searches = [make_search(space, seed=self.run.seed) for space in spaces]
-        return list(zip(bases, searches, strict=True))
-
-    def _seconds_again(self, results: Sequence[CandidateResult], items: int) -> float:
-        """What the members that would count now take to be trained again and to forecast all items."""
-        shares = choose_shares(_cells(results, self.validation))
-        used = [results[int(m)] for m in np.flatnonzero(shares)]
-        return SHARES.margin * sum(a.fit_seconds for a in used) + _reserve(used, items, self.budget)
-
-    def _score(self, result: CandidateResult) -> float:
-        cells = _cells([result], self.validation)
-        return cells.score(cells.quantiles[0])
-
-    def _try(self, member: Member, seconds: float) -> CandidateResult | MemberReport:
-        """The member judged, or why it could not be."""
-        before, most = self.budget.spent, SHARES.forecasting * self.budget.limit
-        try:
-            return try_candidate(member, self.validation, self.task, self.run, seconds=seconds, most=most)
-        except Exception as error:  # what cannot forecast these data is left out, and the summary says why
-            return _left_out(member, error, self.budget.spent - before)
-
-
-@dataclass(frozen=True, slots=True)
 class _Fit:
     """Trains the members that count on the whole panel, within the budget."""
 
@@ -242,7 +117,7 @@ class _Fit:
         validation: ValidationWindows,
     ) -> Ensemble:
         """The members that earn a weight, trained on everything in the time left."""
-        cells, last = _cells(results, validation), validation.panels[-1]
+        cells, last = cells_of(results, validation), validation.panels[-1]
         weights = choose_weights(cells, {g: g.codes(last) for g in Grouping.candidates(last)})
         used = [int(m) for m in np.flatnonzero(weights.used())]
         mean = weights.of(self.panel).mean(0)
@@ -274,18 +149,21 @@ class _Fit:
     ) -> tuple[tuple[FittedModel, ...], list[float], list[str]]:
         """The chosen members trained on everything; the seconds that took, and what is to be said of each.
 
-        Networks come last, those that count most first: one that is trained again in full is worth more than several in
-        part. One forecast of all items is reckoned with. Where there is time for all, they share all of it.
+        Networks and trees come last, those that count most first. One forecast of all items is reckoned with. Where there is
+        time for all, they share all of it; where there is not, networks go on from the weights that they were judged with.
         """
-        reserve = _reserve(chosen, len(self.panel), self.budget)
-        network = [_keeps_time(each.member.recipe) for each in chosen]
+        reserve = reserve_of(chosen, len(self.panel), self.budget)
+        network = [keeps_time(each.member.recipe) for each in chosen]
         models, seconds, notes = [each.model for each in chosen], [0.0] * len(chosen), [""] * len(chosen)
         order = sorted(range(len(chosen)), key=lambda m: (network[m], -weights[m]))
         for position, m in enumerate(order):
             before, left = self.budget.spent, max(self.budget.left(SHARES.end) - reserve, 0.0)
             if network[m]:
-                all_others = sum(chosen[other].fit_seconds for other in order[position:])
-                left = min(left, chosen[m].fit_seconds * max(1.0, left / max(all_others, 1e-9)))
+                rest = sum(chosen[other].whole_seconds for other in order[position:])
+                part = left / max(rest, 1e-9)
+                # what cannot go on from its weights takes all of its time or none
+                least = 0.0 if chosen[m].whole_steps is not None else 1.0
+                left = min(left, chosen[m].whole_seconds * max(least, part))
             models[m], notes[m] = refit(chosen[m], self.panel, self.task, self.run, seconds=left)
             seconds[m] = self.budget.spent - before
         return tuple(models), seconds, notes
@@ -308,7 +186,7 @@ class _Fit:
                 models.append(self._trained(member, share if models else max(share, self.budget.limit)))
                 tried[member.label] = MemberReport(member.label, 1.0, fit_seconds=models[-1].fit_seconds)
             except Exception as error:  # as above
-                tried[member.label] = _left_out(member, error)
+                tried[member.label] = left_out(member, error)
         if not models:
             reasons = "; ".join(f"{report.member}: {report.note}" for report in tried.values())
             raise ForetellError(f"auto could train none of its members. {reasons}")
@@ -329,43 +207,6 @@ class _Fit:
         return model
 
 
-def _sort_in(
-    result: CandidateResult | MemberReport, done: list[CandidateResult], failed: list[MemberReport]
-) -> None:
-    if isinstance(result, MemberReport):
-        failed.append(result)
-    else:
-        done.append(result)
-
-
-def _left_out(member: Member, error: Exception, seconds: float = 0.0) -> MemberReport:
-    logger.warning("auto: %s is left out: %s", member.label, reason(error))
-    late = error if isinstance(error, OverTime) else None
-    return MemberReport(
-        member.label,
-        fit_seconds=seconds,
-        note=reason(error),
-        needed_seconds=None if late is None else late.needed_seconds,
-        at_least=late is not None and late.at_least,
-    )
-
-
-def _cost(result: CandidateResult | MemberReport) -> float:
-    """Seconds that a member took to be judged, or would have taken."""
-    if isinstance(result, MemberReport):
-        return result.fit_seconds if result.needed_seconds is None else result.needed_seconds
-    return result.fit_seconds + result.predict_seconds
-
-
-def _limit(before: float, seconds: float, waiting: Sequence[Member]) -> float:
-    """The time limit with which the first of the `waiting` members has `seconds`, the quick ones before it having had `before`."""
-    networks = sum(_keeps_time(member.recipe) for member in waiting)
-    if _keeps_time(waiting[0].recipe):
-        return seconds / SHARES.least
-    pool = before + seconds * min(len(waiting) - networks, SHARES.generous)
-    return pool / (SHARES.judging * (SHARES.quick if networks else 1))
-
-
 def _how_chosen(cells: ScoredCells, weights: Floats, validation: ValidationWindows) -> str:
     """How the weights [N, M] of the validation's items were chosen, and what the average scores there."""
     count = len(validation.panels)
@@ -383,13 +224,6 @@ def _held_out(results: Sequence[CandidateResult], weights: Floats, validation: V
     return HeldOut(quantiles.astype(np.float32), validation.actual, validation.levels, validation.items)
 
 
-def _cells(results: Sequence[CandidateResult], validation: ValidationWindows) -> ScoredCells:
-    quantiles, plausible = (
-        np.stack([getattr(each, name) for each in results]) for name in ("bounded", "plausible")
-    )
-    return ScoredCells.of(quantiles, validation.actual, validation.levels, plausible)
-
-
 def _strange(result: CandidateResult) -> str:
     """What is to be said of forecasts that are not plausible; mostly nothing."""
     count = int((~result.plausible).sum())
@@ -398,36 +232,19 @@ def _strange(result: CandidateResult) -> str:
     )
 
 
-def _reserve(results: Sequence[CandidateResult], items: int, budget: Budget) -> float:
-    """Seconds kept for one forecast of all items."""
-    return min(SHARES.reserve * budget.limit, items * sum(each.item_seconds for each in results))
-
-
-def _with(member: Member, settings: Mapping[str, Any]) -> Member:
-    """A member with other settings, and a label that says which."""
-    recipe = replace(member.recipe, **settings)  # type: ignore[type-var]  # recipes are dataclasses
-    label = ":".join([member.label, *(f"{name}={value}" for name, value in settings.items())])
-    return Member(label, recipe, member.repeat)
-
-
-def _keeps_time(recipe: Recipe) -> bool:
-    """Whether it ends in time by itself, as networks and boosted trees do; the others are quick, mostly."""
-    return abilities_of(recipe).time_limit
-
-
 def _rank(member: Member) -> int:
     """Quick recipes first, then those that learn from all items, then what is only there to be better than nothing."""
-    return 2 if member.recipe.name in BASELINES else int(_keeps_time(member.recipe))
+    return 2 if member.recipe.name in BASELINES else int(keeps_time(member.recipe))
 
 
 def _superfluous(member: Member, models: Sequence[FittedModel], panel: Panel) -> str:
     """Why a member is not needed where `models` are there already; empty where it is."""
     if member.recipe.name in BASELINES:
         return "not tried: a baseline, and others can be trained"
-    if not _keeps_time(member.recipe):
+    if not keeps_time(member.recipe):
         return ""
     if int((panel.stop > 0).sum()) < MANY_ITEMS:
         return "not tried: too few items to learn from"
-    if sum(_keeps_time(model.recipe) for model in models) >= ENOUGH_POOLED:
+    if sum(keeps_time(model.recipe) for model in models) >= ENOUGH_POOLED:
         return f"not tried: {ENOUGH_POOLED} pooled members are enough where none can be judged"
     return ""

@@ -1,4 +1,7 @@
-"""Candidates for an ensemble, each trained and judged on held-out windows within its share of the time."""
+"""Candidates for an ensemble, each trained and judged on held-out windows within its share of the time.
+
+A recipe that can go on from its own weights may be judged after a part of its steps (`Part`), and have the others later.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +23,15 @@ from foretell.models.fitted_model import FittedModel
 from foretell.models.fitting import fit_model
 from foretell.models.validation import ValidationWindows
 from foretell.recipe.author_code import RecipeFailed
-from foretell.recipe.protocols import abilities_of
-from foretell.recipe.task import Run, Task
+from foretell.recipe.protocols import Predictor, Recipe, abilities_of, resolved_of
+from foretell.recipe.task import MOST_SEED, Run, Task
 from foretell.system.time_limit import TimeUp, time_limit
 
 logger = logging.getLogger(__name__)
 # items forecast to see how fast it goes, before all others are; the first two warm up
 CHUNKS = (2, 4, 16, 64)
 NETWORK_CHUNKS = (8, 128)  # of networks, which forecast many items in the time of one
+LATER = 15_485_863  # added to the seed of a training that goes on from weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class TimeShares:
     grace: float = 1.15  # after which a candidate is cut off
     tidying: float = 5.0  # seconds for what is cut off to put things away before it is told again
     unknown: float = 2.0  # what a candidate that was cut off should have had, for want of better knowledge
+    # of the time of a whole training, below which it is not worth to go on from weights on other windows
+    go_on: float = 0.05
 
 
 SHARES = TimeShares()
@@ -55,6 +61,22 @@ class OverTime(Exception):
         self.at_least = at_least  # it was cut off: it may have needed any more
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a member's training: so many of its steps, perhaps from the weights that it has been judged with."""
+
+    whole: int  # steps of all its training
+    begin: int  # steps that it has had
+    end: int
+    start: CandidateResult | None = None  # with the weights of its first `begin` steps
+    seconds: float = 1.0  # share of the member's time that training may take; forecasting needs some too
+
+    @property
+    def steps(self) -> int:
+        """Steps that are trained."""
+        return max(1, self.end - self.begin)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CandidateResult:
     """A member that forecast the validation windows."""
@@ -67,34 +89,92 @@ class CandidateResult:
     fit_seconds: float
     predict_seconds: float
     item_seconds: float  # to forecast one item once
+    # that training takes with all its steps, at the least; `fit_seconds` unless it had a part of them
+    whole_seconds: float
+    whole_steps: int | None = None  # of a member that can go on from its weights
+
+
+def steps_of(recipe: Recipe, panel: Panel, task: Task) -> int | None:
+    """Steps of all the training of a recipe that can go on from its weights; None of any other."""
+    can = abilities_of(recipe)
+    if not (can.warm_start and can.resolved):
+        return None
+    steps = getattr(resolved_of(recipe, panel, task), "max_steps", None)
+    return steps if isinstance(steps, int) else None
 
 
 def try_candidate(
-    member: Member, validation: ValidationWindows, task: Task, run: Run, *, seconds: float, most: float
+    member: Member,
+    validation: ValidationWindows,
+    task: Task,
+    run: Run,
+    *,
+    seconds: float,
+    most: float,
+    part: Part | None = None,
 ) -> CandidateResult:
     """Train a member on what lies before the validation windows and forecast them, within `seconds`.
 
     Raises OverTime where that, or forecasting all items within `most` seconds, cannot be done, and whatever the recipe
-    raises.
+    raises. With a `part` it is trained so far alone.
     """
     began = time.perf_counter()
     network = abilities_of(member.recipe).time_limit
     with cut_off(seconds, slack=seconds * _slack(network)):
-        model = fit_model(member.recipe, validation.early, task, run_of(member, run, seconds))
+        model = _trained(member, validation.early, task, run, seconds=seconds, part=part)
         trained = time.perf_counter() - began
         pace = _Pace(len(validation.early), share=seconds, trained=trained, network=network, most=most)
         quantiles = _forecast_all(model, validation, pace)
     predicted = time.perf_counter() - began - trained
     bounded, plausible = validation.within_reach(quantiles)
-    return CandidateResult(
-        member, model, quantiles, bounded, plausible, trained, predicted, pace.item_seconds
+    fresh = CandidateResult(
+        member, model, quantiles, bounded, plausible, trained, predicted, pace.item_seconds, trained
+    )
+    return fresh if part is None else _after(part, fresh)
+
+
+def _after(part: Part, fresh: CandidateResult) -> CandidateResult:
+    """The result of a part of a member's training, with the time of what came before it."""
+    whole, before = fresh.fit_seconds * part.whole / part.steps, part.start
+    if before is None:
+        return replace(fresh, whole_seconds=whole, whole_steps=part.whole)
+    trained = before.fit_seconds + fresh.fit_seconds
+    return replace(
+        fresh,
+        fit_seconds=trained,
+        predict_seconds=before.predict_seconds + fresh.predict_seconds,
+        whole_seconds=max(before.whole_seconds, trained),
+        whole_steps=part.whole,
     )
 
 
-def fit_within(member: Member, panel: Panel, task: Task, run: Run, seconds: float) -> FittedModel:
-    """The member trained within `seconds`; OverTime where that cannot be done, and whatever the recipe raises."""
-    with cut_off(seconds):
+def _trained(
+    member: Member, panel: Panel, task: Task, run: Run, *, seconds: float, part: Part | None
+) -> FittedModel:
+    """The member trained within `seconds`, or a `part` of its training."""
+    if part is None:
         return fit_model(member.recipe, panel, task, run_of(member, run, seconds))
+    recipe = _with_steps(member.recipe, part.steps)
+    start = None if part.start is None else part.start.model.predictor
+    mine = run_of(member, run, seconds * part.seconds, later=start is not None)
+    return fit_model(recipe, panel, task, mine, start=start)
+
+
+def _with_steps(recipe: Recipe, steps: int) -> Recipe:
+    changed: Recipe = replace(recipe, max_steps=steps)  # type: ignore[type-var]  # recipes are dataclasses
+    return changed
+
+
+def fit_within(
+    member: Member, panel: Panel, task: Task, run: Run, seconds: float, *, start: Predictor | None = None
+) -> FittedModel:
+    """The member trained within `seconds`, from `start` on if given.
+
+    OverTime where that cannot be done, and whatever the recipe raises.
+    """
+    with cut_off(seconds):
+        mine = run_of(member, run, seconds, later=start is not None)
+        return fit_model(member.recipe, panel, task, mine, start=start)
 
 
 @contextmanager
@@ -108,24 +188,32 @@ def cut_off(seconds: float, *, slack: float = 0.0) -> Iterator[None]:
         raise OverTime(message, needed_seconds=SHARES.unknown * seconds, at_least=True) from up
 
 
-def run_of(member: Member, run: Run, seconds: float) -> Run:
-    """How a member is trained: for so long, from a seed of its own, without checkpoints."""
-    return replace(
-        run, seed=run.seed + 7919 * member.repeat, out=None, resume=False, time_limit=max(seconds, 0.1)
-    )
+def run_of(member: Member, run: Run, seconds: float, *, later: bool = False) -> Run:
+    """How a member is trained: for so long, from a seed of its own, without checkpoints.
+
+    What goes on `later` draws other windows than it has learnt from.
+    """
+    seed = (run.seed + 7919 * member.repeat + (LATER if later else 0)) % (MOST_SEED + 1)
+    return replace(run, seed=seed, out=None, resume=False, time_limit=max(seconds, 0.1))
 
 
 def refit(
     result: CandidateResult, panel: Panel, task: Task, run: Run, *, seconds: float
 ) -> tuple[FittedModel, str]:
-    """The member trained on the whole panel within `seconds`, or as it was judged and why."""
-    needed = result.fit_seconds * (
-        SHARES.least_again if abilities_of(result.member.recipe).time_limit else 1.0
-    )
+    """The member trained on the whole panel within `seconds`, or as it was judged and why.
+
+    Where there is no time to begin again, one that can goes on from the weights that it was judged with.
+    """
+    member, start, note = result.member, None, ""
+    needed = result.whole_seconds * (SHARES.least_again if abilities_of(member.recipe).time_limit else 1.0)
     if needed > seconds:
-        return result.model, "not trained on the validation windows: no time left"
+        if result.whole_steps is None or seconds < SHARES.go_on * result.whole_seconds:
+            return result.model, "not trained on the validation windows: no time left"
+        steps = max(1, round(result.whole_steps * seconds / result.whole_seconds))
+        member = replace(member, recipe=_with_steps(member.recipe, steps))
+        start, note = result.model.predictor, "trained on from the weights it was judged with"
     try:
-        return fit_within(result.member, panel, task, run, seconds), ""
+        return fit_within(member, panel, task, run, seconds, start=start), note
     except Exception as error:  # what was trained before is better than nothing, and this is said
         logger.warning("%s could not be trained again: %s", result.member.label, error)
         return result.model, f"not trained on the validation windows: {reason(error)}"

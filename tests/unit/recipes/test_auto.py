@@ -4,154 +4,27 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 import foretell
-from foretell.data.panel import Panel
-from foretell.data.schema import Schema
+from auto_members import TASK, Near, NearFitted, fit, portfolio, register
 from foretell.errors import ForetellError
 from foretell.models.ensemble import Ensemble, parse_members
-from foretell.models.fitted_model import FittedModel
-from foretell.models.fitting import fit_model
 from foretell.models.model_folder import plain
 from foretell.models.validation import ValidationWindows, count_windows
-from foretell.recipe import registry
-from foretell.recipe.forecast import Forecast
-from foretell.recipe.protocols import Abilities, State
 from foretell.recipe.registry import make_recipe
-from foretell.recipe.task import Run, Task
+from foretell.recipe.task import Run
 from foretell_recipes.auto import Auto, default_members
 from panels import weeks
-
-TASK = Task(5, (0.1, 0.5, 0.9))
-
-
-@dataclass(frozen=True)
-class Quick:
-    """Forecasts the value of a week before, off by `off`; counts the steps it was trained on."""
-
-    name: ClassVar[str] = "quick"
-    off: float = 0.0  # added
-    fails: str = ""  # where it fails: fit or predict
-    sleeps: float = 0.0  # seconds in training
-
-    def fit(self, panel: Panel, task: Task, run: Run) -> NearFitted:
-        time.sleep(self.sleeps)
-        if self.fails == "fit":
-            raise RuntimeError("no luck")
-        return NearFitted(self, task, int(panel.stop.sum()), run.seed, run.time_limit)
-
-    def load(self, schema: Schema, task: Task, state: State, run: Run) -> NearFitted:
-        return NearFitted(self, task, state[0]["learnt"], int(state[1]["seed"][0]), None)
-
-
-@dataclass(frozen=True)
-class NearFitted:
-    recipe: Quick
-    task: Task
-    learnt: int
-    seed: int
-    limit: float | None
-
-    def predict(self, panel: Panel, *, levels: Sequence[float]) -> Forecast:
-        if self.recipe.fails == "predict":
-            raise RuntimeError("no forecast")
-        wanted = np.asarray(levels)
-        rows = [
-            np.concatenate([np.zeros(7), panel.history(i)])[-7:][: self.task.horizon]
-            for i in range(len(panel))
-        ]
-        mean = np.array(rows) + self.recipe.off
-        return Forecast.build(panel, tuple(wanted), mean[..., None] + wanted - 0.5, mean)
-
-    def state(self) -> State:
-        return {"learnt": self.learnt}, {"seed": np.array([self.seed])}
-
-
-@dataclass(frozen=True)
-class Near(Quick):
-    """As `Quick`, but trained in steps, as a network is."""
-
-    name: ClassVar[str] = "near"
-    abilities: ClassVar[Abilities] = Abilities(time_limit=True)
-    max_steps: int = 1  # of training
-
-
-@dataclass(frozen=True)
-class Ranged(Quick):
-    """As `Quick`, with a range to search; 0 is right."""
-
-    name: ClassVar[str] = "ranged"
-    abilities: ClassVar[Abilities] = Abilities(search={"off": (0.0, 5.0)})
-
-
-@dataclass(frozen=True)
-class Wild(Near):
-    """As `Near`, but its forecast of the first item that it is given is many times too high, once it is trained on all."""
-
-    name: ClassVar[str] = "wild"
-    late: bool = True  # only of the forecast, not of the validation windows
-    times: float = 1000.0
-
-    def fit(self, panel: Panel, task: Task, run: Run) -> WildFitted:
-        return WildFitted(self, task, int(panel.stop.sum()), run.seed, run.time_limit)
-
-    def load(self, schema: Schema, task: Task, state: State, run: Run) -> WildFitted:
-        return WildFitted(self, task, state[0]["learnt"], int(state[1]["seed"][0]), None)
-
-
-@dataclass(frozen=True)
-class WildFitted(NearFitted):
-    def predict(self, panel: Panel, *, levels: Sequence[float]) -> Forecast:
-        forecast = NearFitted.predict(self, panel, levels=levels)
-        wild, quantiles, mean = self.recipe, forecast.quantiles.copy(), forecast.mean.copy()
-        assert isinstance(wild, Wild)
-        if not wild.late or self.learnt == 4 * 70:
-            first = np.flatnonzero(panel.keys["item_id"] == "item-0")
-            quantiles[first], mean[first] = quantiles[first] * wild.times, mean[first] * wild.times
-        return replace(forecast, quantiles=quantiles, mean=mean)
-
-
-@dataclass(frozen=True)
-class Slow(Quick):
-    """As `Quick`, but each item takes a twentieth of a second."""
-
-    name: ClassVar[str] = "slow"
-
-    def fit(self, panel: Panel, task: Task, run: Run) -> SlowFitted:
-        return SlowFitted(self, task, int(panel.stop.sum()), run.seed, run.time_limit)
-
-
-@dataclass(frozen=True)
-class SlowFitted(NearFitted):
-    def predict(self, panel: Panel, *, levels: Sequence[float]) -> Forecast:
-        time.sleep(0.05 * len(panel))
-        return NearFitted.predict(self, panel, levels=levels)
 
 
 @pytest.fixture(autouse=True)
 def _fakes_are_registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    fakes = {
-        kind.name: type("Point", (), {"load": staticmethod(lambda kind=kind: kind)})
-        for kind in (Near, Quick, Ranged, Slow, Wild)
-    }
-    points = {**registry._registered(), **fakes}
-    monkeypatch.setattr(registry, "_registered", lambda: points)
-
-
-def fit(*members: str, panel: Panel | None = None, limit: str = "60s", **settings: Any) -> FittedModel:
-    recipe = Auto(members=members, time_limit=limit, **settings)
-    return fit_model(recipe, weeks() if panel is None else panel, TASK, Run(device="cpu"))
-
-
-def portfolio(model: FittedModel) -> Ensemble:
-    assert isinstance(model.predictor, Ensemble)
-    return model.predictor
+    register(monkeypatch)
 
 
 def test_the_recipe_that_is_right_gets_all_the_weight() -> None:
@@ -226,22 +99,6 @@ def test_a_member_that_is_wild_on_the_validation_windows_of_one_item_keeps_its_w
     held = portfolio(model).held_out()
     assert held is not None
     assert held.quantiles.max() < 60
-
-
-@pytest.mark.slow
-def test_the_time_that_auto_says_would_be_enough_is_enough() -> None:
-    members = ("slow", "near")
-    model = fit(*members, limit="2s", panel=weeks(items=20))
-    (finding,) = model.findings
-    assert finding.code == "late_members"
-    assert finding.count == 1
-    assert finding.message.startswith("1 member of auto had too little time to be judged (slow)")
-    enough = finding.message.split("'")[1]
-    (title,) = model.summary()
-    assert f"a time limit of {enough} would be enough for all" in title
-    better = fit(*members, limit=enough, panel=weeks(items=20))
-    assert better.findings == ()
-    assert {trial.score is None for trial in portfolio(better).trials} == {False}
 
 
 @pytest.mark.slow
