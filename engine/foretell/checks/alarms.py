@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Final
@@ -12,6 +12,7 @@ import numpy as np
 
 from foretell.checks.panel_findings import Looked
 from foretell.data.findings import Finding, gravest_first
+from foretell.data.known_findings import KnownFinding, only_new
 from foretell.data.panel import Panel
 from foretell.ingest.dataset import Dataset, encoded, first_time, untold
 from foretell.system.listener import interruptible
@@ -27,7 +28,8 @@ def alarms(data: Dataset, *, horizon: int | None = None, trained: bool = False) 
     """What reading the tables found, and the warnings and errors that `check` adds; errors first.
 
     A known column that ends before `horizon` does is a warning here: to train on it is possible, and predict says it itself
-    (`trained`). Of a panel of more than 33 million values, some items are looked at, and the findings say so.
+    (`trained`). A horizon that no history reaches is none: the training says it, and stops. Of a panel of more than 33 million
+    values, some items are looked at, and the findings say so.
     """
     panel = encoded(data, data.schema, horizon=horizon or 0)
     return gravest_first((*data.findings, *_found(data, panel, horizon, trained=trained)))
@@ -53,26 +55,32 @@ def _found(data: Dataset | None, panel: Panel, horizon: int | None, *, trained: 
         if finding.code == "known_ends" and not trained:
             message = f"as the tables are, predict would stop: {finding.message}"
             found.append(replace(finding, severity="warning", message=message))
-        elif finding.severity != "note" and finding.code != "known_ends":
+        elif finding.severity == "warning":
             found.append(finding)
     if len(some) < len(panel):
-        found = [finding for finding in found if finding.code != "finer"]  # which compares with all rows
         part = f"of {len(some):,} of the {len(panel):,} items, which were looked at: "
         found = [replace(finding, message=part + finding.message) for finding in found]
     return found
 
 
-def new_alarms(data: Dataset, *, horizon: int | None = None, trained: bool = False) -> tuple[Finding, ...]:
-    """Those of the `alarms` that were not told before of these data, which are looked at once for a horizon."""
+def new_alarms(
+    data: Dataset, *, horizon: int | None = None, trained: bool = False, known: Sequence[KnownFinding] = ()
+) -> tuple[Finding, ...]:
+    """Those of the `alarms` that were not told before of these data, which are looked at once for a horizon.
+
+    What is `known` from a training is one line.
+    """
     looked = (("looked at", horizon, trained), ("looked at", horizon, False))
     if not first_time(data, looked):
-        return untold(data, data.findings)
-    return untold(data, alarms(data, horizon=horizon, trained=trained))
+        return only_new(untold(data, data.findings), known)
+    return only_new(untold(data, alarms(data, horizon=horizon, trained=trained)), known)
 
 
-def warn_of_alarms(data: Dataset, *, horizon: int | None = None, trained: bool = False) -> None:
+def warn_of_alarms(
+    data: Dataset, *, horizon: int | None = None, trained: bool = False, known: Sequence[KnownFinding] = ()
+) -> None:
     """Log the `alarms` of data that a model is trained on or forecasts from: each once, whoever does it how often."""
-    for finding in new_alarms(data, horizon=horizon, trained=trained):
+    for finding in new_alarms(data, horizon=horizon, trained=trained, known=known):
         if finding.severity != "note":
             logger.warning("%s", finding.message)
 

@@ -90,7 +90,7 @@ def _check_finer(data: Dataset, panel: Panel, profile: Profile, findings: Findin
     crowded = sum(f.count for f in data.findings if f.code == "aggregated" and f.table == label)
     steps = int(profile.seen.sum())
     if crowded * 2 > steps:
-        findings.warn(
+        findings.note(
             "finer",
             f"{crowded:,} of {steps:,} observed steps hold several rows of {label}, {rows / steps:.1f} rows a step on"
             f" average: the data are finer than {panel.frequency.alias!r}",

@@ -23,7 +23,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from foretell.cli.option_names import as_options
-from foretell.data.findings import gravest_first
+from foretell.data.findings import TAKEN, gravest_first
+from foretell.reporting.numbers import short
 from foretell.system.listener import Event, listening
 from foretell.system.plain_text import printable
 
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
 FINDINGS_SHOWN = 8
 _AROUND: Final = ("backtest", "tune", "judge")  # stages that consist of others, outermost first
 _LINE_SECONDS: Final = 60.0  # between two lines on progress
-# codes of findings that say what a column, and the frequency, was taken as: always shown
-TAKEN = ("known", "past", "frequency_found")
 TEXTS = (
     "code",
     "default",
@@ -363,12 +362,12 @@ def _part(table: Table, block: Sequence[int], least: Sequence[int]) -> Table:
 
 
 def _summary_cell(value: Any) -> str:
-    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    return "-" if value is None else short(value) if isinstance(value, float) else str(value)
 
 
 def _score(value: float) -> str:
     """Four figures; a score that is not defined is a dash."""
-    return "-" if math.isnan(value) else f"{value:.4g}"
+    return "-" if math.isnan(value) else short(value)
 
 
 class _PlainConsole(Console):

@@ -56,7 +56,7 @@ _SAME: Final = (
         "trials",
         "recipe",
     ),
-    *("forecasts", "backtest", "by", "method", "run", "table", "to"),
+    *("forecasts", "backtest", "mean", "by", "method", "run", "table", "to"),
     *(
         "seed",
         "device",

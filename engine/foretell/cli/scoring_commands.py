@@ -95,7 +95,7 @@ def backtest(  # noqa: PLR0913  (each is an option of its own)
     show_report(report, out)
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913  (each is an option of its own)
     forecasts: Annotated[
         str,
         Argument(
@@ -106,6 +106,9 @@ def evaluate(
     data: DataOptions,
     common: CommonOptions,
     model: LikeModel = None,
+    mean: Annotated[
+        str | None, Option(metavar="COLUMN", help="Of FORECASTS, the forecast itself, if not called mean.")
+    ] = None,
     out: ReportFolder = None,
     spreadsheet: Spreadsheet = False,
     overwrite: Overwrite = False,
@@ -118,7 +121,7 @@ def evaluate(
     common.begin()
     old = None if out is None else may_replace(out, "report", overwrite=overwrite)
     tables = open_dataset(sales, like_model(model, sales, data))
-    report = run_evaluate(forecasts, tables, out=out, overwrite=overwrite, spreadsheet=spreadsheet)
+    report = run_evaluate(forecasts, tables, mean=mean, out=out, overwrite=overwrite, spreadsheet=spreadsheet)
     say_replaced(old)
     show_findings(report.remarks)
     say(str(RowCounts(**report.settings["rows"])))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from foretell.ingest.fixed_options import check_fixed
 from foretell.ingest.sql_source import Sql
 
 if TYPE_CHECKING:
+    from foretell.data.known_findings import KnownFinding
     from foretell.data.reading import Reading
     from foretell.data.schema import Schema
     from foretell.ingest.dataset import Dataset
@@ -28,11 +29,13 @@ def open_model(
 
     Raises ForetellError for a folder that is no model's, and as `open_dataset`.
     """
+    from foretell.models.model import fitted_of
     from foretell.workflows.train import load
 
     model = load(folder, device=device, devices=devices)
     say(f"{folder}: {model.origin}")
-    return model, open_dataset(sales, options, model.schema, horizon=model.task.horizon)
+    warned = fitted_of(model).warned
+    return model, open_dataset(sales, options, model.schema, horizon=model.task.horizon, known=warned)
 
 
 def open_dataset(
@@ -44,10 +47,12 @@ def open_dataset(
     tolerant: bool = False,
     scratch: Path | None = None,
     horizon: int | None = None,
+    known: Sequence[KnownFinding] = (),
 ) -> Dataset:
     """The tables that the options name; with a model's `schema`, read as those it was trained on.
 
-    What was read is shown unless `quiet`, with what `check` would warn of over `horizon` steps. Raises ForetellError for
+    What was read is shown unless `quiet`, with what `check` would warn of over `horizon` steps; what is `known` from
+    a training is one line. Raises ForetellError for
     what is missing or cannot be read.
     """
     from foretell.checks.alarms import new_alarms
@@ -58,7 +63,7 @@ def open_dataset(
     else:
         data = _read_tables(sales, options, schema, tolerant=tolerant, scratch=scratch)
     if not quiet:
-        show_data(data, new_alarms(data, horizon=horizon, trained=schema is not None))
+        show_data(data, new_alarms(data, horizon=horizon, trained=schema is not None, known=known))
     return data
 
 

@@ -214,6 +214,17 @@ ADVICE: Final[dict[str, Advice]] = {
         "the other members decide; where none is plausible, the average stays within reach of what was observed",
         "",
     ),
+    "listed_days": Advice(
+        "recipes cannot tell a week with one day of promotion from one with seven",
+        "aggregation= with sum and filling= with zero, or rows of 0 for the other days",
+    ),
+    "still_hold": Advice(
+        "nothing about them has changed since the model was trained", "as foretell check says of each"
+    ),
+    "mean_outside": Advice(
+        "one of the two is wrong, often the quantiles where a promotion is planned: an order by them is too small or too large",
+        "calibrate=True in training, or another recipe",
+    ),
     # Forecast tables that are evaluated
     "items": Advice("scores are of the items forecast", "forecast the others too"),
     "ignored_columns": Advice("their numbers are in no score", "call quantiles p10 or 0.1, the mean 'mean'"),

@@ -13,6 +13,8 @@ from foretell.errors import ForetellError
 logger = logging.getLogger(__name__)
 
 Severity = Literal["error", "warning", "note"]
+# codes of findings that say what a column, and the frequency, was taken as: always shown
+TAKEN = ("known", "past", "frequency_found")
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,9 @@ class _Columns:
     ignored: list[str]  # those that nothing is read from
 
     @classmethod
-    def of(cls, table: Table, data: Dataset, item_id: str | None, timestamp: str | None) -> _Columns:
+    def of(
+        cls, table: Table, data: Dataset, item_id: str | None, timestamp: str | None, mean: str | None
+    ) -> _Columns:
         names = data.names
         key = {
             column: table.require(
@@ -95,7 +97,9 @@ class _Columns:
         moment = table.require(timestamp, (names.timestamp, *TIME_NAMES), "timestamp=")
         recipe, origin, window = (table.find(None, n) for n in (RECIPE_NAMES, ("origin",), ("window",)))
         quantiles = [column for column in table.kinds if level_of(column) is not None]
-        point = _point_column(table.kinds, quantiles)
+        point = _point_column(table.kinds, quantiles) if mean is None else table.require(mean, (), "mean=")
+        if mean is not None and point in quantiles:
+            raise ForetellError(f"mean={mean!r} is the column of a quantile by its name. Leave mean= out.")
         values = [column for column in table.kinds if column == point or column in quantiles]
         taken = {*key.values(), moment, recipe, origin, window, *values, "actual", names.target}
         ignored = [column for column in table.kinds if column not in taken]
@@ -140,7 +144,13 @@ class _Columns:
 
 
 def read_forecast_rows(
-    forecasts: object, data: Dataset, item_id: str | None, timestamp: str | None, found: Findings
+    forecasts: object,
+    data: Dataset,
+    item_id: str | None,
+    timestamp: str | None,
+    found: Findings,
+    *,
+    mean: str | None = None,
 ) -> ForecastRows:
     """The rows of `forecasts`; items and windows are not worked out yet. Times that are not their step's are counted.
 
@@ -151,7 +161,7 @@ def read_forecast_rows(
         table = open_table(store, forecasts, name="forecast", dates=reading.date_format)
         if store.rows(f"SELECT count(*) FROM {table.view}")[0][0] == 0:
             raise ForetellError(f"{table.label} has no rows")
-        columns = _Columns.of(table, data, item_id, timestamp)
+        columns = _Columns.of(table, data, item_id, timestamp, mean)
         if _has_marks(store, table, columns.values, reading):
             table = replace(table, decimal=reading.decimal or ".", thousands=reading.thousands)
         frame = store.frame(columns.rows_sql(table, data.panel.frequency))
@@ -159,7 +169,7 @@ def read_forecast_rows(
         found.warn(
             "ignored_columns",
             f"{table.label}: {', '.join(map(repr, columns.ignored))} not judged; quantiles are recognised as p10, q0.1, 0.1 or"
-            " lo-80",
+            " lo-80, and mean= names the column of the mean",
             len(columns.ignored),
         )
     _check_read(frame, table, columns.moment, columns.origin)

@@ -32,7 +32,8 @@ class JudgedColumns:
         mean, median = "mean" if "mean" in rows.values else None, columns.get(0.5)
         if mean is None and median is None:
             raise ForetellError(
-                "the forecasts need a column 'mean' or 'p50'; quantiles are recognised as p10, p2.5 or 0.1"
+                "the forecasts need a column 'mean' or 'p50'; quantiles are recognised as p10, p2.5 or 0.1. Where the forecast"
+                " stands in a column of another name, give that with mean="
             )
         _check_finite(rows)
         if not columns:

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from foretell.data.arrays import Array, Floats
+from foretell.data.findings import Finding
+from foretell.hierarchy.total_means import ENDS, means_outside
 from foretell.hierarchy.totals import keep_single, paths_for
 from foretell.recipe.forecast import Forecast
 from foretell.recipe.forecast_parts import paths_of
@@ -31,6 +33,7 @@ class Totals:
 
     groups: list[str]  # [G]
     quantiles: Array = field(repr=False)  # [G, P, Q] over the spans asked, at the levels asked
+    findings: tuple[Finding, ...] = ()  # what is said of them
 
 
 def totals_at_once(
@@ -57,12 +60,28 @@ def totals_at_once(
             _add(total, g.group[items], drawn, each.spans)
     made = []
     for total, g, each in zip(sums, groups, asked, strict=True):
-        found = np.moveaxis(np.quantile(total, wanted, axis=1, method="hazen"), 0, -1).astype(np.float32)
+        read = np.quantile(total, (*wanted, *ENDS), axis=1, method="hazen")
+        found = np.moveaxis(read, 0, -1).astype(np.float32)
+        found, ends = found[..., : len(wanted)], found[..., len(wanted) :]
         for at, span in enumerate(each.spans):
             if span.stop - span.start == 1:
                 keep_single(forecast, g, span, wanted, found[:, at : at + 1])
-        made.append(Totals(g.keys.iloc[:, 0].tolist(), np.sort(found, axis=-1)))
+        said = means_outside(
+            g,
+            _means(forecast, g, each.spans),
+            ends,
+            spans=each.spans,
+            origin=forecast.origin[g.first],
+            frequency=frequency,
+        )
+        made.append(Totals(g.keys.iloc[:, 0].tolist(), np.sort(found, axis=-1), said))
     return made
+
+
+def _means(forecast: Forecast, groups: ItemGroups, spans: Sequence[slice]) -> Floats:
+    """[G, P] the sums of the means."""
+    steps = groups.summed(forecast.mean.astype(np.float64))
+    return np.stack([steps[:, span].sum(axis=1) for span in spans], axis=1)
 
 
 def _grouped(group: Texts) -> ItemGroups:

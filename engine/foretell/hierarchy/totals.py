@@ -5,6 +5,7 @@ The 90 % quantile of a sum is not the sum of the 90 % quantiles: errors cancel a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -12,12 +13,15 @@ import numpy as np
 
 from foretell.data.arrays import Array
 from foretell.errors import ForetellError
+from foretell.hierarchy.total_means import ENDS, means_outside
 from foretell.recipe.forecast import Forecast, check_paths
 from foretell.recipe.forecast_parts import paths_of
 from foretell.recipe.item_groups import ItemGroups
 from foretell.recipe.levels import check_levels, interpolate
 from foretell.recipe.paths import slices
 from foretell.system.whole_numbers import as_whole
+
+logger = logging.getLogger(__name__)
 
 MOST_PATHS, LEAST_PATHS = 1_000, 200  # that quantiles are read from, by the number of cells
 _CELLS = 1 << 27  # drawn, at most, for more than the least
@@ -51,19 +55,27 @@ def total(
     mean = groups.summed(forecast.mean[:, span].astype(np.float64))
     if steps is not None:
         mean = mean.sum(1, keepdims=True)
-    quantiles = np.empty((len(groups.keys), mean.shape[1], len(wanted)), np.float32)
+    read = (*wanted, *ENDS)
+    quantiles = np.empty((len(groups.keys), mean.shape[1], len(read)), np.float32)
     for at, sums in _sums(forecast, groups, span, over_steps=steps is not None, paths=count, seed=seed):
         # the values stand at (s + 1/2) / S, as in the paths
-        quantiles[at] = np.moveaxis(np.quantile(sums, wanted, axis=1, method="hazen"), 0, -1)
+        quantiles[at] = np.moveaxis(np.quantile(sums, read, axis=1, method="hazen"), 0, -1)
+    quantiles, ends = quantiles[..., : len(wanted)], quantiles[..., len(wanted) :]
     width = span.stop - span.start if steps is not None else 1
     if width == 1:
         keep_single(forecast, groups, span, wanted, quantiles)
+    each = [span] if steps is not None else [slice(t, t + 1) for t in range(span.start, span.stop)]
+    origin = forecast.origin[groups.first]
+    found = means_outside(groups, mean, ends, spans=each, origin=origin, frequency=forecast.schema.frequency)
+    for finding in found:
+        logger.warning("%s", finding.message)
     return replace(
         forecast,
         keys=groups.keys,
-        origin=forecast.origin[groups.first] + span.start,
+        origin=origin + span.start,
         levels=tuple(wanted),
         quantiles=np.sort(quantiles, axis=-1),
+        findings=(*forecast.findings, *found),
         mean=mean.astype(np.float32),
         fallbacks=groups.any(forecast.fallbacks),
         history=None,

@@ -158,7 +158,7 @@ class Dataset:
             )
         self._saved: str | None = None  # the folder that the panel was opened from
         self._scratch = scratch
-        self._told: set[Finding] = set()
+        self._told: dict[Finding, None] = {}
         self._done: set[Hashable] = set()
         self._numeric = None if schema is not None else frozenset(column_names("numeric", numeric))
         self._target, self._items = _rereadable(target), _rereadable(items)
@@ -213,7 +213,7 @@ class Dataset:
         Raises ForetellError when the folder is damaged, cut short, or from a newer foretell.
         """
         saved, data = read_panel(Path(folder)), cls.__new__(cls)
-        data._saved, data._numeric, data._told, data._done = os.fspath(folder), None, set(), set()
+        data._saved, data._numeric, data._told, data._done = os.fspath(folder), None, {}, set()
         data._read = Ingested(saved.panel, saved.names, saved.findings, saved.rows, saved.fingerprint)
         return data
 
@@ -266,7 +266,7 @@ class Dataset:
     def _untold(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
         """As `untold`."""
         new = tuple(finding for finding in dict.fromkeys(findings) if finding not in self._told)
-        self._told.update(new)
+        self._told.update(dict.fromkeys(new))
         return new
 
     def _first_time(self, what: Collection[Hashable]) -> bool:
@@ -300,7 +300,7 @@ class Dataset:
         for finding in self.findings:
             if (finding.severity, finding.code) == ("warning", "unseen"):
                 logger.warning("%s", finding.message)
-                self._told.add(finding)
+                self._told[finding] = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -333,6 +333,11 @@ def encoded(data: Dataset, schema: Schema, *, horizon: int = 0) -> Panel:
 def untold(data: Dataset, findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Those of `findings` that were not told before of these data; they count as told from here on."""
     return data._untold(findings)
+
+
+def told(data: Dataset) -> tuple[Finding, ...]:
+    """What was told of these data so far."""
+    return tuple(data._told)
 
 
 def first_time(data: Dataset, what: Collection[Hashable]) -> bool:

@@ -34,6 +34,7 @@ from foretell.ingest.found_frequency import with_found_frequency
 from foretell.ingest.holidays_asked import read_holidays
 from foretell.ingest.item_metadata import Metadata, Statics, encode_statics, match, read_metadata
 from foretell.ingest.keyed_rows import KeyedRows, KeySpans, find_spans, spell_key
+from foretell.ingest.listed_days import report_listed_days
 from foretell.ingest.options import Options
 from foretell.ingest.partial_covariates import without_partial_ends
 from foretell.ingest.partial_items import report_partial_items
@@ -123,6 +124,7 @@ def _ingest(context: IngestContext, target: object, related: Sequence[object], i
 
 def _whole(context: IngestContext, table: Related, target: KeySpans) -> Related:
     """A related table without the values of partial last steps."""
+    report_listed_days(context, table.rows, table.spans)
     rows, spans = without_partial_ends(context, table.rows, table.spans, target=target)
     return replace(table, rows=rows, spans=spans)
 
@@ -273,11 +275,13 @@ def _report_weeks(context: IngestContext) -> None:
     joined = sum(finding.code == "aggregated" for finding in context.findings.all())
     if joined and context.frequency.unit == "W":
         alias = context.frequency.alias
-        context.findings.warn(
-            "weeks",
+        message = (
             f"rows of several days became one week: a week of {alias!r} begins on its day and is named by it (in pandas"
-            " it ends there)",
-            joined,
+            " it ends there)"
+        )
+        # the day was chosen where it has a name
+        (context.findings.note if context.options.anchored else context.findings.warn)(
+            "weeks", message, joined
         )
 
 

@@ -17,6 +17,7 @@ from foretell.checks.alarms import warn_of_alarms
 from foretell.data.findings import Finding
 from foretell.data.input_shares import InputShares
 from foretell.data.item_floors import item_floors
+from foretell.data.known_findings import KnownFinding
 from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.data.seen_range import Beyond, SeenRange
@@ -98,6 +99,9 @@ class FittedModel:
     data: SavedData | None = (
         None  # how many items these had, and their last step; None where an older foretell saved it
     )
+    warned: tuple[
+        KnownFinding, ...
+    ] = ()  # what its training found in the data; none in a model of an older foretell
     written: str = ""  # when it was saved
     scores: Mapping[str, float] = field(default_factory=dict)  # of its validation, or those `save` was given
     panel: Panel | None = field(default=None, repr=False)  # the training data; None after `load`
@@ -346,7 +350,7 @@ class FittedModel:
         """
         if data is not None:
             panel = encoded(check_dataset(data), self.schema, horizon=self.task.horizon)
-            warn_of_alarms(data, horizon=self.task.horizon, trained=True)
+            warn_of_alarms(data, horizon=self.task.horizon, trained=True, known=self.warned)
             say_older(self.data, panel)
             for finding in untold(data, self._missing_items(data)):
                 logger.warning("%s", finding.message)
@@ -400,6 +404,7 @@ def _manifest_of(model: FittedModel) -> dict[str, Any]:
         "floor": model.floor,
         "seen": None if model.seen is None else model.seen.to_json(),
         "inputs": None if model.inputs is None else asdict(model.inputs),
+        "warned": [asdict(each) for each in model.warned],
         "fit_seconds": model.fit_seconds,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "fingerprint": model.fingerprint,

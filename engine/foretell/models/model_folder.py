@@ -220,6 +220,7 @@ def facts_of(saved: SavedModel, recipe: Recipe) -> dict[str, Any]:
         "fit_seconds": saved.fit_seconds,
         "fingerprint": saved.fingerprint,
         "data": saved.data,
+        "warned": saved.warned,
         "written": saved.written,
         "scores": {name: math.nan if score is None else score for name, score in saved.scores.items()},
         "resolved": make_recipe(recipe.name, saved.resolved),

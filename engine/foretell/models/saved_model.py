@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from foretell.data.input_shares import InputShares
+from foretell.data.known_findings import KnownFinding
 from foretell.errors import ForetellError
 from foretell.system.typed import Within
 
@@ -72,6 +73,7 @@ class SavedModel:
     written: str  # time of saving, ISO
     fingerprint: str  # of the training data, sha256
     data: SavedData | None = None  # None up to format 2
+    warned: tuple[KnownFinding, ...] = ()  # what its training found in the data
     scores: Mapping[str, float | None]  # None: not defined
     libraries: Mapping[str, str]  # versions of foretell, Python and what it was trained with
     weights: SavedWeights  # `weights.safetensors`

@@ -29,6 +29,7 @@ from foretell.recipe.fan_chart import (
 )
 from foretell.recipe.forecast_parts import fan_of
 from foretell.recipe.levels import level_column
+from foretell.reporting.numbers import short
 from foretell.system.atomic_files import write_bytes
 from foretell.system.big_arrays import pieces
 from foretell.system.folder_lock import claimed
@@ -212,7 +213,9 @@ def figure_leaderboard(report: Results, metric: str = "wQL") -> Figure:
     colour = colours(report.recipes)
     axes.barh(place, np.nan_to_num(values), height=0.62, color=[colour[name] for name in board["recipe"]])
     for y, value in zip(place, values, strict=True):
-        axes.text(max(np.nan_to_num(value), 0), y, f"  {value:.4g}", va="center", fontsize=9, color=INK)
+        axes.text(
+            max(np.nan_to_num(value), 0), y, f"  {short(float(value))}", va="center", fontsize=9, color=INK
+        )
     plain_axes(axes)
     axes.grid(visible=False)
     axes.set_yticks(place, [printable(name) for name in board["recipe"]])

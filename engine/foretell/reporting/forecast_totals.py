@@ -61,13 +61,15 @@ class Facts:
             else levels_of(by, known)
         )
         grouped = {spelt_level(level): groups_in_words(forecast, level) for level in levels if level}
+        spread = Spread.of(forecast, grouped)
+        read = (*forecast.findings, *spread.findings)
         return cls(
             forecast,
             panel,
             Before.of(panel, forecast.horizon),
             grouped,
-            Spread.of(forecast, grouped),
-            panel_alarms(panel, horizon=forecast.horizon, read=forecast.findings),
+            spread,
+            panel_alarms(panel, horizon=forecast.horizon, read=read),
             why,
         )
 

@@ -83,6 +83,12 @@ def own_script() -> str:
     return Path(__file__).with_name("report.js").read_text(encoding="utf-8")
 
 
+@cache
+def search_script() -> str:
+    """A script that searches the rows of a page which all stand in it."""
+    return Path(__file__).with_name("search.js").read_text(encoding="utf-8")
+
+
 def json_block(name: str, value: Any) -> str:
     """Data for the page's script. No text in it can end the block: < > and & are written as escapes of JSON."""
     text = orjson.dumps(_printable(value), option=orjson.OPT_SERIALIZE_NUMPY).decode()

@@ -88,7 +88,7 @@ def short(value: Any) -> str:
         return str(value)
     return (
         f"{value:,.0f}"
-        if isinstance(value, float) and 1e4 <= abs(value) < 1e12
+        if isinstance(value, float) and 9_999.5 <= abs(value) < 1e15  # four figures of which have an exponent
         else f"{value:,}"
         if isinstance(value, int)
         else f"{value:.4g}"

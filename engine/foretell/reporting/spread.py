@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from foretell.data.arrays import Array, Floats
+from foretell.data.findings import Finding
 from foretell.errors import ForetellError
 from foretell.evaluation.periods import period_of
 from foretell.hierarchy.many_totals import Sums, totals_at_once
@@ -29,6 +30,7 @@ class Spread:
     whole: Floats = field(repr=False)  # [Q] of all items over the horizon
     groups: Mapping[str, Mapping[str, Floats]] = field(repr=False)  # name -> group -> [Q] over the horizon
     why_not: str = ""  # there are none
+    findings: tuple[Finding, ...] = ()  # what is said of these sums
 
     @classmethod
     def of(cls, forecast: Forecast, groups: Mapping[str, Texts]) -> Spread:
@@ -49,7 +51,8 @@ class Spread:
             name: dict(zip(each.groups, _whole(each.quantiles), strict=True))
             for name, each in zip(groups, others, strict=True)
         }
-        return cls(levels, found[:horizon], found[horizon:-1], found[-1], by)
+        said = tuple(finding for each in (every, *others) for finding in each.findings)
+        return cls(levels, found[:horizon], found[horizon:-1], found[-1], by, findings=said)
 
     @property
     def heads(self) -> list[str]:

@@ -31,6 +31,7 @@ from foretell.reporting.html_blocks import (
     note,
     page,
     picture,
+    search_script,
     section,
     settings_section,
     text_of,
@@ -87,7 +88,7 @@ def render(result: Explanation) -> str:
     """The whole page."""
     why = Why.of(result)
     body = "".join(each(why) for each in SECTIONS)
-    return page("Why", _head(why) + contents(body) + body, style=driver_style(why))
+    return page("Why", _head(why) + contents(body) + body, style=driver_style(why), script=search_script())
 
 
 def driver_style(why: Why) -> str:
@@ -176,7 +177,7 @@ def _total(why: Why) -> str:
     word = period_word(result.schema.frequency, result.horizon)
     heads = [f"{word.capitalize()} from", "Baseline", *why.heads, "Forecast"]
     chart = picture(figure, "what each driver adds, step by step")
-    text = "All items together. Bars above the line raise the forecast, bars below it lower it; the black line is the forecast."
+    text = "All items together. Bars above the line raise the forecast, bars below it lower it; the line is the forecast."
     return section("Over time", chart + cell_table(heads, rows) + note(text))
 
 
@@ -216,7 +217,7 @@ def items_table(why: Why) -> str:
     )
     title = "Item" if result.panel is not None else "Group"
     body = (
-        f'<div class="items" style="--columns:{len(heads)};--narrow:{sum("wide" not in _kind(k) for k in range(len(heads)))}">\n'
+        f'<div class="items searched" style="--columns:{len(heads)};--narrow:{sum("wide" not in _kind(k) for k in range(len(heads)))}">\n'
         f'<div class="row heads"><b>{title}</b>{head}</div>\n{"".join(rows)}</div>\n'
     )
     few = (
@@ -226,7 +227,7 @@ def items_table(why: Why) -> str:
     )
     text = (
         f"The sums over all steps, the largest forecast first.{few} A row opens its picture: bars above the line in the middle, the"
-        " baseline, raise the forecast, bars below lower it; the black line is the forecast."
+        " baseline, raise the forecast, bars below lower it; the line is the forecast."
     )
     return _legend(why) + body + note(text)
 

@@ -8,15 +8,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # begin what a spreadsheet computes instead of showing it
+_LARGE: Final = 1e5  # numbers from here on, and
+_SMALL: Final = 1e-3  # those below it, may have an exponent in pandas' CSV
 
 
 def write_csv(frame: pd.DataFrame, file: IO[str], *, header: bool = True, spreadsheet: bool = False) -> None:
     """Write `frame` to a file of text, each row on a line that ends with a line feed.
 
     For a `spreadsheet`, texts (names of columns too) that begin with = + - @ or a tab get an apostrophe in front, by which
-    Excel and LibreOffice show them and compute nothing. Numbers stay as they are.
+    Excel and LibreOffice show them and compute nothing. Numbers are plain decimals, as short as they can be without a change.
     """
-    shown = _shown(frame) if spreadsheet else frame
+    shown = _without_exponents(_shown(frame) if spreadsheet else frame)
     lines: Any = _Lines(file)
     shown.to_csv(lines, index=False, header=header, lineterminator="\r\n")
 
@@ -32,6 +34,26 @@ class _Lines:
 
     def write(self, text: str) -> int:
         return self._file.write(text.removesuffix("\r\n") + "\n")
+
+
+def _without_exponents(frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` with the columns as texts in which pandas would write 1.0646026e+06."""
+    import numpy as np
+
+    shown = frame
+    for at, kind in enumerate(frame.dtypes):
+        if not isinstance(kind, np.dtype) or kind.kind != "f":
+            continue
+        values = frame.iloc[:, at].to_numpy()
+        size = np.abs(values)
+        odd = np.isfinite(values) & (values != 0) & ((size >= _LARGE) | (size < _SMALL))
+        if odd.any():
+            texts = values.astype(str).astype(object)
+            texts[odd] = [np.format_float_positional(value, trim="0") for value in values[odd]]
+            texts[np.isnan(values)] = None
+            shown = frame.copy(deep=False) if shown is frame else shown
+            shown.isetitem(at, texts)
+    return shown
 
 
 def _shown(frame: pd.DataFrame) -> pd.DataFrame:

@@ -64,7 +64,7 @@ class ExcelSheet:
             raise ForetellError(
                 f"a sheet of Excel holds {MOST_ROWS:,} rows, and there are more. Write .parquet or .csv."
             )
-        for row in frame.astype(object).itertuples(index=False, name=None):
+        for row in _without_midnights(frame).astype(object).itertuples(index=False, name=None):
             self._sheet.append([self._cell(value) for value in row])
 
     def _cell(self, value: Any) -> Any:
@@ -81,6 +81,16 @@ class ExcelSheet:
         cell = WriteOnlyCell(self._sheet, value=_UNWRITABLE.sub("\ufffd", value)[:_LONGEST_TEXT])
         cell.data_type = "s"
         return cell
+
+
+def _without_midnights(frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` with times as dates, which Excel shows without a clock, in the columns where all are midnight."""
+    dates = {
+        name: frame[name].dt.date
+        for name, kind in frame.dtypes.items()
+        if kind.kind == "M" and (frame[name].isna() | (frame[name] == frame[name].dt.normalize())).all()
+    }
+    return frame.assign(**dates) if dates else frame
 
 
 def read_sheet(path: str, sheet: str | None, *, rows: int | None = None) -> pd.DataFrame:

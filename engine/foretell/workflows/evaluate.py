@@ -41,6 +41,7 @@ def evaluate(
     *,
     item_id: str | None = None,
     timestamp: str | None = None,
+    mean: str | None = None,
     out: str | Path | None = None,
     spreadsheet: bool = False,
     overwrite: bool = False,
@@ -57,6 +58,7 @@ def evaluate(
         data: the actuals, a `foretell.Dataset`. What lies before a window also scales MASE.
         item_id: the column of the item, if it is called otherwise than in the data.
         timestamp: the column of the time, likewise.
+        mean: the column of the forecast itself, if it is not called mean.
         out: a folder that the report is saved to (`Report.save`).
         spreadsheet: in its CSV, put an apostrophe in front of texts that a spreadsheet would compute.
         overwrite: replace a result of foretell that `out` holds.
@@ -75,7 +77,7 @@ def evaluate(
     data, found = check_dataset(data), Findings()
     if out is not None:
         may_replace(out, "report", overwrite=overwrite)
-    rows = read_forecast_rows(forecasts, data, item_id, timestamp, found)
+    rows = read_forecast_rows(forecasts, data, item_id, timestamp, found, mean=mean)
     panel, given = data.panel, len(rows.ordinal)
     rows = placed(rows, panel, found)
     counts = RowCounts.of(rows, panel, given=given)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from foretell.checks.alarms import warn_of_alarms
+from foretell.data.known_findings import known_findings
 from foretell.errors import ForetellError
 from foretell.hierarchy.learning import learn_dependence
-from foretell.ingest.dataset import check_dataset, encoded
+from foretell.ingest.dataset import check_dataset, encoded, told
 from foretell.models.fitting import fit_model
 from foretell.models.model import Model, fitted_of
 from foretell.recipe.hyperparameters import settings_of
@@ -105,7 +106,8 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
     )
     dependence = learn_dependence(panel, task, held=model.held, seed=asked.seed)
     scores = validation_scores(model)
-    return Model(replace(model, dependence=dependence, scores=scores, read=data.findings))
+    warned = known_findings(told(data))
+    return Model(replace(model, dependence=dependence, scores=scores, read=data.findings, warned=warned))
 
 
 def _recipe_to_train(

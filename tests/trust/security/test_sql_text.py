@@ -68,6 +68,7 @@ GIVEN = {
     "ingest/uneven_steps.py": {"source"},
     "ingest/stamps.py": {"place"},
     "ingest/partial_steps.py": {"parts", "times", "on", "only", "way", "part", "counted"},
+    "ingest/listed_days.py": {"ends", "by", "keys", "each", "apart"},  # of the view's own columns
     "ingest/partial_covariates.py": {
         "outer",
         "inner",

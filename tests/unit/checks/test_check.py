@@ -168,7 +168,7 @@ def test_several_rows_a_step_say_how_many_and_in_how_many_series():
     assert found["aggregated"].message == message
     assert "finer" not in found
     hourly = findings(Dataset(daily(every="h", a=range(48)), freq="D"))["finer"]
-    assert hourly.severity == "warning"
+    assert hourly.severity == "note"  # the frequency was asked for
     assert (
         "2 of 2 observed steps hold several rows of the target table, 24.0 rows a step on average"
         in hourly.message

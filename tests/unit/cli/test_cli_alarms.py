@@ -46,6 +46,12 @@ def test_a_warning_of_check_is_shown_by_every_command_that_reads_tables(run: Run
     else:
         result = trained if command == "train" else run(command, *words[command])
     message = said(result)
+    if command == "predict":  # of the data of the training: one line in place of all
+        assert (
+            "warning: as in the training: 3 warnings (frequency, mostly_gaps, alike_ids) and 1 note"
+            in message
+        )
+        return
     assert "warning: 2 of 2 items are observed as --freq W-MON would have it, asked was 'D'" in message
     assert "warning: 2 items have names that differ by blanks, capitals or a '.0' alone" in message
 
@@ -175,3 +181,8 @@ def test_values_behind_the_horizon_are_no_finding_of_check() -> None:
         "float32",
     }
     assert {"float32"} == {f.code for f in check(data, horizon=14).warnings} & {"never_changes", "float32"}
+
+
+def test_a_horizon_that_no_history_reaches_is_one_error(run: Run) -> None:
+    result = run("train", "sales.csv", "--freq", "D", "--recipe", "npts", "--horizon", 400, "--out", "model")
+    assert said(result, 2).count("error:") == 1

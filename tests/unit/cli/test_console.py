@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import asdict
 
+import numpy as np
+import pandas as pd
 import pytest
 import typer
 from rich.table import Table
 
 from foretell.cli.app import app
-from foretell.cli.console import FINDINGS_SHOWN, flush_table, show_findings, show_table
+from foretell.cli.console import FINDINGS_SHOWN, _leaderboard, flush_table, show_findings, show_table
 from foretell.cli.option_groups import RunOptions
 from foretell.cli.option_names import OPTIONS, as_options
 from foretell.data.finding_advice import ADVICE
@@ -136,3 +138,23 @@ def test_a_table_wider_than_the_terminal_is_shown_in_blocks_of_columns(
     assert len(rows) > 2
     assert [cell for row in rows for cell in row[1:] if cell in ROW] == list(ROW[1:-1])
     assert "\u2026" not in "".join(lines)
+
+
+def test_numbers_of_the_leaderboard_have_no_exponents() -> None:
+    board = pd.DataFrame(
+        {
+            "recipe": ["ets"],
+            "wQL": [0.1234567],
+            "RMSE": [19810.4],
+            "WAPE": [9999.7],
+            "bias": [0.01],
+            "MAPE": [np.nan],
+            "MASE": [0.5],
+            "interval[0.8]": [0.8],
+            "fit_seconds": [1.0],
+            "predict_seconds": [1.0],
+            "fallbacks": [0],
+        }
+    )
+    cells = [next(iter(column.cells)) for column in _leaderboard(board).columns]
+    assert cells[1:5] == ["0.1235", "19,810", "10,000", "+0.010"]

@@ -219,3 +219,33 @@ def test_a_tampered_dependence_is_refused(change: dict[str, object]) -> None:
     assert Dependence.from_json(read) == dependence(("store", 0.4))
     with pytest.raises(ForetellError):
         Dependence.from_json(read | change)
+
+
+def test_a_total_whose_mean_lies_outside_its_p10_to_p90_is_a_warning_that_names_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    made = forecast()
+    apart = replace(made, mean=made.mean + made.quantiles[..., -1:].max(-1))  # a mean above each p90
+    item = apart.total(steps=H, by=["item_id"])
+    (found,) = item.findings
+    assert (found.severity, found.code, found.count) == ("warning", "mean_outside", 12)
+    assert (
+        "the mean of 12 of 12 totals lies outside its p10 to p90, first 'i0' from 1970-04-11: 2"
+        in found.message
+    )
+    assert found.message in caplog.messages
+    assert "calibrate=True" in found.option
+    assert [f.code for f in apart.total(by=["store"]).findings] == ["mean_outside"]
+
+
+def test_a_mean_inside_a_rare_item_and_one_value_of_an_item_give_no_warning_of_totals() -> None:
+    made = forecast()
+    assert made.total(steps=H, by=[]).findings == ()
+    apart = replace(made, mean=made.mean * 50)
+    assert apart.total(by=["item_id"]).findings == ()  # one item, one step: its own quantiles
+    assert made.margins is not None
+    never = replace(made.margins, quantiles=np.zeros_like(made.margins.quantiles))
+    rare = replace(made, mean=made.mean * 0 + 0.01, margins=never)
+    assert (
+        rare.total(steps=H, by=[]).findings == ()
+    )  # p10 = p90 = 0 and a mean of .06: an item that hardly sells

@@ -310,3 +310,16 @@ def test_a_date_that_is_none_says_how_dates_are_written(spelt: str) -> None:
         ForetellError, match=r"no date in 7 rows.*Write dates as 2024-12-31, or as date_format= says"
     ):
         evaluate(made, Dataset(sold, freq="D"))
+
+
+def test_the_forecast_itself_may_stand_in_a_column_of_any_name() -> None:
+    plain = table(p10=None, p50=None, p90=None)
+    own = plain.rename(columns={"mean": "Prognose"})
+    scored = evaluate(own, dataset(**DATA), mean="Prognose")
+    assert scored.leaderboard.equals(evaluate(plain, dataset(**DATA)).leaderboard)
+    with pytest.raises(ForetellError, match=r"give that with mean="):
+        evaluate(own, dataset(**DATA))
+    with pytest.raises(ForetellError, match=r"has no column 'Prognos'. Did you mean 'Prognose'\?"):
+        evaluate(own, dataset(**DATA), mean="Prognos")
+    with pytest.raises(ForetellError, match="'p50' is the column of a quantile by its name"):
+        evaluate(own.assign(p50=2.0), dataset(**DATA), mean="p50")
