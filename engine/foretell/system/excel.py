@@ -86,7 +86,7 @@ class ExcelSheet:
 def _without_midnights(frame: pd.DataFrame) -> pd.DataFrame:
     """`frame` with times as dates, which Excel shows without a clock, in the columns where all are midnight."""
     dates = {
-        name: frame[name].dt.date
+        str(name): frame[name].dt.date
         for name, kind in frame.dtypes.items()
         if kind.kind == "M" and (frame[name].isna() | (frame[name] == frame[name].dt.normalize())).all()
     }
