@@ -30,6 +30,7 @@ RECIPES: Final[dict[str, dict[str, Any]]] = {
     "arima": {},
     "npts": {},
     "ridge": {},
+    "level_shape": {},
     "boosting": {"max_steps": 3},
     "lightgbm": {"max_steps": 3},
     "xgboost": {"max_steps": 3},

@@ -158,6 +158,7 @@ def test_an_ensemble_takes_the_recipes_that_say_so_the_cheapest_first() -> None:
         "seasonal_naive",
         "npts",
         "ridge",
+        "level_shape",
         "theta",
         "ets",
         "boosting",
