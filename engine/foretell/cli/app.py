@@ -21,6 +21,7 @@ from foretell.cli.planning_commands import explain, whatif
 from foretell.cli.plot_command import plot
 from foretell.cli.recipe_commands import recipes
 from foretell.cli.scoring_commands import backtest, demo, evaluate
+from foretell.cli.service_commands import create_key, list_keys, revoke_key, serve, worker
 from foretell.cli.training_commands import predict, train, tune
 
 app = typer.Typer(
@@ -58,8 +59,14 @@ for command in (
     check,
     recipes,
     demo,
+    serve,
+    worker,
 ):
     app.command()(grouped(command))
+keys = typer.Typer(name="keys", no_args_is_help=True, help="Make, show and revoke the keys of a server.")
+for name, command in (("create", create_key), ("list", list_keys), ("revoke", revoke_key)):
+    keys.command(name)(grouped(command))
+app.add_typer(keys)
 
 
 def main() -> None:

@@ -1,0 +1,52 @@
+"""The HTTP application: a server's state, the guard, and the routes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from foretell.service import problems
+from foretell.service.asking import Server
+from foretell.service.auth import LOOPBACK
+from foretell.service.database import Database
+from foretell.service.guard import Guard, allowed_hosts
+from foretell.service.home import Home
+from foretell.service.routes import backtests, datasets, forecasts, health, jobs, models, uploads
+from foretell.service.sessions import Sessions
+
+API = "/api/v1"
+_ROUTERS = (uploads, datasets, models, backtests, forecasts, jobs)
+
+
+def make_app(
+    home: Home,
+    database: Database,
+    *,
+    host: str = "127.0.0.1",
+    hosts: Sequence[str] | None = None,
+    wake: Callable[[], None] = lambda: None,
+) -> FastAPI:
+    """The application for a server at `host`. `hosts` are the names that it answers to, by default those that fit `host`."""
+    allowed = allowed_hosts(host, home.config.hosts)
+    app = FastAPI(
+        title="foretell",
+        version=version("foretell"),
+        summary="Self-hosted probabilistic demand forecasting",
+        openapi_url="/openapi.json",
+        docs_url=None,  # FastAPI's own comes from a foreign host
+        redoc_url=None,
+    )
+    app.state.server = Server(
+        home=home, database=database, sessions=Sessions(home.key()), local=host in LOOPBACK, wake=wake
+    )
+    limits = home.config.limits
+    app.add_middleware(
+        Guard, hosts=allowed if hosts is None else hosts, most_body=limits.body, most_upload=limits.upload
+    )
+    problems.install(app)
+    app.include_router(health.router)
+    for each in _ROUTERS:
+        app.include_router(each.router, prefix=API)
+    return app
