@@ -3,61 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import psycopg
 import pytest
-from starlette.testclient import TestClient
 
-from foretell.service.app import make_app
-from foretell.service.database import Database, open_database
-from foretell.service.home import Home, open_home
-from foretell.service.worker import Worker
-
-LOCAL = {"base_url": "http://127.0.0.1:8800"}
-
-
-class Service:
-    """An application with a worker that works when it is told to."""
-
-    def __init__(self, home: Home, database: Database, client: TestClient) -> None:
-        self.home, self.database, self.client = home, database, client
-        self.worker = Worker(home, database)
-
-    def work(self) -> None:
-        """Do all jobs that there are."""
-        while self.worker.once():
-            pass
-
-    def get(self, path: str, **query: Any) -> Any:
-        return _good(self.client.get(f"/api/v1/{path}", params=query))
-
-    def post(self, path: str, body: Any = None, **headers: str) -> Any:
-        return _good(self.client.post(f"/api/v1/{path}", json=body, headers=headers))
-
-    def upload(self, path: Path) -> str:
-        answer = self.client.post(
-            "/api/v1/uploads", content=path.read_bytes(), headers={"content-type": "text/csv"}
-        )
-        return str(_good(answer)["id"])
-
-
-def _good(answer: httpx.Response) -> Any:
-    assert answer.is_success, answer.text
-    return answer.json()
-
-
-@contextmanager
-def service_at(folder: Path, database: str | None = None) -> Iterator[Service]:
-    home = open_home(folder)
-    opened = open_database(database or home.database)
-    with TestClient(make_app(home, opened), **LOCAL) as client:
-        yield Service(home, opened, client)
-    opened.close()
+from service.running import Service, service_at
 
 
 @pytest.fixture

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 import foretell
-from conftest import Service
+from service.running import Service
 
 SALES = Path(__file__).parents[2] / "data/retail/sales.csv"
 
@@ -27,7 +28,7 @@ def test_a_forecast_of_the_service_is_the_librarys(any_service: Service, sales: 
     service.work()
     data = service.get(f"datasets/{data['id']}")
     assert (data["state"], data["result"]["items"], data["result"]["frequency"]) == ("ACTIVE", 2, "D")
-    asked = {
+    asked: dict[str, Any] = {
         "recipe": "ets",
         "horizon": 7,
         "settings": {"time_limit": 600.0},

@@ -64,8 +64,9 @@ for command in (
 ):
     app.command()(grouped(command))
 keys = typer.Typer(name="keys", no_args_is_help=True, help="Make, show and revoke the keys of a server.")
-for name, command in (("create", create_key), ("list", list_keys), ("revoke", revoke_key)):
-    keys.command(name)(grouped(command))
+keys.command("create")(grouped(create_key))
+keys.command("list")(grouped(list_keys))
+keys.command("revoke")(grouped(revoke_key))
 app.add_typer(keys)
 
 

@@ -95,6 +95,7 @@ class Watch:
         self._lost, self._ended = threading.Event(), threading.Event()
         self._heard: SimpleQueue[dict[str, Any]] = SimpleQueue()
         self._refused = ""
+        self._listener: threading.Thread | None = None
 
     def run(self) -> None:
         """Start the child, stay with it, and set what came of it."""
@@ -128,7 +129,12 @@ class Watch:
         self._listener = threading.Thread(target=self._listen, args=(child,), daemon=True)
         self._listener.start()
         job = self._job
-        order = {"home": str(self._home.path), "job": job.id, "work": job.work, "kind": job.kind}
+        order: dict[str, Any] = {
+            "home": str(self._home.path),
+            "job": job.id,
+            "work": job.work,
+            "kind": job.kind,
+        }
         order |= {"resource": job.resource_id, "spec": dict(job.spec)}
         _say(child, json.dumps(order))
         return child
@@ -151,7 +157,7 @@ class Watch:
             progress = self._progress() or progress
             at = time.monotonic()
             if progress is not None and at - told >= _REPORT:
-                self._try(lambda c, p=progress: leases.report(c, self._job.id, self._owner, p))
+                self._tell(progress)
                 told, progress = at, None
             if cancelled is None and at - asked >= _REPORT:
                 asked = at
@@ -171,6 +177,9 @@ class Watch:
                 self._refused = told.get("refused", self._refused)
         return found
 
+    def _tell(self, progress: dict[str, Any]) -> None:
+        self._try(lambda c: leases.report(c, self._job.id, self._owner, progress))
+
     def _renew(self) -> None:
         """Hold the job until it ends. A database that is away is asked again until the lease must be another's."""
         lease = self._home.config.lease
@@ -189,7 +198,8 @@ class Watch:
                 return
 
     def _settle(self, status: int) -> None:
-        self._listener.join(5)  # it has read all once the child's end of the pipe is closed
+        if self._listener is not None:
+            self._listener.join(5)  # it has read all once the child's end of the pipe is closed
         self._progress()
         if self._lost.is_set():
             logger.warning("job %s is another worker's now", self._job.id)

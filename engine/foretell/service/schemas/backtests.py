@@ -22,7 +22,7 @@ class BacktestIn(Asked):
     horizon: int = Field(ge=1, le=100_000)
     levels: tuple[Level, ...] = (0.1, 0.5, 0.9)
     windows: Annotated[int, Field(ge=1, le=1000)] = 1
-    stride: int | None = Field(None, ge=1)
+    stride: int | None = Field(default=None, ge=1)
     refit: Literal["never", "every"] = "never"
     settings: Mapping[str, Mapping[str, Any]] | None = None
     time_limit: str | float | None = None

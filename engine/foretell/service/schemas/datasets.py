@@ -17,10 +17,10 @@ class Source(Asked):
 
     upload: Identifier | None = None
     path: str | None = Field(
-        None, max_length=4096, description="A file, a folder, a glob or s3://bucket/key."
+        default=None, max_length=4096, description="A file, a folder, a glob or s3://bucket/key."
     )
-    connection: str | None = Field(None, max_length=200)
-    query: str | None = Field(None, max_length=100_000)
+    connection: str | None = Field(default=None, max_length=200)
+    query: str | None = Field(default=None, max_length=100_000)
 
     @model_validator(mode="after")
     def _one(self) -> Source:
@@ -35,7 +35,7 @@ class Source(Asked):
 class ReadingOptions(Asked):
     """How tables are read: arguments of `foretell.Dataset`."""
 
-    freq: str | None = Field(None, examples=["D"])
+    freq: str | None = Field(default=None, examples=["D"])
     item_id: str | Mapping[str, Any] | None = None
     timestamp: str | Mapping[str, Any] | None = None
     target_column: str | None = None
@@ -65,7 +65,7 @@ class ImportIn(Asked):
     """Tables that make a version of a data set."""
 
     target: Source
-    related: tuple[Source, ...] = Field((), max_length=50)
+    related: tuple[Source, ...] = Field(default=(), max_length=50)
     items: Source | None = None
     options: ReadingOptions = ReadingOptions()
 

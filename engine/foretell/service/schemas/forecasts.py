@@ -14,10 +14,10 @@ class ForecastIn(Asked):
     name: Name | None = None
     model: Identifier
     version: Identifier | None = Field(
-        None, description="Of data. Default: the newest of the model's data set."
+        default=None, description="Of data. Default: the newest of the model's data set."
     )
-    levels: tuple[Level, ...] | None = Field(None, description="Default: the model's.")
-    horizon: int | None = Field(None, ge=1, description="Fewer steps than the model's.")
+    levels: tuple[Level, ...] | None = Field(default=None, description="Default: the model's.")
+    horizon: int | None = Field(default=None, ge=1, description="Fewer steps than the model's.")
 
 
 class ForecastSpec(Spec):

@@ -16,12 +16,14 @@ Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
 
 class _Training(Asked):
     recipe: RecipeName | None = Field(
-        None, description="A registered recipe. Default: mqrnn.", examples=["ets"]
+        default=None, description="A registered recipe. Default: mqrnn.", examples=["ets"]
     )
-    horizon: int | None = Field(None, ge=1, le=100_000, description="Steps; it must be given, but with from.")
+    horizon: int | None = Field(
+        default=None, ge=1, le=100_000, description="Steps; it must be given, but with from."
+    )
     levels: tuple[Level, ...] | None = None
-    settings: Mapping[str, Any] | None = Field(None, description="Hyperparameters of the recipe.")
-    time_limit: str | float | None = Field(None, examples=["10m"])
+    settings: Mapping[str, Any] | None = Field(default=None, description="Hyperparameters of the recipe.")
+    time_limit: str | float | None = Field(default=None, examples=["10m"])
     calibrate: bool = False
     seed: Seed = 0
 
@@ -33,7 +35,7 @@ class ModelIn(_Training):
     dataset: Identifier
     version: Identifier | None = None
     from_model: Identifier | None = Field(
-        None, alias="from", description="A model that training goes on from."
+        default=None, alias="from", description="A model that training goes on from."
     )
 
 
