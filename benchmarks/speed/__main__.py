@@ -31,6 +31,7 @@ PARTS = {
     "prediction_many": "networks",
     "evaluator": "scoring",
     "local": "local",
+    "backtest": "backtests",
     "growth": "growth",
     "history": "growth",
     "accuracy": "accuracy",

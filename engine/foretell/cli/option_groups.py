@@ -219,7 +219,10 @@ class RunOptions:
     precision: Annotated[Precision, Option(help="Of the networks' arithmetic.")] = "auto"
     threads: Annotated[int | None, Option(min=1, help="Of torch, on a CPU; default: 1.")] = None
     processes: Annotated[
-        int | None, Option(min=1, help="Of the one-model-a-series recipes; default: one a core.")
+        int | None,
+        Option(
+            min=1, help="At work at a time: recipes of a backtest, models of series; default: one a core."
+        ),
     ] = None
     time_limit: Annotated[
         str | None, Option(metavar="TIME", help="End each training in time: 90s, 10m, 1.5h.")

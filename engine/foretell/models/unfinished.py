@@ -6,7 +6,8 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -26,6 +27,7 @@ from foretell.recipe.task import Run
 from foretell.system.atomic_files import new_folder, write_text
 from foretell.system.regular_files import read_regular
 from foretell.system.strict_json import MOST_BYTES, parse_json
+from foretell.system.temporary_names import is_temporary
 from foretell.system.typed import Within, typed
 
 logger = logging.getLogger(__name__)
@@ -122,6 +124,23 @@ class UnfinishedBacktest:
         return FinishedWindow(
             forecast, (saved.fit_seconds, saved.predict_seconds), saved.summary, saved.groups
         )
+
+    def has_window(self, label: str, recipe: Recipe, number: int) -> bool:
+        """Whether that window is finished."""
+        return (self._of(label, recipe) / f"window-{number}").is_dir()
+
+    @contextmanager
+    def written_by_others(self) -> Iterator[None]:
+        """Inside, other processes may keep windows here; what those that were ended left half written is gone afterwards."""
+        self._begin()
+        try:
+            yield
+        finally:
+            for path in sorted(self.folder.glob("*/.*")):
+                if is_temporary(path.name):
+                    shutil.rmtree(path, ignore_errors=True)
+            if not any(self.folder.glob("*/*")):
+                self.remove()
 
     def keep_window(self, label: str, recipe: Recipe, number: int, done: FinishedWindow) -> None:
         """Write a finished window; an ended process finds it whole, or not at all."""

@@ -75,7 +75,7 @@ class Run:
     precision: Precision = "auto"
     devices: int = 1  # that train one network, or share the items of its forecast
     threads: int | None = None  # of torch on a CPU; default: 1
-    processes: int | None = None  # of the one-model-a-series recipes; default: one a core
+    processes: int | None = None  # at work at a time, on recipes and on models of series; default: one a core
     out: Path | None = None  # where checkpoints and logs go; None writes nothing
     resume: bool = False  # go on from the checkpoint in `out`
     # seconds that a training may take; how far it gets depends on the machine

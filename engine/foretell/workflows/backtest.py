@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Unpack, get_args
 
@@ -17,27 +15,25 @@ from foretell.checks.check import check
 from foretell.data.columns import names_of
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError, Interrupted, nearest
-from foretell.evaluation.outcome import Outcome, Window
-from foretell.hierarchy.groups import Columns, levels_of
-from foretell.hierarchy.learning import learn_dependence
+from foretell.evaluation.outcome import Window
+from foretell.hierarchy.groups import levels_of
 from foretell.ingest.dataset import check_dataset
-from foretell.models.fitted_model import FittedModel
-from foretell.models.fitting import fit_model
-from foretell.models.unfinished import FinishedWindow, UnfinishedBacktest
-from foretell.recipe.author_code import RecipeFailed, failed
+from foretell.models.unfinished import UnfinishedBacktest
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.item_groups import columns_of_items
 from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
 from foretell.recipe.protocols import Recipe
 from foretell.recipe.registry import checked_recipe, make_recipe
-from foretell.recipe.task import Run, RunArguments, Task, make_run, run_arguments_of
+from foretell.recipe.task import RunArguments, Task, make_run, run_arguments_of
 from foretell.reporting.report import Report
 from foretell.system.folder_lock import claiming_out
-from foretell.system.listener import interruptible, shielded, tell
+from foretell.system.listener import interruptible, shielded
 from foretell.system.results import may_replace
 from foretell.system.whole_numbers import whole_number
-from foretell.workflows.level_scores import LevelScores, check_hierarchy, level_scores
+from foretell.workflows.backtest_runner import Terms
+from foretell.workflows.level_scores import check_hierarchy
 from foretell.workflows.train import seconds_of
+from foretell.workflows.window_tasks import SpreadRunner
 
 if TYPE_CHECKING:
     from foretell.ingest.dataset import Dataset
@@ -106,7 +102,8 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
         devices: that train one network together, and forecast. Default 1.
         precision: "auto", "float32" or "bf16", of the arithmetic of networks. Default "auto".
         threads: of torch on a CPU. Default 1.
-        processes: of recipes that model one series at a time. Default: one a core.
+        processes: at a time: of recipes and windows, and of recipes that model one series at a time. Default: one a core. What is
+            forecast does not depend on it.
 
     Raises:
         ForetellError: when the data do not reach, a recipe fails, or `out` holds something already.
@@ -151,18 +148,17 @@ def backtest(  # noqa: PLR0913  (the library's front door spells out what it tak
     }
     shared = {name: asked[name] for name in _SHARED}
     kept = None if out is None else UnfinishedBacktest(Path(out), shared, resume=resume)
-    runner = _Runner(
-        task,
-        carried_out,
-        refit=refit,
+    terms = Terms(
+        task=task,
+        run=carried_out,
+        refit=refit == "every",
         fingerprint=data.fingerprint,
         total=len(chosen) * len(origins),
         calibrate=calibrate,
-        columns=columns,
-        kept=kept,
+        columns=tuple(columns),
     )
     with _kept_named(kept):
-        outcomes = [o for label, recipe in chosen.items() for o in runner.recipe(label, recipe, origins)]
+        outcomes = SpreadRunner(terms, panel, origins, steps, kept, shared).outcomes(chosen)
     checkup = check(data)
     report = Report(tuple(outcomes), asked, checkup.findings, checkup.tables)
     if out is not None and kept is not None:
@@ -184,106 +180,6 @@ def _facts_of(panel: Panel) -> dict[str, Any]:
         "open": schema.open,
         "metadata": [*names_of(schema.static_real), *schema.static_cat],
     }
-
-
-class _Runner:
-    """Trains and forecasts, one recipe after the other, and tells how far it is."""
-
-    def __init__(
-        self,
-        task: Task,
-        run: Run,
-        *,
-        refit: Refit,
-        fingerprint: str,
-        total: int,
-        calibrate: bool,
-        columns: Sequence[Columns],
-        kept: UnfinishedBacktest | None,
-    ) -> None:
-        self._task, self._run, self._refit, self._fingerprint = task, run, refit, fingerprint
-        self._done, self._total, self._calibrate, self._kept = 0, total, calibrate, kept
-        self._columns = columns
-
-    def recipe(self, label: str, recipe: Recipe, windows: Sequence[Window]) -> Iterator[Outcome]:
-        """The outcomes of one recipe, earliest window first; windows that an interrupted run had finished are taken as they are."""
-        model: FittedModel | None = None
-        for window in windows:
-            where = f"window {window.number} of {len(windows)} (origin {window.day})"
-            done = self._finished(label, recipe, window, where)
-            if done is None:
-                fresh = window is windows[0] or self._refit == "every"
-                if model is None or fresh:
-                    model = self._model(label, recipe, window, where, last=window is windows[-1])
-                done = self._forecast(label, model, window, where, fresh=fresh)
-                if self._kept is not None:
-                    self._kept.keep_window(label, recipe, window.number, done)
-            yield self._scored(label, window, where, done)
-            self._done += 1
-        self._tell(label, "done")
-
-    def _finished(self, label: str, recipe: Recipe, window: Window, where: str) -> FinishedWindow | None:
-        done = None if self._kept is None else self._kept.window(label, recipe, window.number, window.panel)
-        if done is not None:
-            self._tell(label, f"{where} was finished before")
-        return done
-
-    def _model(self, label: str, recipe: Recipe, window: Window, where: str, *, last: bool) -> FittedModel:
-        """The model that was kept for all windows, or one trained now; kept where a later window needs it."""
-        keep = self._kept if self._refit == "never" and not last else None
-        if self._kept is not None and self._refit == "never":
-            model = self._kept.model(label, recipe, self._run)
-            if model is not None:
-                return model
-        self._tell(label, f"training, {where}")
-        with _blamed(label, where, "training"):
-            model = fit_model(
-                recipe,
-                window.panel,
-                self._task,
-                self._run,
-                fingerprint=self._fingerprint,
-                calibrate=self._calibrate,
-            )
-        if self._columns:
-            learnt = learn_dependence(window.panel, self._task, held=model.held, seed=self._run.seed)
-            model = replace(model, dependence=learnt)
-        if keep is not None:
-            keep.keep_model(label, recipe, model)
-        return model
-
-    def _forecast(
-        self, label: str, model: FittedModel, window: Window, where: str, *, fresh: bool
-    ) -> FinishedWindow:
-        self._tell(label, f"forecasting, {where}")
-        began = time.perf_counter()
-        with _blamed(label, where, "forecasting"):
-            forecast = model.forecast_in_arrays(
-                window.panel, levels=self._task.levels, beside=self._total, joint=bool(self._columns)
-            )
-        took = time.perf_counter() - began
-        groups: LevelScores = {}
-        if self._columns:
-            groups = level_scores(window, forecast, self._columns, seed=self._run.seed)
-            forecast = replace(forecast, margins=None, dependence=None)
-        seconds = (model.fit_seconds if fresh else 0.0, took)
-        return FinishedWindow(forecast, seconds, model.summary() if fresh else None, groups)
-
-    def _scored(self, label: str, window: Window, where: str, done: FinishedWindow) -> Outcome:
-        outcome = Outcome.of(
-            label, window, done.forecast, seconds=done.seconds, summary=done.summary, groups=done.groups
-        )
-        logger.info(
-            "%s, %s: wQL %.4f; trained %.1f s, forecast %.1f s",
-            label,
-            where,
-            outcome.scores.pooled["wQL"],
-            *done.seconds,
-        )
-        return outcome
-
-    def _tell(self, label: str, what: str) -> None:
-        tell("backtest", self._done, self._total, recipe=label, message=f"{label}: {what}")
 
 
 def window_steps(
@@ -433,14 +329,3 @@ def _kept_named(kept: UnfinishedBacktest | None) -> Iterator[None]:
         if kept is None or kept.count() == 0:
             raise
         raise ForetellError(f"{error} {kept.left().capitalize()}") from error
-
-
-@contextmanager
-def _blamed(recipe: str, where: str, what: str) -> Iterator[None]:
-    """Whatever goes wrong inside becomes a ForetellError that names the recipe and the window; the cause is kept."""
-    try:
-        yield
-    except RecipeFailed as error:
-        raise failed(recipe, f"{what} {where}", error.said) from error.__cause__
-    except ForetellError as error:
-        raise ForetellError(f"recipe {recipe!r}, {where}: {error}") from error

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
+from foretell.execution.job_folder import read_job_panel, recipe_to_json, write_job_panel
 from foretell.models.fitting import held_out_forecasts
 from foretell.networks.checkpoint import SafetensorsIO, checkpoint_path
 from foretell.networks.distributed import launcher as devices
-from foretell.networks.distributed.job_folder import read_job_panel, recipe_to_json, write_job_panel
 from foretell.networks.distributed.ranks import Ranks
 from foretell.networks.network_recipe import PREDICTION_BATCH, NetworkPredictor
 from foretell.recipe.registry import make_recipe

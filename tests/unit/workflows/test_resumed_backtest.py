@@ -4,47 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import pandas as pd
 import pytest
 
 import foretell
+from backtest_runs import Stopping, shop, shop_frame, tables
 from evaluator_fakes import FLAT, RISING, Broken, Last, dataset
 from foretell.errors import ForetellError, Interrupted
 from foretell.ingest.dataset import Dataset
-from foretell.reporting.report import Report
 from foretell.workflows.backtest import backtest
 
 RECIPES = {"theta": "theta", "naive": "seasonal_naive"}
-
-
-def shop_frame() -> pd.DataFrame:
-    days = pd.date_range("2024-01-01", periods=60)
-    rng = np.random.default_rng(0)
-    frames = [
-        pd.DataFrame({"item_id": name, "timestamp": days, "target": rng.poisson(20, 60)}) for name in "abc"
-    ]
-    return pd.concat(frames)
-
-
-@cache
-def shop() -> Dataset:
-    return Dataset(shop_frame(), freq="D")
-
-
-class Stopping:
-    """A listener that cancels once so many windows are scored."""
-
-    def __init__(self, after: int) -> None:
-        self.token, self.after = foretell.CancelToken(), after
-
-    def __call__(self, event: foretell.Event) -> None:
-        if event.stage == "backtest" and event.done >= self.after:
-            self.token.cancel()
 
 
 def interrupted(out: Path, *, after: int, **more: Any) -> str:
@@ -52,12 +25,6 @@ def interrupted(out: Path, *, after: int, **more: Any) -> str:
     with pytest.raises(Interrupted) as caught, foretell.listening(stop, cancel=stop.token):
         backtest(shop(), horizon=5, windows=3, out=out, **more)
     return str(caught.value)
-
-
-def tables(report: Report) -> list[pd.DataFrame]:
-    seconds = ["fit_seconds", "predict_seconds"]
-    frames = [report.leaderboard.drop(columns=seconds), *report.metric_frames(), *report.forecast_frames()]
-    return [frame.drop(columns=[c for c in seconds if c in frame]) for frame in frames]
 
 
 @pytest.mark.slow

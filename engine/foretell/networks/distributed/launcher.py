@@ -25,8 +25,7 @@ from numpy.typing import NDArray
 from foretell.data.arrays import Array
 from foretell.data.panel import Panel
 from foretell.errors import ForetellError
-from foretell.networks.device import pick_device
-from foretell.networks.distributed.job_folder import (
+from foretell.execution.job_folder import (
     read_json,
     read_state,
     recipe_to_json,
@@ -34,6 +33,7 @@ from foretell.networks.distributed.job_folder import (
     write_json,
     write_state,
 )
+from foretell.networks.device import pick_device
 from foretell.recipe.protocols import Recipe, State
 from foretell.recipe.task import Run, Task
 from foretell.system.listener import heard, heed, shielded, tell

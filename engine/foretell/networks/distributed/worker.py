@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from foretell.errors import ForetellError, Interrupted
-from foretell.networks.distributed.job_folder import (
+from foretell.execution.job_folder import (
     read_job_panel,
     read_json,
     read_state,

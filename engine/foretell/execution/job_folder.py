@@ -58,7 +58,7 @@ def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
     kind = type(recipe)
     if kind.__module__ == "__main__" or "<" in kind.__qualname__:
         raise ForetellError(
-            f"{kind.__qualname__} is defined in a script or a function, where the processes of several devices cannot"
+            f"{kind.__qualname__} is defined in a script or a function, where other processes cannot"
             " import it. Put it into a module of its own."
         )
     return {"module": kind.__module__, "name": kind.__qualname__, "settings": settings_of(recipe)}
