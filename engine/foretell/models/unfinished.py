@@ -7,7 +7,7 @@ import json
 import logging
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -132,6 +132,7 @@ class UnfinishedBacktest:
     @contextmanager
     def written_by_others(self) -> Iterator[None]:
         """Inside, other processes may keep windows here; what those that were ended left half written is gone afterwards."""
+        there = self.folder.parent.exists()
         self._begin()
         try:
             yield
@@ -141,6 +142,9 @@ class UnfinishedBacktest:
                     shutil.rmtree(path, ignore_errors=True)
             if not any(self.folder.glob("*/*")):
                 self.remove()
+                if not there:
+                    with suppress(OSError):  # somebody has put something there
+                        self.folder.parent.rmdir()
 
     def keep_window(self, label: str, recipe: Recipe, number: int, done: FinishedWindow) -> None:
         """Write a finished window; an ended process finds it whole, or not at all."""
