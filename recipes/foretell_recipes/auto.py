@@ -64,7 +64,8 @@ class Auto:
         members = self._members()
         members.sort(key=lambda member: keeps_time(member.recipe))  # the quick ones first
         fit = _Fit(panel, task, run, budget)
-        validation = ValidationWindows.of(panel, task, windows=self.windows, seed=run.seed)
+        part = self.windows is None
+        validation = ValidationWindows.of(panel, task, windows=self.windows, seed=run.seed, part=part)
         if validation is None:
             return fit.equally(members, "equal weights: histories are too short for a validation window")
         judging = Judging(validation, task, run, budget)
@@ -209,15 +210,20 @@ class _Fit:
 
 def _how_chosen(cells: ScoredCells, weights: Floats, validation: ValidationWindows) -> str:
     """How the weights [N, M] of the validation's items were chosen, and what the average scores there."""
-    count = len(validation.panels)
+    (count, items, horizon), steps = validation.actual.shape, validation.steps
+    part = "" if steps == horizon else f", the first {steps} of {horizon} steps"
     return (
-        f"weights chosen on {count} window{'s' if count > 1 else ''} before the origin, {validation.actual.shape[1]} items;"
+        f"weights chosen on {count} window{'s' if count > 1 else ''} before the origin{part}, {items} items;"
         f" there the average has wQL {cells.score(cells.average(weights[cells.item])):.4f}"
     )
 
 
-def _held_out(results: Sequence[CandidateResult], weights: Floats, validation: ValidationWindows) -> HeldOut:
-    """The validation windows as the average, by weights [N, M], forecast them."""
+def _held_out(
+    results: Sequence[CandidateResult], weights: Floats, validation: ValidationWindows
+) -> HeldOut | None:
+    """The validation windows as the average, by weights [N, M], forecast them; None where they are a part of the horizon."""
+    if validation.steps < validation.actual.shape[2]:
+        return None
     plausible = np.stack([each.plausible for each in results], axis=-1)  # [K, N, M]
     table = trusted(np.broadcast_to(weights, plausible.shape), plausible)
     quantiles = np.einsum("knm,mknhq->knhq", table, np.stack([a.bounded for a in results]))

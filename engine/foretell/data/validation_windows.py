@@ -8,6 +8,7 @@ from foretell.data.panel import Panel
 
 FORECASTS = 32  # items times windows that a validation should cover, if histories are long enough
 LEAST_HORIZONS = 3  # of history: one to validate on, two to train on
+LEAST_PART = 4  # of a horizon, below which a window of a part of it says too little: a quarter
 
 
 def horizons_of_history(panel: Panel, horizon: int) -> int:
@@ -28,3 +29,14 @@ def validation_windows(panel: Panel, horizon: int, *, most: int | None = None) -
     quarter = max(1, room // 4)
     count = max(FORECASTS // int((panel.stop > 0).sum()), min(2, quarter))
     return min(count, quarter if most is None else min(quarter, most))
+
+
+def part_of_horizon(panel: Panel, horizon: int) -> int:
+    """Steps before the origin that can be held out of histories too short for a whole window; 0 where these are too few.
+
+    Half of what the typical history has beyond one horizon: the other half is trained on, with that horizon.
+    """
+    stop = panel.stop[panel.stop > 0]
+    spare = int(np.median(stop)) - horizon if len(stop) else 0
+    steps = min(horizon, spare // 2)
+    return steps if steps * LEAST_PART >= horizon else 0

@@ -2,7 +2,8 @@
 
 Greedy weights alone follow the accidents of one or two validation windows. Two things hold against that, both measured on
 windows before the official ones of the classic suite: picks go on from a prior that is each member's loss to a negative
-power, and the largest items, which alone decide about wQL, are balanced by the square root of their size.
+power, and the largest items, which alone decide about wQL, are balanced by the square root of their size. Of four windows
+or more, greedy shares are averaged with the prior and with equal ones by what each loses on windows held back.
 
 A forecast far outside of what was observed of its item is brought within reach of that, and counts only where no other
 member has one that is plausible: neither weights nor forecasts are decided by one item that went wrong.
@@ -27,7 +28,12 @@ from foretell.errors import ForetellError
 from foretell.system.typed import Within, typed
 
 ROUNDS = 20  # members picked, with replacement
-FIRST = 10  # picks that the prior stands for
+# picks that the prior stands for, times the effective number of forecasts: few large ones decide little. Chosen, as is the
+# mixture below, on windows before the official ones
+FIRST = 1000.0
+FIRST_PICKS = (5.0, 30.0)  # at least, at most
+MIXED = 4  # windows, from which greedy, prior and equal shares are averaged by what each loses on windows held back
+MIXED_POWER = 20  # of their losses
 POWER = 5  # of the prior: a member whose loss is a fifth above the lowest counts 40 % of the best
 LEAST = 0.03  # a smaller weight is none: it is not worth a training and a forecast
 SMALLEST = 0.01  # part of the average size that an item has at least, when sizes are balanced
@@ -274,16 +280,61 @@ class _Sums:
 
 
 def choose_shares(cells: ScoredCells) -> Floats:
-    """[M] what each member counts for all items, sum 1: greedy picks that go on from the prior."""
-    return _shares(greedy_counts(cells, start=FIRST * prior_shares(cells)))
+    """[M] what each member counts for all items, sum 1: greedy picks that go on from the prior.
+
+    The prior stands for the more picks the fewer forecasts there are to tell by.
+    """
+    start = prior_shares(cells) * float(np.clip(FIRST / effective_forecasts(cells), *FIRST_PICKS))
+    counts = greedy_counts(cells, start=start)
+    return _shares(counts, picked=counts > start)
+
+
+def effective_forecasts(cells: ScoredCells) -> float:
+    """How many forecasts (an item in a window) of equal loss would be as sure as these: 1 / sum of squared shares.
+
+    The loss is that of the plain average, with sizes balanced.
+    """
+    members = len(cells.quantiles)
+    error = cells.actual[:, None] - cells.average(np.ones(members) / members)
+    levels = np.asarray(cells.levels)
+    lost = np.maximum(levels * error, (levels - 1) * error).sum(1) * cells.scale * cells.balance
+    _, forecast = np.unique(
+        cells.item * (cells.window.max(initial=0) + 1) + cells.window, return_inverse=True
+    )
+    by_forecast = np.bincount(forecast, lost)
+    squares = float((by_forecast**2).sum())
+    return float(by_forecast.sum()) ** 2 / squares if squares > 0 else 1.0
+
+
+def mixed_shares(cells: ScoredCells) -> Floats:
+    """[M] as `choose_shares`; of four windows or more, averaged with the prior alone and with equal shares.
+
+    Each of the three counts by what it loses on a fourth of the windows when it is chosen on the others.
+    """
+    windows = np.unique(cells.window)
+    if len(windows) < MIXED:
+        return choose_shares(cells)
+    ways = (choose_shares, prior_shares, _equal_shares)
+    fold = np.searchsorted(windows, cells.window) % MIXED
+    losses = np.zeros(len(ways))
+    for number in range(MIXED):
+        chosen, held = cells.where(fold != number), cells.where(fold == number)
+        losses += [held.loss(held.average(way(chosen))) for way in ways]
+    lowest = losses.min()
+    trust = (lowest / losses) ** MIXED_POWER if lowest > 0 else (losses == lowest).astype(float)
+    return _shares(sum(part * way(cells) for part, way in zip(trust, ways, strict=True)))
+
+
+def _equal_shares(cells: ScoredCells) -> Floats:
+    return np.full(len(cells.quantiles), 1 / len(cells.quantiles))
 
 
 def choose_weights(cells: ScoredCells, groupings: Mapping[Grouping, NDArray[np.int64]]) -> EnsembleWeights:
-    """Greedy weights; by group, where a held-out half of the forecasts says that this helps.
+    """Weights for all; by group, where a held-out half of the forecasts says that this helps.
 
     `groupings` has the class [N] of each of the cells' items under each grouping that may be used.
     """
-    common = choose_shares(cells)
+    common = mixed_shares(cells)
     best: tuple[float, Grouping] | None = None
     for grouping, codes in groupings.items():
         gain = _held_out_gain(cells, codes)
@@ -343,10 +394,11 @@ def _held_out_gain(cells: ScoredCells, codes: NDArray[np.int64]) -> float:
     return min(gains)
 
 
-def _shares(counts: Floats) -> Floats:
-    """Counts as shares of their sum, without the least ones."""
+def _shares(counts: Floats, *, picked: NDArray[np.bool_] | None = None) -> Floats:
+    """Counts as shares of their sum, without the least ones; those `picked` stay, the only plausible one of an item perhaps."""
     shares = counts / counts.sum()
-    kept = np.where(shares >= min(LEAST, shares.max()), shares, 0.0)
+    stay = shares >= min(LEAST, shares.max())
+    kept = np.where(stay if picked is None else stay | picked, shares, 0.0)
     return np.asarray(kept / kept.sum())
 
 

@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from foretell.data.arrays import Array
 from foretell.data.panel import Panel
 from foretell.data.plausible_range import Extent, PlausibleRange
-from foretell.data.validation_windows import LEAST_HORIZONS, horizons_of_history, validation_windows
+from foretell.data.validation_windows import (
+    LEAST_HORIZONS,
+    horizons_of_history,
+    part_of_horizon,
+    validation_windows,
+)
 from foretell.errors import ForetellError
 from foretell.recipe.levels import check_levels
 from foretell.recipe.task import Task
@@ -27,9 +32,10 @@ class ValidationWindows:
 
     early: Panel  # all items as they stood before the first window
     panels: tuple[Panel, ...]  # [K] a sample of the items at the origin of each window, earliest first
-    actual: Array  # [K, N, H]
+    actual: Array  # [K, N, H], NaN from `steps` on
     levels: tuple[float, ...]
     items: NDArray[np.int64]  # [N] where the sampled items stand in the panel
+    steps: int  # of the horizon that members are judged on: all, but where histories are short
 
     def within_reach(self, quantiles: Array) -> tuple[Array, NDArray[np.bool_]]:
         """Forecasts [K, N, H, Q] of the windows with those that are not plausible within reach, and which are [K, N]."""
@@ -50,28 +56,34 @@ class ValidationWindows:
         windows: int | None,
         seed: int,
         levels: Sequence[float] = (0.1, 0.5, 0.9),
+        part: bool = False,
     ) -> ValidationWindows | None:
         """`windows` of them (default: by the length of the histories), or None where histories are too short for one.
 
-        Members are judged at the task's levels and `levels`.
+        Members are judged at the task's levels and `levels`. Where histories are too short and a `part` of the horizon will do,
+        the one window has the first steps of it alone.
         """
-        count = count_windows(panel, task.horizon, windows)
+        count, steps = count_windows(panel, task.horizon, windows), task.horizon
+        if count == 0 and part:
+            steps = part_of_horizon(panel, task.horizon)
+            count = min(steps, 1)
         if count == 0:
             return None
         levels = check_levels((*task.levels, *levels))
-        early = panel.before(count * task.horizon)
+        early = panel.before(count * steps)
         candidates = np.flatnonzero(early.stop > 0)
         most = min(FORECASTS // count, CELLS // (count * task.horizon * len(levels)))
         chosen = np.sort(np.random.default_rng(seed).permutation(candidates)[: max(1, most)])
         sample = panel.take(chosen)
-        back = [(count - k) * task.horizon for k in range(count)]
+        back = [(count - k) * steps for k in range(count)]
         ahead = np.arange(task.horizon)
         actual = np.stack(
             [sample.target_at(np.arange(len(chosen)), (sample.origin - b)[:, None] + ahead) for b in back]
         )
+        actual[..., steps:] = np.nan  # at and beyond the origin
         if not np.isfinite(actual).any():
             return None
-        return cls(early, tuple(sample.before(b) for b in back), actual, levels, chosen)
+        return cls(early, tuple(sample.before(b) for b in back), actual, levels, chosen, steps)
 
 
 def count_windows(panel: Panel, horizon: int, wanted: int | None) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +14,12 @@ from foretell.models.ensemble_weights import (
     EnsembleWeights,
     Grouping,
     ScoredCells,
+    choose_shares,
     choose_weights,
     combine,
+    effective_forecasts,
     greedy_counts,
+    mixed_shares,
     prior_shares,
     trusted,
 )
@@ -56,6 +61,53 @@ def test_the_prior_is_the_loss_to_a_negative_power() -> None:
     shares = prior_shares(cells([11], [12], [14], actual=[10]))
     np.testing.assert_allclose(shares, [32 / 33, 1 / 33, 0], rtol=1e-6)
     assert prior_shares(cells([10], [12], actual=[10])).tolist() == [1, 0]
+
+
+def test_the_effective_number_of_forecasts_is_that_of_as_many_equal_losses() -> None:
+    assert effective_forecasts(cells([11, 11, 11, 11], actual=[10, 10, 10, 10])) == pytest.approx(4)
+    # losses 3, 1, 0, 0: 4 squared / (9 + 1)
+    assert effective_forecasts(cells([13, 11, 10, 10], actual=[10, 10, 10, 10])) == pytest.approx(1.6)
+    assert effective_forecasts(cells([10, 10], actual=[10, 10])) == 1
+
+
+def test_few_forecasts_leave_shares_nearer_to_the_prior_than_many_of_the_same() -> None:
+    # the first two members' errors cancel out, the third is as good alone: picks alone would leave it out
+    few = cells([12] * 4, [8] * 4, [8.2, 11.8] * 2, actual=[10] * 4)
+    many = cells([12] * 400, [8] * 400, [8.2, 11.8] * 200, actual=[10] * 400)
+    np.testing.assert_allclose(prior_shares(few), prior_shares(many))
+    far, near = choose_shares(many), choose_shares(few)
+    prior = prior_shares(few)
+    assert np.abs(near - prior).sum() < 0.7 * np.abs(far - prior).sum()
+
+
+def windows_of_noise(seed: int, windows: int) -> ScoredCells:
+    """Six members that are off by noise of their own on two items of `windows` windows."""
+    rng = np.random.default_rng(seed)
+    actual = np.full((windows, 2, 3), 100, np.float32)
+    return ScoredCells.of(actual[None, ..., None] + rng.normal(0, 9, (6, windows, 2, 3, 1)), actual, MEDIAN)
+
+
+def test_members_that_differ_by_chance_get_more_equal_shares_where_windows_can_be_held_back() -> None:
+    fresh = windows_of_noise(1000, 200)
+
+    def lost(choose: Any) -> float:
+        return float(np.mean([fresh.loss(fresh.average(choose(windows_of_noise(s, 6)))) for s in range(8)]))
+
+    assert lost(mixed_shares) < lost(choose_shares)
+    assert mixed_shares(windows_of_noise(0, 6)).min() > 0
+    three = windows_of_noise(0, 3)
+    assert mixed_shares(three).tolist() == choose_shares(three).tolist()
+
+
+def test_a_member_that_is_right_keeps_all_the_weight_where_windows_are_held_back() -> None:
+    noise = windows_of_noise(0, 6)
+    right = np.broadcast_to(noise.actual[None, :, None], (1, *noise.quantiles.shape[1:])).astype(np.float32)
+    both = replace(
+        noise,
+        quantiles=np.concatenate([right, noise.quantiles]),
+        plausible=np.concatenate([noise.plausible[:1], noise.plausible]),
+    )
+    assert mixed_shares(both).tolist() == [1, 0, 0, 0, 0, 0, 0]
 
 
 def test_a_large_item_decides_about_the_score_but_not_alone_about_the_weights() -> None:

@@ -12,8 +12,10 @@ import pytest
 
 import foretell
 from auto_members import TASK, Near, NearFitted, fit, portfolio, register
+from foretell.data.validation_windows import part_of_horizon
 from foretell.errors import ForetellError
 from foretell.models.ensemble import Ensemble, parse_members
+from foretell.models.fitting import fit_model
 from foretell.models.model_folder import plain
 from foretell.models.validation import ValidationWindows, count_windows
 from foretell.recipe.registry import make_recipe
@@ -121,13 +123,41 @@ def test_chosen_members_are_trained_again_on_everything_and_networks_told_how_lo
 
 
 def test_histories_too_short_to_hold_back_a_window_get_equal_weights_without_networks() -> None:
-    model = fit("quick:off=2", "quick:off=4", "quick:fails=fit", "near", panel=weeks(items=3, steps=14))
+    model = fit("quick:off=2", "quick:off=4", "quick:fails=fit", "near", panel=weeks(items=3, steps=7))
     assert portfolio(model).weights.common == (0.5, 0.5)
     assert portfolio(model).remark == "equal weights: histories are too short for a validation window"
     notes = {t.member: t.note for t in portfolio(model).trials}
     assert notes["near"] == "not tried: too few items to learn from"
     assert notes["quick:fails=fit"] == "RuntimeError: no luck"
     np.testing.assert_allclose(model.predict().mean[0], [6, 12, 7, 11, 8])
+
+
+def test_a_history_of_less_than_three_horizons_is_judged_on_a_part_of_the_horizon() -> None:
+    # 14 steps are 9 more than the horizon: the last 4 are held out, and 10 trained on
+    model = fit("near:off=4", "near", panel=weeks(items=3, steps=14))
+    assert portfolio(model).labels == ("near",)
+    assert portfolio(model).remark.startswith(
+        "weights chosen on 1 window before the origin, the first 4 of 5 steps, 3 items"
+    )
+    assert portfolio(model).held_out() is None  # what calibrates would lack the last step
+    with pytest.raises(ForetellError, match="histories are too short to calibrate"):
+        fit_model(Auto(members=("near",)), weeks(items=3, steps=14), TASK, Run(device="cpu"), calibrate=True)
+
+
+def test_a_window_of_a_part_sees_nothing_at_or_beyond_the_origin() -> None:
+    panel = replace(weeks(steps=20), origin=weeks(steps=20).origin - 6)  # the last six steps are a secret
+    held = ValidationWindows.of(panel, TASK, windows=None, seed=0, part=True)
+    assert held is not None
+    assert held.steps == 4
+    np.testing.assert_array_equal(held.early.stop, [10] * 4)
+    np.testing.assert_array_equal(held.actual[0, 0, :4], panel.target[10:14])
+    assert np.isnan(held.actual[0, :, 4]).all()
+    assert ValidationWindows.of(panel, TASK, windows=None, seed=0) is None
+
+
+@pytest.mark.parametrize(("steps", "held"), [(6, 0), (8, 0), (9, 2), (12, 3), (14, 4), (15, 5)])
+def test_half_of_what_a_history_has_beyond_a_horizon_is_held_out(steps: int, held: int) -> None:
+    assert part_of_horizon(weeks(3, steps), 5) == held
 
 
 def test_one_item_alone_is_judged_on_several_windows() -> None:
