@@ -84,7 +84,8 @@ def windows_of_noise(seed: int, windows: int) -> ScoredCells:
     """Six members that are off by noise of their own on two items of `windows` windows."""
     rng = np.random.default_rng(seed)
     actual = np.full((windows, 2, 3), 100, np.float32)
-    return ScoredCells.of(actual[None, ..., None] + rng.normal(0, 9, (6, windows, 2, 3, 1)), actual, MEDIAN)
+    noise = rng.normal(0, 9, (6, windows, 2, 3, 1)).astype(np.float32)
+    return ScoredCells.of(actual[None, ..., None] + noise, actual, MEDIAN)
 
 
 def test_members_that_differ_by_chance_get_more_equal_shares_where_windows_can_be_held_back() -> None:
