@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Final, cast
 
@@ -14,8 +16,11 @@ from foretell.data.item_floors import floor_of_new_items
 from foretell.data.panel import Panel
 from foretell.data.seen_range import SeenRange
 from foretell.errors import ForetellError, Interrupted
+from foretell.execution.executor import Json
+from foretell.execution.executor import task as registered
 from foretell.models.calibration import Calibration
 from foretell.models.fitted_model import FittedModel
+from foretell.models.held_out_beside import HELD_OUT, carried_out, made_beside, pays
 from foretell.models.saved_model import SavedData
 from foretell.models.validation import ValidationWindows
 from foretell.recipe.author_code import author_code, expect_predictor
@@ -62,21 +67,23 @@ def fit_model(
     recipe = checked_recipe(recipe)
     _check_trainable(panel, task)
     began = time.perf_counter()
-    held = None
-    if calibrate and not abilities_of(recipe).held_out:
-        held = held_out_forecasts(recipe, panel, task, _shortened(run, HELD_OUT_SHARE))
-        run = _shortened(run, 1 - HELD_OUT_SHARE)
-    seen = SeenRange.of(panel)
-    # for all recipes that are fitted on this panel the same one: they share what they learn of it
-    shown, _ = panel.once("within what was seen", lambda: seen.apply(panel))
-    with author_code(recipe, "working out its defaults"):
-        resolved = resolved_of(recipe, panel, task, start=start)
-    try:
-        with working_on(recipe.name), interruptible(), host_state_kept():
-            tell("train", 0)
-            predictor = _fit(resolved, shown, task, run, start)
-    except Interrupted as stop:
-        raise _kept(stop, recipe, resolved, panel, task, run) from stop
+    with ExitStack() as stack:
+        waited: Callable[[], HeldOut] | None = None
+        if calibrate and not abilities_of(recipe).held_out:
+            first, run = _shortened(run, HELD_OUT_SHARE), _shortened(run, 1 - HELD_OUT_SHARE)
+            waited = stack.enter_context(_held_out(recipe, panel, task, first))
+        seen = SeenRange.of(panel)
+        # for all recipes that are fitted on this panel the same one: they share what they learn of it
+        shown, _ = panel.once("within what was seen", lambda: seen.apply(panel))
+        with author_code(recipe, "working out its defaults"):
+            resolved = resolved_of(recipe, panel, task, start=start)
+        try:
+            with working_on(recipe.name), interruptible(), host_state_kept():
+                tell("train", 0)
+                predictor = _fit(resolved, shown, task, run, start)
+        except Interrupted as stop:
+            raise _kept(stop, recipe, resolved, panel, task, run) from stop
+        held = None if waited is None else waited()
     for finding in findings_of(predictor):
         logger.info("%s: %s", finding.code, finding.message)
     if held is None:
@@ -158,12 +165,35 @@ def _shortened(run: Run, share: float) -> Run:
     return run if run.time_limit is None else replace(run, time_limit=run.time_limit * share)
 
 
+@contextmanager
+def _held_out(recipe: Recipe, panel: Panel, task: Task, run: Run) -> Iterator[Callable[[], HeldOut]]:
+    """Forecasts of held-out windows, for the function that is given: made now, or inside by another process."""
+    if pays(recipe, run):
+        with made_beside(recipe, panel, task, run, _validation(panel, task, run)) as wait:
+            yield wait
+        return
+    made = held_out_forecasts(recipe, panel, task, run)
+    yield lambda: made
+
+
+@registered(HELD_OUT)
+def _make_held_out(arguments: Json) -> Json:
+    return carried_out(arguments, held_out_forecasts)
+
+
 def held_out_forecasts(recipe: Recipe, panel: Panel, task: Task, run: Run) -> HeldOut:
     """Forecasts of the last windows before the origin by the recipe trained on what came before them.
 
     Raises ForetellError where histories are too short to hold a window out.
     """
-    # the same windows for every recipe that is calibrated on this panel: what is learnt of them is shared too
+    validation = _validation(panel, task, run)
+    model = fit_model(recipe, validation.early, task, replace(run, out=None, resume=False))
+    parts = [model.forecast(early, levels=validation.levels).quantiles for early in validation.panels]
+    return HeldOut(np.stack(parts), validation.actual, validation.levels, validation.items)
+
+
+def _validation(panel: Panel, task: Task, run: Run) -> ValidationWindows:
+    """The same windows for every recipe that is calibrated on this panel: what is learnt of them is shared too."""
     validation = panel.once(
         ("held out", task, run.seed),
         lambda: ValidationWindows.of(
@@ -175,6 +205,4 @@ def held_out_forecasts(recipe: Recipe, panel: Panel, task: Task, run: Run) -> He
             "histories are too short to calibrate: it takes windows held out before the origin, and so three horizons of"
             " history. Leave calibrate= out."
         )
-    model = fit_model(recipe, validation.early, task, replace(run, out=None, resume=False))
-    parts = [model.forecast(early, levels=validation.levels).quantiles for early in validation.panels]
-    return HeldOut(np.stack(parts), validation.actual, validation.levels, validation.items)
+    return validation

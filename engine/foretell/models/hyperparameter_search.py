@@ -6,6 +6,7 @@ import importlib.util
 import logging
 import math
 import sqlite3
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -28,11 +29,11 @@ class Search(Protocol):
     scored: list[tuple[dict[str, Any], float]]  # what was tried so far, earlier runs included
 
     def ask(self) -> dict[str, Any]:
-        """Settings to try next; `tell` must follow."""
+        """Settings to try next; `tell` must follow, though others may be asked for before."""
         ...
 
     def tell(self, score: float | None) -> None:
-        """The score of what was asked last, lower is better; None where it failed."""
+        """The score of what was asked first of those that have none yet, lower is better; None where it failed."""
         ...
 
 
@@ -43,6 +44,7 @@ class RandomSearch:
         self.scored: list[tuple[dict[str, Any], float]] = []
         self._space, self._rng = space, np.random.default_rng(seed)
         self._asked: list[dict[str, Any]] = []
+        self._told = 0
 
     def ask(self) -> dict[str, Any]:
         """As `Search`."""
@@ -56,7 +58,8 @@ class RandomSearch:
     def tell(self, score: float | None) -> None:
         """As `Search`."""
         if score is not None:
-            self.scored.append((self._asked[-1], score))
+            self.scored.append((self._asked[self._told], score))
+        self._told += 1
 
     def _draw(self, space: Range) -> Any:
         return (
@@ -76,7 +79,7 @@ class OptunaSearch:
 
         optuna.logging.set_verbosity(self._QUIET)
         self._optuna, self._space = optuna, space
-        self._trial: Any = None
+        self._trials: deque[Any] = deque()  # asked for and not scored yet
         self._file = file
         with _of_study(file):
             self._study = optuna.create_study(
@@ -108,20 +111,19 @@ class OptunaSearch:
     def ask(self) -> dict[str, Any]:
         """As `Search`."""
         with _of_study(self._file):
-            self._trial = self._study.ask(
-                {name: self._distribution(space) for name, space in self._space.items()}
-            )
-        return self._settings(self._trial.params)
+            trial = self._study.ask({name: self._distribution(space) for name, space in self._space.items()})
+        self._trials.append(trial)
+        return self._settings(trial.params)
 
     def tell(self, score: float | None) -> None:
         """As `Search`."""
-        assert self._trial is not None
+        trial = self._trials.popleft()
         with _of_study(self._file):
             if score is None:
-                self._study.tell(self._trial, state=self._optuna.trial.TrialState.FAIL)
+                self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
             else:
-                self.scored.append((self._settings(self._trial.params), score))
-                self._study.tell(self._trial, score)
+                self.scored.append((self._settings(trial.params), score))
+                self._study.tell(trial, score)
 
     @property
     def defaults(self) -> float | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,17 +16,13 @@ import pandas as pd
 from foretell.checks.alarms import warn_of_alarms
 from foretell.errors import ForetellError
 from foretell.ingest.dataset import check_dataset
-from foretell.models.candidates import OverTime, reason, try_candidate
-from foretell.models.ensemble import Member
-from foretell.models.ensemble_weights import ScoredCells
 from foretell.models.hyperparameter_search import OptunaSearch, has_optuna
 from foretell.models.validation import ValidationWindows
-from foretell.recipe.author_code import RecipeFailed
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
 from foretell.recipe.protocols import Recipe
 from foretell.recipe.registry import checked_recipe, make_recipe, search_space
-from foretell.recipe.task import Run, RunArguments, Task, make_run
+from foretell.recipe.task import RunArguments, Task, make_run
 from foretell.system.atomic_files import write_text
 from foretell.system.folder_lock import claiming_out
 from foretell.system.frame_writers import write_frame
@@ -35,6 +30,7 @@ from foretell.system.listener import interruptible, shielded, tell
 from foretell.system.results import Result, drop_files, may_replace, result_in
 from foretell.system.time_budget import Budget, parse_seconds
 from foretell.system.whole_numbers import whole_number
+from foretell.workflows.trial_tasks import Question, Trial, Trials
 
 if TYPE_CHECKING:
     from foretell.ingest.dataset import Dataset
@@ -43,6 +39,10 @@ logger = logging.getLogger(__name__)
 
 BEST, TRIALS, STUDY = "best.toml", "trials.csv", "study.db"
 AT_A_TIME = 8  # a trial may take that part of the time limit
+FIRST, ROUND = (
+    5,
+    4,
+)  # trials that are proposed together, before any was scored and later: however many processes there are
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,8 @@ def tune(  # noqa: PLR0913  (the library's front door spells out what it takes)
         devices: that train one network together, and forecast. Default 1.
         precision: "auto", "float32" or "bf16", of the arithmetic of networks. Default "auto".
         threads: of torch on a CPU. Default 1.
-        processes: of recipes that model one series at a time. Default: one a core.
+        processes: at a time: of trials, and of recipes that model one series at a time. Default: one a core. What is found does not
+            depend on it, unless the time is over.
 
     Raises:
         ForetellError: where Optuna is missing (`foretell[tune]`), the recipe declares no ranges, or no trial works.
@@ -143,7 +144,9 @@ def tune(  # noqa: PLR0913  (the library's front door spells out what it takes)
     search = OptunaSearch(
         space, seed=carried_out.seed, file=None if folder is None else folder / STUDY, name=name
     )
-    tuning = _Tuner(chosen, search, validation, task, carried_out, budget, trials).search()
+    question = Question(panel, len(validation.panels), task, carried_out, budget.limit / AT_A_TIME)
+    with Trials(question, validation) as doing:
+        tuning = _Tuner(chosen, search, doing, budget, trials).search()
     if folder is not None:
         _write(tuning, folder, old)
     return tuning
@@ -172,53 +175,50 @@ class _Tuner:
     """Tries settings until the trials or the time are used up."""
 
     def __init__(
-        self,
-        recipe: Recipe,
-        search: OptunaSearch,
-        validation: ValidationWindows,
-        task: Task,
-        run: Run,
-        budget: Budget,
-        trials: int,
+        self, recipe: Recipe, search: OptunaSearch, doing: Trials, budget: Budget, trials: int
     ) -> None:
-        self._recipe, self._search, self._validation = recipe, search, validation
-        self._task, self._run, self._budget, self._trials = task, run, budget, trials
+        self._recipe, self._search, self._doing = recipe, search, doing
+        self._budget, self._trials = budget, trials
         self._rows: list[dict[str, Any]] = [
             {**settings, "wQL": score, "remark": "from an earlier run"} for settings, score in search.scored
         ]
 
     def search(self) -> Tuning:
         """The best of the defaults and of the trials, earlier runs' included."""
-        if self._search.defaults is None:
-            score = self._try({})
-            if score is not None:
-                self._search.defaults = score
-        while len(self._rows) < self._trials and self._budget.left() > self._longest():
-            self._search.tell(self._try(self._search.ask()))
+        first = self._search.defaults is None
+        if first:
+            self._round([{}])
+        count = FIRST if first else ROUND
+        while (left := self._trials - len(self._rows)) > 0 and self._budget.left() > self._longest():
+            self._round([self._search.ask() for _ in range(min(left, count))])
+            count = ROUND
         return self._found()
 
-    def _try(self, settings: dict[str, Any]) -> float | None:
-        recipe = replace(self._recipe, **settings)  # type: ignore[type-var]  # recipes are dataclasses
-        seconds, began, note = self._budget.limit / AT_A_TIME, time.perf_counter(), ""
-        score: float | None = None
-        try:
-            member = Member(recipe.name, recipe)
-            result = try_candidate(
-                member, self._validation, self._task, self._run, seconds=seconds, most=np.inf
-            )
-            cells = ScoredCells.of(result.quantiles[None], self._validation.actual, self._validation.levels)
-            score = cells.score(cells.quantiles[0])
-        except Exception as error:  # settings that do not work are a result, and the table says why
-            note = reason(error)
-            if isinstance(error, RecipeFailed) or not isinstance(error, (ForetellError, OverTime)):
-                logger.warning("tune: %s failed: %s", settings, note)
-        took = time.perf_counter() - began
-        self._rows.append(
-            {**settings, "wQL": score, "seconds": took, "remark": note or ("" if settings else "as given")}
-        )
-        told = {"recipe": self._recipe.name, "settings": settings, "score": score, "message": note}
+    def _round(self, asked: Sequence[dict[str, Any]]) -> None:
+        """Try settings that were proposed together; those for which no time is left are told to have failed."""
+        recipes: list[Recipe] = [replace(self._recipe, **each) for each in asked]  # type: ignore[type-var]
+        trials = iter(self._doing.results(recipes))
+        for settings in asked:
+            over = bool(self._rows) and self._budget.left() <= self._longest()
+            trial = None if over else next(trials)
+            if trial is not None:
+                self._note(settings, trial)
+            if settings:
+                self._search.tell(None if trial is None else trial.score)
+            elif trial is not None and trial.score is not None:
+                self._search.defaults = trial.score
+
+    def _note(self, settings: dict[str, Any], trial: Trial) -> None:
+        """Put a trial into the table, and tell of it."""
+        remark = trial.note or ("" if settings else "as given")
+        self._rows.append({**settings, "wQL": trial.score, "seconds": trial.seconds, "remark": remark})
+        told = {
+            "recipe": self._recipe.name,
+            "settings": settings,
+            "score": trial.score,
+            "message": trial.note,
+        }
         tell("tune", len(self._rows), self._trials, **told)
-        return score
 
     def _longest(self) -> float:
         """Seconds that the longest trial of this run took: the next one should end in time too."""

@@ -121,11 +121,7 @@ class SpreadRunner:
 
     def _workers(self, units: Sequence[Unit]) -> int:
         """How many units can be at work at a time."""
-        return min(len(units), LocalExecutor.room(self._memory(), most=at_a_time(self._terms.run)))
-
-    def _memory(self) -> int:
-        sizes = (getattr(self._panel, name) for name in ARRAYS)
-        return WORKER + COPIES * sum(int(array.nbytes) for array in sizes if array is not None)
+        return min(len(units), LocalExecutor.room(memory_of(self._panel), most=at_a_time(self._terms.run)))
 
     def _units_of(self, recipes: Mapping[str, Recipe]) -> list[Unit]:
         """What is left to do of these recipes, the dearest first."""
@@ -151,7 +147,7 @@ class SpreadRunner:
             handles: dict[Handle, Unit] = {}
             for unit in units:
                 given = {"folder": str(folder), "label": unit.label, "numbers": list(unit.numbers)}
-                asked = {"gpus": int(gpu[unit.label]), "memory": self._memory()}
+                asked = {"gpus": int(gpu[unit.label]), "memory": memory_of(self._panel)}
                 handles[executor.submit("backtest windows", given, **asked)] = unit
             left = {label: [unit for unit in units if unit.label == label] for label in recipes}
             # of windows that an interrupted backtest had finished, nothing more is heard
@@ -228,6 +224,12 @@ def _terms(said: Mapping[str, Any]) -> Terms:
         calibrate=said["calibrate"],
         columns=tuple(tuple(each) for each in said["columns"]),
     )
+
+
+def memory_of(panel: Panel) -> int:
+    """Bytes that a process needs which trains on a panel."""
+    sizes = (getattr(panel, name) for name in ARRAYS)
+    return WORKER + COPIES * sum(int(array.nbytes) for array in sizes if array is not None)
 
 
 def spreads_itself(recipe: Recipe) -> bool:
