@@ -108,15 +108,19 @@ def _sqlite(url: URL) -> Engine:
 
 def _postgresql(url: URL) -> Engine:
     try:
-        return create_engine(
-            url,
-            pool_pre_ping=True,
-            pool_size=8,
-            max_overflow=56,
-            connect_args={"connect_timeout": 10, "options": "-c lock_timeout=30000"},
+        engine = create_engine(
+            url, pool_pre_ping=True, pool_size=8, max_overflow=56, connect_args={"connect_timeout": 10}
         )
     except ModuleNotFoundError as error:
         raise ForetellError("PostgreSQL needs psycopg: pip install 'foretell[service]'") from error
+
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, _: Any) -> None:
+        connection.autocommit = True  # else it is taken back with the first transaction
+        connection.execute("select set_config('lock_timeout', %s, false)", (f"{_WAIT:.0f}s",))
+        connection.autocommit = False
+
+    return engine
 
 
 def file_system(folder: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -31,6 +32,23 @@ class Place:
     database: str | None = None
     workers: int | None = None  # None: the configuration's
     testing: bool = False
+
+
+class _Quiet(uvicorn.Server):
+    """Ends well: uvicorn's own sends itself the signal again once it has ended, and with that ends the process badly."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        signals = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in signals}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 class Started:
@@ -62,7 +80,7 @@ class Started:
             timeout_keep_alive=30,
             timeout_graceful_shutdown=20,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Quiet(config)
 
     @property
     def link(self) -> str | None:
