@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from foretell.data.frequency import Frequency, Unit
+from foretell.data.frequency import ONE_DAY, ONE_MONTH, Frequency, Unit
 
 Kind = Literal["min", "D", "B", "M", "ME", "step"]  # what is counted; M is first days of months, ME last ones
 Whole = NDArray[np.int64]
@@ -185,7 +185,9 @@ def _days_of_months(times: Times) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]
     """[R] which times are the first day of a month, and which the last."""
     days = (times.moment // _DAY_US).astype("datetime64[D]")
     months = days.astype("datetime64[M]")
-    return days == months.astype("datetime64[D]"), days + 1 == (months + 1).astype("datetime64[D]")
+    return days == months.astype("datetime64[D]"), days + ONE_DAY == (months + ONE_MONTH).astype(
+        "datetime64[D]"
+    )
 
 
 def _own(times: Times, kind: Kind) -> tuple[NDArray[Any], Whole, Whole]:

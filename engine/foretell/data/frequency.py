@@ -41,6 +41,9 @@ MOST_MULTIPLE: Final = 1_000_000  # of a unit in one step
 _MINUTES: Final[dict[Unit, int]] = {"min": 1, "h": 60}
 _MONTHS_IN: Final[dict[Unit, int]] = {"M": 1, "Q": 3, "Y": 12}
 _MONDAY: Final = 3  # 1970-01-01 was a Thursday: three days into its week
+# numpy takes no bare integers for days or months any more
+ONE_DAY: Final = np.timedelta64(1, "D")
+ONE_MONTH: Final = np.timedelta64(1, "M")
 _DAY_US: Final = 86_400_000_000
 _MINUTE_US: Final = 60_000_000
 
@@ -148,7 +151,7 @@ class Frequency:
             width = _MONTHS_IN[self.unit]
             if self.stamp == "end":
                 after = ((base + self.multiple) * width + self.anchor).astype("datetime64[M]")
-                return (after.astype("datetime64[D]") - 1).astype("datetime64[ns]")
+                return (after.astype("datetime64[D]") - ONE_DAY).astype("datetime64[ns]")
             return (base * width + self.anchor).astype("datetime64[M]").astype("datetime64[ns]")
         return self._base_to_days(base).astype("datetime64[D]").astype("datetime64[ns]")
 
@@ -321,7 +324,9 @@ def _calendar(frequency: Frequency, ordinals: Ordinals) -> dict[str, NDArray[np.
         weekday = (days.astype(np.int64) + _MONDAY) % 7
         columns |= {f"weekday={d}": (weekday == d).astype(np.float64) for d in range(7 if unit != "B" else 5)}
     if unit in ("D", "B"):
-        last = ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)
+        last = ((months + ONE_MONTH).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(
+            np.int64
+        )
         through = (days - months.astype("datetime64[D]")).astype(np.int64) / np.maximum(last - 1, 1)
         december = (months.astype(np.int64) % 12 == 11) * np.minimum(through * 1.25, 1.0)
         columns |= {"month": through * 2 - 1, "december": december} | _harmonics("month", through, 1)

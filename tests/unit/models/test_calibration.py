@@ -151,7 +151,7 @@ def test_histories_too_short_to_hold_back_a_window_are_refused() -> None:
 @pytest.mark.slow
 def test_a_backtest_shows_coverage_before_and_after() -> None:
     panel = noisy()
-    days = np.arange(np.datetime64("2024-01-01"), np.datetime64("2024-01-01") + 84)
+    days = np.arange(np.datetime64("2024-01-01"), np.datetime64("2024-01-01") + np.timedelta64(84, "D"))
     frames = [
         pd.DataFrame({"item_id": f"i{k}", "timestamp": days, "target": row})
         for k, row in enumerate(panel.target.reshape(4, -1))
