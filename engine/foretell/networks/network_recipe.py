@@ -28,7 +28,7 @@ from foretell.networks.device import computing, pick_device
 from foretell.networks.distributed.ranks import SINGLE, Ranks
 from foretell.networks.out_of_memory import in_pieces, short_of_memory
 from foretell.networks.own_draws import FirstWeights, alone
-from foretell.networks.seeds import averaged, networks_of, summed_loss, untrained
+from foretell.networks.seeds import averaged, feeding, networks_of, summed_loss, untrained
 from foretell.networks.sizes import Sizes
 from foretell.networks.source import Source
 from foretell.networks.training_job import Batch, Diverged, Schedule, TrainingJob
@@ -330,14 +330,14 @@ def _training_job(fitted: NetworkPredictor, source: Source[Any]) -> Iterator[tup
 
     def batch(step: int, final: bool) -> Any:
         generator = torch.Generator(drawing_device(here)).manual_seed(_mix(run.seed, step))
-        return recipe.batch(source if final else held, generator)
+        return feeding(recipe).batch(source if final else held, generator)
 
     assert recipe.max_steps is not None
     with feed(batch, here, device) as batches:
         job = TrainingJob(
             network=fitted.network,
             batch=batches,
-            loss=lambda batch: summed_loss(fitted.network, lambda each: recipe.loss(each, batch)),
+            loss=lambda batch: summed_loss(fitted.network, batch, recipe.loss),
             validate=_validation(fitted, source, count) if count else None,
             names=panel.names,
             tag=_tag(recipe, fitted.sizes, panel, run),
