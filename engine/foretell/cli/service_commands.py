@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -43,6 +44,10 @@ def serve(
         int | None, Option(metavar="N", min=0, help="Jobs at once. Default: 1, or as config.toml says.")
     ] = None,
     demo: Annotated[bool, Option("--demo", help="Begin with the sample data.")] = False,
+    s3_root: Annotated[
+        Path | None,
+        Option(metavar="FOLDER", help="A folder that stands for s3://: s3://bucket/key is FOLDER/bucket/key."),
+    ] = None,
     testing: Annotated[bool, Option("--testing", help="For tests of programs; on loopback only.")] = False,
 ) -> None:
     """Serve the page and the API, and do the jobs: http://127.0.0.1:8800."""
@@ -50,6 +55,10 @@ def serve(
         from foretell.service.demo import add_demo
         from foretell.service.serve import Place, Started
 
+    if s3_root is not None:
+        from foretell.service.amazon.settings import S3_ROOT
+
+        os.environ[S3_ROOT] = str(s3_root.expanduser().resolve())
     _log()
     started = Started(
         Place(
@@ -98,14 +107,32 @@ def create_key(
     place: HomeOptions,
     name: Annotated[str, Option(help="Whose it is.")] = "",
     role: Annotated[str, Option(help="reader, planner or admin.")] = "reader",
+    aws: Annotated[
+        bool, Option("--aws", help="An access key id and a secret, with which boto3 signs.")
+    ] = False,
 ) -> None:
     """Make a key, and print it once."""
     from foretell.service import auth
 
+    if aws:
+        _create_aws_key(place, role, name)
+        return
     with _database(place) as database, database.begin() as connection:
         identifier, key = auth.create_key(connection, role, name)
     say(f"the key {identifier} of {name!r}, a {role}; it is shown this once:")
     standard_output().print(key)
+
+
+def _create_aws_key(place: HomeOptions, role: str, name: str) -> None:
+    with _service():
+        from foretell.service.amazon.keys import create_aws_key
+        from foretell.service.home import open_home
+
+    with _database(place) as database, database.begin() as connection:
+        identifier, secret = create_aws_key(connection, open_home(place.home), role, name)
+    say(f"the key {identifier} of {name!r}, a {role}; its secret is shown this once:")
+    standard_output().print(f"AWS_ACCESS_KEY_ID={identifier}")
+    standard_output().print(f"AWS_SECRET_ACCESS_KEY={secret}")
 
 
 def list_keys(place: HomeOptions) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from starlette.routing import Route
 
 from foretell.service import problems
 from foretell.service.asking import Server
@@ -15,6 +17,8 @@ from foretell.service.guard import Guard, allowed_hosts
 from foretell.service.home import Home
 from foretell.service.routes import backtests, datasets, forecasts, health, jobs, models, uploads
 from foretell.service.sessions import Sessions
+
+logger = logging.getLogger(__name__)
 
 API = "/api/v1"
 _ROUTERS = (uploads, datasets, models, backtests, forecasts, jobs)
@@ -27,6 +31,7 @@ def make_app(
     host: str = "127.0.0.1",
     hosts: Sequence[str] | None = None,
     wake: Callable[[], None] = lambda: None,
+    testing: bool = False,
 ) -> FastAPI:
     """The application for a server at `host`. `hosts` are the names that it answers to, by default those that fit `host`."""
     allowed = allowed_hosts(host, home.config.hosts)
@@ -47,6 +52,21 @@ def make_app(
     )
     problems.install(app)
     app.include_router(health.router)
+    _add_amazon(app, home, database, wake=wake, testing=testing)
     for each in _ROUTERS:
         app.include_router(each.router, prefix=API)
     return app
+
+
+def _add_amazon(
+    app: FastAPI, home: Home, database: Database, *, wake: Callable[[], None], testing: bool
+) -> None:
+    """The endpoint that boto3 calls, where `foretell[amazon]` is installed."""
+    try:
+        from foretell.service.amazon.installing import amazon_app
+    except ModuleNotFoundError as error:
+        logger.info("POST / answers no boto3: %s is not installed (foretell[amazon])", error.name)
+        return
+    amazon = amazon_app(home, database, wake=wake, testing=testing)
+    for path in amazon.paths:
+        app.router.routes.append(Route(path, endpoint=amazon, methods=["POST"], include_in_schema=False))

@@ -240,6 +240,8 @@ def settle(
     result: Mapping[str, Any] | None = None,
 ) -> None:
     """A resource follows its job. A data set follows its newest version as long as it has none that is ACTIVE."""
+    if kind not in KINDS:  # another package's own, whose state is that of its job
+        return
     values = {} if result is None else {"result": dict(result)}
     _set(connection, kind, identifier, state=state, message=message, **values)
     if kind != "dataset_versions" or state.startswith("DELETE"):
@@ -258,6 +260,8 @@ def settle(
 def forget(connection: Connection, gone: Sequence[Sequence[str]]) -> None:
     """Take rows out whose files are deleted."""
     for kind, identifier in gone:
+        if kind not in KINDS:
+            continue
         table = KINDS[kind].table
         connection.execute(delete(table).where(table.c.id == identifier))
         if kind == "forecasts":

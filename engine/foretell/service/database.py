@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 
 from foretell.errors import ForetellError
 
-HEAD: Final = "0001"  # the newest of migrations/versions
+HEAD: Final = "0002"  # the newest of migrations/versions
 _WAIT: Final = 30.0  # seconds for a lock
 _NETWORK: Final = frozenset(
     ("9p", "afs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "glusterfs", "lustre", "ncpfs")

@@ -22,7 +22,13 @@ from foretell.service.refusals import Forbidden, Misdirected, NotThisKind, Refus
 _WRITES: Final = frozenset(("POST", "PUT", "PATCH", "DELETE"))
 TYPES: Final = frozenset(
     (
-        *("application/json", "multipart/form-data", "text/csv", "application/vnd.apache.parquet"),
+        *(
+            "application/json",
+            "application/x-amz-json-1.1",
+            "multipart/form-data",
+            "text/csv",
+            "application/vnd.apache.parquet",
+        ),
         *("application/vnd.apache.arrow.stream", "application/toml"),
     )
 )

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from foretell.errors import ForetellError
+from foretell.service.amazon.settings import AmazonSettings
 from foretell.service.identifiers import checked_id
 from foretell.system.regular_files import read_regular
 from foretell.system.typed import Within, typed
@@ -61,6 +62,7 @@ class Config:
     hooks: tuple[str, ...] = ()  # hosts that a webhook may call
     limits: Limits = field(default_factory=Limits)
     workers: Annotated[int, Within(0, 1024)] = 1  # jobs at once in `foretell serve`
+    amazon: AmazonSettings = field(default_factory=AmazonSettings)  # the endpoint that boto3 calls
     lease: Annotated[float, Within(1, 3600)] = 30.0  # seconds after which a silent worker's job is another's
     hosts: tuple[str, ...] = ()  # names of this server in a Host header, where it is not on loopback alone
 

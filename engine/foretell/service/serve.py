@@ -70,7 +70,7 @@ class Started:
         self._socket = _listening(place.host, place.port)
         count = self.home.config.workers if place.workers is None else place.workers
         self.workers = [Worker(self.home, self.database) for _ in range(count)]
-        self.app = make_app(self.home, self.database, host=place.host, wake=self._wake)
+        self.app = make_app(self.home, self.database, host=place.host, wake=self._wake, testing=place.testing)
         port = self._socket.getsockname()[1]
         self.address = f"http://{f'[{place.host}]' if ':' in place.host else place.host}:{port}"
         config = uvicorn.Config(

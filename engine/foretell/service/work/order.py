@@ -12,7 +12,7 @@ from foretell.errors import ForetellError
 from foretell.service.home import Home
 
 RESULT: Final = "result.json"
-WORKS: Final = ("backtest", "delete", "forecast", "import_", "train")  # files of this folder
+WORKS: Final = ("amazon", "backtest", "delete", "forecast", "import_", "train")  # files of this folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
