@@ -46,7 +46,9 @@ def serve(
     demo: Annotated[bool, Option("--demo", help="Begin with the sample data.")] = False,
     s3_root: Annotated[
         Path | None,
-        Option(metavar="FOLDER", help="A folder that stands for s3://: s3://bucket/key is FOLDER/bucket/key."),
+        Option(
+            metavar="FOLDER", help="A folder that stands for s3://: s3://bucket/key is FOLDER/bucket/key."
+        ),
     ] = None,
     testing: Annotated[bool, Option("--testing", help="For tests of programs; on loopback only.")] = False,
 ) -> None:

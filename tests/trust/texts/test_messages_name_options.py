@@ -93,7 +93,7 @@ def test_every_argument_with_an_option_of_its_name_is_translated() -> None:
         "--spreadsheet",
         "--held-out",
         "--precision",
-        *("--home", "--host", "--port", "--workers", "--demo", "--testing"),  # of the service
+        *("--home", "--host", "--port", "--workers", "--demo", "--testing", "--s3-root"),  # of the service
     }
     options = {name for name in spelt if name.startswith("--")} - elsewhere - prompt_alone
     assert options <= set(OPTIONS.values()) | {"--processes", "--set"}

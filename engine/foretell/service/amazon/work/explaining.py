@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-import foretell
 from foretell.service.amazon.exports import write_parts
 from foretell.service.amazon.work.forecasting import selected
 from foretell.service.amazon.work.impacts import IMPACTS, explain
 from foretell.service.amazon.work.place import Workplace
 from foretell.service.amazon.work.tables import write_tables
 from foretell.service.amazon.work.training import MODEL, TABLES
+from foretell.workflows.train import load
 
 
 def run_explainability(place: Workplace) -> None:
@@ -18,7 +18,7 @@ def run_explainability(place: Workplace) -> None:
     asked = place.parameters
     trained = place.result(asked["predictor"])
     forecast = {} if asked["forecast"] is None else place.result(asked["forecast"])
-    model = foretell.load(place.of(asked["predictor"]) / MODEL)
+    model = load(place.of(asked["predictor"]) / MODEL)
     if forecast:
         tables = write_tables(place, forecast["content"], trained["dimensions"], place.folder / TABLES)
         target, related, items = tables.target, tables.related, tables.items

@@ -10,7 +10,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import foretell
 from foretell.errors import ForetellError
 from foretell.service.amazon.context import FORECAST_FILE
 from foretell.service.amazon.imports import ImportPlan, import_files
@@ -18,6 +17,7 @@ from foretell.service.amazon.schemas import DOMAINS, Columns
 from foretell.service.amazon.work.place import Workplace
 from foretell.service.amazon.work.tables import GroupTables, write_tables
 from foretell.service.amazon.work.training import MODEL, TABLES
+from foretell.workflows.train import load
 
 _GROUP = 100_000  # rows of a row group
 
@@ -47,7 +47,7 @@ def write_forecast(
     items: Sequence[Any] | None,
 ) -> None:
     """Forecast from `tables` with the predictor's model, into the folder of the job."""
-    model = foretell.load(place.of(asked["predictor"]) / MODEL)
+    model = load(place.of(asked["predictor"]) / MODEL)
     data = model.read(tables.target, related=tables.related, metadata=tables.items)
     levels = sorted({*asked["levels"], *([0.5] if trained["mean_is_median"] or not asked["levels"] else [])})
     pieces = model.predict_in_pieces(data, items=items, levels=levels)

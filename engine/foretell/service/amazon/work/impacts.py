@@ -7,7 +7,9 @@ from typing import Any, Final
 
 import pandas as pd
 
-import foretell
+from foretell.errors import ForetellError
+from foretell.ingest.dataset import Dataset
+from foretell.models.model import Model
 from foretell.service.amazon.work.place import Workplace
 
 IMPACTS: Final = "impacts.parquet"
@@ -16,8 +18,8 @@ MOST_ITEMS: Final = 50  # that are explained where all are asked for
 
 def explain(
     place: Workplace,
-    model: foretell.Model,
-    data: foretell.Dataset,
+    model: Model,
+    data: Dataset,
     trained: Mapping[str, Any],
     *,
     items: Sequence[Any] | None = None,
@@ -32,7 +34,7 @@ def explain(
     place.finish(item=trained["item"], dimensions=trained["dimensions"], items=len(chosen))
 
 
-def _some(data: foretell.Dataset, trained: Mapping[str, Any]) -> list[Any]:
+def _some(data: Dataset, trained: Mapping[str, Any]) -> list[Any]:
     keys = data.panel.keys[["item_id", *trained["dimensions"]]].head(MOST_ITEMS)
     rows = keys.itertuples(index=False)
     return [row[0] if len(row) == 1 else list(row) for row in rows]
@@ -43,7 +45,7 @@ def _within(frame: pd.DataFrame, timestamp: str, first: str | None, last: str | 
         return frame
     inside = frame[timestamp].between(pd.Timestamp(first), pd.Timestamp(last))
     if not inside.any():
-        raise foretell.ForetellError(f"no step of the forecast lies from {first} to {last}")
+        raise ForetellError(f"no step of the forecast lies from {first} to {last}")
     return frame[inside]
 
 

@@ -11,13 +11,14 @@ from typing import Any, Final
 
 import pandas as pd
 
-import foretell
 from foretell.errors import ForetellError
+from foretell.ingest.dataset import Dataset
 from foretell.service.amazon.context import FORECAST_FILE, RESULT
 from foretell.service.amazon.schemas import TARGET, columns_of
 from foretell.service.amazon.work.place import Workplace
 from foretell.service.amazon.work.tables import GroupTables, dataset_of, join_imports
 from foretell.system.atomic_files import write_text
+from foretell.workflows.evaluate import evaluate
 
 MOST_KEPT: Final = 1000  # evaluations of a monitor
 _SCORES: Final = ("WAPE", "RMSE", "MASE", "MAPE")
@@ -34,7 +35,7 @@ def evaluate_monitors(place: Workplace) -> None:
         _note(place.of(monitor["folder"]), found)
 
 
-def _actuals(place: Workplace, monitor: Mapping[str, Any], trained: Mapping[str, Any]) -> foretell.Dataset:
+def _actuals(place: Workplace, monitor: Mapping[str, Any], trained: Mapping[str, Any]) -> Dataset:
     """The target alone, with the rows of this import."""
     asked = place.parameters
     columns = columns_of(asked["domain"], asked["type"], asked["schema"])
@@ -45,9 +46,7 @@ def _actuals(place: Workplace, monitor: Mapping[str, Any], trained: Mapping[str,
     return dataset_of(GroupTables(file, None, None, {TARGET: columns}), reading)
 
 
-def _evaluations(
-    place: Workplace, forecast: Mapping[str, Any], data: foretell.Dataset
-) -> Iterator[dict[str, Any]]:
+def _evaluations(place: Workplace, forecast: Mapping[str, Any], data: Dataset) -> Iterator[dict[str, Any]]:
     frame = pd.read_parquet(place.of(forecast["folder"]) / FORECAST_FILE)
     panel = data.panel
     end = pd.Timestamp(panel.frequency.timestamps((panel.start + panel.lengths - 1).max(keepdims=True))[0])
@@ -62,7 +61,7 @@ def _evaluations(
         "NumItemsEvaluated": int(reached["item_id"].nunique()),
     }
     try:
-        report = foretell.evaluate(reached, data)
+        report = evaluate(reached, data)
     except ForetellError as error:
         yield {**said, "EvaluationState": "FAILURE", "Message": str(error)}
         return

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import duckdb
 
-import foretell
+from foretell.ingest.dataset import Dataset
 from foretell.service.amazon.schemas import METADATA, RELATED, TARGET, Columns, columns_of, frequency_alias
 from foretell.service.amazon.work.place import Workplace
 from foretell.system.sql_text import file_patterns, literal, quoted
@@ -77,7 +77,7 @@ def join_imports(
 READING: Final = ("frequency", "boundary", "dimensions", "transformations", "holidays")
 
 
-def dataset_of(tables: GroupTables, asked: Mapping[str, Any]) -> foretell.Dataset:
+def dataset_of(tables: GroupTables, asked: Mapping[str, Any]) -> Dataset:
     """The data that a predictor is trained on, with its frequency, fillings, aggregations and holidays."""
     target = tables.columns[TARGET]
     transformations: Mapping[str, Any] = asked["transformations"]
@@ -89,7 +89,7 @@ def dataset_of(tables: GroupTables, asked: Mapping[str, Any]) -> foretell.Datase
     aggregation |= {
         name: t["aggregation"] for name, t in transformations.items() if t["aggregation"] is not None
     }
-    return foretell.Dataset(
+    return Dataset(
         tables.target,
         related=tables.related,
         items=tables.items,

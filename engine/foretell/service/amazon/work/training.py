@@ -9,14 +9,19 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-import foretell
 from foretell.evaluation.outcome import Outcome
+from foretell.ingest.dataset import Dataset
+from foretell.recipe.registry import make_recipe
+from foretell.reporting.report import Report
 from foretell.service.amazon.algorithms import ALGORITHMS
 from foretell.service.amazon.metrics import WindowScores, best, evaluation
 from foretell.service.amazon.schemas import TARGET
 from foretell.service.amazon.work.impacts import explain
 from foretell.service.amazon.work.place import Workplace
 from foretell.service.amazon.work.tables import READING, dataset_of, write_tables
+from foretell.workflows.backtest import backtest
+from foretell.workflows.train import train
+from foretell.workflows.tune import tune
 
 MODEL: Final = "model"
 BACKTEST: Final = "backtest"
@@ -31,7 +36,7 @@ def run_predictor(place: Workplace) -> None:
     tables = write_tables(place, asked["content"], asked["dimensions"], place.folder / TABLES)
     data = dataset_of(tables, asked)
     recipes = _recipes(place, data)
-    report = foretell.backtest(
+    report = backtest(
         data,
         horizon=asked["horizon"],
         recipes=recipes,
@@ -44,7 +49,7 @@ def run_predictor(place: Workplace) -> None:
     found = {arn: _scores(report, arn, asked["horizon"]) for arn in recipes}
     means = {arn: _mean(scores) for arn, scores in found.items()}
     winner = best(means, asked["metric"], _levels(asked))
-    model = foretell.train(
+    model = train(
         data,
         recipe=recipes[winner],
         horizon=asked["horizon"],
@@ -75,7 +80,7 @@ def _levels(asked: Mapping[str, Any]) -> list[float]:
     return asked["levels"] or [0.5]
 
 
-def _recipes(place: Workplace, data: foretell.Dataset) -> dict[str, Any]:
+def _recipes(place: Workplace, data: Dataset) -> dict[str, Any]:
     """Each recipe by the ARN of its algorithm, tuned where that is asked."""
     asked = place.parameters
     found = {}
@@ -83,7 +88,7 @@ def _recipes(place: Workplace, data: foretell.Dataset) -> dict[str, Any]:
         if arn == _AUTO:
             settings = {**settings, "time_limit": place.auto_time_limit}
         if asked["tune"]:
-            tuned = foretell.tune(
+            tuned = tune(
                 data,
                 recipe=name,
                 settings=settings,
@@ -93,11 +98,11 @@ def _recipes(place: Workplace, data: foretell.Dataset) -> dict[str, Any]:
             )
             found[arn] = tuned.recipe
         else:
-            found[arn] = foretell.make_recipe(name, settings)
+            found[arn] = make_recipe(name, settings)
     return found
 
 
-def _windows(asked: Mapping[str, Any], data: foretell.Dataset) -> dict[str, Any]:
+def _windows(asked: Mapping[str, Any], data: Dataset) -> dict[str, Any]:
     """The windows of a back-test: the last begins `offset` steps before the end, each a horizon after the one before."""
     count, offset, horizon = asked["windows"]["count"], asked["windows"]["offset"], asked["horizon"]
     if offset == horizon:
@@ -108,7 +113,7 @@ def _windows(asked: Mapping[str, Any], data: foretell.Dataset) -> dict[str, Any]
     return {"cutoffs": [panel.frequency.spell(origin) for origin in reversed(origins)]}
 
 
-def _scores(report: foretell.Report, recipe: str, horizon: int) -> list[WindowScores]:
+def _scores(report: Report, recipe: str, horizon: int) -> list[WindowScores]:
     outcomes = [each for each in report.outcomes if each.recipe == recipe]
     return [_of_window(_judged(each), horizon) for each in outcomes]
 
