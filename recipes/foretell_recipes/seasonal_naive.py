@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import numpy as np
+
 from foretell.local import (
     Abilities,
     Count,
@@ -14,6 +16,7 @@ from foretell.local import (
     LocalForecast,
     LocalRecipe,
     Run,
+    best_periods,
     seasonal_naive,
 )
 
@@ -27,6 +30,8 @@ class SeasonalNaive(LocalRecipe):
     abilities: ClassVar[Abilities] = Abilities(ensemble=True, cost=1)
     season: Count | None = None  # steps between a value and its repetition; default: the season of the data
     intervals: Literal["normal", "none"] = "normal"  # levels: normal around the value, or all equal to it
+    # auto: for each item the season, seven or 52 of it, or the last value, as its past was best repeated by
+    periods: Literal["season", "auto"] = "season"
     # pooled: repeat what a regression on covariates, calendar and statics leaves
     covariates: Covariates = "none"
 
@@ -39,4 +44,12 @@ class SeasonalNaive(LocalRecipe):
         self, history: Floats, season: int, horizon: int, levels: Sequence[float], run: Run
     ) -> LocalForecast:
         """The forecast of each row of `history` [n, L]."""
-        return seasonal_naive(history, season, horizon, levels, intervals=self.intervals == "normal")
+        normal = self.intervals == "normal"
+        made = seasonal_naive(history, season, horizon, levels, intervals=normal)
+        if self.periods == "auto":
+            periods = best_periods(history, season, horizon)
+            for period in np.unique(periods[periods != season]).tolist():
+                rows = periods == period
+                part = seasonal_naive(history[rows], period, horizon, levels, intervals=normal)
+                made.mean[rows], made.quantiles[rows] = part.mean, part.quantiles
+        return made

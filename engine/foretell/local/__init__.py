@@ -13,6 +13,7 @@ from foretell.local.local_recipe import LocalPredictor as LocalPredictor
 from foretell.local.local_recipe import LocalRecipe as LocalRecipe
 from foretell.local.local_recipe import SeriesRecipe as SeriesRecipe
 from foretell.local.seasonal_naive import LocalForecast as LocalForecast
+from foretell.local.seasonal_naive import best_periods as best_periods
 from foretell.local.seasonal_naive import seasonal_naive as seasonal_naive
 from foretell.local.statsforecast_adapter import fill_gaps as fill_gaps
 from foretell.local.statsforecast_adapter import statsforecast_forecast as statsforecast_forecast

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from foretell.data.arrays import Floats
 
+_MULTIPLES: Final = (7, 52)  # of the season that a period may be: the week of a day, the year of a week
+_LONG: Final = 13  # steps of a season from which on the last value alone may be as good
+_MARGIN: Final = 0.1  # by which another period must have repeated the past better than the season did
 _PSEUDO: Final = 4.0  # seasonal differences that the step differences stand for where no season repeats yet
 
 
@@ -69,6 +72,42 @@ def seasonal_naive(
     width = (_seasonal_deviation(cycles)[:, None] * np.sqrt(seasons))[..., None]
     z = ndtri(np.asarray(levels, float)) if intervals else np.zeros(len(levels))
     return LocalForecast(mean, mean[..., None] + width * z, np.zeros(n, bool))
+
+
+def best_periods(history: Floats, season: int, horizon: int) -> NDArray[np.int64]:
+    """[n] the period whose repetition was nearest to each row of `history` [n, L], `horizon` steps ahead.
+
+    The season, unless another one was better by a tenth: seven or 52 of it where the history has two of these, and the last
+    value where the season is a long one.
+
+    Args:
+        history: [n, L] of n series that end at the origin; NaN where not observed.
+        season: steps of the seasonal period.
+        horizon: H.
+
+    Example:
+        >>> from foretell.local import best_periods
+        >>> best_periods(np.arange(90.0)[None] % 49, season=7, horizon=7)  # seven seasons are one of its cycles
+        array([7])
+        >>> best_periods(np.arange(98.0)[None] % 49, season=7, horizon=7)  # which has been seen twice now
+        array([49])
+    """
+    longer = [m * season for m in _MULTIPLES if 2 * m * season <= history.shape[1]]
+    periods = np.array([season, *longer, *([1] if season >= _LONG else [])])
+    errors = np.stack([_past_error(history, int(period), horizon) for period in periods])
+    errors[1:] *= 1 + _MARGIN
+    return np.asarray(periods[np.argmin(errors, axis=0)])
+
+
+def _past_error(history: Floats, period: int, horizon: int) -> Floats:
+    """[n] mean absolute error of repeating the last `period`, `horizon` steps ahead; infinite where it never could be."""
+    error = np.zeros(len(history))
+    for ahead in range(1, -(-horizon // period) + 1):
+        apart = np.abs(history[:, ahead * period :] - history[:, : -ahead * period])
+        count = (~np.isnan(apart)).sum(1)
+        share = (min(ahead * period, horizon) - (ahead - 1) * period) / horizon
+        error += share * np.where(count > 0, np.nansum(apart, axis=1) / np.maximum(count, 1), np.inf)
+    return error
 
 
 def _seasonal_deviation(cycles: Floats) -> Floats:

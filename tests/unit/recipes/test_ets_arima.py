@@ -132,3 +132,36 @@ def test_a_series_that_takes_too_long_falls_back_and_says_so(monkeypatch: pytest
     forecast = ETS(time_limit=1.0, model="ANA").fit(panel, TASK, RUN).predict(panel, levels=LEVELS)
     assert forecast.fallbacks.tolist() == [False, True, False]
     np.testing.assert_allclose(forecast.mean[1], panel.history(1)[-7:-1])
+
+
+def year_of_weeks(years: float, *, noise: float = 0.0, seed: int = 0) -> np.ndarray:
+    """[weeks] a smooth season of 52 weeks on a level of 100."""
+    weeks = np.arange(round(52 * years))
+    return (
+        100 + 30 * np.sin(2 * np.pi * weeks / 52) + np.random.default_rng(seed).normal(0, noise, len(weeks))
+    )
+
+
+def test_a_season_above_24_is_continued() -> None:
+    """It was a flat line: off by 60 where the season swings from 130 to 70."""
+    whole = year_of_weeks(5, noise=1)
+    mean, quantiles = ETS().forecast_one(whole[:-26], 52, 26, (0.1, 0.5, 0.9))
+    np.testing.assert_allclose(mean, whole[-26:], atol=6)
+    assert (np.diff(quantiles, axis=1) > 0).all()
+
+
+def test_the_levels_around_a_long_season_hold_what_they_say() -> None:
+    inside = []
+    for seed in range(30):
+        whole = year_of_weeks(4, noise=5, seed=seed)
+        _, quantiles = ETS().forecast_one(whole[:-13], 52, 13, (0.1, 0.9))
+        inside.append((whole[-13:] >= quantiles[:, 0]) & (whole[-13:] <= quantiles[:, 1]))
+    assert 0.72 < np.mean(inside) < 0.88
+
+
+@pytest.mark.parametrize(("years", "model"), [(1.9, "ZZZ"), (4.0, "ZZN")])
+def test_a_long_season_seen_less_than_twice_or_not_wanted_is_left_out(years: float, model: str) -> None:
+    values = year_of_weeks(years, noise=1)
+    mean, _ = ETS(model=model).forecast_one(values, 52, 8, (0.5,))
+    theirs = AutoETS(season_length=1, model="ZZN").forecast(values, 8)["mean"]
+    np.testing.assert_allclose(mean, theirs, rtol=1e-6)

@@ -15,7 +15,7 @@ from foretell.data.panel import Panel
 from foretell.data.schema import Schema
 from foretell.evaluation.history import seasonal_error
 from foretell.evaluation.metrics import score
-from foretell.local.seasonal_naive import seasonal_naive
+from foretell.local.seasonal_naive import best_periods, seasonal_naive
 from foretell.recipe.task import Run, Task
 from foretell_recipes.seasonal_naive import SeasonalNaive
 from panels import daily, weekly_sales
@@ -110,3 +110,35 @@ def test_on_m4_hourly_it_scores_what_is_published(real_data: Path) -> None:
     ).pooled
     assert got["wQL"] == pytest.approx(0.0483, abs=5e-5)
     assert got["MASE"] == pytest.approx(1.193, abs=5e-4)
+
+
+def test_each_item_repeats_what_its_past_was_best_repeated_by() -> None:
+    """Hours of the day for one item, hours of the week for another, whose Sunday is another day."""
+    rng = np.random.default_rng(0)
+    day = 10 + 5 * np.sin(2 * np.pi * np.arange(24) / 24)
+    daily_item, weekly_item = np.tile(day, 35), np.tile(np.concatenate([*[day] * 6, day / 5]), 5)
+    history = np.stack([daily_item, weekly_item]) + rng.normal(0, 0.1, (2, 35 * 24))
+    assert best_periods(history, 24, 48).tolist() == [24, 168]
+    recipe = SeasonalNaive(periods="auto")
+    made = recipe.forecast_all(history, 24, 48, (0.1, 0.5), Run())
+    np.testing.assert_array_equal(made.mean[0], np.tile(history[0, -24:], 2))
+    np.testing.assert_array_equal(made.mean[1], history[1, -168:-120])
+    assert (made.quantiles[:, :, 0] < made.quantiles[:, :, 1]).all()
+
+
+def test_a_long_season_that_is_none_gives_way_to_the_last_value() -> None:
+    """A walk with a season of 52 asked for: three tenths of the error by the last value."""
+    walk = np.random.default_rng(1).normal(0, 1, 300).cumsum()[None]
+    assert best_periods(walk, 52, 4).tolist() == [1]
+    assert best_periods(walk, 7, 4).tolist() == [7]  # a short one is the yardstick, whatever it is
+
+
+def test_the_yardstick_keeps_the_season_unless_asked() -> None:
+    walk = np.random.default_rng(1).normal(0, 1, (1, 300)).cumsum(1)
+    made = SeasonalNaive().forecast_all(walk, 52, 4, (0.5,), Run())
+    np.testing.assert_array_equal(made.mean, walk[:, -52:-48])
+
+
+def test_a_history_without_a_whole_period_keeps_the_season() -> None:
+    assert best_periods(np.full((2, 30), np.nan), 24, 48).tolist() == [24, 24]
+    assert best_periods(np.arange(30.0)[None], 24, 48).tolist() in ([24], [1])
