@@ -25,7 +25,7 @@ GROUPS: Final = {
     "The data": ("Dataset", "Sql", "check", "make_future_frame", "Panel", "Schema"),
     "Train and forecast": ("train", "Model", "load", "Forecast"),
     "Score and watch": ("backtest", "evaluate", "tune", "Report", "monitor", "Monitor"),
-    "Recipes": ("recipe_names", "make_recipe", "Task", "Run"),
+    "Recipes": ("recipe_names", "make_recipe", "preset", "Task", "Run"),
     "Embedding": ("listening", "Listener", "Event", "CancelToken", "ForetellError", "Interrupted"),
 }
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from foretell.monitoring.monitor import monitor as monitor
     from foretell.monitoring.result import Monitor as Monitor
     from foretell.recipe.forecast import Forecast as Forecast
+    from foretell.recipe.presets import preset as preset
     from foretell.recipe.registry import make_recipe as make_recipe
     from foretell.recipe.registry import recipe_names as recipe_names
     from foretell.recipe.task import Run as Run
@@ -73,6 +74,7 @@ _HOME = {
     "load": "workflows.train",
     "make_future_frame": "ingest.dataset",
     "make_recipe": "recipe.registry",
+    "preset": "recipe.presets",
     "monitor": "monitoring.monitor",
     "recipe_names": "recipe.registry",
     "reconcile": "workflows.reconcile",

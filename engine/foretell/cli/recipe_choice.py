@@ -48,6 +48,17 @@ def one_recipe(recipes: RecipeOptions, command: str) -> Recipe:
     return recipe
 
 
+def recipe_of_preset(name: str, recipes: RecipeOptions) -> Recipe:
+    """The recipe that `--preset` stands for; raises ForetellError for another name, and where a recipe is asked for beside it."""
+    from foretell.recipe.presets import preset
+
+    if recipes.recipe or recipes.set:
+        raise ForetellError(
+            "--preset chooses the recipe and its settings: leave out --recipe and --set, or --preset"
+        )
+    return preset(name)
+
+
 def horizon_of(task: TaskOptions) -> int:
     """The number of steps to forecast; raises ForetellError where it is missing or below 1."""
     from foretell.recipe.task import Task

@@ -23,7 +23,7 @@ from foretell.cli.option_groups import (
     Spreadsheet,
     TaskOptions,
 )
-from foretell.cli.recipe_choice import horizon_of, one_recipe, settings_asked
+from foretell.cli.recipe_choice import horizon_of, one_recipe, recipe_of_preset, settings_asked
 from foretell.cli.tables import as_in_training, open_dataset, open_model
 from foretell.cli.values import level_list, names, required, some_names
 from foretell.errors import ForetellError
@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 
 EXPLAINED = 12  # items, of `predict --explain`
 ModelFolder = Annotated[Path | None, Option(metavar="FOLDER", help="Where the model goes.")]
+PresetName = Annotated[
+    str | None,
+    Option(metavar="NAME", help="fast, balanced or best in place of a recipe: the time that it is worth."),
+]
 StudyFolder = Annotated[
     Path | None,
     Option(metavar="FOLDER", help="Where best.toml, trials.csv and the study go; a study there goes on."),
@@ -107,6 +111,7 @@ def train(  # noqa: PLR0913  (each is an option of its own)
     going_on: GoingOnOptions,
     common: CommonOptions,
     out: ModelFolder = None,
+    preset: PresetName = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Train one recipe (default: mqrnn) on all of the data and save the model."""
@@ -118,7 +123,11 @@ def train(  # noqa: PLR0913  (each is an option of its own)
 
     common.begin()
     if going_on.start is None:
-        asked = _from_scratch(recipes, task, run)
+        asked = _from_scratch(recipes, preset, task, run)
+    elif preset is not None:
+        raise ForetellError(
+            "--from names the recipe of its model: leave out --preset, or train without --from"
+        )
     else:
         asked = _from_model(load(going_on.start, device=run.device), recipes, task)
         data = data if any(map(is_panel, sales)) else as_in_training(asked["start"].schema, data)
@@ -145,11 +154,13 @@ def train(  # noqa: PLR0913  (each is an option of its own)
     say(f"trained {model.recipe.name} in {model.fit_seconds:.1f} s; the model is in {folder}")
 
 
-def _from_scratch(recipes: RecipeOptions, task: TaskOptions, run: RunOptions) -> dict[str, Any]:
+def _from_scratch(
+    recipes: RecipeOptions, preset: str | None, task: TaskOptions, run: RunOptions
+) -> dict[str, Any]:
     """What `train` is to do without a model to start from."""
     from foretell.workflows.train import seconds_of
 
-    recipe = one_recipe(recipes, "train")
+    recipe = one_recipe(recipes, "train") if preset is None else recipe_of_preset(preset, recipes)
     seconds_of(run.time_limit, [recipe])  # a wrong limit is named before the data are read
     return {"recipe": recipe, "horizon": horizon_of(task), "levels": level_list(task.levels)}
 

@@ -17,6 +17,7 @@ from foretell.models.fitting import fit_model
 from foretell.models.model import Model, fitted_of
 from foretell.recipe.hyperparameters import settings_of
 from foretell.recipe.levels import DEFAULT_LEVELS, check_levels
+from foretell.recipe.presets import preset as recipe_of_preset
 from foretell.recipe.protocols import Recipe, abilities_of
 from foretell.recipe.registry import checked_recipe, is_registered, make_recipe, why_unregistered
 from foretell.recipe.task import Run, RunArguments, Task, make_run
@@ -40,6 +41,7 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
     horizon: int | None = None,
     levels: Sequence[float] | None = None,
     settings: Mapping[str, Any] | None = None,
+    preset: str | None = None,
     time_limit: str | float | None = None,
     calibrate: bool = False,
     start: Model | None = None,
@@ -62,6 +64,7 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
         horizon: how many steps ahead it will forecast. It must be given, but with `start`.
         levels: of the quantiles, between 0 and 1. Default: 0.1, 0.5, 0.9. A forecast may ask for others.
         settings: hyperparameters of a recipe that is given by name: {"hidden_size": 96}.
+        preset: "fast", "balanced" or "best" in place of a recipe: the time that its accuracy is worth (`foretell.preset`).
         time_limit: seconds, or a text such as "10m", in which training ends, of the recipes that heed one.
         calibrate: adjust each level by what windows held out before the end say; most recipes are trained twice for it.
         start: a model that a network goes on from, with its recipe, horizon, levels and columns unless others are given.
@@ -86,7 +89,7 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
         >>> model.predict().to_frame().shape  # four items, seven days; item, time, mean and three quantiles
         (28, 6)
     """
-    chosen = _recipe_to_train(recipe, settings, start)
+    chosen = _recipe_to_train(_preset_or(recipe, preset, settings, start), settings, start)
     _warn_if_unregistered(chosen)
     task = _task_to_train(horizon, levels, start)
     seconds = seconds_of(time_limit, [chosen])
@@ -108,6 +111,19 @@ def train(  # noqa: PLR0913  (the library's front door spells out what it takes)
     scores = validation_scores(model)
     warned = known_findings(told(data))
     return Model(replace(model, dependence=dependence, scores=scores, read=data.findings, warned=warned))
+
+
+def _preset_or(
+    recipe: str | Recipe | None, preset: str | None, settings: Mapping[str, Any] | None, start: Model | None
+) -> str | Recipe | None:
+    """The recipe that is asked for, by its name or by a preset."""
+    if preset is None:
+        return recipe
+    if recipe is not None or settings or start is not None:
+        raise ForetellError(
+            "preset= chooses the recipe and its settings: leave out recipe=, settings= and start=, or the preset"
+        )
+    return recipe_of_preset(preset)
 
 
 def _recipe_to_train(
