@@ -30,6 +30,9 @@ def preset(name: str) -> Recipe:
     All three are `auto`, which weighs recipes on windows before the origin: `fast` has quick members and a minute, `balanced`
     all members and ten minutes, `best` an hour, in which it searches settings too.
 
+    Args:
+        name: "fast", "balanced" or "best".
+
     Raises:
         ForetellError: for another name.
 
