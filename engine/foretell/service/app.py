@@ -15,6 +15,7 @@ from foretell.service.auth import LOOPBACK
 from foretell.service.database import Database
 from foretell.service.guard import Guard, allowed_hosts
 from foretell.service.home import Home
+from foretell.service.page import routes as page
 from foretell.service.routes import backtests, datasets, forecasts, health, jobs, models, uploads
 from foretell.service.sessions import Sessions
 
@@ -53,6 +54,7 @@ def make_app(
     problems.install(app)
     app.include_router(health.router)
     _add_amazon(app, home, database, wake=wake, testing=testing)
+    app.include_router(page.router)
     for each in _ROUTERS:
         app.include_router(each.router, prefix=API)
     return app

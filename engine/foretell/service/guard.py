@@ -32,6 +32,9 @@ TYPES: Final = frozenset(
         *("application/vnd.apache.arrow.stream", "application/toml"),
     )
 )
+_UPLOADS: Final = re.compile(
+    r"/api/v1/uploads/?|/data|/data/[a-z0-9_]+/versions"
+)  # the last two: forms of the page
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SAFE: Final = {
     "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
@@ -64,7 +67,7 @@ class Guard:
                     out.setdefault(name, value)
             await send(message)
 
-        most = self._upload if scope["path"].rstrip("/") == "/api/v1/uploads" else self._most
+        most = self._upload if _UPLOADS.fullmatch(scope["path"]) else self._most
         try:
             self._check(scope, headers, most)
         except Refused as refused:

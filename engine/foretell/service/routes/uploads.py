@@ -50,11 +50,12 @@ async def upload(request: Request, server: AServer, who: APlanner) -> JSONRespon
     finally:
         partial.unlink(missing_ok=True)
     row = {"id": identifier, "name": path.name, "bytes": size, "sha256": digest.hexdigest()}
-    out = await run_in_threadpool(_enter, server, who, row, request.state.request_id)
+    out = await run_in_threadpool(enter, server, who, row, request.state.request_id)
     return JSONResponse(out.model_dump(mode="json"), 201)
 
 
-def _enter(server: Server, who: Who, row: dict[str, object], request: str) -> UploadOut:
+def enter(server: Server, who: Who, row: dict[str, object], request: str) -> UploadOut:
+    """Note an upload that lies in the home."""
     with server.database.begin() as connection:
         values = insert(uploads).values(created_at=now(), created_by=who.id, **row)
         made = connection.execute(values.returning(uploads.c.created_at)).scalar_one()

@@ -7,6 +7,7 @@ from typing import Any
 
 from foretell.ingest.dataset import Dataset
 from foretell.service.schemas.backtests import BacktestSpec
+from foretell.service.work import item_lists
 from foretell.service.work.order import Order
 from foretell.workflows.backtest import backtest
 
@@ -21,6 +22,7 @@ def run(order: Order) -> Mapping[str, Any]:
         **{name: getattr(spec, name) for name in BacktestSpec.model_fields},
     )
     report.save(order.target, overwrite=True)
+    item_lists.of_backtest(report, order.target)
     board = report.leaderboard.astype(object)
     rows = board.where(board.notna(), None).to_dict("records")
     return {"leaderboard": [{str(name): value for name, value in row.items()} for row in rows]}
