@@ -68,7 +68,7 @@ class Tab:
         """Wait until an expression is true, and give it."""
         end = time.monotonic() + _PATIENCE
         while time.monotonic() < end:
-            found = self.value(script)
+            found = self.value(f"!!({script})")
             if found:
                 return found
             time.sleep(0.2)
