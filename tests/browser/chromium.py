@@ -17,7 +17,7 @@ PROGRAM: Final = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))),
     None,
 )
-_PATIENCE: Final = 60.0  # seconds: two busy cores
+_PATIENCE: Final = 180.0  # seconds: two busy cores
 
 
 class Tab:
