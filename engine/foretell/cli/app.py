@@ -20,6 +20,7 @@ from foretell.cli.option_groups import grouped
 from foretell.cli.planning_commands import explain, whatif
 from foretell.cli.plot_command import plot
 from foretell.cli.recipe_commands import recipes
+from foretell.cli.run_command import run
 from foretell.cli.scoring_commands import backtest, demo, evaluate
 from foretell.cli.service_commands import create_key, list_keys, revoke_key, serve, worker
 from foretell.cli.training_commands import predict, train, tune
@@ -59,6 +60,7 @@ for command in (
     check,
     recipes,
     demo,
+    run,
     serve,
     worker,
 ):

@@ -17,27 +17,18 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from foretell.errors import ForetellError
 from foretell.service.amazon.settings import AmazonSettings
 from foretell.service.identifiers import checked_id
+from foretell.system.connections import Connection
+from foretell.system.notices import Mail
 from foretell.system.regular_files import read_regular
 from foretell.system.typed import Within, typed
 
 _KEY_BYTES: Final = 32
 _MOST_CONFIG: Final = 1 << 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
-    """A database that the server may use under a name; callers never give an address."""
-
-    url: str  # postgresql://user@host/shop, sqlite:///shop.db
-    access: Literal["read", "write"] = "read"
-    tables: tuple[str, ...] = ()  # that a write connection may write
-    timeout: Annotated[float, Within(0.1, 86400)] = 300.0  # seconds of a statement
-    max_rows: Annotated[int, Within(1, 1 << 40)] = 100_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +51,7 @@ class Config:
     roots: tuple[str, ...] = ()  # folders and s3:// prefixes that data are read from
     connections: Mapping[str, Connection] = field(default_factory=dict)
     hooks: tuple[str, ...] = ()  # hosts that a webhook may call
+    mail: Mail | None = None  # the server that notices are sent by
     limits: Limits = field(default_factory=Limits)
     workers: Annotated[int, Within(0, 1024)] = 1  # jobs at once in `foretell serve`
     amazon: AmazonSettings = field(default_factory=AmazonSettings)  # the endpoint that boto3 calls

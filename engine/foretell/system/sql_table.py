@@ -124,6 +124,12 @@ class SqlTableWriter:
                 raise
         return self._stack.__exit__(*reason)
 
+    def beside(self, table: SqlTable) -> SqlTableWriter:
+        """A writer of another table of the same database, in this one's transaction, which is ended with this one."""
+        other = SqlTableWriter(table)
+        other._connection = self._connection
+        return other
+
     def write(self, frame: pd.DataFrame) -> None:
         """Append the rows of `frame`; all frames have the same columns."""
         rows = _arrow(_as_text(frame) if self._address.driver == "sqlite" else frame, self._table.run)
