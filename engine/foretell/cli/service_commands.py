@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from foretell.cli.console import flush_table, say, show_table, standard_output
+from foretell.cli.shown_log import show_all
 from foretell.errors import ForetellError
 
 if TYPE_CHECKING:
@@ -188,6 +187,5 @@ def _database(place: HomeOptions) -> Iterator[Database]:
 
 
 def _log() -> None:
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    """The whole log: a server tells what it does."""
+    show_all()

@@ -19,12 +19,13 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from foretell.errors import ForetellError, Interrupted
 from foretell.service.home import open_home
+from foretell.service.resources import is_disk_full
 from foretell.service.work.order import RESULT, Order, work_named
 from foretell.system.atomic_files import write_text
 from foretell.system.listener import CancelToken, Event, listening
@@ -33,6 +34,8 @@ from foretell.system.strict_json import parse_json
 OK: Final = 0
 REFUSED: Final = 3  # the library said why: trying again is of no use
 CANCELLED: Final = 4
+FULL: Final = 5  # the disk is full
+BUSY: Final = 6  # an earlier child of the job does not end
 _BETWEEN: Final = 0.5  # seconds between two events
 _LOCK_WAIT: Final = 60.0  # seconds that an earlier child of the job may take to end
 
@@ -46,8 +49,11 @@ def main() -> None:
     token = CancelToken()
     threading.Thread(target=_hear, args=(token,), daemon=True).start()
     order = Order(home=open_home(told["home"]), **{k: v for k, v in told.items() if k != "home"})
-    with _alone(order.folder):
-        status = _done(order, token, channel)
+    try:
+        with _alone(order.folder):
+            status = _done(order, token, channel)
+    except BlockingIOError:
+        status = BUSY
     channel.flush()
     logging.shutdown()
     os._exit(status)  # no library's thread or worker keeps it
@@ -61,7 +67,10 @@ def _done(order: Order, token: CancelToken, channel: Any) -> int:
             result = work_named(order.work)(order)
         write_text(order.folder / RESULT, json.dumps(dict(result)))
     except (ForetellError, OSError, MemoryError) as error:
-        traceback.print_exc()
+        with suppress(OSError):  # the log may be on a disk that is full
+            traceback.print_exc()
+        if is_disk_full(error):
+            return FULL
         _send(channel, {"refused": str(error) or type(error).__name__})
         return REFUSED
     except Interrupted:

@@ -57,7 +57,10 @@ def open_database(address: str) -> Database:
     engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
     try:
         _migrate(engine)
-    except OperationalError as error:
+    except BaseException as error:
+        engine.dispose()
+        if not isinstance(error, OperationalError):
+            raise
         shown = url.render_as_string(hide_password=True)
         raise ForetellError(f"the database {shown} cannot be opened: {error.orig}") from error
     return Database(engine)

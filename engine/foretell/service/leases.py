@@ -18,14 +18,19 @@ from foretell.service.tables import jobs, now
 _BEGUN: Mapping[str, State] = {"CREATE_PENDING": "CREATE_IN_PROGRESS", "DELETE_PENDING": "DELETE_IN_PROGRESS"}
 
 
-def anything_to_do(connection: Connection) -> bool:
+def anything_to_do(connection: Connection, *, work: str | None = None) -> bool:
     """Whether there is a job to claim: asked before claiming, so that idle workers take no lock."""
-    return connection.execute(select(jobs.c.id).where(_free()).limit(1)).scalar() is not None
+    return connection.execute(select(jobs.c.id).where(_free(work)).limit(1)).scalar() is not None
 
 
-def claim(connection: Connection, owner: str, seconds: float) -> Job | None:
-    """The oldest job that nobody holds, held by `owner` for `seconds` from now; None where there is none."""
-    oldest = select(jobs.c.id).where(_free()).order_by(jobs.c.id).limit(1).with_for_update(skip_locked=True)
+def claim(connection: Connection, owner: str, seconds: float, *, work: str | None = None) -> Job | None:
+    """The oldest job that nobody holds, held by `owner` for `seconds` from now; None where there is none.
+
+    `work` is the only kind that is wanted; None: any.
+    """
+    oldest = (
+        select(jobs.c.id).where(_free(work)).order_by(jobs.c.id).limit(1).with_for_update(skip_locked=True)
+    )
     held = (
         update(jobs)
         .where(jobs.c.id == oldest.scalar_subquery())
@@ -107,6 +112,7 @@ def _write(connection: Connection, job: str, me: str, /, **values: Any) -> bool:
     return connection.execute(update(jobs).where(mine).values(updated_at=now(), **values)).rowcount == 1
 
 
-def _free() -> Any:
+def _free(work: str | None) -> Any:
     left = and_(jobs.c.state.in_(WORKING), or_(jobs.c.owner.is_(None), jobs.c.lease_until < now()))
-    return or_(jobs.c.state.in_(WAITING), left)
+    free = or_(jobs.c.state.in_(WAITING), left)
+    return free if work is None else and_(free, jobs.c.work == work)

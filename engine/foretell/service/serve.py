@@ -17,6 +17,7 @@ from foretell.service.app import make_app
 from foretell.service.auth import LOOPBACK, any_keys
 from foretell.service.database import Database, open_database
 from foretell.service.home import Home, open_home
+from foretell.service.sweeping import sweep
 from foretell.service.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ class Started:
 
     def run(self) -> None:
         """Serve until SIGINT or SIGTERM: requests are finished, and jobs are given back with what they have kept."""
+        sweep(self.home, self.database)
         with working(self.workers):
             self._server.run(sockets=[self._socket])
         self.database.close()

@@ -13,22 +13,25 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 
 from foretell.errors import ForetellError
 from foretell.service import leases
-from foretell.service.child import CANCELLED, OK, REFUSED
+from foretell.service.child import BUSY, CANCELLED, FULL, OK, REFUSED
 from foretell.service.database import Database
 from foretell.service.home import Home
 from foretell.service.jobs import Job
+from foretell.service.resources import anonymous_memory, free_disk, group_of
 from foretell.service.states import State
+from foretell.service.sweeping import tidy
 from foretell.service.work.order import RESULT
 from foretell.system.regular_files import read_regular
 from foretell.system.strict_json import MOST_BYTES, parse_json
@@ -40,15 +43,19 @@ _IDLE: Final = 0.5  # seconds between two looks for a job
 _BEAT: Final = 0.25  # seconds between two looks at a child
 _REPORT: Final = 1.0  # seconds between two writes of progress
 _GRACE: Final = 60.0  # seconds that a cancelled child has to end by itself
+_DYING: Final = 10.0  # seconds that killed processes may take to be gone
 _TAIL: Final = 20  # lines of the log that a failure shows
+_AWAY: Final = (OperationalError, InterfaceError, NoConnection)  # of a database that comes back
+_CHILD: Final = (sys.executable, "-m", "foretell.service.child")
 _SMALL: Final = 1 << 20  # bytes of a file that a checkpoint's digest reads
 
 
 class Worker:
     """Does one job at a time, in the thread that calls `run`; `stop` ends it, and its job is another worker's at once."""
 
-    def __init__(self, home: Home, database: Database) -> None:
-        self._home, self._database = home, database
+    def __init__(self, home: Home, database: Database, *, child: Sequence[str] = _CHILD) -> None:
+        self._home, self._database, self._child = home, database, child
+        self._short = False  # of disk
         self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._stop, self.wake = threading.Event(), threading.Event()
 
@@ -62,8 +69,8 @@ class Worker:
         while not self._stop.is_set():
             try:
                 worked = self.once()
-            except DBAPIError as error:  # the database is away: it comes back
-                logger.warning("the database does not answer: %s", error.orig)
+            except (DBAPIError, NoConnection) as error:  # the database is away: it comes back
+                logger.warning("the database does not answer: %s", getattr(error, "orig", error))
                 worked = False
             except Exception:
                 logger.exception("a worker stumbled")
@@ -74,27 +81,51 @@ class Worker:
 
     def once(self) -> bool:
         """Do one job, if there is any; whether there was."""
+        work = "delete" if self._is_short() else None
         with self._database.read() as connection:
-            if not leases.anything_to_do(connection):
+            if not leases.anything_to_do(connection, work=work):
                 return False
         with self._database.begin() as connection:
-            job = leases.claim(connection, self._name, self._home.config.lease)
+            job = leases.claim(connection, self._name, self._home.config.lease, work=work)
         if job is None:
             return False
         logger.info("job %s: %s of %s", job.id, job.work, job.resource_id)
-        Watch(self._home, self._database, job, self._name, self._stop).run()
+        Watch(self._home, self._database, job, self._name, self._stop, self._child).run()
         return True
+
+    def _is_short(self) -> bool:
+        """Whether the home's disk has too little room for a job to begin, other than a deletion; said once."""
+        free, least = free_disk(self._home.path), self._home.config.limits.free_disk
+        short = free < least
+        if short and not self._short:
+            logger.warning(
+                "no job begins, except deletions: the disk of %s has %s bytes left, and limits.free_disk is %s",
+                self._home.path,
+                f"{free:,}",
+                f"{least:,}",
+            )
+        self._short = short
+        return short
 
 
 class Watch:
     """One job with its child, from claim to end."""
 
-    def __init__(self, home: Home, database: Database, job: Job, owner: str, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        home: Home,
+        database: Database,
+        job: Job,
+        owner: str,
+        stop: threading.Event,
+        command: Sequence[str],
+    ) -> None:
         self._home, self._database, self._job, self._owner, self._stop = home, database, job, owner, stop
+        self._command = command
         self._folder = home.job(job.id)
         self._lost, self._ended = threading.Event(), threading.Event()
         self._heard: SimpleQueue[dict[str, Any]] = SimpleQueue()
-        self._refused = ""
+        self._refused, self._over = "", ""
         self._listener: threading.Thread | None = None
 
     def run(self) -> None:
@@ -119,7 +150,7 @@ class Watch:
 
     def _start(self, log: Any) -> subprocess.Popen[bytes]:
         child = subprocess.Popen(
-            [sys.executable, "-m", "foretell.service.child"],
+            self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -159,6 +190,8 @@ class Watch:
             if progress is not None and at - told >= _REPORT:
                 self._tell(progress)
                 told, progress = at, None
+            if at - asked >= _REPORT and self._takes_too_much(child):
+                return
             if cancelled is None and at - asked >= _REPORT:
                 asked = at
                 if self._try(lambda c: leases.cancelled(c, self._job.id)):
@@ -166,6 +199,18 @@ class Watch:
                     cancelled = at
             if cancelled is not None and at - cancelled > _GRACE:
                 return
+
+    def _takes_too_much(self, child: subprocess.Popen[bytes]) -> bool:
+        most = self._home.config.limits.job_memory
+        if most is None:
+            return False
+        taken = sum(anonymous_memory(process) for process in group_of(child.pid))
+        if taken > most:
+            self._over = (
+                f"the job took {taken:,} bytes of memory, and limits.job_memory in config.toml allows {most:,}. Take"
+                " fewer items, a smaller batch_size or a smaller recipe, or raise the limit."
+            )
+        return taken > most
 
     def _progress(self) -> dict[str, Any] | None:
         """The newest that was told."""
@@ -189,7 +234,7 @@ class Watch:
             try:
                 with self._database.begin() as connection:
                     held = leases.renew(connection, self._job.id, self._owner, lease)
-            except DBAPIError:
+            except (DBAPIError, NoConnection):
                 held = at - good < lease
             else:
                 good = at if held else good
@@ -206,7 +251,9 @@ class Watch:
         elif (self._folder / RESULT).exists():
             found = parse_json(read_regular(self._folder / RESULT, most=MOST_BYTES))
             self._finish("DELETED" if self._job.work == "delete" else "ACTIVE", result=found)
-        elif self._stop.is_set() and status != REFUSED:
+        elif self._over:
+            self._finish(self._failed, message=self._over)
+        elif status == BUSY or (self._stop.is_set() and status != REFUSED):
             self._until_held(lambda c: leases.release(c, self._job.id, self._owner))
         elif status == CANCELLED or self._try(lambda c: leases.cancelled(c, self._job.id)):
             self._finish("CREATE_STOPPED", message="cancelled")
@@ -220,8 +267,7 @@ class Watch:
         mark = checkpoint_of(self._folder / "work")
         deaths = self._until_held(lambda c: leases.died(c, self._job, self._owner, checkpoint=mark))
         how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-        if status == OK:
-            how = "no result"
+        how = {OK: "no result", FULL: "a full disk"}.get(status, how)
         logger.warning("job %s: its child ended with %s", self._job.id, how)
         if deaths is not None and deaths >= MOST_DEATHS:
             last = "\n".join(tail(self._folder / "log", _TAIL))
@@ -236,9 +282,11 @@ class Watch:
         return "DELETE_FAILED" if self._job.work == "delete" else "CREATE_FAILED"
 
     def _finish(self, state: State, *, message: str = "", result: Any = None) -> None:
-        self._until_held(
+        held = self._until_held(
             lambda c: leases.finish(c, self._job, self._owner, state, message=message, result=result)
         )
+        if held:
+            tidy(self._home, self._job.id, self._job.kind, self._job.resource_id, state)
         logger.info("job %s: %s %s", self._job.id, state, message)
 
     def _try(self, call: Callable[[Connection], Any]) -> Any:
@@ -246,7 +294,7 @@ class Watch:
         try:
             with self._database.begin() as connection:
                 return call(connection)
-        except OperationalError:
+        except _AWAY:
             return None
 
     def _until_held(self, call: Callable[[Connection], Any]) -> Any:
@@ -255,8 +303,8 @@ class Watch:
             try:
                 with self._database.begin() as connection:
                     return call(connection)
-            except OperationalError as error:
-                logger.warning("the database does not answer: %s", error.orig)
+            except _AWAY as error:
+                logger.warning("the database does not answer: %s", getattr(error, "orig", error))
                 if self._stop.wait(_IDLE):
                     return None
         return None
@@ -296,6 +344,9 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
+    until = time.monotonic() + _DYING
+    while group_of(child.pid) and time.monotonic() < until:  # the next child finds the folder at rest
+        time.sleep(0.01)
     if child.stdin is not None:
         with suppress(BrokenPipeError):
             child.stdin.close()

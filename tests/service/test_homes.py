@@ -1,0 +1,115 @@
+"""A home's database: made, brought up to date, or refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import inspect, text
+
+from foretell.errors import ForetellError
+from foretell.service import database as databases
+from foretell.service.database import HEAD, file_system, open_database
+from foretell.service.home import open_home
+from foretell.service.tables import metadata
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'foretell.db'}"
+    return str(request.getfixturevalue("empty_postgresql"))
+
+
+def columns_of(address: str) -> dict[str, set[str]]:
+    database = open_database(address)
+    there = inspect(database.engine)
+    found = {name: {each["name"] for each in there.get_columns(name)} for name in there.get_table_names()}
+    database.close()
+    found.pop("alembic_version")
+    return found
+
+
+def test_an_empty_database_gets_the_tables_that_the_code_knows(address: str) -> None:
+    assert columns_of(address) == {name: set(table.c.keys()) for name, table in metadata.tables.items()}
+
+
+def test_servers_that_open_an_empty_database_at_once_make_it_once(address: str) -> None:
+    failed: list[BaseException] = []
+
+    def open_it() -> None:
+        try:
+            open_database(address).close()
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert columns_of(address)
+
+
+def test_a_home_of_a_newer_foretell_is_refused_and_left_as_it_is(address: str) -> None:
+    database = open_database(address)
+    with database.begin() as connection:
+        connection.execute(text("update alembic_version set version_num = '9999'"))
+    with pytest.raises(ForetellError, match=f"of a newer foretell .schema 9999, this one knows up to {HEAD}"):
+        open_database(address)
+    with database.read() as connection:
+        assert connection.execute(text("select version_num from alembic_version")).scalar() == "9999"
+    database.close()
+
+
+def test_a_migration_that_fails_leaves_nothing(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("half way")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sqlalchemy.Index.create", broken)
+        patch.setattr("sqlalchemy.sql.ddl.SchemaGenerator.visit_index", broken)
+        with pytest.raises(RuntimeError, match="half way"):
+            open_database(address)
+    assert columns_of(address) == {name: set(table.c.keys()) for name, table in metadata.tables.items()}
+
+
+def test_sqlite_on_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in ("nfs4", "cifs", "fuse.sshfs"):
+        monkeypatch.setattr(databases, "file_system", lambda _, kind=kind: kind)
+        with pytest.raises(ForetellError, match=rf"network file system \({kind}\).*--database postgresql"):
+            open_database(f"sqlite:///{tmp_path / 'foretell.db'}")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_file_system_of_a_folder_is_that_of_the_innermost_mount(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spaced = str(tmp_path / "a b").replace(" ", "\\040")
+    mounts = f"/dev/x / ext4 rw 0 0\nhost:/y {spaced} nfs4 rw 0 0\n/dev/z {tmp_path}/a tmpfs rw 0 0\n"
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: mounts)
+    assert file_system(tmp_path / "a b" / "c") == "nfs4"
+    assert file_system(tmp_path / "a") == "tmpfs"
+    assert file_system(tmp_path / "ab") == "ext4"
+
+
+def test_a_home_whose_key_others_can_read_is_refused(tmp_path: Path) -> None:
+    home = open_home(tmp_path)
+    assert home.key() == home.key()
+    (tmp_path / "key").chmod(0o644)
+    with pytest.raises(ForetellError, match="chmod 600"):
+        home.key()
+
+
+def test_a_server_that_starts_loads_neither_torch_nor_pandas(tmp_path: Path) -> None:
+    code = (
+        "import sys; from foretell.service.serve import Place, Started;"
+        f"Started(Place(home={str(tmp_path / 'home')!r}, port=0));"
+        "print(sorted({'torch', 'pandas', 'duckdb', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
