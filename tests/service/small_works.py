@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from foretell.errors import ForetellError
 from foretell.service import child
@@ -31,7 +32,7 @@ def steps(order: Order) -> Mapping[str, Any]:
         time.sleep(0.05)
         done += 1
         write_text(mark, str(done))
-        tell("training", done, wanted)
+        tell("train", done, wanted)
     return _made(order, {"steps": done})
 
 
@@ -87,5 +88,5 @@ WORKS = {each.__name__: each for each in (steps, die, grow, full, deaf)}
 COMMAND = (sys.executable, str(Path(__file__).resolve()))
 
 if __name__ == "__main__":
-    child.work_named = lambda name: lambda order: WORKS[order.spec["do"]](order)
-    child.main()
+    with mock.patch.object(child, "work_named", lambda _: lambda order: WORKS[order.spec["do"]](order)):
+        child.main()
