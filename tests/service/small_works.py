@@ -88,5 +88,5 @@ WORKS = {each.__name__: each for each in (steps, die, grow, full, deaf)}
 COMMAND = (sys.executable, str(Path(__file__).resolve()))
 
 if __name__ == "__main__":
-    with mock.patch.object(child, "work_named", lambda _: lambda order: WORKS[order.spec["do"]](order)):
+    with mock.patch.object(child, "work_named", return_value=lambda order: WORKS[order.spec["do"]](order)):
         child.main()
