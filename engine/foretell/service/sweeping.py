@@ -13,6 +13,7 @@ from sqlalchemy import select
 from foretell.service import catalogue
 from foretell.service.database import Database
 from foretell.service.home import Home
+from foretell.service.jobs import Job
 from foretell.service.states import FINISHED, State
 from foretell.service.tables import jobs
 
@@ -20,11 +21,13 @@ _OLD: Final = 86400.0  # seconds after which a file that still bears a temporary
 _LEAVE_NOTHING: Final = ("CREATE_FAILED", "CREATE_STOPPED")
 
 
-def tidy(home: Home, job: str, kind: str, resource: str, state: State) -> None:
-    """Of a job that has just ended: its checkpoints; where it has made nothing, what there is of that; temporary names."""
-    target = home.folder(kind, resource)
-    _remove(home.job(job) / "work")
-    for left in target.parent.glob(f".{resource}.*"):
+def tidy(home: Home, job: Job, state: State) -> None:
+    """Of a job that has just ended: its checkpoints; where it was to make a resource and has not, what there is of that."""
+    _remove(home.job(job.id) / "work")
+    if job.kind not in catalogue.KINDS or catalogue.KINDS[job.kind].work != job.work:
+        return  # its folder is not this job's alone
+    target = home.folder(job.kind, job.resource_id)
+    for left in target.parent.glob(f".{job.resource_id}.*"):
         _remove(left)
     if state in _LEAVE_NOTHING:
         _remove(target)
@@ -36,7 +39,9 @@ def sweep(home: Home, database: Database) -> None:
         ended = connection.execute(select(jobs.c.id).where(jobs.c.state.in_(FINISHED))).scalars().all()
     for job in ended:
         _remove(home.job(job) / "work")
-    for kind, (table, *_) in catalogue.KINDS.items():
+    for kind, (table, _, work, _) in catalogue.KINDS.items():
+        if work is None:
+            continue
         # Only what the catalogue says is nothing: a server that was started with another database knows none of the files.
         with database.read() as connection:
             nothing = select(table.c.id).where(table.c.state.in_(_LEAVE_NOTHING))

@@ -286,7 +286,7 @@ class Watch:
             lambda c: leases.finish(c, self._job, self._owner, state, message=message, result=result)
         )
         if held:
-            tidy(self._home, self._job.id, self._job.kind, self._job.resource_id, state)
+            tidy(self._home, self._job, state)
         logger.info("job %s: %s %s", self._job.id, state, message)
 
     def _try(self, call: Callable[[Connection], Any]) -> Any:
