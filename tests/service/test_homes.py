@@ -11,10 +11,15 @@ import pytest
 from sqlalchemy import inspect, text
 
 from foretell.errors import ForetellError
+from foretell.service import auth
 from foretell.service import database as databases
+from foretell.service.amazon import tables as amazon
 from foretell.service.database import HEAD, file_system, open_database
 from foretell.service.home import open_home
 from foretell.service.tables import metadata
+
+TABLES = {**metadata.tables, **amazon.metadata.tables}
+KNOWN = {name: set(table.c.keys()) for name, table in TABLES.items()}
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -34,7 +39,7 @@ def columns_of(address: str) -> dict[str, set[str]]:
 
 
 def test_an_empty_database_gets_the_tables_that_the_code_knows(address: str) -> None:
-    assert columns_of(address) == {name: set(table.c.keys()) for name, table in metadata.tables.items()}
+    assert columns_of(address) == KNOWN
 
 
 def test_servers_that_open_an_empty_database_at_once_make_it_once(address: str) -> None:
@@ -66,6 +71,21 @@ def test_a_home_of_a_newer_foretell_is_refused_and_left_as_it_is(address: str) -
     database.close()
 
 
+def test_a_home_of_an_older_foretell_is_brought_up_to_date_and_keeps_what_it_has(address: str) -> None:
+    database = open_database(address)
+    with database.begin() as connection:
+        auth.create_key(connection, "admin", "kept")
+        amazon.metadata.drop_all(connection)  # of 0002
+        connection.execute(text("update alembic_version set version_num = '0001'"))
+    database.close()
+    assert columns_of(address) == KNOWN
+    database = open_database(address)
+    with database.read() as connection:
+        assert [key.name for key in auth.list_keys(connection)] == ["kept"]
+        assert connection.execute(text("select version_num from alembic_version")).scalar() == HEAD
+    database.close()
+
+
 def test_a_migration_that_fails_leaves_nothing(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("half way")
@@ -75,7 +95,7 @@ def test_a_migration_that_fails_leaves_nothing(address: str, monkeypatch: pytest
         patch.setattr("sqlalchemy.sql.ddl.SchemaGenerator.visit_index", broken)
         with pytest.raises(RuntimeError, match="half way"):
             open_database(address)
-    assert columns_of(address) == {name: set(table.c.keys()) for name, table in metadata.tables.items()}
+    assert columns_of(address) == KNOWN
 
 
 def test_sqlite_on_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

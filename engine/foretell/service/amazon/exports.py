@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from foretell.service.amazon.algorithms import name_of_level
 from foretell.service.amazon.s3 import Storage
+
+if TYPE_CHECKING:  # the server, which takes the names of columns from here, loads no pandas
+    import pandas as pd
 
 Format = Literal["CSV", "PARQUET"]
 ROWS: Final = 1_000_000  # of a part
@@ -65,6 +67,8 @@ def forecast_frame(
 
     `frame` is `Forecast.to_frame()`: the key, timestamp, mean and p10, p50, ...
     """
+    import pandas as pd
+
     found: dict[str, Any] = {item: frame["item_id"], "date": _dates(frame["timestamp"])}
     found |= {name: frame[name] for name in dimensions}
     found |= {
@@ -83,4 +87,6 @@ def asked_columns(types: Sequence[str], *, mean_is_median: bool) -> dict[str, st
 
 
 def _dates(stamps: pd.Series[Any]) -> pd.Series[Any]:
+    import pandas as pd
+
     return pd.to_datetime(stamps).dt.strftime("%Y-%m-%dT%H:%M:%SZ")
