@@ -30,7 +30,7 @@ Kind = Literal[
 ]
 KINDS: Final = get_args(Kind)
 # Their names stand behind their parent's: dataset-import-job/sales/first.
-_UNDER_PARENT: Final = ("dataset-import-job", "predictor-backtest-export-job", "forecast-export-job")
+UNDER_PARENT: Final = ("dataset-import-job", "predictor-backtest-export-job", "forecast-export-job")
 # Their ARNs end in _ and a ULID.
 SUFFIXED: Final = ("monitor", "what-if-analysis", "what-if-forecast", "what-if-forecast-export")
 _PARTITIONS: Final[Mapping[str, str]] = {"cn": "aws-cn", "us-gov": "aws-us-gov"}
@@ -57,7 +57,7 @@ class Place:
 
     def arn(self, kind: Kind, name: str, *, parent: str | None = None, suffix: bool = False) -> str:
         """Of a new resource; `parent` is the name that it stands under, where its kind has one."""
-        path = f"{parent}/{name}" if kind in _UNDER_PARENT else name
+        path = f"{parent}/{name}" if kind in UNDER_PARENT else name
         return f"{self.prefix}{kind}/{path}" + (f"_{ulid()}" if suffix or kind in SUFFIXED else "")
 
     def check(self, arn: str, *kinds: Kind) -> Kind:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from foretell.service.amazon.arns import Kind
+from foretell.service.amazon.arns import UNDER_PARENT, Kind, tail
 from foretell.service.amazon.context import Context
 from foretell.service.amazon.errors import already_exists
 from foretell.service.amazon.store import New, Resource
@@ -40,11 +40,9 @@ def create(  # noqa: PLR0913  (each is a fact of the new resource)
 
     Raises ResourceAlreadyExists for a name that is taken, LimitExceeded where a quota is used up.
     """
-    stem = None if parent is None else parent.arn.rpartition(":")[2].partition("/")[2]
+    stem = _stem(parent)
+    check_free(context, kind, name, parent=parent)
     arn = context.place.arn(kind, name, parent=stem, suffix=suffix)
-    taken = _taken(context, kind, name, arn)
-    if taken is not None:
-        raise already_exists(taken)
     context.check_room(kind)
     new = New(
         arn=arn,
@@ -66,12 +64,20 @@ def create(  # noqa: PLR0913  (each is a fact of the new resource)
     return new
 
 
-def _taken(context: Context, kind: Kind, name: str, arn: str) -> str | None:
-    """The ARN of a resource of that name; where names stand under a parent, under the same one."""
-    if context.database.get(arn) is not None:
-        return arn
-    if arn.endswith(name):  # it has no suffix, so no other ARN has its name
-        named = context.database.named(kind, context.place.region, name) if kind == "predictor" else None
-    else:
-        named = context.database.named(kind, context.place.region, name)
-    return None if named is None else named.arn
+def check_free(context: Context, kind: Kind, name: str, *, parent: Resource | None = None) -> None:
+    """Raises ResourceAlreadyExists for a name that is taken: by any of the kind, or under `parent` where names stand under one.
+
+    A script that is run again meets this first, whatever the state of what its first run made.
+    """
+    arn = context.place.arn(kind, name, parent=_stem(parent))
+    taken = context.database.get(arn) or (None if kind in UNDER_PARENT else _named(context, kind, name))
+    if taken is not None:
+        raise already_exists(taken.arn)
+
+
+def _named(context: Context, kind: Kind, name: str) -> Resource | None:
+    return context.database.named(kind, context.place.region, name)
+
+
+def _stem(parent: Resource | None) -> str | None:
+    return None if parent is None else tail(parent.arn)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from foretell.service.amazon.content import active_imports
 from foretell.service.amazon.context import Context
-from foretell.service.amazon.creating import create
+from foretell.service.amazon.creating import check_free, create
 from foretell.service.amazon.errors import in_use, invalid_input
 from foretell.service.amazon.imports import DEFAULT_FORMAT, check_import
 from foretell.service.amazon.operations.monitors import monitors_of
@@ -73,6 +73,7 @@ def create_import(context: Context, request: Mapping[str, Any]) -> dict[str, Any
     columns = columns_of(dataset.request["Domain"], dataset.request["DatasetType"], dataset.request["Schema"])
     check_import(request, columns, dataset.request.get("DataFrequency"))
     url = context.check_path(request["DataSource"])
+    check_free(context, "dataset-import-job", request["DatasetImportJobName"], parent=dataset)
     busy = next((each for each in context.database.children(dataset.arn) if each.status in RUNNING), None)
     if busy is not None:
         raise in_use(dataset.arn, f"{busy.arn} is importing into it")

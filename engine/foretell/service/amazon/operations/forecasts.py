@@ -8,7 +8,7 @@ from typing import Any, Final
 from foretell.service.amazon.algorithms import levels_of
 from foretell.service.amazon.content import content_of
 from foretell.service.amazon.context import Context
-from foretell.service.amazon.creating import create
+from foretell.service.amazon.creating import check_free, create
 from foretell.service.amazon.forecast_types import DEFAULT_TYPES, checked_types
 from foretell.service.amazon.selection import selection_of
 from foretell.service.amazon.store import RUNNING, Resource
@@ -16,6 +16,7 @@ from foretell.service.amazon.store import RUNNING, Resource
 
 def create_forecast(context: Context, request: Mapping[str, Any]) -> dict[str, Any]:
     """CreateForecast: of the newest data of the dataset group."""
+    check_free(context, "forecast", request["ForecastName"])
     predictor = context.active(request["PredictorArn"], "predictor")
     types = checked_types(context, request.get("ForecastTypes") or types_of(predictor))
     group = context.find(str(predictor.dataset_group), "dataset-group")

@@ -17,7 +17,7 @@ from foretell.service.amazon.algorithms import (
 )
 from foretell.service.amazon.content import Content, content_of
 from foretell.service.amazon.context import Context
-from foretell.service.amazon.creating import Maker, create
+from foretell.service.amazon.creating import Maker, check_free, create
 from foretell.service.amazon.errors import invalid_input
 from foretell.service.amazon.forecast_types import DEFAULT_TYPES, checked_types
 from foretell.service.amazon.operations.explainability import explain_predictor
@@ -35,6 +35,7 @@ MOST_WINDOWS: Final = 5
 
 def create_predictor(context: Context, request: Mapping[str, Any]) -> dict[str, Any]:
     """CreatePredictor: one algorithm, or PerformAutoML over six."""
+    check_free(context, "predictor", request["PredictorName"])
     group = context.find(request["InputDataConfig"]["DatasetGroupArn"], "dataset-group")
     horizon = _horizon(context, request["ForecastHorizon"])
     chosen = _algorithms(request)
@@ -101,6 +102,7 @@ def _check_ranges(algorithm: Algorithm, config: Mapping[str, Any], *, tuned: boo
 
 def create_auto_predictor(context: Context, request: Mapping[str, Any]) -> dict[str, Any]:
     """CreateAutoPredictor: a new one, one retrained, or a legacy one upgraded."""
+    check_free(context, "predictor", request["PredictorName"])
     reference = _reference(context, request)
     asked = dict(request) if reference is None else _inherited(context, reference, request)
     if "DataConfig" not in asked:
