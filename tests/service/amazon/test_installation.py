@@ -75,7 +75,8 @@ def test_lists_give_the_newest_first_and_none_twice(tmp_path: Path):
     names = [f"g{number}" for number in range(250)]
     for name in names:
         call(app, "CreateDatasetGroup", {"DatasetGroupName": name, "Domain": "CUSTOM"})
-    found, token = [], {}
+    found: list[str] = []
+    token: dict[str, str] = {}
     while True:
         page = call(app, "ListDatasetGroups", {"MaxResults": 100, **token})
         found += [each["DatasetGroupName"] for each in page["DatasetGroups"]]
