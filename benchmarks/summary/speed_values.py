@@ -37,7 +37,8 @@ _WHAT: Final = {
 
 
 def of_peers(rows: pd.DataFrame) -> dict[str, str]:
-    """How many times as fast foretell is as each peer, by the work done a second of the clock that was read."""
+    """How many times as fast foretell is as each peer on a CPU, by the work done a second of the clock that was read."""
+    rows = rows[rows["device"] == "cpu"]
     found = {name: _times(rows, *where) for name, where in PEERS.items()}
     lines = [[_WHAT[name], times] for name, times in found.items()]
     machines = "; ".join(sorted(set(rows["machine"])))
