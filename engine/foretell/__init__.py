@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from foretell.checks.check import check as check
+    from foretell.client.connection import connect as connect
     from foretell.data.panel import Panel as Panel
     from foretell.data.schema import Schema as Schema
     from foretell.errors import ForetellError as ForetellError
@@ -69,6 +70,7 @@ _HOME = {
     "WhatIf": "explain.whatif_result",
     "backtest": "workflows.backtest",
     "check": "checks.check",
+    "connect": "client.connection",
     "evaluate": "workflows.evaluate",
     "listening": "system.listener",
     "load": "workflows.train",

@@ -16,7 +16,10 @@ PAGES = [
     if MARK not in path.read_text(encoding="utf-8")
     for page in [path.relative_to(ROOT).as_posix()]
 ]
-OWN_TESTS = {"README.md", "docs/how-to/recipes.md"}  # tests/contract/test_examples.py runs their Python
+OWN_TESTS = {
+    *("README.md", "docs/how-to/recipes.md"),  # tests/contract/test_examples.py runs their Python
+    "docs/how-to/api.md",  # tests/service/test_api_page.py does, beside a server
+}
 MADE = {"docs/how-to/what-if.md": ["mug.svg", "whatif.csv"]}  # files that a page writes
 
 

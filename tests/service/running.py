@@ -36,10 +36,19 @@ class Service:
         return _good(self.client.post(f"/api/v1/{path}", json=body, headers=headers))
 
     def upload(self, path: Path) -> str:
-        answer = self.client.post(
-            "/api/v1/uploads", content=path.read_bytes(), headers={"content-type": "text/csv"}
-        )
+        return self.upload_text(path.read_bytes())
+
+    def upload_text(self, text: str | bytes) -> str:
+        answer = self.client.post("/api/v1/uploads", content=text, headers={"content-type": "text/csv"})
         return str(_good(answer)["id"])
+
+    def done(self, path: str, body: Any) -> Any:
+        """What is made by a POST, once it is ACTIVE."""
+        made = self.post(path, body)
+        self.work()
+        found = self.get(f"{path}/{made['id']}")
+        assert found["state"] == "ACTIVE", found["message"]
+        return found
 
 
 def _good(answer: Any) -> Any:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
 from foretell.service import problems
@@ -15,14 +17,36 @@ from foretell.service.auth import LOOPBACK
 from foretell.service.database import Database
 from foretell.service.guard import Guard, allowed_hosts
 from foretell.service.home import Home
+from foretell.service.openapi import complete
 from foretell.service.page import routes as page
-from foretell.service.routes import backtests, datasets, forecasts, health, jobs, models, uploads
+from foretell.service.rates import Rates
+from foretell.service.routes import (
+    backtests,
+    datasets,
+    docs,
+    explanations,
+    forecasts,
+    health,
+    jobs,
+    models,
+    monitors,
+    open_inference,
+    overrides,
+    predict,
+    scenarios,
+    totals,
+    uploads,
+)
 from foretell.service.sessions import Sessions
+from foretell.service.warm import Warm
 
 logger = logging.getLogger(__name__)
 
 API = "/api/v1"
-_ROUTERS = (uploads, datasets, models, backtests, forecasts, jobs)
+_ROUTERS = (
+    *(uploads.router, datasets.router, models.router, predict.router, backtests.router, forecasts.router),
+    *(totals.router, overrides.router, scenarios.router, explanations.router, monitors.router, jobs.router),
+)
 
 
 def make_app(
@@ -36,7 +60,14 @@ def make_app(
 ) -> FastAPI:
     """The application for a server at `host`. `hosts` are the names that it answers to, by default those that fit `host`."""
     allowed = allowed_hosts(host, home.config.hosts)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await run_in_threadpool(app.state.server.warm.close)
+
     app = FastAPI(
+        lifespan=lifespan,
         title="foretell",
         version=version("foretell"),
         summary="Self-hosted probabilistic demand forecasting",
@@ -44,10 +75,17 @@ def make_app(
         docs_url=None,  # FastAPI's own comes from a foreign host
         redoc_url=None,
     )
-    app.state.server = Server(
-        home=home, database=database, sessions=Sessions(home.key()), local=host in LOOPBACK, wake=wake
-    )
     limits = home.config.limits
+    warm = Warm()
+    app.state.server = Server(
+        home=home,
+        database=database,
+        sessions=Sessions(home.key()),
+        local=host in LOOPBACK,
+        wake=wake,
+        warm=warm,
+        rates=Rates(limits.requests),
+    )
     app.add_middleware(
         Guard, hosts=allowed if hosts is None else hosts, most_body=limits.body, most_upload=limits.upload
     )
@@ -55,8 +93,11 @@ def make_app(
     app.include_router(health.router)
     _add_amazon(app, home, database, wake=wake, testing=testing)
     app.include_router(page.router)
+    app.include_router(open_inference.router)
+    app.include_router(docs.router)
     for each in _ROUTERS:
-        app.include_router(each.router, prefix=API)
+        app.include_router(each, prefix=API)
+    app.openapi = complete(app)  # type: ignore[method-assign]
     return app
 
 

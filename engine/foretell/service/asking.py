@@ -19,9 +19,11 @@ from foretell.service.auth import LOCAL, Role, Who
 from foretell.service.database import Database
 from foretell.service.home import Home
 from foretell.service.identifiers import new_id
+from foretell.service.rates import Rates
 from foretell.service.refusals import Forbidden, InTheWay, Unknown
 from foretell.service.sessions import COOKIE, Sessions
 from foretell.service.tables import audit, now, repeats
+from foretell.service.warm import Warm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,8 @@ class Server:
     sessions: Sessions
     local: bool  # on loopback: without keys, whoever is on this machine may do all
     wake: Callable[[], None]  # workers of this process look for a job at once
+    warm: Warm  # answers inline forecasts
+    rates: Rates  # how often each may ask
 
 
 def server_of(request: Request) -> Server:
@@ -68,6 +72,7 @@ def _of_session(request: Request, server: Server, cookie: str) -> Who:
 def _at_least(role: Role) -> Callable[[Request], Who]:
     def asked(request: Request) -> Who:
         who = who_asks(request)
+        server_of(request).rates.take(who.id)
         who.must_be(role)
         return who
 

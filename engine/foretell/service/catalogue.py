@@ -37,6 +37,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "backtests": Kind(tables.backtests, "bt", "backtest", "back-test"),
     "forecasts": Kind(tables.forecasts, "fc", "forecast", "forecast"),
     "scenarios": Kind(tables.scenarios, "sc", "scenario", "scenario"),
+    "totals": Kind(tables.totals, "tot", "totals", "total"),
     "explanations": Kind(tables.explanations, "ex", "explanation", "explanation"),
     "monitors": Kind(tables.monitors, "mon", "monitor", "monitor"),
     "pipelines": Kind(tables.pipelines, "pl", None, "pipeline"),
@@ -275,14 +276,20 @@ def make_token(kind: str, after: str) -> str:
 
 def read_token(kind: str, token: str) -> str:
     """The identifier that a part of a list begins after; raises Invalid for a token of another list, or of none."""
+    theirs, after = parts_of_token(token)
+    if theirs != kind:
+        raise Invalid("token is none of this list. Begin without one.", field="token")
+    return after
+
+
+def parts_of_token(token: str) -> tuple[str, str]:
+    """The list and the identifier that a token was made of; raises Invalid for what is none."""
     try:
         text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
-        theirs, _, after = text.partition(" ")
-        if theirs == kind:
-            return checked_id(after)
-    except (binascii.Error, ValueError):
-        pass
-    raise Invalid("token is none of this list. Begin without one.", field="token")
+        kind, _, after = text.partition(" ")
+        return kind, checked_id(after)
+    except (binascii.Error, ValueError, Absent) as error:
+        raise Invalid("token is none of this list. Begin without one.", field="token") from error
 
 
 def _not_in_use(connection: Connection, kind: str, identifier: str) -> None:

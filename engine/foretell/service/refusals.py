@@ -35,6 +35,12 @@ class Absent(Refused):
     status = 404
 
 
+class NotWritten(Refused):
+    """What the Accept header wants is nothing that this can be written as."""
+
+    status = 406
+
+
 class InTheWay(Refused):
     """The state of something else does not allow it."""
 
@@ -69,3 +75,15 @@ class TooMany(Refused):
     """More requests than the limit allows."""
 
     status = 429
+
+
+class TooSlow(Refused):
+    """The request's body comes too slowly."""
+
+    status = 408
+
+
+class Late(Refused):
+    """What was asked is not ready in time."""
+
+    status = 503

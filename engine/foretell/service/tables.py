@@ -79,6 +79,7 @@ models: Final = _resource("models", _link("version_id"), _link("from_model_id", 
 backtests: Final = _resource("backtests", _link("version_id"))
 forecasts: Final = _resource("forecasts", _link("model_id"), _link("version_id"))
 scenarios: Final = _resource("scenarios", _link("forecast_id"), _link("model_id"), _link("version_id"))
+totals: Final = _resource("totals", _link("forecast_id"), _link("model_id"), _link("version_id"))
 explanations: Final = _resource("explanations", _link("forecast_id"), _link("model_id"), _link("version_id"))
 monitors: Final = _resource(
     "monitors", _link("model_id"), _link("version_id"), _link("backtest_id", nullable=True)

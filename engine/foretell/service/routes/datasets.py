@@ -9,9 +9,17 @@ from sqlalchemy import Connection
 from foretell.service import catalogue
 from foretell.service.asking import APlanner, AReader, AServer, RepeatKey, Server, write
 from foretell.service.auth import Who
+from foretell.service.refusals import Absent
 from foretell.service.routes.lists import Limit, Token, add_common
 from foretell.service.schemas.common import ListOut
-from foretell.service.schemas.datasets import DatasetIn, DatasetOut, ImportIn, ImportSpec, VersionOut
+from foretell.service.schemas.datasets import (
+    DatasetIn,
+    DatasetOut,
+    ImportIn,
+    ImportSpec,
+    VersionIn,
+    VersionOut,
+)
 from foretell.service.sources import check_source
 
 router = APIRouter(tags=["datasets"])
@@ -40,14 +48,15 @@ def add(
     server: AServer,
     who: APlanner,
     identifier: str,
-    body: ImportIn,
+    body: VersionIn,
     repeat: RepeatKey = None,
 ) -> JSONResponse:
-    """Import a further version, which replaces the one before."""
+    """Import a further version, which replaces the one before, or appends to it."""
     _check(server, who, body)
 
     def make(connection: Connection) -> VersionOut:
-        spec = ImportSpec.of(body).model_dump(mode="json")
+        before = catalogue.current_version(connection, identifier).spec if body.mode == "append" else None
+        spec = ImportSpec.of(body, before).model_dump(mode="json")
         return VersionOut.of(catalogue.add_version(connection, identifier, spec=spec, who=who.id)[0])
 
     return write(request, who, f"import {identifier}", body, repeat, make)
@@ -62,6 +71,16 @@ def versions(
         catalogue.get(connection, "datasets", identifier)
         page = catalogue.find(connection, "dataset_versions", limit=limit, token=token, dataset_id=identifier)
     return ListOut(items=[VersionOut.of(each) for each in page.resources], next=page.next)
+
+
+@router.get("/datasets/{identifier}/versions/{version}")
+def version(server: AServer, who: AReader, identifier: str, version: str) -> VersionOut:
+    """A version of a data set, with what was found in its tables."""
+    with server.database.read() as connection:
+        found = catalogue.get(connection, "dataset_versions", version)
+    if found.links["dataset_id"] != identifier:
+        raise Absent(f"the data set {identifier!r} has no version {version!r}")
+    return VersionOut.of(found)
 
 
 def _check(server: Server, who: Who, body: ImportIn) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-from fastapi import APIRouter, Query, Request
+import pyarrow as pa
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from sqlalchemy import Connection
 
-from foretell.service import catalogue
-from foretell.service.asking import APlanner, AReader, AServer, RepeatKey, write
+from foretell.service import catalogue, overrides
+from foretell.service.asking import APlanner, RepeatKey, Server, write
+from foretell.service.catalogue import Resource
+from foretell.service.forecast_rows import Layout
 from foretell.service.routes.lists import add_common
+from foretell.service.routes.rows import add_rows
 from foretell.service.schemas.forecasts import ForecastIn, ForecastOut, ForecastSpec
 
 router = APIRouter(tags=["forecasts"])
@@ -40,21 +42,11 @@ def create(request: Request, who: APlanner, body: ForecastIn, repeat: RepeatKey 
     return write(request, who, "forecast", body, repeat, make)
 
 
-@router.get("/forecasts/{identifier}/rows")
-def rows(
-    server: AServer,
-    who: AReader,
-    identifier: str,
-    item_id: Annotated[str, Query(max_length=1000)],
-    levels: Annotated[str | None, Query(max_length=1000, examples=["0.1,0.5,0.9"])] = None,
-) -> list[dict[str, Any]]:
-    """The rows of one item, a step each."""
-    from foretell.service.forecast_rows import parse_levels, read_rows
-
+def _with_final(server: Server, found: Resource, table: pa.Table, layout: Layout) -> pa.Table:
+    """Rows with what planners know better."""
     with server.database.read() as connection:
-        catalogue.ready(connection, "forecasts", identifier)
-    folder, most = server.home.folder("forecasts", identifier), server.home.config.limits.rows
-    found: list[dict[str, Any]] = read_rows(
-        folder, item=item_id, levels=parse_levels(levels), most=most
-    ).to_pylist()
-    return found
+        changes = overrides.of_forecast(connection, found.id)
+    return overrides.with_final(table, changes, layout.timestamp)
+
+
+add_rows(router, "forecasts", _with_final)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from sqlalchemy import Connection
 
 from foretell.service import catalogue, jobs
 from foretell.service.asking import APlanner, AReader, AServer, write
+from foretell.service.job_stream import EVENTS, stream_of
 from foretell.service.routes.lists import Limit, Token
 from foretell.service.schemas.common import ListOut
 from foretell.service.schemas.jobs import JobOut
@@ -61,3 +62,21 @@ def log(
     with server.database.read() as connection:
         jobs.get(connection, identifier)
     return "\n".join(tail(server.home.job(identifier) / "log", lines))
+
+
+@router.get("/jobs/{identifier}/events", response_class=StreamingResponse, responses=EVENTS)  # type: ignore[arg-type]
+def events(
+    server: AServer,
+    who: AReader,
+    identifier: str,
+    last: Annotated[
+        str | None,
+        Header(alias="Last-Event-ID", max_length=20, description="Go on after this event.", examples=["7"]),
+    ] = None,
+) -> StreamingResponse:
+    """What happens to a job, as server-sent events: `state` and `progress`, until it has ended."""
+    with server.database.read() as connection:
+        jobs.get(connection, identifier)
+    after = int(last) if last is not None and last.isdecimal() else 0
+    told = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    return StreamingResponse(stream_of(server.database, identifier, after), 200, told, "text/event-stream")

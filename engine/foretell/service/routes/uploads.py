@@ -28,7 +28,16 @@ ENDINGS: Final = {
 }
 
 
-@router.post("/uploads", status_code=201, response_model=UploadOut)
+_BODY: Final = {
+    "requestBody": {
+        "required": True,
+        "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ENDINGS},
+    }
+}
+_BODY["requestBody"]["content"]["text/csv"]["example"] = "item_id,timestamp,target\nmug,2024-01-01,3\n"  # type: ignore[index]
+
+
+@router.post("/uploads", status_code=201, response_model=UploadOut, openapi_extra=_BODY)
 async def upload(request: Request, server: AServer, who: APlanner) -> JSONResponse:
     """Send a table as the body: CSV, Parquet or an Arrow stream, by its content type."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()

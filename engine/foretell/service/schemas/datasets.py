@@ -70,6 +70,16 @@ class ImportIn(Asked):
     options: ReadingOptions = ReadingOptions()
 
 
+class VersionIn(ImportIn):
+    """Tables that make a further version."""
+
+    mode: Literal["replace", "append"] = Field(
+        default="replace",
+        description="append: the target's rows come after those of the version before, whose related tables, items and"
+        " options stay where none are given.",
+    )
+
+
 class DatasetIn(ImportIn):
     """A new data set with its first version."""
 
@@ -85,8 +95,18 @@ class ImportSpec(Spec):
     options: ReadingOptions = ReadingOptions()
 
     @classmethod
-    def of(cls, asked: ImportIn) -> ImportSpec:
-        return cls(target=(asked.target,), related=asked.related, items=asked.items, options=asked.options)
+    def of(cls, asked: ImportIn, before: Mapping[str, Any] | None = None) -> ImportSpec:
+        """What was asked, appended to the spec of a version `before`."""
+        own = cls(target=(asked.target,), related=asked.related, items=asked.items, options=asked.options)
+        if before is None:
+            return own
+        old = cls.model_validate(before)
+        return cls(
+            target=(*old.target, asked.target),
+            related=own.related or old.related,
+            items=own.items or old.items,
+            options=own.options if "options" in asked.model_fields_set else old.options,
+        )
 
 
 class DatasetOut(ResourceOut):

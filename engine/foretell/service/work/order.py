@@ -12,7 +12,20 @@ from foretell.errors import ForetellError
 from foretell.service.home import Home
 
 RESULT: Final = "result.json"
-WORKS: Final = ("amazon", "backtest", "delete", "forecast", "import_", "train")  # files of this folder
+WORKS: Final = (  # files of this folder
+    *(
+        "amazon",
+        "backtest",
+        "delete",
+        "explanation",
+        "forecast",
+        "import_",
+        "monitor",
+        "scenario",
+        "totals",
+        "train",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""`foretell.connect`: the verbs of the library, carried out by a server (`foretell serve`)."""
