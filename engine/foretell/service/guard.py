@@ -6,6 +6,7 @@ without asking first; so these three are checked, whoever asks.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from foretell.service.auth import LOOPBACK
@@ -35,6 +37,7 @@ TYPES: Final = frozenset(
 _UPLOADS: Final = re.compile(
     r"/api/v1/uploads/?|/data|/data/[a-z0-9_]+/versions"
 )  # the last two: forms of the page
+SLOWEST: Final = 30.0  # seconds between two parts of a body
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SAFE: Final = {
     "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
@@ -105,16 +108,25 @@ def allowed_hosts(host: str, more: Sequence[str]) -> tuple[str, ...]:
 
 
 def _bounded(receive: Receive, most: int) -> Receive:
-    """`receive` that ends a body without a length once it is too long."""
-    read = 0
+    """`receive` that ends a body without a length once it is too long, and one that stops coming.
+
+    By HTTPException: of all errors, FastAPI takes it alone for what it is while it reads a body.
+    """
+    read, whole = 0, False
 
     async def bounded() -> Any:
-        nonlocal read
-        message = await receive()
+        nonlocal read, whole
+        if whole:  # what comes now is that the client went away, whenever it does
+            return await receive()
+        try:
+            message = await asyncio.wait_for(receive(), SLOWEST)
+        except TimeoutError as error:
+            raise HTTPException(408, f"nothing of the body has come for {SLOWEST:g} s") from error
+        whole = message["type"] != "http.request" or not message.get("more_body", False)
         if message["type"] == "http.request":
             read += len(message.get("body", b""))
             if read > most:
-                raise TooLarge(f"the body may have {most:,} bytes")
+                raise HTTPException(413, f"the body may have {most:,} bytes")
         return message
 
     return bounded

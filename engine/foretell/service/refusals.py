@@ -77,12 +77,6 @@ class TooMany(Refused):
     status = 429
 
 
-class TooSlow(Refused):
-    """The request's body comes too slowly."""
-
-    status = 408
-
-
 class Late(Refused):
     """What was asked is not ready in time."""
 
