@@ -48,7 +48,11 @@ def test_a_client_that_stops_in_the_middle_of_a_body_is_answered_and_leaves_noth
         **{"server": ("127.0.0.1", 8800), "client": ("127.0.0.1", 9), "root_path": "", "http_version": "1.1"},
         "asgi": {"version": "3.0"},
     }
-    asyncio.run(service.client.app(scope, receive, send))
+
+    async def ask() -> None:
+        await service.client.app(scope, receive, send)
+
+    asyncio.run(ask())
     assert sent[0]["status"] == 408
     assert "has come for 0.1 s" in json.loads(sent[1]["body"])["detail"]
     assert list(service.home.uploads.iterdir()) == []
