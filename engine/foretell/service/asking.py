@@ -44,6 +44,11 @@ def server_of(request: Request) -> Server:
     return server
 
 
+async def _server(request: Request) -> Server:
+    """As `server_of`; FastAPI calls it without a thread, because it waits for nothing."""
+    return server_of(request)
+
+
 def who_asks(request: Request) -> Who:
     """By key, else by the page's cookie, else this machine's user where there are no keys; raises Unknown."""
     server = server_of(request)
@@ -79,7 +84,7 @@ def _at_least(role: Role) -> Callable[[Request], Who]:
     return asked
 
 
-AServer = Annotated[Server, Depends(server_of)]
+AServer = Annotated[Server, Depends(_server)]
 AReader = Annotated[Who, Depends(_at_least("reader"))]
 APlanner = Annotated[Who, Depends(_at_least("planner"))]
 AnAdmin = Annotated[Who, Depends(_at_least("admin"))]

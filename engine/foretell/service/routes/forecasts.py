@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pyarrow as pa
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
@@ -42,10 +45,10 @@ def create(request: Request, who: APlanner, body: ForecastIn, repeat: RepeatKey 
     return write(request, who, "forecast", body, repeat, make)
 
 
-def _with_final(server: Server, found: Resource, table: pa.Table, layout: Layout) -> pa.Table:
+def _with_final(
+    server: Server, found: Resource, table: pa.Table, layout: Layout, changes: Sequence[Any]
+) -> pa.Table:
     """Rows with what planners know better."""
-    with server.database.read() as connection:
-        changes = overrides.of_forecast(connection, found.id)
     return overrides.with_final(table, changes, layout.timestamp)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import pyarrow as pa
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from foretell.service import catalogue
+from foretell.service import catalogue, overrides
 from foretell.service.asking import AReader, AServer, Server
 from foretell.service.catalogue import Resource
 from foretell.service.forecast_rows import (
@@ -23,10 +23,11 @@ from foretell.service.forecast_rows import (
 from foretell.service.refusals import Invalid
 from foretell.service.row_formats import DESCRIBED, rows_answer, wanted
 
-Shown = Callable[[Server, Resource, pa.Table, Layout], pa.Table]  # what becomes of rows before they are sent
+# What becomes of rows before they are sent, by the overrides of their forecast, newest first.
+Shown = Callable[[Server, Resource, pa.Table, Layout, Sequence[Any]], pa.Table]
 
 
-def _dimensions(
+async def _dimensions(
     dimension: Annotated[
         list[str] | None,
         Query(max_length=20, description="Parts of the key: store_id=17.", examples=[["store_id=17"]]),
@@ -39,7 +40,7 @@ def _dimensions(
     return {name: value for name, _, value in parts}
 
 
-def add_rows(router: APIRouter, kind: str, shown: Shown = lambda server, found, table, layout: table) -> None:
+def add_rows(router: APIRouter, kind: str, shown: Shown | None = None) -> None:
     """GET /KIND/{identifier}/rows."""
     word = catalogue.KINDS[kind].word
 
@@ -79,6 +80,8 @@ def add_rows(router: APIRouter, kind: str, shown: Shown = lambda server, found, 
         form = wanted(accept)
         with server.database.read() as connection:
             found = catalogue.ready(connection, kind, identifier)
+            forecast = found.links.get("forecast_id", found.id)
+            changes = [] if shown is None else overrides.of_forecast(connection, forecast)
         folder, most = server.home.folder(kind, identifier), min(limit, server.home.config.limits.rows)
         layout, quantiles = layout_of(folder / ROWS), parse_levels(levels)
         more = None
@@ -93,7 +96,9 @@ def add_rows(router: APIRouter, kind: str, shown: Shown = lambda server, found, 
             table, after = read_part(folder, first=first, count=most, levels=quantiles)
             table = between(table, layout.timestamp, start, end)
             more = None if after is None else catalogue.make_token(f"rows@{after}", found.id)
-        return rows_answer(shown(server, found, table, layout), form, spreadsheet=spreadsheet, more=more)
+        if shown is not None:
+            table = shown(server, found, table, layout, changes)
+        return rows_answer(table, form, spreadsheet=spreadsheet, more=more)
 
 
 def _first(found: Resource, token: str) -> int:

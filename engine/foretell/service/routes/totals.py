@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pyarrow as pa
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from foretell.service import overrides
 from foretell.service.asking import APlanner, RepeatKey, Server
 from foretell.service.catalogue import Resource
 from foretell.service.forecast_rows import Layout
@@ -20,10 +22,10 @@ router = APIRouter(tags=["totals"])
 add_common(router, "totals", TotalsOut, TotalsOut.of)
 
 
-def _with_final(server: Server, found: Resource, table: pa.Table, layout: Layout) -> pa.Table:
+def _with_final(
+    server: Server, found: Resource, table: pa.Table, layout: Layout, changes: Sequence[Any]
+) -> pa.Table:
     """Sums with what planners know better of their items."""
-    with server.database.read() as connection:
-        changes = overrides.of_forecast(connection, found.links["forecast_id"])
     return totals_with_final(server.home, found, table, layout, changes)
 
 
