@@ -17,7 +17,7 @@ from foretell.service.page.rendering import render
 from foretell.service.refusals import Invalid
 from foretell.service.routes import backtests, datasets, forecasts, models
 from foretell.service.schemas.backtests import BacktestIn
-from foretell.service.schemas.datasets import DatasetIn, ImportIn, ReadingOptions
+from foretell.service.schemas.datasets import DatasetIn, ReadingOptions, VersionIn
 from foretell.service.schemas.forecasts import ForecastIn
 from foretell.service.schemas.models import ModelIn
 
@@ -64,7 +64,7 @@ def replace(request: Request, server: AServer, form: APlannersForm, identifier: 
         before = catalogue.current_version(connection, identifier)
     told = _import_of(request, form)
     options = ReadingOptions.model_validate(before.spec.get("options", {}))
-    datasets.add(request, server, form.who, identifier, ImportIn(**{**told, "options": options}))
+    datasets.add(request, server, form.who, identifier, VersionIn(**{**told, "options": options}))
     return see(f"/data/{identifier}")
 
 
