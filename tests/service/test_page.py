@@ -14,9 +14,10 @@ import pytest
 from foretell.data.panel import Panel
 from foretell.ingest.dataset import Dataset
 from foretell.service import auth
-from foretell.service.item_rows import find_item, read_items, write_items
+from foretell.service.item_rows import find_item, read_items
 from foretell.service.refusals import Absent, Invalid
 from foretell.service.sessions import Sessions
+from foretell.service.work.item_lists import write_items
 from service.running import Service
 
 HOSTILE = "<script>alert(1)</script>"

@@ -7,7 +7,6 @@ and which numbers there are, stands in the file's own metadata.
 from __future__ import annotations
 
 import base64
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,19 +15,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from foretell.data.panel import Panel
-from foretell.recipe.item_groups import columns_of_items, values_of_items
 from foretell.service.refusals import Absent, Invalid
 from foretell.system.strict_json import parse_json
 
 FOLDER: Final = "items"
-_TOLD: Final = b"foretell"
+TOLD: Final = b"foretell"
 _MOST_CHOICES: Final = 200  # values of a column of the metadata by which a list is narrowed
 _LAST: Final = -1e300  # where a number is not defined
 
@@ -44,23 +40,6 @@ class Part:
     count: int  # of the items that fit
     whole: int  # of all
     next: str | None  # a token
-
-
-def write_items(path: Path, keys: pd.DataFrame, panel: Panel, numbers: Mapping[str, Any]) -> None:
-    """The list at `path`: `keys` [n] are items of `panel`, or some that it does not have; `numbers` are [n] each."""
-    place = pd.MultiIndex.from_frame(panel.keys).get_indexer(pd.MultiIndex.from_frame(keys))
-    metadata = [name for name in columns_of_items(panel.keys, panel) if name not in keys.columns]
-    parts = [keys[column].astype(str).to_numpy(object) for column in keys.columns]
-    columns: dict[str, Any] = {"name": [" / ".join(row) for row in zip(*parts, strict=True)]}
-    columns |= {f"k{k}": part for k, part in enumerate(parts)}
-    for k, name in enumerate(metadata):
-        values = values_of_items(panel.keys, panel, name, np.maximum(place, 0))
-        columns[f"m{k}"] = np.where(place >= 0, values, "")
-    columns |= {name: np.asarray(values, np.float64) for name, values in numbers.items()}
-    told = {"key": list(map(str, keys.columns)), "metadata": metadata}
-    table = pa.table(columns).replace_schema_metadata({_TOLD: json.dumps(told).encode()})
-    path.parent.mkdir(exist_ok=True)
-    pq.write_table(table, path, compression="zstd")
 
 
 def read_items(
@@ -117,7 +96,7 @@ def _table(path: str, _at: int) -> tuple[Any, Any, dict[str, list[str]]]:
         table = pq.read_table(path)
     except FileNotFoundError as error:
         raise Absent("there is no list of items here") from error
-    told = parse_json(table.schema.metadata[_TOLD])
+    told = parse_json(table.schema.metadata[TOLD])
     choices = {}
     for k, name in enumerate(told["metadata"]):
         values = pc.unique(table[f"m{k}"])

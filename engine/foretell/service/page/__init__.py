@@ -6,4 +6,6 @@ To add a screen: the two files, a line in `screens.SCREENS`; the line's title st
 
 The policy of the page (`guard.SAFE`) allows neither scripts nor styles inside of HTML, and no other host: shapes are SVG with
 attributes of its own, colours are classes of `static/page.css`.
+
+The server loads no pandas as it starts: what draws items out of panels is imported where it is called.
 """

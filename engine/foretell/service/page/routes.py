@@ -8,8 +8,20 @@ from typing import Final
 from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse, RedirectResponse
 
-from foretell.reporting import html
-from foretell.service.page.screens import backtests, data, item, items, jobs, session
+import foretell.reporting
+from foretell.service.page.screens import (
+    backtests,
+    data,
+    groups,
+    item,
+    items,
+    jobs,
+    monitor,
+    overrides,
+    session,
+    whatif,
+    why,
+)
 from foretell.service.refusals import Absent
 
 router = APIRouter(include_in_schema=False)
@@ -17,7 +29,7 @@ _STATIC: Final = {
     "page.css": Path(__file__).parent / "static/page.css",
     "icon.svg": Path(__file__).parent / "static/icon.svg",
     "page.js": Path(__file__).parent / "static/page.js",
-    "report.css": Path(html.__file__).with_name("report.css"),
+    "report.css": Path(foretell.reporting.__file__).with_name("report.css"),
 }
 
 
@@ -35,5 +47,5 @@ def static(name: str) -> Response:
     return FileResponse(_STATIC[name], headers={"cache-control": "private, max-age=300"})
 
 
-for _screen in (session, data, jobs, backtests, items, item):
+for _screen in (session, data, jobs, backtests, items, item, groups, whatif, why, monitor, overrides):
     router.include_router(_screen.router)

@@ -17,4 +17,8 @@ SCREENS: Final = (
     Screen("Jobs", "/jobs"),
     Screen("Leaderboard", "/backtests"),
     Screen("Items", "/items"),
+    Screen("Groups", "/groups"),
+    Screen("What if", "/whatif"),
+    Screen("Why", "/why"),
+    Screen("Monitor", "/monitors"),
 )

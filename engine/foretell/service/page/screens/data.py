@@ -64,7 +64,9 @@ def replace(request: Request, server: AServer, form: APlannersForm, identifier: 
         before = catalogue.current_version(connection, identifier)
     told = _import_of(request, form)
     options = ReadingOptions.model_validate(before.spec.get("options", {}))
-    datasets.add(request, server, form.who, identifier, VersionIn(**{**told, "options": options}))
+    append = form.text("mode") == "append"
+    body = VersionIn(**{**told, "options": options}, mode="append" if append else "replace")
+    datasets.add(request, server, form.who, identifier, body)
     return see(f"/data/{identifier}")
 
 

@@ -24,6 +24,7 @@ WORDS: Final = {
     "train": "Train a model",
     "backtest": "Compare recipes",
     "forecast": "Forecast",
+    "totals": "Add up",
     "scenario": "What if",
     "explanation": "Why",
     "monitor": "Monitor",
@@ -105,4 +106,6 @@ def link_of(job: Job) -> str | None:
         return f"/models/{job.resource_id}"
     if job.kind == "backtests":
         return f"/backtests/{job.resource_id}"
-    return f"/items?of={job.resource_id}" if job.kind == "forecasts" else None
+    shown = {"forecasts": "/items?of=", "totals": "/groups?totals=", "scenarios": "/whatif?scenario="}
+    shown |= {"explanations": "/why?explanation=", "monitors": "/monitors?monitor="}
+    return shown[job.kind] + job.resource_id if job.kind in shown else None
