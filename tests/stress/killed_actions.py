@@ -25,15 +25,20 @@ TINY: dict[str, Any] = {
 QUICK: dict[str, Any] = {"seasonal_naive": "seasonal_naive", "theta": "theta"}
 
 
-@cache
-def shop(seed: int = 0) -> Dataset:
+def sales(seed: int = 0) -> pd.DataFrame:
     """Three items of 50 days."""
     days = pd.date_range("2024-01-01", periods=50)
     rng = np.random.default_rng(seed)
     frames = [
         pd.DataFrame({"item_id": name, "timestamp": days, "target": rng.poisson(20, 50)}) for name in "abc"
     ]
-    return Dataset(pd.concat(frames), freq="D")
+    return pd.concat(frames)
+
+
+@cache
+def shop(seed: int = 0) -> Dataset:
+    """The same as a data set."""
+    return Dataset(sales(seed), freq="D")
 
 
 def small_model(seed: int) -> Model:

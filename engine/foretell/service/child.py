@@ -62,6 +62,8 @@ def main() -> None:
 def _done(order: Order, token: CancelToken, channel: Any) -> int:
     if (order.folder / RESULT).exists():
         return OK
+    if order.kept.is_dir() and any(order.kept.iterdir()):
+        logging.info("goes on from what an earlier process of job %s has kept", order.job)
     try:
         with listening(_Teller(channel), cancel=token):
             result = work_named(order.work)(order)
