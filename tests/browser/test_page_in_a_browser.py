@@ -44,6 +44,12 @@ def sales(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     path = tmp_path_factory.mktemp("tables") / "sales.csv"
     pd.concat(frames).to_csv(path, index=False)
+    ahead = pd.date_range("2024-01-01", periods=200)
+    promo = pd.DataFrame({"timestamp": ahead, "promo": (np.arange(200) // 3) % 2})
+    promo.to_csv(path.with_name("promo.csv"), index=False)
+    names = [frame["item_id"].iloc[0] for frame in frames]
+    families = pd.DataFrame({"item_id": names, "family": ["fruit", "fruit", "other"]})
+    families.to_csv(path.with_name("items.csv"), index=False)
     return path
 
 
@@ -78,13 +84,38 @@ def seen(
         screens.append(found.value("location.href"))
         found.submit("table.list tbody a")
         screens.append(found.value("location.href"))
+        _plan(found, server.address, screens)
         base = server.address
         yield found, [*screens, base + "/jobs", base + "/backtests", base + "/items"]
+
+
+def _plan(found: Tab, base: str, screens: list[str]) -> None:
+    """An override of the item, a change of the plan, sums and drivers, by clicks."""
+    found.value("document.querySelector('input[name=amount]').value = '+20'")
+    found.value("document.querySelector('input[name=comment]').value = 'leaflet'")
+    found.submit("form[action='/overrides'] button")
+    found.until("document.querySelector('ul.overrides')?.innerText.includes('+20')")
+    for path, fields, seen in (
+        ("/whatif", {"value": "1", "name": "always"}, "svg.item path.mean"),
+        ("/groups", {}, "svg.interval"),
+        ("/why", {"items": "apples"}, "svg.signed"),
+    ):
+        found.go(base + path)
+        for name, value in fields.items():
+            field = f"document.querySelector(\"form[action='{path}'] input[name={name}]\")"
+            found.value(f"{field}.value = '{value}'")
+        found.submit(f"form[action='{path}'][method=post] button")
+        found.until(f"document.querySelector('main {seen}')")
+        screens.append(found.value("location.href"))
+    screens.append(base + "/monitors")
 
 
 def _upload(found: Tab, sales: Path) -> None:
     found.value("document.querySelector('input[name=name]').value = 'shop'")
     found.choose("input[name=target]", sales)
+    found.choose("input[name=related]", sales.with_name("promo.csv"))
+    found.choose("input[name=items]", sales.with_name("items.csv"))
+    found.value("document.querySelector('input[name=known]').value = 'promo'")
     found.submit("form[action='/data'] button")
 
 

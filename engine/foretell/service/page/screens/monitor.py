@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -41,7 +41,7 @@ def show(
         models=models,
         backtests=backtests,
         runs=[_run(row) for row in told.get("runs", ())],
-        svg=_drawn(told.get("blocks") or told.get("runs") or ()),
+        svg=_drawn(told.get("runs", ())),
     )
 
 
@@ -53,17 +53,19 @@ def add(request: Request, form: APlannersForm) -> Response:
 
 
 def _run(row: Any) -> dict[str, Any]:
-    return {name: math.nan if value is None else value for name, value in row.items()}
+    """A run: from when on it forecast, and its scores beside what is usual."""
+    inside = next((name for name in row if name.startswith(("interval[", "at or below["))), "")
+    names = {"loss": "wQL", "bias": "bias", "inside": inside}
+    scores = {
+        name: (number(row.get(column)), number(row.get(f"usual {column}"))) for name, column in names.items()
+    }
+    return {"origin": row["origin"], "cells": row["cells"], "verdict": row.get("verdict") or "", **scores}
 
 
-def _drawn(rows: Any) -> Any:
-    """wQL over time beside what is usual."""
-    rows = list(rows)
-    if len(rows) < 2 or "wQL" not in rows[0]:
+def _drawn(rows: Sequence[Any]) -> Any:
+    """The loss of the runs beside what is usual; nothing of a single one."""
+    if len(rows) < 2:
         return None
-    labels = [str(row.get("first") or row.get("origin") or k)[:10] for k, row in enumerate(rows)]
-    lines = [("mean", [number(row["wQL"]) for row in rows])]
-    usual = next((name for name in ("usual_wQL", "wQL_usual", "usual") if name in rows[0]), None)
-    if usual:
-        lines.insert(0, ("past", [number(row[usual]) for row in rows]))
-    return courses("Loss over time", labels, lines)
+    losses, usual = ([number(row[name]) for row in rows] for name in ("wQL", "usual wQL"))
+    labels = [str(row["origin"]) for row in rows]
+    return courses("Loss, forecast by forecast", labels, [("past", usual), ("mean", losses)])

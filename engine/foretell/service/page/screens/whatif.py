@@ -106,7 +106,7 @@ def _drawn(server: Any, found: Any) -> dict[str, Any]:
     labels = [str(each)[:10] for each in sums.index]
     lines = [
         ("past", sums[BASELINE].tolist()),
-        *((f"mean s{k}", sums[name].tolist()) for k, name in enumerate(names)),
+        *(("mean" if k == 0 else f"mean s{k}", sums[name].tolist()) for k, name in enumerate(names)),
     ]
     key = list(table.columns[: list(table.columns).index("scenario")])
     changed = table[table["scenario"] != BASELINE].groupby(key)["difference"].sum()
