@@ -108,6 +108,21 @@ def test_history_that_cannot_be_read_is_refused_with_a_sentence(
     assert says in answer.json()["detail"]
 
 
+def test_an_arrow_stream_that_is_damaged_at_any_place_is_refused_or_read(
+    service: Service, model: str, history: pd.DataFrame
+) -> None:
+    table = pa.Table.from_pandas(history, preserve_index=False)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    whole = bytearray(sink.getvalue().to_pybytes())
+    kind = {"content-type": "application/vnd.apache.arrow.stream"}
+    for at in range(0, len(whole), len(whole) // 40):
+        damaged = bytes(whole[:at] + bytes([whole[at] ^ 0x80]) + whole[at + 1 :])
+        answer = service.client.post(f"/api/v1/models/{model}/predict", content=damaged, headers=kind)
+        assert answer.status_code in (200, 422), answer.text
+
+
 def test_a_child_that_is_killed_is_told_and_the_next_request_starts_another(
     service: Service, model: str, history: pd.DataFrame
 ) -> None:

@@ -36,6 +36,12 @@ def connect(url: str, *, key: str | None = None, timeout: float = 150.0) -> Conn
     Raises:
         ForetellError: where the package httpx is missing, and from each verb what the server refuses (`ServerError`, with the HTTP
             `status` and the `field`).
+
+    Example:
+        >>> foretell.connect("127.0.0.1:8800")
+        Traceback (most recent call last):
+            ...
+        foretell.errors.ForetellError: the address of a server begins with http:// or https://, got '127.0.0.1:8800'
     """
     return Connection(Wire(url, key=key, timeout=timeout))
 

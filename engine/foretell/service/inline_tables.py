@@ -36,9 +36,14 @@ def table_of_columns(columns: Mapping[str, Sequence[Any]], field: str) -> pa.Tab
 def table_of_arrow(body: bytes) -> pa.Table:
     """An Arrow stream as a table; raises Invalid for what is none."""
     try:
-        return pa.ipc.open_stream(body).read_all()
+        table = pa.ipc.open_stream(body).read_all()
+        table.validate(full=True)  # offsets and texts, before anything follows them
     except (pa.ArrowException, OSError) as error:
         raise Invalid(f"the body is no Arrow stream: {str(error)[:200]}") from error
+    for column in table.schema:
+        if pa.types.is_nested(column.type):
+            raise Invalid(f"the column {column.name!r} has lists or objects", field=column.name)
+    return table
 
 
 def forecast_inline(
