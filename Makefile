@@ -1,4 +1,5 @@
 # make demo   back-test five recipes on the sample data and write the report
+# make serve the page and the API with the sample data, at http://127.0.0.1:8800
 # make quick  ruff, mypy and the unit tests but the slow ones: for a look after each change
 # make test   ruff, mypy and pytest; it runs what README and docs show behind `$`, and their Python
 # make docs   the site, in build/docs/index.html: its notebooks are run, and a warning ends it; no network is needed
@@ -13,11 +14,14 @@ WORKERS ?= 2
 # Tests of one file share what they train, and so a process.
 SPREAD = --numprocesses $(WORKERS) --dist loadfile
 
-.PHONY: demo quick test docs stress newest clean
+.PHONY: demo serve quick test docs stress newest clean
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
 	$(BIN)/foretell demo --out runs/demo --overwrite
+
+serve: $(INSTALLED)
+	$(BIN)/foretell serve --home runs/home --demo
 
 quick: $(INSTALLED)
 	$(BIN)/ruff check .

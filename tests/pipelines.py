@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 
 from foretell.system.connections import Connection
 from foretell.workflows.pipeline_places import Places
@@ -51,6 +51,9 @@ class Shop:
     def __init__(self, address: str, **engine: Any) -> None:
         self.address = address
         self._engine = create_engine(address.replace("postgresql://", "postgresql+psycopg://"), **engine)
+        with self._engine.begin() as connection:
+            for table in ("forecasts", "forecasts_family"):
+                connection.execute(text(f"drop table if exists {table}"))
         rng = np.random.default_rng(0)
         frame = pd.DataFrame([(i, day) for day in DAYS for i in ITEMS], columns=["item_id", "day"])
         frame["units"] = 20.0 + 5 * (frame["day"].dt.dayofweek == 5) + rng.integers(0, 5, len(frame))

@@ -22,7 +22,7 @@ from foretell.cli.plot_command import plot
 from foretell.cli.recipe_commands import recipes
 from foretell.cli.run_command import run
 from foretell.cli.scoring_commands import backtest, demo, evaluate
-from foretell.cli.service_commands import create_key, list_keys, revoke_key, serve, worker
+from foretell.cli.service_commands import backup, create_key, list_keys, restore, revoke_key, serve, worker
 from foretell.cli.training_commands import predict, train, tune
 
 app = typer.Typer(
@@ -63,6 +63,8 @@ for command in (
     run,
     serve,
     worker,
+    backup,
+    restore,
 ):
     app.command()(grouped(command))
 keys = typer.Typer(name="keys", no_args_is_help=True, help="Make, show and revoke the keys of a server.")

@@ -104,6 +104,38 @@ def worker(
         database.close()
 
 
+def backup(
+    home: Annotated[Path, Argument(metavar="HOME", help="Of the server, which may run.")],
+    file: Annotated[Path, Argument(metavar="FILE", help="Where the backup goes.")],
+    database: Annotated[
+        str | None, Option(metavar="URL", help="As of the server. Default: SQLite in HOME.")
+    ] = None,
+) -> None:
+    """Write a server's home and database to one file."""
+    with _database(HomeOptions(home=home, database=database)) as opened:
+        from foretell.service.backups import back_up
+        from foretell.service.home import open_home
+
+        counts = back_up(open_home(home), opened, file)
+    say(f"{counts['rows']:,} rows and {counts['files']:,} files are in {file}")
+
+
+def restore(
+    file: Annotated[Path, Argument(metavar="FILE", help="That `foretell backup` wrote.")],
+    home: Annotated[Path, Argument(metavar="HOME", help="A new one.")],
+    database: Annotated[
+        str | None, Option(metavar="URL", help="An empty one of PostgreSQL. Default: SQLite in HOME.")
+    ] = None,
+) -> None:
+    """Make a home of a backup: serve it afterwards."""
+    with _database(HomeOptions(home=home, database=database)) as opened:
+        from foretell.service.backups import restore as fill
+        from foretell.service.home import open_home
+
+        counts = fill(file, open_home(home), opened)
+    say(f"{counts['rows']:,} rows and {counts['files']:,} files are in {home}")
+
+
 def create_key(
     place: HomeOptions,
     name: Annotated[str, Option(help="Whose it is.")] = "",

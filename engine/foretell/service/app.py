@@ -28,10 +28,12 @@ from foretell.service.routes import (
     forecasts,
     health,
     jobs,
+    metrics,
     models,
     monitors,
     open_inference,
     overrides,
+    pipelines,
     predict,
     scenarios,
     totals,
@@ -45,7 +47,15 @@ logger = logging.getLogger(__name__)
 API = "/api/v1"
 _ROUTERS = (
     *(uploads.router, datasets.router, models.router, predict.router, backtests.router, forecasts.router),
-    *(totals.router, overrides.router, scenarios.router, explanations.router, monitors.router, jobs.router),
+    *(
+        totals.router,
+        overrides.router,
+        scenarios.router,
+        explanations.router,
+        monitors.router,
+        jobs.router,
+        pipelines.router,
+    ),
 )
 
 
@@ -91,6 +101,7 @@ def make_app(
     )
     problems.install(app)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     _add_amazon(app, home, database, wake=wake, testing=testing)
     app.include_router(page.router)
     app.include_router(open_inference.router)

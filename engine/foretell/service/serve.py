@@ -17,6 +17,7 @@ from foretell.service.app import make_app
 from foretell.service.auth import LOOPBACK, any_keys
 from foretell.service.database import Database, open_database
 from foretell.service.home import Home, open_home
+from foretell.service.pipelines import Clock, ticking
 from foretell.service.sweeping import sweep
 from foretell.service.worker import Worker
 
@@ -91,7 +92,7 @@ class Started:
     def run(self) -> None:
         """Serve until SIGINT or SIGTERM: requests are finished, and jobs are given back with what they have kept."""
         sweep(self.home, self.database)
-        with working(self.workers):
+        with working(self.workers), ticking(Clock(self.database, self._wake)):
             self._server.run(sockets=[self._socket])
         self.database.close()
 

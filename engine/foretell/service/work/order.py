@@ -21,6 +21,7 @@ WORKS: Final = (  # files of this folder
         "forecast",
         "import_",
         "monitor",
+        "pipeline",
         "scenario",
         "totals",
         "train",
