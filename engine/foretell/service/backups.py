@@ -38,24 +38,23 @@ _MOST_MANIFEST: Final = 1 << 20
 def back_up(home: Home, database: Database, file: str | Path) -> dict[str, int]:
     """Write `file`, readable by its owner alone, whole or not at all: how many rows, files and files that went meanwhile."""
     counts = {"rows": 0, "files": 0, "gone": 0}
-    with replacing(file) as trial:
-        with trial.open("wb") as raw, tarfile.open(fileobj=raw, mode="w") as archive:
-            trial.chmod(0o600)  # while nothing is in it
-            told = {"format": FORMAT, "schema": HEAD, "foretell": version("foretell"), "at": time.time()}
-            _add(archive, "manifest.json", json.dumps(told).encode())
-            with database.read() as connection:
-                if connection.dialect.name == "postgresql":
-                    connection.exec_driver_sql("set transaction isolation level repeatable read")
-                for table in metadata.sorted_tables:
-                    rows = list(_lines(connection, table))
-                    counts["rows"] += len(rows)
-                    _add(archive, f"tables/{table.name}.jsonl", b"".join(rows))
-            for path in _files(home.path):
-                try:
-                    archive.add(path, str(path.relative_to(home.path)), recursive=False)
-                    counts["files"] += 1
-                except FileNotFoundError:
-                    counts["gone"] += 1
+    with replacing(file) as trial, trial.open("wb") as raw, tarfile.open(fileobj=raw, mode="w") as archive:
+        trial.chmod(0o600)  # while nothing is in it
+        told = {"format": FORMAT, "schema": HEAD, "foretell": version("foretell"), "at": time.time()}
+        _add(archive, "manifest.json", json.dumps(told).encode())
+        with database.read() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql("set transaction isolation level repeatable read")
+            for table in metadata.sorted_tables:
+                rows = list(_lines(connection, table))
+                counts["rows"] += len(rows)
+                _add(archive, f"tables/{table.name}.jsonl", b"".join(rows))
+        for path in _files(home.path):
+            try:
+                archive.add(path, str(path.relative_to(home.path)), recursive=False)
+                counts["files"] += 1
+            except FileNotFoundError:
+                counts["gone"] += 1
     return counts
 
 
