@@ -19,7 +19,7 @@ from foretell.service.catalogue import Resource
 from foretell.service.cron import next_due
 from foretell.service.database import Database
 from foretell.service.home import Home
-from foretell.service.refusals import InTheWay, Invalid
+from foretell.service.refusals import Forbidden, InTheWay, Invalid, Refused
 from foretell.service.sources import allowed_path
 from foretell.service.states import UNFINISHED
 from foretell.service.tables import now
@@ -47,16 +47,24 @@ def checked(home: Home, text: str) -> Pipeline:
     """The pipeline of a text of TOML that may be saved; raises Invalid, or Forbidden, for one that may not."""
     try:
         pipeline = parse_pipeline(text)
+        _check_connections(home, pipeline)
         places_of(home).check(pipeline)
-    except Invalid:
+    except Refused:
         raise
     except ForetellError as error:
-        if hasattr(error, "status"):
-            raise
         raise Invalid(str(error), field="toml") from error
     if pipeline.train.recipe not in recipe_names():
         raise Invalid(f"train.recipe: there is no recipe {pipeline.train.recipe!r}", field="toml")
     return pipeline
+
+
+def _check_connections(home: Home, pipeline: Pipeline) -> None:
+    """Raises Forbidden for a connection that the configuration does not name: nobody may use another."""
+    known = home.config.connections
+    for name in (pipeline.source.connection, pipeline.target.connection):
+        if name is not None and name not in known:
+            there = ", ".join(sorted(known)) or "none"
+            raise Forbidden(f"no connection {name!r}. There are: {there}.", field="toml")
 
 
 def due_after(pipeline: Pipeline, after: float) -> float | None:
