@@ -51,9 +51,7 @@ class Shop:
     def __init__(self, address: str, **engine: Any) -> None:
         self.address = address
         self._engine = create_engine(address.replace("postgresql://", "postgresql+psycopg://"), **engine)
-        with self._engine.begin() as connection:
-            for table in ("forecasts", "forecasts_family"):
-                connection.execute(text(f"drop table if exists {table}"))
+        self._clear()
         rng = np.random.default_rng(0)
         frame = pd.DataFrame([(i, day) for day in DAYS for i in ITEMS], columns=["item_id", "day"])
         frame["units"] = 20.0 + 5 * (frame["day"].dt.dayofweek == 5) + rng.integers(0, 5, len(frame))
@@ -91,7 +89,13 @@ class Shop:
         return pd.read_sql(f"select * from {table}", self._engine)
 
     def close(self) -> None:
+        self._clear()  # other tests use the same server
         self._engine.dispose()
+
+    def _clear(self) -> None:
+        with self._engine.begin() as connection:
+            for table in ("sales", "promotions", "products", "forecasts", "forecasts_family"):
+                connection.execute(text(f"drop table if exists {table}"))
 
 
 def sqlite_shop(folder: Path) -> Shop:
