@@ -23,6 +23,14 @@ def parser() -> Any:
     return typer.main.get_command(app)
 
 
+def commands(root: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """(name, command) of all, those of a group after it with its name in front: `keys`, `keys create`."""
+    for name, command in root.commands.items():
+        yield f"{before}{name}", command
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{before}{name} ")
+
+
 def commands_page(root: Any) -> str:
     """All commands with their options; what several commands share stands once."""
     groups: dict[str, list[Any]] = {}
@@ -32,7 +40,7 @@ def commands_page(root: Any) -> str:
         " status is 0, or 2 with one message that names the first thing to put right. `foretell --version` says which release it is, and"
         " on which libraries it stands.",
     ]
-    for name, command in root.commands.items():
+    for name, command in commands(root):
         own, shared = _split(name, command, groups)
         if not command.help:
             raise Undocumented(f"the command foretell {name} has no explanation")

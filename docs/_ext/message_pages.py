@@ -117,7 +117,8 @@ def _reports(node: ast.expr) -> bool:
 def _severities(node: ast.Call, place: int, inside: Function | None) -> tuple[str, ...]:
     if _name(node) == "Finding":
         grave = node.args[0]
-        return (str(grave.value),) if isinstance(grave, ast.Constant) else ()
+        choices = (grave.body, grave.orelse) if isinstance(grave, ast.IfExp) else (grave,)
+        return tuple(str(each.value) for each in choices if isinstance(each, ast.Constant))
     if _name(node) in _SEVERITY:
         return (_SEVERITY[_name(node)],)
     given = [

@@ -109,7 +109,7 @@ def test_an_option_without_an_explanation_ends_the_build() -> None:
 
 def test_every_option_of_every_command_is_on_the_page() -> None:
     text = command_pages.commands_page(command_pages.parser())
-    for name, command in command_pages.parser().commands.items():
+    for name, command in command_pages.commands(command_pages.parser()):
         assert f"## foretell {name}\n" in text
         for parameter in command.params:
             assert "--help" in parameter.opts or f"`{parameter.opts[0]}`" in text or parameter.metavar in text
@@ -118,7 +118,7 @@ def test_every_option_of_every_command_is_on_the_page() -> None:
 def test_pages_name_no_option_that_foretell_does_not_have() -> None:
     known = {
         option
-        for command in command_pages.parser().commands.values()
+        for _, command in command_pages.commands(command_pages.parser())
         for parameter in command.params
         for option in parameter.opts
     } | {option for parameter in command_pages.parser().params for option in parameter.opts}

@@ -55,6 +55,7 @@ _SAME: Final = (
         "calibrate",
         "trials",
         "recipe",
+        "preset",
     ),
     *("forecasts", "backtest", "mean", "by", "method", "run", "table", "to"),
     *(

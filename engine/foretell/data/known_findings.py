@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from foretell.data.findings import TAKEN, Finding, Severity
+from foretell.data.findings import TAKEN, Finding
 from foretell.system.typed import Within
 
 _MOST: Final = 200  # that are kept
@@ -49,8 +49,9 @@ def only_new(findings: Sequence[Finding], known: Sequence[KnownFinding]) -> tupl
         _counted(len(old) - len(warnings), "note") if len(old) > len(warnings) else "",
     )
     line = f"as in the training: {' and '.join(filter(None, parts))}; foretell check lists them"
-    severity: Severity = "warning" if warnings else "note"
-    return (*(each for each in findings if each not in old), Finding(severity, "still_hold", line, len(old)))
+    count = len(old)
+    said = Finding("warning" if warnings else "note", "still_hold", line, count)
+    return (*(each for each in findings if each not in old), said)
 
 
 def _counted(number: int, word: str) -> str:

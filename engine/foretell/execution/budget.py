@@ -9,9 +9,7 @@ from typing import Final
 
 from foretell.system.big_arrays import memory
 
-WORKER: Final = (
-    700 << 20
-)  # bytes of a process that has loaded torch, before it does anything (measured: 640 MB)
+WORKER: Final = 700 << 20  # bytes of a process that has loaded torch, before it does anything
 _PART: Final = 0.8  # of the memory that is free now: others want some too
 _MEMINFO: Final = Path("/proc/meminfo")
 _GROUP: Final = Path("/sys/fs/cgroup")

@@ -11,9 +11,7 @@ from foretell.recipe.protocols import Recipe, abilities_of
 from foretell.recipe.task import Run
 from foretell.system.processes import cores
 
-START_SECONDS: Final = (
-    8.0  # of a core, that a process with torch and a recipe takes to start (measured: 5 to 9)
-)
+START_SECONDS: Final = 8.0  # of a core, that a process with torch and a recipe takes to start (5 to 9 on a machine with other work)
 LONG_STEPS: Final = 200  # of a training; fewer may be over before a process has started
 
 

@@ -280,9 +280,8 @@ def _report_weeks(context: IngestContext) -> None:
             " it ends there)"
         )
         # the day was chosen where it has a name
-        (context.findings.note if context.options.anchored else context.findings.warn)(
-            "weeks", message, joined
-        )
+        report = context.findings.note if context.options.anchored else context.findings.warn
+        report("weeks", message, joined)
 
 
 def _report_unlike(context: IngestContext, label: str, ids: pd.Series[Any], target: pd.Series[Any]) -> None:

@@ -25,7 +25,16 @@ SOURCES: Final = [
     if not {"reporting", "testing", "cli"} & set(path.parts)
 ]
 # what stands before = in messages and is no argument of a function: hyperparameters, and code that an author writes
-OTHERS: Final = {"hidden_size", "num_heads", "hidden_dimensions", "batch_norm", "frozen", "kw_only", "name"}
+OTHERS: Final = {
+    "hidden_size",
+    "num_heads",
+    "hidden_dimensions",
+    "batch_norm",
+    "frozen",
+    "kw_only",
+    "name",
+    "store_id",
+}
 ARGUMENT: Final = re.compile(r"(?<![\w.'\"-])([a-z][a-z_]+)=(?!=)")
 # words of Python alone, and requests whose object is an argument
 ASKED: Final = "resume|calibrate|strict|holidays|windows|stride|cutoffs|partitions|start|out"
@@ -94,6 +103,7 @@ def test_every_argument_with_an_option_of_its_name_is_translated() -> None:
         "--held-out",
         "--precision",
         *("--home", "--host", "--port", "--workers", "--demo", "--testing", "--s3-root"),  # of the service
+        *("--state", "--retrain"),  # of foretell run
     }
     options = {name for name in spelt if name.startswith("--")} - elsewhere - prompt_alone
     assert options <= set(OPTIONS.values()) | {"--processes", "--set"}
