@@ -79,6 +79,20 @@ def test_a_key_opens_the_page_and_a_wrong_one_does_not(service: Service) -> None
     assert "supply, reader" in service.client.get("/data").text
 
 
+def test_a_session_ends_when_its_key_is_revoked(service: Service) -> None:
+    with service.database.begin() as connection:
+        identifier, key = auth.create_key(connection, "planner", "supply")
+    token = sessions_of(service).form_token(
+        send(service, "/session", "", key=key).cookies["foretell_session"]
+    )
+    assert service.client.get("/data").status_code == 200
+    with service.database.begin() as connection:
+        auth.revoke_key(connection, identifier)
+    assert service.client.get("/data", follow_redirects=False).status_code == 303
+    assert service.client.get("/api/v1/datasets").status_code == 401
+    assert send(service, "/data", token, name="shop", target=sales()).status_code == 401
+
+
 def test_a_form_without_its_token_and_a_readers_form_change_nothing(service: Service) -> None:
     signed_in(service)
     refused = send(service, "/data", "0" * 64, name="shop", target=sales())

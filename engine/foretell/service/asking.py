@@ -58,19 +58,25 @@ def who_asks(request: Request) -> Who:
         if scheme.lower() == "bearer":
             return auth.who_has(connection, key.strip())
         if cookie is not None:
-            return _of_session(request, server, cookie)
+            return _of_session(request, server, connection, cookie)
         if server.local and not auth.any_keys(connection):
             return LOCAL
     raise Unknown("send a key: Authorization: Bearer ftl_...")
 
 
-def _of_session(request: Request, server: Server, cookie: str) -> Who:
-    who = server.sessions.who(cookie)
-    if who is None:
-        raise Unknown("the session has ended. Open the page again.")
+def _of_session(request: Request, server: Server, connection: Connection, cookie: str) -> Who:
+    who = in_session(server, connection, cookie)
     token = request.headers.get("x-csrf-token", "")
     if request.method not in ("GET", "HEAD") and not server.sessions.is_form_token(cookie, token):
         raise Forbidden("the page's token is missing: send X-CSRF-Token")
+    return who
+
+
+def in_session(server: Server, connection: Connection, cookie: str | None) -> Who:
+    """Who a page's cookie says they are; raises Unknown for none, for an old one, and where its key was revoked."""
+    who = None if cookie is None else server.sessions.who(cookie)
+    if who is None or (who != LOCAL and not auth.is_good(connection, who.id)):
+        raise Unknown("the session has ended. Open the page again.")
     return who
 
 

@@ -76,6 +76,12 @@ def any_keys(connection: Connection) -> bool:
     )
 
 
+def is_good(connection: Connection, identifier: str) -> bool:
+    """Whether there is such a key, and it is not revoked."""
+    asked = select(keys.c.id).where(keys.c.id == identifier, keys.c.revoked_at.is_(None))
+    return connection.execute(asked).scalar() is not None
+
+
 def who_has(connection: Connection, key: str) -> Who:
     """Whose key it is; raises Unknown. It takes as long for a key that is not there as for one that is."""
     match = _KEY.fullmatch(key)

@@ -12,11 +12,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
 from foretell.errors import ForetellError
-from foretell.service.asking import server_of
+from foretell.service.asking import in_session, server_of
 from foretell.service.auth import Role, Who
 from foretell.service.page.rendering import render
 from foretell.service.refusals import Forbidden, Invalid, Refused, Unknown
@@ -68,10 +69,9 @@ def _first(error: RequestValidationError | ValidationError) -> str:
 
 
 def _in_session(request: Request) -> Who:
-    cookie = request.cookies.get(COOKIE)
-    who = None if cookie is None else server_of(request).sessions.who(cookie)
-    if who is None:
-        raise Unknown("open the link that the server printed at its start, or sign in with a key")
+    server = server_of(request)
+    with server.database.read() as connection:
+        who = in_session(server, connection, request.cookies.get(COOKIE))
     request.state.who = who
     return who
 
@@ -113,7 +113,7 @@ def form_of(role: Role = "planner") -> Callable[[Request], AsyncIterator[Form]]:
     """The form of a request, from a session of at least that role, with the session's token; raises Forbidden."""
 
     async def read(request: Request) -> AsyncIterator[Form]:
-        who = _in_session(request)
+        who = await run_in_threadpool(_in_session, request)
         who.must_be(role)
         sent = await request.form(max_files=_MOST_FILES, max_fields=1000)
         try:
