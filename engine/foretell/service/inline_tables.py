@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 
 from foretell.service import catalogue
 from foretell.service.asking import Server
 from foretell.service.refusals import Invalid
+
+_PLAIN: Final = (
+    *(pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal, pa.types.is_null),
+    *(pa.types.is_string, pa.types.is_large_string, pa.types.is_timestamp, pa.types.is_date),
+)
 
 
 def table_of_rows(rows: Sequence[Mapping[str, Any]], field: str) -> pa.Table:
@@ -34,16 +39,17 @@ def table_of_columns(columns: Mapping[str, Sequence[Any]], field: str) -> pa.Tab
 
 
 def table_of_arrow(body: bytes) -> pa.Table:
-    """An Arrow stream as a table; raises Invalid for what is none."""
+    """An Arrow stream as a table of plain columns, without its metadata; raises Invalid for what is none."""
     try:
         table = pa.ipc.open_stream(body).read_all()
         table.validate(full=True)  # offsets and texts, before anything follows them
-    except (pa.ArrowException, OSError) as error:
+        names = table.column_names
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise Invalid(f"the body is no Arrow stream: {str(error)[:200]}") from error
-    for column in table.schema:
-        if pa.types.is_nested(column.type):
-            raise Invalid(f"the column {column.name!r} has lists or objects", field=column.name)
-    return table
+    for name, column in zip(names, table.columns, strict=True):
+        if not any(is_plain(column.type) for is_plain in _PLAIN):
+            raise Invalid(f"the column {name!r} has values of the type {column.type}", field=name)
+    return pa.table(dict(zip(names, table.columns, strict=True)))
 
 
 def forecast_inline(

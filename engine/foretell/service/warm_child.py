@@ -6,7 +6,6 @@ Arrow stream. It ends when standard input closes.
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import os
@@ -35,9 +34,9 @@ def main() -> None:
     models = _Models()
     while line := source.readline():
         told = parse_json(line)
-        tables = {name: _read(source, size) for name, size in told.pop("bytes").items()}
+        parts = {name: source.read(size) for name, size in told.pop("bytes").items()}
         try:
-            table = _forecast(models, told, tables)
+            table = _forecast(models, told, {name: _read(name, part) for name, part in parts.items()})
         except (ForetellError, OSError, MemoryError) as error:
             traceback.print_exc()
             _say(channel, {"refused": str(error) or type(error).__name__}, b"")
@@ -77,8 +76,11 @@ def _forecast(models: _Models, told: Mapping[str, Any], tables: Mapping[str, pd.
     return bytes(sink.getvalue().to_pybytes())
 
 
-def _read(source: IO[bytes], size: int) -> pd.DataFrame:
-    frame: pd.DataFrame = pa.ipc.open_stream(io.BytesIO(source.read(size))).read_pandas()
+def _read(name: str, stream: bytes) -> pd.DataFrame:
+    try:
+        frame: pd.DataFrame = pa.ipc.open_stream(stream).read_pandas()
+    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+        raise ForetellError(f"{name}: the table cannot be read: {error}") from error
     return frame
 
 
