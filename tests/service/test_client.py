@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -71,3 +72,10 @@ def test_an_address_that_nobody_listens_at_is_said(monkeypatch: pytest.MonkeyPat
         next(foretell.connect("http://127.0.0.1:9").models())
     with pytest.raises(foretell.ForetellError, match="begins with http"):
         foretell.connect("127.0.0.1:8800")
+
+
+def test_answers_are_sent_without_waiting_for_more(tmp_path: Path) -> None:
+    started = Started(Place(home=str(tmp_path / "home"), port=0, workers=0))
+    with started._socket as listening:  # asyncio sets TCP_NODELAY for this protocol alone
+        assert listening.proto == socket.IPPROTO_TCP
+    started.database.close()
