@@ -125,11 +125,11 @@ def test_a_home_whose_key_others_can_read_is_refused(tmp_path: Path) -> None:
         home.key()
 
 
-def test_a_server_that_starts_loads_no_torch(tmp_path: Path) -> None:
+def test_a_server_that_starts_loads_neither_torch_nor_pandas(tmp_path: Path) -> None:
     code = (
-        "import sys; from foretell.service.serve import Place, Started;"
+        "import sys; import foretell.cli.app; from foretell.service.serve import Place, Started;"
         f"Started(Place(home={str(tmp_path / 'home')!r}, port=0));"
-        "print(sorted({'torch', 'lightning'} & set(sys.modules)))"
+        "print(sorted({'torch', 'lightning', 'pandas', 'matplotlib'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

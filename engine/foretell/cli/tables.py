@@ -11,14 +11,13 @@ from foretell.cli.console import say, show_data
 from foretell.cli.option_groups import DataOptions
 from foretell.cli.values import names, pairs, parse_filling, spelt_filling, whole_numbers
 from foretell.errors import ForetellError
-from foretell.ingest.fixed_options import check_fixed
-from foretell.ingest.sql_source import Sql
 
 if TYPE_CHECKING:
     from foretell.data.known_findings import KnownFinding
     from foretell.data.reading import Reading
     from foretell.data.schema import Schema
     from foretell.ingest.dataset import Dataset
+    from foretell.ingest.sql_source import Sql
     from foretell.models.model import Model
 
 
@@ -71,6 +70,7 @@ def _read_tables(
     sales: list[str], options: DataOptions, schema: Schema | None, *, tolerant: bool, scratch: Path | None
 ) -> Dataset:
     from foretell.ingest.dataset import Dataset
+    from foretell.ingest.fixed_options import check_fixed
 
     target, related, items = _sources(sales, options)
     if schema is not None and options.ends is not None:
@@ -138,6 +138,8 @@ def _sources(sales: list[str], data: DataOptions) -> tuple[object, list[object],
 def _query(option: str, text: str, database: str | None) -> Sql:
     if database is None:
         raise ForetellError(f"{option} needs --database: sqlite:///shop.db or postgresql://user@host/shop.")
+    from foretell.ingest.sql_source import Sql
+
     return Sql(text, database)
 
 
