@@ -32,29 +32,29 @@ if TYPE_CHECKING:
 
 # Each name is imported when it is first asked for: a server that reads a default level loads no pandas.
 _HOME = {
-    "Abilities": "recipe.protocols",
-    "Array": "data.arrays",
-    "Between": "recipe.search_space",
-    "Count": "recipe.hyperparameters",
-    "Forecast": "recipe.forecast",
-    "ForetellError": "errors",
-    "HeldOut": "recipe.protocols",
-    "LearningRate": "recipe.hyperparameters",
-    "Panel": "data.panel",
-    "Predictor": "recipe.protocols",
-    "Recipe": "recipe.protocols",
-    "Run": "recipe.task",
-    "Schema": "data.schema",
-    "Share": "recipe.hyperparameters",
-    "Size": "recipe.hyperparameters",
-    "Space": "recipe.search_space",
-    "State": "recipe.protocols",
-    "Steps": "recipe.hyperparameters",
-    "Summary": "recipe.protocols",
-    "Task": "recipe.task",
-    "Within": "system.typed",
-    "heed": "system.listener",
-    "tell": "system.listener",
+    "Abilities": "foretell.recipe.protocols",
+    "Array": "foretell.data.arrays",
+    "Between": "foretell.recipe.search_space",
+    "Count": "foretell.recipe.hyperparameters",
+    "Forecast": "foretell.recipe.forecast",
+    "ForetellError": "foretell.errors",
+    "HeldOut": "foretell.recipe.protocols",
+    "LearningRate": "foretell.recipe.hyperparameters",
+    "Panel": "foretell.data.panel",
+    "Predictor": "foretell.recipe.protocols",
+    "Recipe": "foretell.recipe.protocols",
+    "Run": "foretell.recipe.task",
+    "Schema": "foretell.data.schema",
+    "Share": "foretell.recipe.hyperparameters",
+    "Size": "foretell.recipe.hyperparameters",
+    "Space": "foretell.recipe.search_space",
+    "State": "foretell.recipe.protocols",
+    "Steps": "foretell.recipe.hyperparameters",
+    "Summary": "foretell.recipe.protocols",
+    "Task": "foretell.recipe.task",
+    "Within": "foretell.system.typed",
+    "heed": "foretell.system.listener",
+    "tell": "foretell.system.listener",
 }
 __all__ = [*_HOME]
 
@@ -62,7 +62,7 @@ __all__ = [*_HOME]
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'foretell.recipe' has no attribute {name!r}")
-    value = getattr(import_module(f"foretell.{_HOME[name]}"), name)
+    value = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value
 
