@@ -101,7 +101,7 @@ def _module_page(module: str) -> str:
 def _value(module: str, name: str) -> str:
     """A constant or a type: its definition, and the comment beside it or above."""
     source = inspect.getsource(import_module(module))
-    where = re.search(rf"^from (\S+) import {name} as {name}$", source, re.MULTILINE)
+    where = re.search(rf"^ *from (\S+) import {name} as {name}$", source, re.MULTILINE)
     home = inspect.getsource(import_module(where[1])) if where else ""
     node = next((node for node in ast.parse(home).body if name in _assigned(node)), None)
     if node is None:

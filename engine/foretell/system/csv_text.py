@@ -12,28 +12,35 @@ _LARGE: Final = 1e5  # numbers from here on, and
 _SMALL: Final = 1e-3  # those below it, may have an exponent in pandas' CSV
 
 
-def write_csv(frame: pd.DataFrame, file: IO[str], *, header: bool = True, spreadsheet: bool = False) -> None:
-    """Write `frame` to a file of text, each row on a line that ends with a line feed.
+def write_csv(
+    frame: pd.DataFrame,
+    file: IO[str],
+    *,
+    header: bool = True,
+    spreadsheet: bool = False,
+    line_end: str = "\n",
+) -> None:
+    """Write `frame` to a file of text, each row on a line that ends with `line_end`.
 
     For a `spreadsheet`, texts (names of columns too) that begin with = + - @ or a tab get an apostrophe in front, by which
     Excel and LibreOffice show them and compute nothing. Numbers are plain decimals, as short as they can be without a change.
     """
     shown = _without_exponents(_shown(frame) if spreadsheet else frame)
-    lines: Any = _Lines(file)
+    lines: Any = _Lines(file, line_end)
     shown.to_csv(lines, index=False, header=header, lineterminator="\r\n")
 
 
 class _Lines:
-    """Lines that end with a line feed, out of a writer that ends them with a carriage return too.
+    """Lines that end as asked, out of a writer that ends them with a carriage return and a line feed.
 
     For Python's writer of CSV quotes what stands in its line end, and a lone carriage return ends a line for most readers.
     """
 
-    def __init__(self, file: IO[str]) -> None:
-        self._file = file
+    def __init__(self, file: IO[str], end: str) -> None:
+        self._file, self._end = file, end
 
     def write(self, text: str) -> int:
-        return self._file.write(text.removesuffix("\r\n") + "\n")
+        return self._file.write(text.removesuffix("\r\n") + self._end)
 
 
 def _without_exponents(frame: pd.DataFrame) -> pd.DataFrame:

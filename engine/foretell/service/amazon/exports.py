@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from foretell.service.amazon.algorithms import name_of_level
 from foretell.service.amazon.s3 import Storage
+from foretell.system.csv_text import write_csv
 
 if TYPE_CHECKING:  # the server, which takes the names of columns from here, loads no pandas
     import pandas as pd
@@ -50,7 +51,7 @@ def _pieces(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
 
 def _csv(frame: pd.DataFrame) -> bytes:
     text = io.StringIO(newline="")
-    frame.to_csv(text, index=False, lineterminator="\r\n")
+    write_csv(frame, text, line_end="\r\n")
     return text.getvalue().encode()
 
 

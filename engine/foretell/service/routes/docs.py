@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from html import escape
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -36,9 +35,9 @@ async def docs(request: Request) -> str:
     for path, method, operation in operations(found):
         group = (operation.get("tags") or ["other"])[0]
         groups.setdefault(group, []).append(_operation(path, method, operation, found["components"]))
-    title = escape(f"{found['info']['title']} {found['info']['version']}")
+    title = _text(f"{found['info']['title']} {found['info']['version']}")
     body = "".join(
-        f"<section><h2>{escape(name)}</h2>{''.join(each)}</section>" for name, each in groups.items()
+        f"<section><h2>{_text(name)}</h2>{''.join(each)}</section>" for name, each in groups.items()
     )
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>API of {title}</title>'
@@ -49,10 +48,10 @@ async def docs(request: Request) -> str:
 
 
 def _operation(path: str, method: str, operation: dict[str, Any], components: dict[str, Any]) -> str:
-    parts = [f"<p>{escape(operation.get('description', ''))}</p>"]
+    parts = [f"<p>{_text(operation.get('description', ''))}</p>"]
     if parameters := operation.get("parameters"):
         rows = "".join(
-            f"<li><code>{escape(each['name'])}</code> ({escape(each['in'])}) {escape(each.get('description', ''))}</li>"
+            f"<li><code>{_text(each['name'])}</code> ({_text(each['in'])}) {_text(each.get('description', ''))}</li>"
             for each in parameters
         )
         parts.append(f"<h3>Parameters</h3><ul>{rows}</ul>")
@@ -62,14 +61,21 @@ def _operation(path: str, method: str, operation: dict[str, Any], components: di
     for status, answer in operation["responses"].items():
         if "$ref" in answer:
             answer = components["responses"][answer["$ref"].rpartition("/")[2]]
-        parts.append(f"<h3>{escape(status)}</h3><p>{escape(answer.get('description', ''))}</p>")
+        parts.append(f"<h3>{_text(status)}</h3><p>{_text(answer.get('description', ''))}</p>")
         if status.startswith("2"):
             found = [each["example"] for each in answer.get("content", {}).values() if "example" in each]
             parts += [_shown(each) for each in found[:1]]
-    head = f'<span class="method">{escape(method)}</span> <code>{escape(path)}</code> {escape(operation["summary"])}'
+    head = f'<span class="method">{_text(method)}</span> <code>{_text(path)}</code> {_text(operation["summary"])}'
     return f"<details><summary>{head}</summary>{''.join(parts)}</details>"
 
 
 def _shown(example: Any) -> str:
     text = example if isinstance(example, str) else json.dumps(example, indent=2)
-    return f"<pre><code>{escape(text)}</code></pre>"
+    return f"<pre><code>{_text(text)}</code></pre>"
+
+
+def _text(value: object) -> str:
+    """As HTML, by the one function that makes it; a server that starts loads no pandas, which that one's module does."""
+    from foretell.reporting.html_blocks import text_of
+
+    return text_of(value)
