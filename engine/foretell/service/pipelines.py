@@ -13,7 +13,6 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import DBAPIError
 
 from foretell.errors import ForetellError
-from foretell.recipe.registry import recipe_names
 from foretell.service import catalogue, jobs, tables
 from foretell.service.catalogue import Resource
 from foretell.service.cron import next_due
@@ -53,6 +52,8 @@ def checked(home: Home, text: str) -> Pipeline:
         raise
     except ForetellError as error:
         raise Invalid(str(error), field="toml") from error
+    from foretell.recipe.registry import recipe_names  # which loads pandas, and a server that starts does not
+
     if pipeline.train.recipe not in recipe_names():
         raise Invalid(f"train.recipe: there is no recipe {pipeline.train.recipe!r}", field="toml")
     return pipeline

@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from foretell.system.csv_text import write_csv
 from foretell.system.excel import ExcelSheet, read_sheet
 
 
-def written(frame: pd.DataFrame, **options: bool) -> str:
+def written(frame: pd.DataFrame, **options: Any) -> str:
     file = io.StringIO()
     write_csv(frame, file, **options)
     return file.getvalue()
