@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from foretell.errors import ForetellError
 from foretell.ingest.sql_source import Sql
-from foretell.recipe.forecast import Forecast
 from foretell.system.connections import Connection, connection_named
 from foretell.system.frame_writers import check_place
 from foretell.system.notices import Mail
 from foretell.system.sql_table import SqlTable, SqlTableWriter
 from foretell.workflows.pipeline_text import Pipeline, Source, Target
+
+if TYPE_CHECKING:
+    from foretell.recipe.forecast import Forecast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
