@@ -225,7 +225,7 @@ def test_new_actuals_are_evaluated_by_the_monitor(amazon: Amazon, forecast: str,
 
 
 def test_a_predictor_is_retrained_from_another_and_stopped(amazon: Amazon, trained: str):
-    made = amazon.forecast.create_auto_predictor(PredictorName="again", ReferencePredictorArn=trained)[
+    made = amazon.forecast.create_auto_predictor(PredictorName="retrained", ReferencePredictorArn=trained)[
         "PredictorArn"
     ]
     found = amazon.forecast.describe_auto_predictor(PredictorArn=made)

@@ -243,7 +243,9 @@ def test_an_interruption_is_short_and_exits_with_130(run: Run, monkeypatch: pyte
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(importlib.import_module("foretell.workflows.backtest"), "fit_model", interrupted)
+    monkeypatch.setattr(
+        importlib.import_module("foretell.workflows.backtest_runner"), "fit_model", interrupted
+    )
     result = run("backtest", *TABLES, "--horizon", 7, "--recipe", RECIPE)
     assert result.exit_code == 130
     assert result.stderr.splitlines()[-1] == "interrupted"

@@ -90,7 +90,7 @@ def test_an_interrupted_backtest_goes_on_with_the_scores_of_its_levels(
             raise KeyboardInterrupt
         return scored(window, *rest, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("foretell.workflows.backtest.level_scores", once)
+    monkeypatch.setattr("foretell.workflows.backtest_runner.level_scores", once)
     with pytest.raises(KeyboardInterrupt):
         run(out=tmp_path / "run")
     monkeypatch.undo()

@@ -104,11 +104,12 @@ def test_an_interrupted_one_keeps_what_was_finished_and_goes_on_from_there(
 
 
 @pytest.mark.usefixtures("_always_out")
-def test_one_that_was_cancelled_before_a_window_was_finished_leaves_nothing(tmp_path: Path) -> None:
+def test_one_that_was_cancelled_at_once_leaves_finished_windows_or_nothing(tmp_path: Path) -> None:
     stop = Stopping(after=0)
     with pytest.raises(Interrupted), foretell.listening(stop, cancel=stop.token):
         backtest(shop(), horizon=5, recipes=FAKES, out=tmp_path / "out", processes=2)
-    assert not (tmp_path / "out").exists()
+    # a process may have finished one before it heard of it
+    assert list(tmp_path.glob("out/unfinished/*/window-*")) or not (tmp_path / "out").exists()
 
 
 def test_small_data_and_one_process_start_none(monkeypatch: pytest.MonkeyPatch) -> None:
