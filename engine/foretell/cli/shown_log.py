@@ -11,6 +11,7 @@ from foretell.cli.console import say
 from foretell.cli.option_names import as_options
 
 _VERBOSE: Final = logging.Formatter("%(asctime)s %(name)s: %(message)s")
+_CHATTY: Final = ("alembic.runtime.plugins",)  # tell each start what they are made of
 
 
 class _Shown(logging.Handler):
@@ -47,3 +48,4 @@ def show_all() -> None:
         if isinstance(handler, _Shown):
             handler.setLevel(logging.INFO)
             handler.setFormatter(_VERBOSE)
+            handler.addFilter(lambda record: record.name not in _CHATTY)
