@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from foretell.errors import ForetellError
 from foretell.ingest.column_names import check_names
 from foretell.system.database import SPELLINGS, driver_of, explained, parse
-from foretell.system.sql_text import literal, quoted
+from foretell.system.sql_text import integer, literal, quoted
+from foretell.system.whole_numbers import whole_number
 
 if TYPE_CHECKING:
     from foretell.ingest.store import Store
@@ -32,6 +33,7 @@ class Sql:
         query: a SELECT.
         database: `sqlite:///shop.db` or `postgresql://user@host:5432/shop`. It may hold a password; better is the environment's
             PGPASSWORD or a ~/.pgpass.
+        max_rows: a query of more is refused when the tables are read, after so many; None: there is no limit.
 
     Raises:
         ForetellError: for another kind of database. What the database rejects is raised when the tables are read.
@@ -48,11 +50,14 @@ class Sql:
 
     query: str
     database: str
+    max_rows: int | None = None
 
     def __post_init__(self) -> None:
         for name, text in (("query", self.query), ("database", self.database)):
             if not isinstance(text, str) or not text.strip():
                 raise ForetellError(f"{name} must be a text, got {type(text).__name__}: {SPELLINGS}")
+        if self.max_rows is not None:
+            whole_number("max_rows", self.max_rows, least=1)
         _refuse_other_statements(self.query)
         parse(self.database)
 
@@ -87,7 +92,7 @@ class Sql:
 def spool(sql: Sql, store: Store, file: str) -> None:
     """Write the rows of `sql` to a Parquet file, batch by batch: several passes then see the same rows.
 
-    Raises ForetellError for columns that share a name and for what the database refuses.
+    Raises ForetellError for columns that share a name, for more rows than the query may have, and for what the database refuses.
     """
     with sql.stream() as reader:
         names = [part.name for part in reader.schema if part.name != _EXAMPLE]
@@ -95,7 +100,16 @@ def spool(sql: Sql, store: Store, file: str) -> None:
         store.register("stream", reader)
         columns = ", ".join(_column(part) for part in reader.schema if part.name != _EXAMPLE)
         real = f" WHERE {quoted(_EXAMPLE)} = 0" if len(names) < len(reader.schema) else ""
-        store.execute(f"COPY (SELECT {columns} FROM stream{real}) TO {literal(file)} (FORMAT parquet)")
+        limit = "" if sql.max_rows is None else f" LIMIT {integer(sql.max_rows + 1)}"
+        store.execute(f"COPY (SELECT {columns} FROM stream{real}{limit}) TO {literal(file)} (FORMAT parquet)")
+    if sql.max_rows is None:
+        return
+    import pyarrow.parquet as pq
+
+    if pq.read_metadata(file).num_rows > sql.max_rows:
+        raise ForetellError(
+            f"the query has more than {sql.max_rows:,} rows, which is its limit. Ask for fewer rows."
+        )
 
 
 def _column(part: Any) -> str:

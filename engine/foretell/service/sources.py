@@ -38,7 +38,8 @@ def table_of(home: Home, source: Source) -> object:
     from foretell.ingest.sql_source import Sql
 
     assert source.query is not None
-    return Sql(source.query, home.config.connections[str(source.connection)].url)
+    connection = home.config.connections[str(source.connection)]
+    return Sql(source.query, connection.limited, connection.max_rows)
 
 
 def upload_path(home: Home, identifier: str) -> Path:

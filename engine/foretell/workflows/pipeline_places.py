@@ -56,7 +56,8 @@ class Places:
         def table(text: str) -> object:
             if source.connection is None:
                 return fetch(self.allowed(text))
-            return Sql(text, self.connections[source.connection].limited)
+            connection = self.connections[source.connection]
+            return Sql(text, connection.limited, connection.max_rows)
 
         target = (
             table(source.target)

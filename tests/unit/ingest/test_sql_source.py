@@ -56,6 +56,14 @@ def test_three_queries_give_the_panel_of_the_three_tables(shop):
 
 
 @pytest.mark.slow
+def test_a_query_may_have_so_many_rows_and_no_more(shop):
+    assert len(Dataset(Sql("SELECT * FROM sales", shop, max_rows=60), freq="D").panel) == 2
+    with pytest.raises(ForetellError, match="more than 59 rows, which is its limit"):
+        Dataset(Sql("SELECT * FROM sales", shop, max_rows=59), freq="D")
+    with pytest.raises(ForetellError, match="max_rows"):
+        Sql("SELECT * FROM sales", shop, max_rows=0)
+
+
 def test_a_column_may_begin_with_gaps_or_whole_numbers_for_long(shop):
     days = pd.date_range("1700-01-01", periods=90_000).strftime("%Y-%m-%d")
     with closing(sqlite3.connect("shop.db")) as connection, connection:
