@@ -152,9 +152,10 @@ def test_a_cookie_that_is_forged_old_or_of_another_home_says_nobody(monkeypatch:
 
 
 def test_a_session_writes_only_with_the_token_of_its_own_forms(service: Service) -> None:
-    made(service, "reader")  # so that the cookie decides
+    with service.database.begin() as connection:  # so that the cookie decides
+        mine_id, _ = auth.create_key(connection, "planner", "me")
     sessions = service.client.app.state.server.sessions  # type: ignore[attr-defined]
-    mine = sessions.cookie(Who("id", "me", "planner"))
+    mine = sessions.cookie(Who(mine_id, "me", "planner"))
     service.client.cookies.set(COOKIE, mine)
     body = {"name": "x", "target": {"upload": "up_0123456789abcdefghjkmnpqrs"}}
     another = sessions.form_token(sessions.cookie(Who("id2", "you", "planner")))

@@ -136,9 +136,14 @@ def read_value(where: str, kind: Any, value: Any) -> Any:
     return _convert(where, kind, value)
 
 
+def _bound(number: float) -> str:
+    """0 for 0.0 too: typing takes Annotated types with equal limits for one, whichever of the two was written."""
+    return f"{int(number) if number == int(number) else number:,}"
+
+
 def _within(where: str, kind: Any, limits: Any, read: Any, value: object) -> Any:
     if isinstance(limits, Within) and not limits.least <= read <= limits.most:
-        raise _refused(where, f"{_WORDS[kind]} from {limits.least:,} to {limits.most:,}", value)
+        raise _refused(where, f"{_WORDS[kind]} from {_bound(limits.least)} to {_bound(limits.most)}", value)
     return read
 
 

@@ -52,7 +52,7 @@ class Limited:
     ("given", "expected"),
     [
         ({"steps": 0}, "limited.steps must be a whole number from 1 to 1,000,000, got 0"),
-        ({"share": 2}, "limited.share must be a number from 0.0 to 1.0, got 2"),
+        ({"share": 2}, "limited.share must be a number from 0 to 1, got 2"),
         ({"share": math.nan}, "limited.share must be a finite number, got nan"),
         ({"lags": (3, 10)}, "limited.lags must be a whole number from 1 to 9, got 10"),
         ({"lags": ()}, "limited.lags must be at least one number, got ()"),
