@@ -1,1 +1,1 @@
-"""What the service must reach, measured: `python -m benchmarks.service.rows`, server and client on one machine; `.rest`: a server idle."""
+"""What the service must reach, measured, server and client on one machine: `.answers` for requests and large tables, `.rest` for a server idle."""

@@ -10,13 +10,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +20,7 @@ from typing import Any, Final
 import pandas as pd
 
 from benchmarks.machine import cores
+from benchmarks.service.server import served
 from foretell.service.resources import anonymous_memory
 from foretell.system.frame_writers import write_frame
 
@@ -48,25 +45,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def measure(home: Path) -> dict[str, Any]:
     """One start, five seconds of rest and an end."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    began = time.monotonic()
-    command = [sys.executable, "-m", "foretell", "serve", "--home", str(home), "--port", str(port)]
     load = os.getloadavg()[0]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        try:
-            while not _answers(f"http://127.0.0.1:{port}/api/v1/datasets"):
-                time.sleep(0.01)
-            seconds, processor = time.monotonic() - began, _processor_seconds(server.pid)
-            time.sleep(_REST)
-            memory = anonymous_memory(server.pid)
-            maps = Path(f"/proc/{server.pid}/maps").read_text()
-        finally:
-            server.terminate()
+    with served(home) as server:
+        processor = _processor_seconds(server.process)
+        time.sleep(_REST)
+        memory = anonymous_memory(server.process)
+        maps = Path(f"/proc/{server.process}/maps").read_text()
     loaded = [name for name in ("torch", "pandas") if f"/site-packages/{name}/" in maps]
     return {
-        "seconds_to_first_answer": round(seconds, 2),
+        "seconds_to_first_answer": round(server.seconds, 2),
         "processor_seconds": round(processor, 2),  # until then: what a busy machine does not change
         "anonymous_mb": round(memory / 1e6, 1),
         "loaded": " ".join(loaded) or "neither",
@@ -78,14 +65,6 @@ def measure(home: Path) -> dict[str, Any]:
 def _processor_seconds(process: int) -> float:
     told = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 if __name__ == "__main__":

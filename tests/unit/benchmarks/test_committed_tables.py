@@ -11,6 +11,7 @@ from benchmarks.accuracy import __main__ as accuracy
 from benchmarks.accuracy import hierarchies, results, suites, volume
 from benchmarks.accuracy import results_page as accuracy_page
 from benchmarks.monitoring import pages as monitor
+from benchmarks.service import answers
 from benchmarks.speed import ingest
 from benchmarks.speed import results as speed
 from benchmarks.speed import results_page as speed_page
@@ -24,6 +25,7 @@ READERS: dict[str, tuple[Path, Callable[[Path], object]]] = {
     "hierarchies.csv": (hierarchies.TABLE, hierarchies.read_table),
     "speed.csv": (speed.RESULTS, speed.read),
     **{name: (MONITOR / name, monitor.read) for name in monitor.KEY},
+    "answers.csv": (answers.TABLE, answers.read_table),
     "ingest.csv": (ingest.HOME / "ingest.csv", ingest.read),
 }
 
@@ -48,7 +50,7 @@ def test_a_conflict_marker_is_refused_with_its_file_and_line(
 def test_text_in_the_place_of_a_number_is_refused(name: str, tmp_path: Path) -> None:
     path, read = READERS[name]
     header = path.read_text().splitlines()[0]
-    column = next(name for name in ("seconds", "wQL", "retrain") if name in header.split(","))
+    column = next(name for name in ("seconds", "wQL", "retrain", "figure") if name in header.split(","))
     frame = pd.read_csv(path, dtype=str).head(1).assign(**{column: "fast"})
     frame.to_csv(tmp_path / name, index=False)
     with pytest.raises(ForetellError, match=rf"{name}, line 2: '{column}' is a number"):
