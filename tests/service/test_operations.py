@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from sqlalchemy import insert, inspect, select
 
 from foretell.errors import ForetellError
+from foretell.service.amazon import tables as amazon
 from foretell.service.backups import back_up, restore
 from foretell.service.database import open_database
 from foretell.service.home import open_home
@@ -51,6 +53,24 @@ def test_a_home_that_holds_something_is_not_restored_into(imported: Service, tmp
     back_up(imported.home, imported.database, tmp_path / "backup.tar")
     with pytest.raises(ForetellError, match="holds something already"):
         restore(tmp_path / "backup.tar", imported.home, imported.database)
+
+
+def test_a_backup_holds_every_table_of_the_database(service: Service, tmp_path: Path) -> None:
+    texts = dict.fromkeys(("kind", "region", "name", "request", "folder", "state"), "x")
+    with service.database.begin() as connection:
+        connection.execute(insert(amazon.resources).values(arn="arn:1", created=1.0, modified=1.0, **texts))
+        connection.execute(insert(amazon.tags).values(arn="arn:1", key="team", value="supply"))
+    back_up(service.home, service.database, tmp_path / "backup.tar")
+    with tarfile.open(tmp_path / "backup.tar") as archive:
+        held = {Path(name).stem for name in archive.getnames() if name.startswith("tables/")}
+    assert held == set(inspect(service.database.engine).get_table_names()) - {"alembic_version"}
+    home = open_home(tmp_path / "restored")
+    opened = open_database(home.database)
+    restore(tmp_path / "backup.tar", home, opened)
+    with opened.read() as connection:
+        assert connection.execute(select(amazon.resources.c.arn)).scalars().all() == ["arn:1"]
+        assert connection.execute(select(amazon.tags.c.value)).scalars().all() == ["supply"]
+    opened.close()
 
 
 @pytest.mark.parametrize("name", ["../evil", "/evil", "files/../../evil", "jobs/evil", "tables/evil.jsonl"])

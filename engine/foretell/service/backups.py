@@ -22,6 +22,7 @@ import orjson
 from sqlalchemy import Connection, LargeBinary, Table, insert, select, update
 
 from foretell.errors import ForetellError
+from foretell.service.amazon.tables import metadata as amazon
 from foretell.service.database import HEAD, Database
 from foretell.service.home import Home
 from foretell.service.tables import jobs, metadata
@@ -31,6 +32,7 @@ from foretell.system.strict_json import parse_json
 FORMAT: Final = 1
 _PARTS: Final = ("files", "uploads")  # folders of the home
 _SINGLE: Final = ("config.toml", "key")
+_TABLES: Final = {each.name: each for each in (*metadata.sorted_tables, *amazon.sorted_tables)}
 _BATCH: Final = 1000  # rows
 _MOST_MANIFEST: Final = 1 << 20
 
@@ -45,7 +47,7 @@ def back_up(home: Home, database: Database, file: str | Path) -> dict[str, int]:
         with database.read() as connection:
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql("set transaction isolation level repeatable read")
-            for table in metadata.sorted_tables:
+            for table in _TABLES.values():
                 rows = list(_lines(connection, table))
                 counts["rows"] += len(rows)
                 _add(archive, f"tables/{table.name}.jsonl", b"".join(rows))
@@ -111,7 +113,7 @@ def _files(home: Path) -> Iterator[Path]:
 
 
 def _empty(connection: Connection) -> None:
-    for table in metadata.sorted_tables:
+    for table in _TABLES.values():
         if connection.execute(select(table).limit(1)).first() is not None:
             raise ForetellError(f"the database has rows in {table.name} already. Restore into an empty one.")
 
@@ -136,7 +138,7 @@ def _opened(archive: tarfile.TarFile, member: tarfile.TarInfo) -> BinaryIO:
 
 
 def _fill(connection: Connection, name: str, lines: BinaryIO) -> int:
-    table = metadata.tables.get(name.removeprefix("tables/").removesuffix(".jsonl"))
+    table = _TABLES.get(name.removeprefix("tables/").removesuffix(".jsonl"))
     if table is None:
         raise ForetellError(f"this backup has rows of a table that is not known: {name!r}")
     rows = [_row(table, line) for line in lines]

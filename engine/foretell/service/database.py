@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,14 +55,14 @@ def open_database(address: str) -> Database:
     """
     url = _url(address)
     engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
-    try:
-        _migrate(engine)
-    except BaseException as error:
-        engine.dispose()
-        if not isinstance(error, OperationalError):
-            raise
-        shown = url.render_as_string(hide_password=True)
-        raise ForetellError(f"the database {shown} cannot be opened: {error.orig}") from error
+    with ExitStack() as unless_opened:
+        unless_opened.callback(engine.dispose)
+        try:
+            _migrate(engine)
+        except OperationalError as error:
+            shown = url.render_as_string(hide_password=True)
+            raise ForetellError(f"the database {shown} cannot be opened: {error.orig}") from error
+        unless_opened.pop_all()
     return Database(engine)
 
 

@@ -11,7 +11,6 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 
 from foretell.errors import ForetellError
-from foretell.service.tables import metadata
 
 _LOCK: Final = 0x666F726574656C6C  # "foretell": of PostgreSQL, so that one of several servers migrates
 
@@ -33,5 +32,5 @@ def upgrade(engine: Engine, version: str | None) -> None:
         steps = lambda revision, _: scripts._upgrade_revs("head", revision)  # noqa: E731
         context = EnvironmentContext(config, scripts, fn=steps)
         with context:
-            context.configure(connection=connection, target_metadata=metadata, transactional_ddl=False)
+            context.configure(connection=connection, transactional_ddl=False)
             context.run_migrations()
